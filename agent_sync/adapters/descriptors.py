@@ -1,0 +1,128 @@
+"""Walking a folder tree by directory descriptors, so that no symlink is ever followed, whoever swaps what meanwhile.
+
+Each step opens one name with O_NOFOLLOW relative to the descriptor before it. A check of the path as text (realpath)
+followed by open() would leave a gap between the two; here the thing that was checked is the thing that is held. This
+alone keeps the promise, so openat2(RESOLVE_BENEATH), which Python cannot call, is not needed.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+
+from agent_sync.errors import UnsafePath
+from agent_sync.tree.names import shown
+
+# O_PATH: a folder that may be entered but not listed can be walked through. macOS does not have it.
+FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+LISTING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# O_NONBLOCK: opening a fifo must not wait for its other end.
+READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+CREATING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+_LEADS_OUT = ("", "..")
+
+
+def walk(root: int, names: Iterable[str], *, missing: Callable[[str, int], None] | None = None) -> int:
+    """A new descriptor of the folder at `names` below `root`; `missing` may make a name that is not there.
+
+    Raises:
+        OSError: ELOOP where a name is a symlink, ENOTDIR where it is another thing, ENOENT where it is missing.
+        UnsafePath: a name is "..", or empty as in an absolute path.
+    """
+    here = root
+    try:
+        for name in names:
+            below = _step(name, here, missing)
+            if here != root:
+                let_go(here)
+            here = below
+        return here if here != root else os.open(".", FOLDER, dir_fd=root)
+    except BaseException:
+        if here != root:
+            let_go(here)
+        raise
+
+
+class At:
+    """The folder that holds `path`, as a descriptor that is open in the `with` block, and the path's last name.
+
+    A bare name costs nothing: its folder is `root` itself.
+    """
+
+    __slots__ = ("_folder", "_path", "_root")
+
+    def __init__(self, root: int, path: str) -> None:
+        self._root = self._folder = root
+        self._path = path
+
+    def __enter__(self) -> tuple[int, str]:
+        folders, slash, name = self._path.rpartition("/")
+        _refuse_leading_out(name)
+        if slash:
+            self._folder = walk(self._root, folders.split("/"))
+        return self._folder, name
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if self._folder != self._root:
+            let_go(self._folder)
+
+
+def let_go(descriptor: int) -> None:
+    """The descriptor is closed. Nothing was written through it, so what the system says of that is of no interest."""
+    with suppress(OSError):
+        os.close(descriptor)
+
+
+def read_into(descriptor: int, take: Callable[[bytes], object]) -> None:
+    """Every byte of the open file goes to `take`."""
+    # A buffer that just fits costs a quarter of a generous one for the small files that are the rule.
+    left = os.fstat(descriptor).st_size
+    wanted = min(left + 1, 1 << 16)
+    while chunk := os.read(descriptor, wanted):
+        take(chunk)
+        left -= len(chunk)
+        if left == 0:  # all that there was: asking once more for the end would be one call in six
+            break
+
+
+def write_all(descriptor: int, chunk: bytes) -> None:
+    """All of `chunk` is written; the system may take it in parts."""
+    written = os.write(descriptor, chunk)
+    if written != len(chunk):
+        left = memoryview(chunk)[written:]
+        while left:
+            left = left[os.write(descriptor, left) :]
+
+
+def is_link(name: str, folder: int) -> bool:
+    """Whether a symlink stands at `name`."""
+    try:
+        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _refuse_leading_out(name: str) -> None:
+    # A RelPath never has such a name: this is the second lock on the door.
+    if name in _LEADS_OUT:
+        raise UnsafePath(subject=f"the name {shown(name)}", check="it leads out of its folder")
+
+
+def _step(name: str, here: int, missing: Callable[[str, int], None] | None) -> int:
+    _refuse_leading_out(name)
+    try:
+        return os.open(name, FOLDER, dir_fd=here)
+    except FileNotFoundError:
+        if missing is None:
+            raise
+        missing(name, here)
+        return os.open(name, FOLDER, dir_fd=here)
+    except NotADirectoryError as error:
+        # Linux says ENOTDIR of a symlink, too, when both flags are given.
+        if is_link(name, here):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from error
+        raise

@@ -1,0 +1,40 @@
+"""A configuration file anywhere on the machine."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from agent_sync.adapters.descriptors import let_go
+from agent_sync.adapters.faults import fault, wrong_kind
+
+MAX_BYTES = 16 * 1024 * 1024
+
+
+def read_file(path: str) -> bytes | None:
+    """The first 16 MiB of the file at the absolute `path`, through links; None if there is none.
+
+    Raises: FileFault if it cannot be read, or is no regular file (a fifo would block for ever).
+    """
+    found = read_with_stat(path)
+    return None if found is None else found[0]
+
+
+def read_with_stat(path: str) -> tuple[bytes, os.stat_result] | None:
+    """The same, with what the file system said of the open file before it was read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise fault(error, doing="read", path=path) from error
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode):
+            raise wrong_kind(path, "no regular file")
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(MAX_BYTES + 1), found
+    except OSError as error:
+        raise fault(error, doing="read", path=path) from error
+    finally:
+        let_go(descriptor)

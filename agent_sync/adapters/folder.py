@@ -1,0 +1,332 @@
+"""DiskFolder: a folder on the disk that no path leaves and no symlink leads out of."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, Self
+
+from agent_sync.adapters import file_lock
+from agent_sync.adapters.descriptors import (
+    CREATING,
+    FOLDER,
+    LISTING,
+    READING,
+    At,
+    is_link,
+    let_go,
+    read_into,
+    walk,
+    write_all,
+)
+from agent_sync.adapters.faults import fault, link_in_the_way, wrong_kind
+from agent_sync.adapters.open_files import NewDiskFile, RawReader
+from agent_sync.adapters.replacing import replace_file
+from agent_sync.errors import AgentSyncError, FileFault
+from agent_sync.ports import Folder, Kind, Stat
+from agent_sync.tree import ROOT, RelPath, Sha256, join, parent
+
+_KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.FOLDER, stat.S_IFLNK: Kind.LINK}
+_ABSENT = (FileNotFoundError, NotADirectoryError)
+_NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
+_STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY)  # EBUSY: something is mounted there
+_COPY_BYTES = 1 << 18
+
+
+class DiskFolder:
+    """The folder at an absolute path, held by a descriptor; links on the way to it are the user's and are followed.
+
+    Nothing is remembered between calls: to prove that a remembered descriptor still stands for its path costs as much
+    as to walk there again (measured), and to trust it would be to write wherever that folder was moved. Any thread may
+    call.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._name = os.path.abspath(path)
+        try:
+            self._root = os.open(path, FOLDER & ~os.O_NOFOLLOW)
+        except OSError as error:
+            raise fault(error, doing="open the folder", path=self._name) from error
+
+    def __del__(self) -> None:
+        if hasattr(self, "_root"):
+            let_go(self._root)
+
+    @property
+    def name(self) -> str:
+        """The absolute path."""
+        return self._name
+
+    def stat(self, path: RelPath) -> Stat | None:
+        """What stands at `path`; None if nothing does."""
+        try:
+            with At(self._root, path) as (folder, name):
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except _ABSENT:
+            return None
+        except OSError as error:
+            raise self._fault(error, "look at", path) from error
+        mode = found.st_mode
+        kind = _KINDS.get(stat.S_IFMT(mode), Kind.OTHER)
+        return Stat(kind, found.st_size, bool(mode & 0o100), found.st_ctime_ns, found.st_mtime_ns, found.st_ino)
+
+    def names(self, path: RelPath) -> tuple[str, ...]:
+        """The names in the folder at `path`, sorted by their bytes; empty if nothing stands there."""
+        try:
+            with At(self._root, path) as (folder, name):
+                return _names(name, folder)
+        except FileNotFoundError:
+            return ()
+        except NotADirectoryError as error:
+            if self.stat(path) is None:
+                return ()
+            raise self._fault(error, "list", path) from error
+        except OSError as error:
+            raise self._fault(error, "list", path) from error
+
+    def open(self, path: RelPath) -> BinaryIO:
+        """The regular file at `path`, for reading."""
+        return io.BufferedReader(RawReader(self._open_file(path), self._full(path)), 1 << 16)
+
+    def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:  # noqa: ARG002  # nothing is remembered here
+        """The digest of the regular file at `path`."""
+        digest = hashlib.sha256()
+        descriptor = self._open_file(path)
+        try:
+            read_into(descriptor, digest.update)
+        except OSError as error:
+            raise self._fault(error, "read", path) from error
+        finally:
+            let_go(descriptor)
+        return Sha256(digest.hexdigest())
+
+    def create(self, path: RelPath, chunks: Iterable[bytes], *, executable: bool = False) -> None:
+        """Write a new file; nothing of it stays if that does not succeed."""
+        descriptor = self._open_new(path, executable=executable)
+        try:
+            self._fill(descriptor, path, chunks)
+        except BaseException:
+            with suppress(FileFault):  # what failed first is what is to be told
+                self.remove(path)
+            raise
+
+    def open_new(self, path: RelPath) -> NewDiskFile:
+        """A new empty file at `path`, for writing piece by piece."""
+        return NewDiskFile(self._open_new(path, executable=False), self._full(path))
+
+    def replace(self, path: RelPath, content: bytes) -> None:
+        """Make `path` a file with this content in one step; folders that are missing on the way are made."""
+        self.make_folder(parent(path))
+        try:
+            with At(self._root, path) as (folder, name):
+                replace_file(name, content, folder)
+        except OSError as error:
+            raise self._fault(error, "write", path) from error
+
+    def rename(self, old: RelPath, new: RelPath, *, into: Folder | None = None) -> None:
+        """Move a file, folder or symlink; a file at `new` is replaced in one step."""
+        try:
+            with At(self._root, old) as (here, name), At(_on_disk(into or self)._root, new) as (there, target):
+                os.rename(name, target, src_dir_fd=here, dst_dir_fd=there)
+        except OSError as error:
+            raise self._fault(error, f"rename to {new}", old) from error
+
+    def link(self, old: RelPath, new: RelPath, *, into: Folder | None = None) -> None:
+        """A second name for the file at `old`; where the file system has no hard links, a copy of it."""
+        other = _on_disk(into or self)
+        try:
+            with At(self._root, old) as (here, name), At(other._root, new) as (there, target):
+                if is_link(name, here):
+                    raise link_in_the_way(self._full(old))
+                os.link(name, target, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise self._fault(error, f"link to {new}", old) from error
+            self._copy(old, new, other)
+
+    def remove(self, path: RelPath) -> None:
+        """Remove a file or a symlink; nothing happens if nothing stands there."""
+        try:
+            with At(self._root, path) as (folder, name):
+                os.unlink(name, dir_fd=folder)
+        except _ABSENT:
+            return
+        except OSError as error:
+            raise self._fault(error, "remove", path) from error
+
+    def make_folder(self, path: RelPath) -> tuple[RelPath, ...]:
+        """Make the folder and its parents; the ones that were made, outermost first."""
+        made: list[RelPath] = []
+        here = ROOT
+
+        def steps() -> Iterator[str]:
+            nonlocal here
+            for name in path.split("/"):
+                here = join(here, RelPath(name))
+                yield name
+
+        def make(name: str, folder: int) -> None:
+            try:
+                os.mkdir(name, dir_fd=folder)
+            except FileExistsError:
+                return  # another process was faster
+            made.append(here)
+
+        try:
+            let_go(walk(self._root, steps(), missing=make))
+        except OSError as error:
+            raise self._fault(error, "make the folder", here) from error
+        return tuple(made)
+
+    def remove_folder(self, path: RelPath) -> bool:
+        """Remove the folder if it is empty; whether it is gone."""
+        try:
+            with At(self._root, path) as (folder, name):
+                if is_link(name, folder):
+                    raise link_in_the_way(self._full(path))
+                os.rmdir(name, dir_fd=folder)
+        except FileNotFoundError:
+            return True
+        except OSError as error:
+            if error.errno in _STAYS:
+                return False
+            raise self._fault(error, "remove the folder", path) from error
+        return True
+
+    def flush(self) -> None:
+        """All that was written here is on the disk."""
+        from agent_sync.adapters.flushing import flush_file_system  # loads ctypes, which costs a third of our start-up
+
+        try:
+            listing = os.open(".", LISTING, dir_fd=self._root)
+            try:
+                flush_file_system(listing)
+            finally:
+                let_go(listing)
+        except OSError as error:
+            raise self._fault(error, "flush", ROOT) from error
+
+    @contextmanager
+    def lock(self, path: RelPath, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:
+        """Hold the lock file at `path`, which is made."""
+        self.make_folder(parent(path))
+
+        def open_it() -> int:
+            with At(self._root, path) as (folder, name):
+                return os.open(name, file_lock.OPENING, 0o666, dir_fd=folder)
+
+        try:
+            held = file_lock.hold(open_it, path=self._full(path), shared=shared, wait_s=wait_s)
+        except OSError as error:
+            raise self._fault(error, "lock", path) from error
+        try:
+            yield
+        finally:
+            let_go(held)
+
+    def below(self, path: RelPath) -> Self:
+        """The folder at `path` as a Folder of its own."""
+        try:
+            return self._held(walk(self._root, path.split("/")), self._full(path))
+        except OSError as error:
+            raise self._fault(error, "open the folder", path) from error
+
+    def _held(self, descriptor: int, name: str) -> Self:
+        """The folder of that descriptor, as one like this."""
+        folder = self.__class__.__new__(self.__class__)
+        folder._name = name
+        folder._root = descriptor
+        return folder
+
+    def _full(self, path: str) -> str:
+        return self._name if path == ROOT else f"{self._name}/{path}"
+
+    def _fault(self, error: OSError, doing: str, path: str) -> AgentSyncError:
+        return fault(error, doing=doing, path=self._full(path))
+
+    def _open_file(self, path: RelPath) -> int:
+        try:
+            with At(self._root, path) as (folder, name):
+                descriptor = os.open(name, READING, dir_fd=folder)
+            try:
+                regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            except OSError:
+                let_go(descriptor)
+                raise
+        except OSError as error:
+            raise self._fault(error, "read", path) from error
+        if not regular:
+            let_go(descriptor)
+            raise wrong_kind(self._full(path), "no regular file")
+        return descriptor
+
+    def _open_new(self, path: RelPath, *, executable: bool) -> int:
+        try:
+            try:
+                return _new_file(self._root, path, executable=executable)
+            except FileNotFoundError:
+                self.make_folder(parent(path))
+                return _new_file(self._root, path, executable=executable)
+        except OSError as error:
+            raise self._fault(error, "create", path) from error
+
+    def _fill(self, descriptor: int, path: RelPath, chunks: Iterable[bytes]) -> None:
+        """What `chunks` gives is in the file, which is closed."""
+        try:
+            try:
+                for chunk in chunks:
+                    write_all(descriptor, chunk)
+            except BaseException:
+                let_go(descriptor)
+                raise
+            os.close(descriptor)  # some file systems (NFS) say only now that there is no space left
+        except OSError as error:
+            raise self._fault(error, "write", path) from error
+
+    def _copy(self, old: RelPath, new: RelPath, other: DiskFolder) -> None:
+        found = self.stat(old)
+        with self.open(old) as file:
+            chunks = iter(lambda: file.read(_COPY_BYTES), b"")
+            other.create(new, chunks, executable=found is not None and found.executable)
+
+
+def _names(name: str, folder: int) -> tuple[str, ...]:
+    try:
+        # A descriptor of its own: listing moves the position in it, which threads would share.
+        listing = os.open(name, LISTING, dir_fd=folder)
+    except NotADirectoryError as error:
+        if is_link(name, folder):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from error
+        raise
+    try:
+        return tuple(sorted(os.listdir(listing), key=os.fsencode))
+    finally:
+        let_go(listing)
+
+
+def _new_file(root: int, path: str, *, executable: bool) -> int:
+    if "/" not in path and path != ".." and not executable:  # the way of most files, and there are thousands of them
+        return os.open(path, CREATING, 0o644, dir_fd=root)
+    with At(root, path) as (folder, name):
+        if not executable:
+            return os.open(name, CREATING, 0o644, dir_fd=folder)
+        descriptor = os.open(name, CREATING, 0o755, dir_fd=folder)
+        try:
+            # The umask may take from group and others what it likes, but what is executable must be so for somebody.
+            os.fchmod(descriptor, os.fstat(descriptor).st_mode | 0o100)
+        except OSError:
+            let_go(descriptor)
+            os.unlink(name, dir_fd=folder)
+            raise
+        return descriptor
+
+
+def _on_disk(folder: Folder) -> DiskFolder:
+    if not isinstance(folder, DiskFolder):
+        raise TypeError(f"{folder!r} is not on the disk")
+    return folder

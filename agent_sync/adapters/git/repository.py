@@ -1,0 +1,109 @@
+"""One remote repository and what has been fetched from it: the port's promises, whatever the transport."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from agent_sync.adapters.git.address import GitAddress
+from agent_sync.adapters.git.transport import Transport, make_repository, read_refs
+from agent_sync.errors import ConfigInvalid, NetworkError
+from agent_sync.ports import GitCommit, GitEntry, SignedObject
+from agent_sync.tree.names import shown
+
+if TYPE_CHECKING:
+    from agent_sync.adapters.git.objects import Objects
+
+_READING = "agent_sync.adapters.git.objects"  # loads pygit2, which only a repository in use needs
+_ID = re.compile("[0-9a-f]{40}")
+
+
+class FetchedRepository:
+    """A `GitRepository`. Objects lie in bare repositories below `folder`, which its owner removes."""
+
+    def __init__(self, address: GitAddress, folder: str, transport: Callable[[str], Transport]) -> None:
+        self._address = address
+        self._folder = folder
+        self._home = make_repository(f"{folder}/fetched.git")
+        self._transport = transport(self._home)
+
+    def advertised(self) -> Mapping[str, str]:
+        return self._tips
+
+    def complete(self, short: str) -> str | None:
+        # All branches and tags, even if a tip begins like this: a commit can be made to begin like any seven digits.
+        found = self._history.commits_beginning_with(short.lower())
+        if len(found) > 1:
+            raise ConfigInvalid(
+                subject=str(self._address),
+                check=f"{short} is the beginning of {len(found)} commits: {', '.join(found[:5])}",
+                remedy="write the whole commit id under `ref:`",
+            )
+        return found[0] if found else None
+
+    def fetch(self, oids: Sequence[str], *, without_blobs: bool) -> None:
+        self._refuse_other_than_ids(oids)
+        # The library takes longer to load than all else here, and there is nothing to do but wait for the transfer.
+        threading.Thread(target=importlib.import_module, args=(_READING,)).start()
+        self._transport.fetch(self._home, oids, self.advertised, without_blobs=without_blobs)
+        self._objects.refresh()
+        for oid in oids:
+            if oid not in self._objects:
+                raise NetworkError(
+                    subject=str(self._address),
+                    check=f"the remote does not have, or does not give out, object {oid}",
+                    remedy="choose another ref, or the address of a server that has it",
+                )
+
+    def fetch_blobs(self, oids: Sequence[str]) -> None:
+        self._refuse_other_than_ids(oids)
+        missing = [oid for oid in dict.fromkeys(oids) if oid not in self._objects]
+        if missing:
+            self._transport.fetch_blobs(self._home, missing)
+            self._objects.refresh()
+
+    def commit(self, oid: str) -> GitCommit:
+        return self._objects.commit(oid)
+
+    def entries(self, tree: str) -> Iterator[GitEntry]:
+        return self._objects.entries(tree)
+
+    def blob_size(self, oid: str) -> int:
+        return self._objects.blob_size(oid)
+
+    def blob(self, oid: str) -> bytes | memoryview:
+        return self._objects.blob(oid)
+
+    def signed(self, oid: str) -> SignedObject:
+        return self._objects.signed(oid)
+
+    def _refuse_other_than_ids(self, oids: Sequence[str]) -> None:
+        """They may come from a lock written by hand, and git takes more than ids where it is given some."""
+        for oid in oids:
+            if _ID.fullmatch(oid) is None:
+                check = f"{shown(oid)} is no object id"
+                raise NetworkError(subject=str(self._address), check=check, remedy="write forty hexadecimal digits")
+
+    @cached_property
+    def _tips(self) -> dict[str, str]:
+        return read_refs(self._address, self._transport.list_refs())
+
+    @cached_property
+    def _objects(self) -> Objects:
+        return self._objects_in(self._home)
+
+    @cached_property
+    def _history(self) -> Objects:
+        """All commits of all branches and tags; apart, because git believes that it has what such commits need."""
+        folder = make_repository(f"{self._folder}/history.git")
+        self._transport.fetch_history(folder, self.advertised)
+        return self._objects_in(folder)
+
+    def _objects_in(self, folder: str) -> Objects:
+        from agent_sync.adapters.git.objects import Objects
+
+        return Objects(folder, subject=str(self._address))

@@ -1,0 +1,53 @@
+"""netrc: a host's user name and password, given to the place that was asked for and to none that it redirects to."""
+
+from __future__ import annotations
+
+import netrc
+import posixpath
+from base64 import b64encode
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from agent_sync.errors import FileFault
+from agent_sync.tree.names import shown
+
+if TYPE_CHECKING:
+    import httpx
+
+
+def authorization_for(url: httpx.URL, environment: Mapping[str, str]) -> dict[str, str]:
+    """The header that logs in at `url`; empty if nobody is named for its host.
+
+    A user name in the address chooses: without an entry of that name it is sent with an empty password, as curl does.
+
+    Raises: FileFault if the netrc file cannot be read.
+    """
+    login, password = _entry(url.host, environment)
+    if url.username and url.username != login:
+        login, password = url.username, ""
+    if not login and not password:
+        return {}
+    return {"Authorization": "Basic " + b64encode(f"{login}:{password}".encode()).decode()}
+
+
+def _entry(host: str, environment: Mapping[str, str]) -> tuple[str, str]:
+    """Login and password of `NETRC` or `~/.netrc` for this host; empty if there are none."""
+    home = environment.get("HOME")
+    path = environment.get("NETRC") or (posixpath.join(home, ".netrc") if home else None)
+    if path is None:
+        return "", ""
+    try:
+        login, _, password = netrc.netrc(path).authenticators(host) or ("", "", "")
+    except FileNotFoundError:
+        return "", ""
+    except OSError as error:
+        raise _unreadable(path, error.strerror or "input/output error") from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, "it is not text") from error
+    except netrc.NetrcParseError as error:
+        raise _unreadable(path, f"line {error.lineno} makes no sense") from None  # its text may quote a password
+    return login or "", password or ""
+
+
+def _unreadable(path: str, reason: str) -> FileFault:
+    return FileFault(subject=shown(path), check=f"it cannot be read: {reason}", remedy="correct or remove it")

@@ -1,0 +1,76 @@
+"""Where a redirect may lead: never to less protection, and never from outside to this machine or a cloud's metadata
+service.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import httpx
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Where clouds hand out credentials to whoever asks from inside, apart from the link-local 169.254.169.254.
+_METADATA = frozenset(ipaddress.ip_address(each) for each in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16"))
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
+_COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291 §2.5.5.1; holds ::1 and :: as well
+
+
+def fault_of_target(current: httpx.URL, target: httpx.URL, *, began_here: bool) -> str | None:
+    """Why `current` may not redirect to `target`, as far as the address tells; None if it may."""
+    if target.scheme not in ("http", "https") or not target.raw_host:
+        return "which is no http(s) address"
+    if current.scheme == "https" and target.scheme == "http":
+        return "which is not encrypted"
+    if target.userinfo:
+        return "which carries credentials"
+    host = literal(target.raw_host)
+    return None if host is None else fault_of_peer(host, began_here=began_here)
+
+
+def fault_of_peer(peer: Address, *, began_here: bool) -> str | None:
+    """Why a redirect may not lead to this machine or network; `began_here`: the first address was on this machine."""
+    if peer.is_link_local or peer.is_multicast or peer in _METADATA:
+        return "which is a link-local address or a cloud's metadata service"
+    if is_loopback(peer) and not began_here:
+        return "which is on this machine"
+    return None
+
+
+def is_loopback(address: Address) -> bool:
+    """0.0.0.0 and :: reach this machine, too."""
+    return address.is_loopback or address.is_unspecified
+
+
+def literal(raw_host: bytes) -> Address | None:
+    """The address that a host is by itself, in any spelling that a resolver takes; None for a name.
+
+    `localhost` and what is below it always mean this machine (RFC 6761 §6.3).
+    """
+    host = raw_host.decode("ascii", "replace").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return ipaddress.IPv4Address("127.0.0.1")
+    try:
+        return plain(host)
+    except ValueError:
+        pass
+    try:
+        return ipaddress.IPv4Address(socket.inet_aton(host))  # 2130706433, 0x7f.1, 017700000001
+    except (OSError, ValueError):
+        return None
+
+
+def plain(text: str) -> Address:
+    """An address out of its text; one of version 4 in the clothes of version 6 is undressed. ValueError for a name."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    inside = address.ipv4_mapped or address.sixtofour
+    if inside is not None:
+        return inside
+    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address

@@ -1,0 +1,206 @@
+"""The ways out of the program, with notes of all that is learned through them, so that a receipt can be left."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat as modes
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any, BinaryIO, Self
+
+from agent_sync.adapters.files import read_with_stat
+from agent_sync.adapters.folder import DiskFolder
+from agent_sync.adapters.open_files import NewDiskFile
+from agent_sync.ports import Folder, Kind, Stat, World
+from agent_sync.receipt.facts import Key, key_of
+from agent_sync.receipt.noting import Notes
+from agent_sync.tree import ROOT, RelPath, Sha256, parent
+
+_MODES = {Kind.FILE: modes.S_IFREG, Kind.FOLDER: modes.S_IFDIR, Kind.LINK: modes.S_IFLNK}
+_CHUNK_BYTES = 1 << 18
+
+
+def recorded(world: World, notes: Notes) -> World:
+    """The same world, reached through folders and files that note what they are asked.
+
+    Using anything else of it, but to tell the store which lock is in use, leaves no receipt.
+    """
+    return replace(
+        world,
+        project=RecordedFolder(world.project.name, notes),
+        at=lambda path: RecordedFolder(path, notes),
+        read_file=_reading(notes),
+        store=_Unrepeatable(world.store, notes, harmless=("name", "remember")),
+        git=_Unrepeatable(world.git, notes),
+        fetcher=_Unrepeatable(world.fetcher, notes),
+        runner=_Unrepeatable(world.runner, notes),
+        signatures=_Unrepeatable(world.signatures, notes),
+    )
+
+
+class RecordedFolder(DiskFolder):
+    """A DiskFolder that notes each thing it finds; whatever changes something spoils the notes.
+
+    What was hashed is noted with a key that was taken before: if somebody interferes in between, the key is out of date
+    from the start, and the receipt never holds.
+    """
+
+    def __init__(self, path: str, notes: Notes) -> None:
+        super().__init__(path)
+        self._notes = notes
+        here = super().stat(ROOT)
+        assert here is not None  # it is held open
+        notes.root(self.name, _key(here))
+
+    def stat(self, path: RelPath) -> Stat | None:
+        found = super().stat(path)
+        self._note_way(path)
+        self._note(path, found)
+        return found
+
+    def names(self, path: RelPath) -> tuple[str, ...]:
+        found = super().stat(path)
+        names = super().names(path)
+        self._note_way(path)
+        if found is None:
+            self._note(path, None)
+        else:
+            self._notes.listing(self._full(path), _key(found), names)
+        return names
+
+    def open(self, path: RelPath) -> BinaryIO:
+        file = super().open(path)
+        self._note_way(path)
+        key = key_of(os.fstat(file.fileno()))
+        self._notes.read(self._full(path), key, _digest_of(file.fileno()), trusting=True)
+        return file
+
+    def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:
+        place, slash, bare = path.rpartition("/")
+        if slash:  # by its folder: that cannot be swapped between the two calls that follow
+            return self.below(RelPath(place)).digest(RelPath(bare), trusting=trusting)
+        name = self._full(path)
+        if self._notes.key(name) is None:
+            self.stat(path)
+        key = self._notes.key(name)
+        digest = self._notes.known(name, key) if trusting and key is not None else None
+        found = super().digest(path) if digest is None else Sha256(digest)
+        if key is not None:
+            self._notes.read(name, key, found, trusting=trusting)
+        return found
+
+    def below(self, path: RelPath) -> Self:
+        folder = super().below(path)
+        self._note_way(path)
+        here = super(RecordedFolder, folder).stat(ROOT)
+        if here is not None:
+            self._notes.folder(folder.name, _key(here))
+        return folder
+
+    @contextmanager
+    def lock(self, path: RelPath, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:
+        if super().stat(path) is None:
+            self._notes.spoil()  # it will be made
+        with super().lock(path, shared=shared, wait_s=wait_s):
+            yield
+
+    def make_folder(self, path: RelPath) -> tuple[RelPath, ...]:
+        made = super().make_folder(path)
+        if made:
+            self._notes.spoil()
+        return made
+
+    def create(self, path: RelPath, chunks: Iterable[bytes], *, executable: bool = False) -> None:
+        self._notes.spoil()
+        super().create(path, chunks, executable=executable)
+
+    def open_new(self, path: RelPath) -> NewDiskFile:
+        self._notes.spoil()
+        return super().open_new(path)
+
+    def replace(self, path: RelPath, content: bytes) -> None:
+        self._notes.spoil()
+        super().replace(path, content)
+
+    def rename(self, old: RelPath, new: RelPath, *, into: Folder | None = None) -> None:
+        self._notes.spoil()
+        super().rename(old, new, into=into)
+
+    def link(self, old: RelPath, new: RelPath, *, into: Folder | None = None) -> None:
+        self._notes.spoil()
+        super().link(old, new, into=into)
+
+    def remove(self, path: RelPath) -> None:
+        self._notes.spoil()
+        super().remove(path)
+
+    def remove_folder(self, path: RelPath) -> bool:
+        self._notes.spoil()
+        return super().remove_folder(path)
+
+    def _held(self, descriptor: int, name: str) -> Self:
+        folder = super()._held(descriptor, name)
+        folder._notes = self._notes
+        return folder
+
+    def _note(self, path: RelPath, found: Stat | None) -> None:
+        name = self._full(path)
+        if found is None:
+            self._notes.seen(name)
+        elif found.kind is Kind.FOLDER:
+            if path != ROOT:
+                self._notes.folder(name, _key(found))
+        elif found.kind is Kind.OTHER:
+            self._notes.spoil()  # a stat does not tell what it is
+        else:
+            self._notes.seen(name, _key(found))
+
+    def _note_way(self, path: RelPath) -> None:
+        """Each folder on the way to `path`: where one becomes a link, the same path leads to something else."""
+        way = path
+        while (way := parent(way)) != ROOT and not self._notes.has_folder(self._full(way)):
+            self._note(way, super().stat(way))
+
+
+class _Unrepeatable:
+    """Hands everything on; whatever is used, but for what is harmless, cannot be compared when the same is asked."""
+
+    def __init__(self, port: object, notes: Notes, harmless: tuple[str, ...] = ()) -> None:
+        self._port = port
+        self._notes = notes
+        self._harmless = harmless
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as many types as the port has methods
+        if name not in self._harmless:
+            self._notes.spoil()
+        return getattr(self._port, name)
+
+
+def _reading(notes: Notes) -> Callable[[str], bytes | None]:
+    def read_file(path: str) -> bytes | None:
+        found = read_with_stat(path)
+        if found is None:
+            notes.followed(path)
+            return None
+        content, about = found
+        notes.followed(path, key_of(about), hashlib.sha256(content).hexdigest())
+        return content
+
+    return read_file
+
+
+def _key(stat: Stat) -> Key:
+    mode = _MODES.get(stat.kind, 0) | (modes.S_IXUSR if stat.executable else 0)
+    return (mode, stat.inode, stat.size, stat.modified_ns, stat.changed_ns)
+
+
+def _digest_of(descriptor: int) -> str:
+    """The digest of an open file, whose position stays as it is."""
+    digest = hashlib.sha256()
+    offset = 0
+    while chunk := os.pread(descriptor, _CHUNK_BYTES, offset):
+        digest.update(chunk)
+        offset += len(chunk)
+    return digest.hexdigest()

@@ -1,0 +1,101 @@
+"""Landlock (landlock(7)): which files a process may open, make, move and remove, by folder, whatever its user may do.
+
+What stands in no rule is refused. What Landlock does not see at all (metadata, sockets) is the business of policy.py.
+The kernel says how much it knows (the ABI version); rights that it does not know yet are left out, and policy.py
+closes the gaps that matter: truncation before version 3, signals before version 6.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import struct
+from collections.abc import Iterable
+from enum import IntFlag
+
+from agent_sync.adapters.sandbox.kernel import call
+
+NEWEST_ABI = 6  # of those this module has rights for
+SEES_TRUNCATION, SCOPES_SIGNALS = 3, 6
+
+_ASK_VERSION, _PATH_BENEATH = 1, 1
+
+
+class Right(IntFlag):
+    """One thing that may be done beneath a folder, or with a file (LANDLOCK_ACCESS_FS_*)."""
+
+    EXECUTE = 1 << 0
+    WRITE_FILE = 1 << 1
+    READ_FILE = 1 << 2
+    READ_DIR = 1 << 3
+    REMOVE_DIR = 1 << 4
+    REMOVE_FILE = 1 << 5
+    MAKE_CHAR = 1 << 6
+    MAKE_DIR = 1 << 7
+    MAKE_REG = 1 << 8
+    MAKE_SOCK = 1 << 9
+    MAKE_FIFO = 1 << 10
+    MAKE_BLOCK = 1 << 11
+    MAKE_SYM = 1 << 12
+    REFER = 1 << 13  # move or link to another folder; since version 2
+    TRUNCATE = 1 << 14  # since version 3
+    IOCTL_DEV = 1 << 15  # since version 5
+
+
+READ = Right.READ_FILE | Right.READ_DIR
+RUN = READ | Right.EXECUTE
+CHANGE = (
+    RUN
+    | Right.WRITE_FILE
+    | Right.TRUNCATE
+    | Right.MAKE_REG
+    | Right.MAKE_DIR
+    | Right.REMOVE_FILE
+    | Right.REMOVE_DIR
+    | Right.REFER
+)
+_OF_FILES = Right.EXECUTE | Right.WRITE_FILE | Right.READ_FILE | Right.TRUNCATE | Right.IOCTL_DEV
+_CONNECT_AND_BIND_TCP = 0b11
+_ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
+
+
+def abi() -> int:
+    """The version of Landlock that this kernel has. Raises OSError if it has none, or it is switched off."""
+    return call("landlock_create_ruleset", None, 0, _ASK_VERSION)
+
+
+def restrict(rules: Iterable[tuple[str, Right]], *, version: int) -> None:
+    """This process, and all that it starts, may only do what `rules` (path, rights) allow.
+
+    A path that is absent is skipped. `version` is the ABI to use. `no_new_privs` must be set. Raises OSError.
+    """
+    handled = _handled(version)
+    ruleset = call("landlock_create_ruleset", *_attributes(handled, version), 0)
+    for path, rights in rules:
+        _allow(ruleset, path, rights & handled)
+    call("landlock_restrict_self", ruleset, 0)
+    os.close(ruleset)
+
+
+def _handled(version: int) -> Right:
+    count = 13 if version < 2 else 14 if version < 3 else 15 if version < 5 else 16
+    return Right((1 << count) - 1)
+
+
+def _attributes(handled: Right, version: int) -> tuple[bytes, int]:
+    """`struct landlock_ruleset_attr` and its size, which grew: TCP since version 4, scopes since 6."""
+    whole = struct.pack("=QQQ", handled, _CONNECT_AND_BIND_TCP, _ABSTRACT_SOCKETS_AND_SIGNALS)
+    size = 8 if version < 4 else 16 if version < 6 else 24
+    return whole[:size], size
+
+
+def _allow(ruleset: int, path: str, rights: Right) -> None:
+    try:
+        opened = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        granted = rights if stat.S_ISDIR(os.fstat(opened).st_mode) else rights & _OF_FILES
+        call("landlock_add_rule", ruleset, _PATH_BENEATH, struct.pack("=Qi", granted, opened), 0)
+    finally:
+        os.close(opened)

@@ -1,0 +1,14 @@
+"""Carrying out a plan: all of it or nothing, also after `kill -9`, a full disk or a power cut.
+
+A plan, the bytes it needs and the checkout go in. New files are staged in `.agent-sync/txn/`, a journal says what is
+about to happen, each target then takes one rename, and one last rename commits; what was edited comes out in `kept/`.
+"""
+
+from __future__ import annotations
+
+from agent_sync.apply.applying import apply
+from agent_sync.apply.recovering import is_interrupted, recover
+from agent_sync.apply.result import Applied, Recovered
+from agent_sync.apply.surveying import survey
+
+__all__ = ["Applied", "Recovered", "apply", "is_interrupted", "recover", "survey"]

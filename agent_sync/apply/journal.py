@@ -1,0 +1,96 @@
+"""The journal: changes <-> bytes. What is read may come from whoever could write to the project, so it is checked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+
+from agent_sync.apply.changes import Arrival, Change, FileChange, NewFolder
+from agent_sync.checkout import STATE, TRANSACTION
+from agent_sync.errors import RollbackIncomplete, UnsafePath
+from agent_sync.tree import Entry, RelPath, Sha256, safe_path
+from agent_sync.tree.names import fold
+
+VERSION = 1
+_IDENTITY = re.compile(r"[0-9a-f]{1,32}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def write_journal(identity: str, changes: Sequence[Change]) -> bytes:
+    """The journal of a run. `identity` tells the names it uses beside targets from those of other runs."""
+    return json.dumps(
+        {"version": VERSION, "identity": identity, "changes": [_row(change) for change in changes]},
+        separators=(",", ":"),
+    ).encode()
+
+
+def parse_journal(content: bytes) -> tuple[str, tuple[Change, ...]]:
+    """The identity and the changes of an interrupted run.
+
+    Raises: RollbackIncomplete if this is no journal of ours.
+    """
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise _unusable("it is no JSON") from error
+    match document:
+        case {"version": int(version)} if version != VERSION:
+            raise _unusable(f"it is of version {version}")
+        case {"identity": str(identity), "changes": list(rows)} if _IDENTITY.fullmatch(identity):
+            return identity, tuple(_change(number, row) for number, row in enumerate(rows))
+        case _:
+            raise _unusable("it has not the shape of a journal")
+
+
+def _row(change: Change) -> list[object]:
+    if isinstance(change, FileChange):
+        return [change.path, change.ours, change.after]
+    return [change.path, [(arrival.key, *arrival.entry) for arrival in change.files]]
+
+
+def _change(number: int, row: object) -> Change:
+    match row:
+        case [str(path), ours, after]:
+            return FileChange(number, _path(path), "", _entry(ours), _entry(after))
+        case [str(path), list(files)]:
+            return NewFolder(number, _path(path), tuple(_arrival(file) for file in files))
+        case _:
+            raise _unusable("it has not the shape of a journal")
+
+
+def _arrival(row: object) -> Arrival:
+    match row:
+        case [str(key), str(sha256), bool(executable)] if _SHA256.fullmatch(sha256):
+            return Arrival(_path(key), Entry(Sha256(sha256), executable), "")
+        case _:
+            raise _unusable("it has not the shape of a journal")
+
+
+def _entry(row: object) -> Entry | None:
+    match row:
+        case None:
+            return None
+        case [str(sha256), bool(executable)] if _SHA256.fullmatch(sha256):
+            return Entry(Sha256(sha256), executable)
+        case _:
+            raise _unusable("it has not the shape of a journal")
+
+
+def _path(text: str) -> RelPath:
+    """A project that somebody sent must not have us move its files over `.git/hooks`, or out of it."""
+    try:
+        path = safe_path(text, subject="the journal")
+    except UnsafePath as error:
+        raise _unusable(error.check) from error
+    if fold(path.partition("/")[0]) == STATE:
+        raise _unusable(f"it names a file in {STATE}/")
+    return path
+
+
+def _unusable(check: str) -> RollbackIncomplete:
+    return RollbackIncomplete(
+        subject=f"file {TRANSACTION}/journal",
+        check=f"a sync was interrupted, but its journal cannot be used: {check}",
+        remedy=f"what it replaced lies in {TRANSACTION}/undo/: put back what you need, then remove {TRANSACTION}/",
+    )

@@ -1,0 +1,143 @@
+"""Kept: the local edits that a sync replaced, each in a folder of its own, so that none can overwrite another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agent_sync.checkout.copying import copy
+from agent_sync.checkout.walking import levels
+from agent_sync.errors import CrossesFileSystems, FileFault, UnsafePath, UsageWrong
+from agent_sync.ports import Folder, Kind
+from agent_sync.tree import ROOT, RelPath, join, parent, safe_path
+from agent_sync.tree.names import shown
+
+_WHEN = "%Y%m%dT%H%M%SZ"
+_FIRST_YEARS_S = 253_402_300_799  # the end of the year 9999, which is as far as a date goes
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEdit:
+    """An edit that was replaced: the path it had, where its bytes lie now (both from the project's root), since when.
+
+    `number` counts the edits of this checkout: a later one is newer, whatever the clock said.
+    """
+
+    number: int
+    path: RelPath
+    place: RelPath
+    when: str
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """An edit that is back in its place, and the file it replaced, if that was kept in its turn."""
+
+    edit: KeptEdit
+    replaced: KeptEdit | None
+
+
+class Kept:
+    """The folder of the kept edits: `<number>-<when>/<path>`, for people to look at as well."""
+
+    def __init__(self, project: Folder, home: RelPath) -> None:
+        self._project = project
+        self._home = home
+        self._last: int | None = None
+
+    def all(self) -> tuple[KeptEdit, ...]:
+        """Every edit that is kept, the oldest first."""
+        return tuple(edit for number, name in self._numbered() for edit in self._edits(number, name))
+
+    def newest(self, path: RelPath) -> KeptEdit | None:
+        """The edit of this path that was kept last."""
+        return next((edit for edit in reversed(self.all()) if edit.path == path), None)
+
+    def take(self, path: RelPath, *, name: RelPath, folder: Folder, now_s: float) -> KeptEdit:
+        """The file `name` of `folder`, an edit of `path`, is kept, and is no longer there."""
+        edit = self._room(path, now_s)
+        try:
+            folder.rename(name, edit.place, into=self._project)
+        except CrossesFileSystems:
+            self._copy(name, folder, edit.place)
+            folder.remove(name)
+        return edit
+
+    def keep_a_copy(self, path: RelPath, *, now_s: float) -> KeptEdit:
+        """What stands at `path` is kept as well as being there."""
+        edit = self._room(path, now_s)
+        try:
+            self._project.link(path, edit.place)
+        except CrossesFileSystems:
+            self._copy(path, self._project, edit.place)
+        return edit
+
+    def restore(self, path: RelPath, *, keep_present: bool, now_s: float) -> Restored:
+        """The newest kept edit of `path` is back in its place, and is kept no longer.
+
+        Raises: UsageWrong if none is kept; UnsafePath, FileFault if something other than a file stands there.
+        """
+        edit = self.newest(path)
+        if edit is None:
+            raise UsageWrong(
+                subject=f"file {shown(path)}",
+                check="no edit of it is kept",
+                remedy=f"{self._home}/ has all that is",
+            )
+        present = self._project.stat(path)
+        if present is not None and present.kind is not Kind.FILE:
+            family = UnsafePath if present.kind is Kind.LINK else FileFault
+            check = f"a {present.kind.value} stands there"
+            raise family(subject=f"file {shown(path)}", check=check, remedy="remove it, then restore")
+        replaced = self.keep_a_copy(path, now_s=now_s) if keep_present and present is not None else None
+        self._put_back(edit)
+        return Restored(edit, replaced)
+
+    def _put_back(self, edit: KeptEdit) -> None:
+        self._project.make_folder(parent(edit.path))
+        try:
+            self._project.rename(edit.place, edit.path)
+        except CrossesFileSystems:
+            beside = join(parent(edit.path), RelPath(f".agent-sync-restored-{edit.number}"))
+            self._project.remove(beside)
+            copy(edit.place, beside, source=self._project, into=self._project)
+            self._project.rename(beside, edit.path)
+            self._project.remove(edit.place)
+        self._remove_emptied(parent(edit.place))
+
+    def _copy(self, name: RelPath, folder: Folder, place: RelPath) -> None:
+        """By way of another name: half a copy must not look like an edit."""
+        half = join(self._home, RelPath("half"))
+        self._project.remove(half)
+        copy(name, half, source=folder, into=self._project)
+        self._project.rename(half, place)
+
+    def _room(self, path: RelPath, now_s: float) -> KeptEdit:
+        if self._last is None:
+            self._last = max((number for number, _ in self._numbered()), default=0)
+        self._last = number = self._last + 1
+        when = datetime.fromtimestamp(min(max(now_s, 0.0), _FIRST_YEARS_S), UTC).strftime(_WHEN)
+        place = join(self._home, join(RelPath(f"{number:06d}-{when}"), path))
+        self._project.make_folder(parent(place))
+        return KeptEdit(number, path, place, when)
+
+    def _numbered(self) -> list[tuple[int, str]]:
+        """The folders of edits with their numbers, in the order of these."""
+        split = ((name.partition("-")[0], name) for name in self._project.names(self._home))
+        return sorted((int(number), name) for number, name in split if number.isascii() and number.isdigit())
+
+    def _edits(self, number: int, name: str) -> Iterator[KeptEdit]:
+        top = join(self._home, RelPath(name))
+        if (found := self._project.stat(top)) is None or found.kind is not Kind.FOLDER:
+            return
+        for level in levels(top, folder=self._project):
+            for place in (join(level.path, file) for file, stat in level.inside if stat.kind is Kind.FILE):
+                with suppress(UnsafePath):  # no edit that we kept has such a name
+                    path = safe_path(place.removeprefix(f"{top}/"), subject=f"folder {self._home}")
+                    yield KeptEdit(number, path, place, name.partition("-")[2])
+
+    def _remove_emptied(self, folder: RelPath) -> None:
+        while folder not in (self._home, ROOT) and self._project.remove_folder(folder):
+            folder = parent(folder)

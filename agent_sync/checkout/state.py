@@ -1,0 +1,121 @@
+"""Checkout: the state of one checkout, file by file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from agent_sync.checkout.kept import Kept
+from agent_sync.errors import FileFault, LimitExceeded, ProjectBusy, UnsafePath
+from agent_sync.ports import Folder, Kind
+from agent_sync.tree import RelPath, join
+from agent_sync.tree.names import shown
+
+STATE = RelPath(".agent-sync")
+TRANSACTION = join(STATE, RelPath("txn"))
+MAX_FILE_BYTES = 256 * 1024 * 1024  # as large as a lock may be
+
+_IGNORE = join(STATE, RelPath(".gitignore"))
+_APPLIED = join(STATE, RelPath("applied.lock"))
+_INHERITED = join(STATE, RelPath("inherited.lock"))
+_KEPT = join(STATE, RelPath("kept"))
+_HELD = join(STATE, RelPath("lock"))
+
+
+class Checkout:
+    """The `.agent-sync/` of the project in `folder`. Reading never makes anything.
+
+    Raises, from every method that reads or writes:
+        UnsafePath: `.agent-sync` or something in it is a symlink.
+        FileFault: the system refused, or something else stands in that place.
+    """
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+
+    @property
+    def kept(self) -> Kept:
+        """The local edits that were replaced here."""
+        return Kept(self.folder, _KEPT)
+
+    def prepare(self) -> None:
+        """`.agent-sync/` stands there, and git does not see it."""
+        if self.is_there() and self.folder.stat(_IGNORE) is not None:
+            return
+        self.folder.make_folder(STATE)
+        self.folder.replace(_IGNORE, b"*\n")
+
+    def is_there(self) -> bool:
+        """Whether something is remembered here.
+
+        Raises: UnsafePath, FileFault if what bears the name is not a folder.
+        """
+        stat = self.folder.stat(STATE)
+        if stat is None or stat.kind is Kind.FOLDER:
+            return stat is not None
+        family = UnsafePath if stat.kind is Kind.LINK else FileFault
+        raise family(
+            subject=f"folder {STATE}",
+            check="it is a symbolic link" if stat.kind is Kind.LINK else "it is not a folder",
+            remedy="move it away: agent-sync makes a folder of its own",
+        )
+
+    @contextmanager
+    def hold(self, *, wait_s: float = 0.0) -> Iterator[None]:
+        """Nobody else writes to this project as long as the `with` block lasts.
+
+        Raises: ProjectBusy if another process does, for longer than `wait_s` seconds.
+        """
+        self.prepare()
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.folder.lock(_HELD, wait_s=wait_s))
+            except ProjectBusy as error:
+                raise ProjectBusy(
+                    subject=f"project {shown(self.folder.name)}",
+                    check="another agent-sync is writing to it",
+                    remedy="wait until it has finished, then run this again",
+                ) from error
+            yield
+
+    def applied(self) -> bytes | None:
+        """The lock that was last written to the targets; None if none was."""
+        return self._read(_APPLIED)
+
+    def applied_at_s(self) -> float | None:
+        """When that was, in seconds since 1970."""
+        stat = self.folder.stat(_APPLIED)
+        return None if stat is None else stat.modified_ns / 1e9
+
+    def write_applied(self, content: bytes) -> None:
+        """Remember the lock that the targets already are; `apply` does it for targets that it writes."""
+        if self.applied() != content:
+            self.prepare()
+            self.folder.replace(_APPLIED, content)
+
+    def commit_applied(self, ready: RelPath) -> None:
+        """The file at `ready` is the applied lock, by one rename."""
+        self.folder.rename(ready, _APPLIED)
+
+    def inherited(self) -> bytes | None:
+        """What the user's own layers add to the committed lock; None if nothing."""
+        return self._read(_INHERITED)
+
+    def write_inherited(self, content: bytes | None) -> None:
+        """Remember it, or that there is nothing."""
+        if content is None:
+            self.folder.remove(_INHERITED)
+        elif self.inherited() != content:
+            self.prepare()
+            self.folder.replace(_INHERITED, content)
+
+    def _read(self, path: RelPath) -> bytes | None:
+        if self.folder.stat(path) is None:
+            return None
+        with self.folder.open(path) as file:
+            content = file.read(MAX_FILE_BYTES + 1)
+        if len(content) > MAX_FILE_BYTES:
+            raise LimitExceeded(
+                subject=f"file {path}", check=f"it has more than {MAX_FILE_BYTES} bytes", remedy="remove it, then sync"
+            )
+        return content

@@ -1,0 +1,38 @@
+"""agent-sync diff"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from agent_sync.cli.answer import Answer, Verb
+from agent_sync.cli.changes import diff_fields, diff_lines
+from agent_sync.cli.exit_codes import DONE, FOUND
+from agent_sync.cli.session import Session
+
+Paths = Annotated[
+    list[str] | None, typer.Argument(metavar="PATH", help="Files and folders of the project.  [default: all]")
+]
+
+
+def diff(session: Session, paths: Paths = None) -> Answer:
+    """Show how the files differ from the lock.
+
+    The exit code is 1 if they do. `-` is what is there, `+` what sync would write. Control characters are shown as
+    \\xNN.
+    """
+    result = session.project().diff(paths or ())
+    return Answer(
+        {"diffs": diff_fields(result.diffs)},
+        lines=diff_lines(result.diffs),
+        code=FOUND if result.diffs else DONE,
+    )
+
+
+VERB = Verb(
+    "diff",
+    diff,
+    fields={"diffs": "the unified diff of each file that differs: `path`, `text`"},
+    examples=("agent-sync diff", "agent-sync diff .cursor/rules/style.md"),
+)

@@ -1,0 +1,72 @@
+"""agent-sync verify"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from agent_sync.cli.answer import Answer, Verb
+from agent_sync.cli.documents import failures_fields
+from agent_sync.cli.escaping import printable_line
+from agent_sync.cli.exit_codes import DONE, FOUND
+from agent_sync.cli.lines import Line, Style, Styled, aligned, counted
+from agent_sync.cli.options import Names
+from agent_sync.cli.session import Session
+from agent_sync.errors import PartialFailure
+
+if TYPE_CHECKING:
+    from agent_sync.operations.verify import SourceDelta, VerifyResult
+
+
+def verify(session: Session, names: Names = None) -> Answer:
+    """Ask upstream whether it has moved since the lock was made.
+
+    The exit code is 1 if it has. Neither the lock nor a file is touched.
+    """
+    result = session.project().verify(names or ())
+    failure = _failure(result)
+    found = FOUND if result.changed else DONE
+    return Answer(_fields(result), lines=_lines(result), failure=failure, code=None if failure else found)
+
+
+def _lines(result: VerifyResult) -> Iterator[Line]:
+    changed = [(Styled("changed", Style.CHANGED), each.name, _moved(each)) for each in result.changed]
+    failed = [(Styled("failed", Style.ERROR), name, "could not be asked") for name in result.errors]
+    yield from aligned([*changed, *failed])
+    if result.up_to_date:
+        names = ", ".join(map(printable_line, result.up_to_date))
+        yield f"{counted(len(result.up_to_date), 'source')} as locked: {names}"
+    if result.changed:
+        yield "agent-sync update locks what upstream has now"
+
+
+def _moved(delta: SourceDelta) -> str:
+    return f"{delta.locked}, other content" if delta.locked == delta.upstream else f"{delta.locked} -> {delta.upstream}"
+
+
+def _failure(result: VerifyResult) -> PartialFailure | None:
+    try:
+        result.raise_failures()
+    except PartialFailure as failure:
+        return failure
+    return None
+
+
+def _fields(result: VerifyResult) -> dict[str, object]:
+    return {
+        "up_to_date": result.up_to_date,
+        "changed": [{"name": each.name, "locked": each.locked, "upstream": each.upstream} for each in result.changed],
+        "failures": failures_fields(result.errors),
+    }
+
+
+VERB = Verb(
+    "verify",
+    verify,
+    fields={
+        "up_to_date": "the sources that upstream has as they are locked",
+        "changed": "the others: `name`, what is `locked`, what is `upstream`",
+        "failures": "the error of each source that could not be asked, and its `source`",
+    },
+    examples=("agent-sync verify", "agent-sync verify base-rules"),
+)

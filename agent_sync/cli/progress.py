@@ -1,0 +1,128 @@
+"""A picture of long work that moves, for whoever waits at a terminal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent_sync.cli.escaping import printable_line
+from agent_sync.cli.screen import Screen
+from agent_sync.events import Event, Progressed, SourceFinished, SourceStarted
+
+if TYPE_CHECKING:
+    import rich.progress
+
+# Work that is done sooner shows nothing: it would only flicker, and loading rich takes longer than most commands.
+DELAY_S = 0.4
+
+
+@dataclass
+class _Work:
+    """One line of the picture; `shown` is its number in it, once it is there."""
+
+    text: str
+    done: int = 0
+    total: int | None = None
+    shown: rich.progress.TaskID | None = None
+
+
+@dataclass
+class Progress:
+    """Shows what goes on, from the moment that it takes long until `finish`, and leaves nothing behind.
+
+    Events come from any thread; one lock orders them, the timer, and what else is written to the screen.
+    """
+
+    screen: Screen
+    delay_s: float = DELAY_S
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+    _works: dict[str, _Work] = field(default_factory=dict)
+    _timer: threading.Timer | None = None
+    _picture: rich.progress.Progress | None = None
+    _finished: bool = False
+
+    def note(self, event: Event) -> None:
+        """The picture has what the event says."""
+        with self._lock:
+            if self._finished:
+                return
+            match event:
+                case SourceStarted(source=source):
+                    self._update(f"source {source}", _Work(source))
+                case SourceFinished(source=source):
+                    self._remove(f"source {source}")
+                case Progressed(work=work, done=done, total=total) if total is not None and done >= total:
+                    self._remove(work)
+                case Progressed(work=work, done=done, total=total):
+                    self._update(work, _Work(work, done, total))
+                case _:
+                    pass
+
+    def finish(self) -> None:
+        """The picture is gone and comes back no more."""
+        with self._lock:
+            self._finished = True
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._picture is not None:
+                self._picture.stop()
+                self._picture = None
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """While something else is written the picture is not there."""
+        with self._lock:
+            picture = self._picture
+            if picture is not None:
+                picture.stop()
+            yield
+            if picture is not None:
+                picture.start()
+
+    def _update(self, key: str, work: _Work) -> None:
+        known = self._works.setdefault(key, work)
+        known.done, known.total = work.done, work.total
+        if self._timer is None:
+            self._timer = threading.Timer(self.delay_s, self._begin)
+            self._timer.daemon = True
+            self._timer.start()
+        if self._picture is not None:
+            self._draw(self._picture, known)
+
+    def _remove(self, key: str) -> None:
+        work = self._works.pop(key, None)
+        if work is not None and work.shown is not None and self._picture is not None:
+            self._picture.remove_task(work.shown)
+
+    def _begin(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[count]}", markup=False),
+        )
+        with self._lock:
+            if self._finished:
+                return
+            console = Console(file=self.screen.stderr)
+            self._picture = Progress(
+                *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
+            )
+            for work in self._works.values():
+                self._draw(self._picture, work)
+            self.screen.step_aside = self.aside
+            self._picture.start()
+
+    @staticmethod
+    def _draw(picture: rich.progress.Progress, work: _Work) -> None:
+        count = "" if work.total is None else f"{work.done}/{work.total}"
+        if work.shown is None:
+            work.shown = picture.add_task(printable_line(work.text), total=work.total, completed=work.done, count=count)
+        else:
+            picture.update(work.shown, completed=work.done, total=work.total, count=count)

@@ -1,0 +1,142 @@
+"""The screen: results go to standard output, messages to standard error, and either may be gone."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from typing import Literal, TextIO
+
+from agent_sync.cli.lines import Line, rendered
+from agent_sync.errors import FileFault
+
+
+@dataclass(frozen=True, slots=True)
+class Streams:
+    """What the program reads and writes."""
+
+    stdin: TextIO
+    stdout: TextIO
+    stderr: TextIO
+
+
+class OutputLost(FileFault):
+    """Standard output cannot be written, for another reason than that its reader has gone."""
+
+
+class Screen:
+    """Writes lines; in colour only where a terminal shows them and nobody objects. With `quiet` only errors.
+
+    `live` says whether something that moves may be drawn on standard error, `can_ask` whether somebody sits there who
+    can be asked. `step_aside` is what has to be entered around every write. `hear` is told every byte that was written,
+    and to which descriptor.
+    """
+
+    def __init__(
+        self,
+        streams: Streams,
+        environment: Mapping[str, str],
+        *,
+        no_color: bool = False,
+        quiet: bool = False,
+        hear: Callable[[int, bytes], None] | None = None,
+    ) -> None:
+        plain = no_color or bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
+        self._streams = streams
+        self._quiet = quiet
+        self._hear = hear
+        self._color_out = not plain and _is_terminal(streams.stdout)
+        self._color_err = not plain and _is_terminal(streams.stderr)
+        self.live = self._color_err and not quiet
+        self.can_ask = not quiet and _is_terminal(streams.stdin) and _is_terminal(streams.stderr)
+        self.step_aside: Callable[[], AbstractContextManager[None]] = nullcontext
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """The lines are on standard output, unless its reader has gone. OutputLost if it cannot be written."""
+        if not self._quiet:
+            self.write("".join(f"{rendered(line, color=self._color_out)}\n" for line in lines))
+
+    def write(self, text: str) -> None:
+        """The text is on standard output as it is, even with `quiet`; for a document that a program reads.
+
+        Raises: OutputLost.
+        """
+        stdout = self._streams.stdout
+        self._tell_listener(1, stdout, text)
+        try:
+            with self.step_aside():
+                stdout.write(text)
+                stdout.flush()
+        except BrokenPipeError:
+            release(stdout)  # whoever reads has seen enough: that is no failure
+        except OSError as error:
+            release(stdout)
+            check = f"it cannot be written: {error.strerror}"
+            raise OutputLost(subject="standard output", check=check, remedy="write it to another place") from error
+
+    def say(self, *lines: Line, error: bool = False) -> None:
+        """The lines are on standard error; with `quiet` only if they are about an error."""
+        if self._quiet and not error:
+            return
+        self._tell("".join(f"{rendered(line, color=self._color_err)}\n" for line in lines))
+
+    def ask(self, question: str) -> str:
+        """What the person at the terminal answers to the question; empty at the end of input."""
+        self._tell(rendered(question, color=False))
+        answer = self._streams.stdin.readline()
+        if not answer:
+            self._tell("\n")  # nobody pressed Enter
+        return answer.strip()
+
+    @property
+    def stderr(self) -> TextIO:
+        """Where something that moves is drawn."""
+        return self._streams.stderr
+
+    def _tell(self, text: str) -> None:
+        self._tell_listener(2, self._streams.stderr, text)
+        try:
+            with self.step_aside():
+                self._streams.stderr.write(text)
+                self._streams.stderr.flush()
+        except OSError:  # nobody is left to be told
+            release(self._streams.stderr)
+
+    def _tell_listener(self, descriptor: int, stream: TextIO, text: str) -> None:
+        if self._hear is not None:
+            self._hear(descriptor, text.encode(stream.encoding, stream.errors or "strict"))
+
+
+def standard_streams() -> Streams:
+    """The process's own. One that was closed before the program began leads nowhere; no file will get its number."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)  # noqa: FBT003  # it takes no keyword
+    sys.stdin, sys.stdout, sys.stderr = _opened(sys.stdin, "r"), _opened(sys.stdout, "w"), _opened(sys.stderr, "w")
+    return Streams(sys.stdin, sys.stdout, sys.stderr)
+
+
+def release(stream: TextIO) -> None:
+    """What is still to be written to a stream that nobody reads goes nowhere; the interpreter flushes it once more."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _opened(stream: TextIO | None, mode: Literal["r", "w"]) -> TextIO:
+    """The stream; what its encoding lacks is no reason to stop. Python has None for one that was closed."""
+    if stream is None:
+        return open(os.devnull, mode, encoding="utf-8")
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors="backslashreplace")
+    return stream
+
+
+def _is_terminal(stream: TextIO) -> bool:
+    return not stream.closed and stream.isatty()

@@ -1,0 +1,28 @@
+"""What the user declared: the system, user and project files as one checked `Config`, and the machine's own policy.
+
+Bytes of `agent-sync.yaml` files go in through `loading.load`; a `Loaded` comes out, in which every reference holds and
+every part knows the file, line and column where it was written. What is exported here is light; the models of the file
+itself (`config.model`) and `config.loading` bring pydantic along and are imported where they are needed.
+"""
+
+from __future__ import annotations
+
+from agent_sync.config.discovery import ConfigPath, Environment, Places, discover
+from agent_sync.config.effective import Config, limits_of, signed_of, signers_of
+from agent_sync.config.safeguards import Safeguards, Signers
+from agent_sync.config.tools import ToolPlace, tool_places
+
+__all__ = [
+    "Config",
+    "ConfigPath",
+    "Environment",
+    "Places",
+    "Safeguards",
+    "Signers",
+    "ToolPlace",
+    "discover",
+    "limits_of",
+    "signed_of",
+    "signers_of",
+    "tool_places",
+]

@@ -1,0 +1,131 @@
+"""Where the configuration files, the project and its lock lie (spec §3.3; docs/reference/configuration.md)."""
+
+from __future__ import annotations
+
+import ntpath
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Literal
+
+NAME = "agent-sync.yaml"
+LOCK_NAME = "agent-sync.lock"
+POLICY_NAME = "policy.yaml"
+
+Platform = Literal["linux", "macos", "windows"]
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What discovery may know of the machine; `home` is None where the user has none."""
+
+    cwd: str
+    platform: Platform = "linux"
+    home: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPath:
+    """Where a file would lie: its absolute path, the shorter name for messages, and whether its absence is an error."""
+
+    path: str
+    shown: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Every place that the environment and the options name; nothing says yet that a file is there.
+
+    `root` is the folder of the project file, `lock` the absolute path of the lock. With `inherit` False only the
+    project file and the machine's policy are read.
+    """
+
+    root: str
+    project: ConfigPath
+    lock: str
+    policy: ConfigPath
+    system: ConfigPath | None = None
+    user: ConfigPath | None = None
+    inherit: bool = True
+
+
+def discover(
+    environment: Environment, *, config: str | None = None, lockfile: str | None = None, no_inherit: bool = False
+) -> Places:
+    """The places; `config`, `lockfile` and `no_inherit` are the options of those names (spec §9.8)."""
+    paths = _paths_of(environment.platform)
+    project = _below(paths, environment.cwd, config or NAME)
+    root = paths.dirname(project)
+    return Places(
+        root=root,
+        project=ConfigPath(project, config or NAME, required=config is not None),
+        lock=_below(paths, environment.cwd, lockfile) if lockfile else paths.join(root, LOCK_NAME),
+        policy=_policy(environment),
+        system=_named(environment, "AGENT_SYNC_SYSTEM_CONFIG", _system_folder(environment)),
+        user=_named(environment, "AGENT_SYNC_USER_CONFIG", _user_folder(environment)),
+        inherit=not (no_inherit or _is_on(environment.variables.get("AGENT_SYNC_NO_INHERIT", ""))),
+    )
+
+
+def _named(environment: Environment, variable: str, folder: str | None) -> ConfigPath | None:
+    """The file that the variable names, else the one in the folder; an empty variable counts as unset."""
+    paths = _paths_of(environment.platform)
+    if named := environment.variables.get(variable):
+        return ConfigPath(_below(paths, environment.cwd, named), named)
+    if folder is None:
+        return None
+    path = paths.join(folder, NAME)
+    return ConfigPath(path, path)
+
+
+def _policy(environment: Environment) -> ConfigPath:
+    """The machine's policy. One that a variable names must be there: a slip must not switch it off."""
+    paths = _paths_of(environment.platform)
+    if named := environment.variables.get("AGENT_SYNC_POLICY"):
+        return ConfigPath(_below(paths, environment.cwd, named), named, required=True)
+    path = paths.join(_system_folder(environment), POLICY_NAME)
+    return ConfigPath(path, path)
+
+
+def _system_folder(environment: Environment) -> str:
+    if environment.platform == "windows":
+        return ntpath.join(environment.variables.get("ProgramData") or r"C:\ProgramData", "agent-sync")
+    return "/etc/agent-sync"
+
+
+def _user_folder(environment: Environment) -> str | None:
+    base = _user_base(environment)
+    return None if base is None else _paths_of(environment.platform).join(base, "agent-sync")
+
+
+def _user_base(environment: Environment) -> str | None:
+    home, variables = environment.home, environment.variables
+    if environment.platform == "windows" and (named := variables.get("AppData") or variables.get("APPDATA")):
+        return named
+    # A relative one is to be ignored (XDG Base Directory Specification).
+    if environment.platform == "linux" and (named := variables.get("XDG_CONFIG_HOME", "")).startswith("/"):
+        return named
+    if not home:
+        return None
+    match environment.platform:
+        case "windows":
+            return ntpath.join(home, "AppData", "Roaming")
+        case "macos":
+            return posixpath.join(home, "Library", "Application Support")
+        case "linux":
+            return posixpath.join(home, ".config")
+
+
+def _is_on(value: str) -> bool:
+    return value.strip().lower() in ("1", "true")
+
+
+def _below(paths: ModuleType, cwd: str, path: str) -> str:
+    return str(paths.normpath(paths.join(cwd, path)))
+
+
+def _paths_of(platform: Platform) -> ModuleType:
+    return ntpath if platform == "windows" else posixpath

@@ -1,0 +1,245 @@
+"""The kinds of text and number in a configuration: each is checked where it is read, and says what is wrong."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationInfo, WithJsonSchema
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
+
+from agent_sync.config.addresses import (
+    fault_of_repository,
+    fault_of_url,
+    holds_credential,
+    protocol_of,
+    without_credentials,
+)
+from agent_sync.config.amounts import duration_s, size_bytes
+from agent_sync.config.paths import is_absolute, output_folder, project_path
+from agent_sync.errors import UnsafePath
+from agent_sync.tree.globs import Globs
+from agent_sync.tree.names import RelPath, safe_path, shown
+from agent_sync_oci.digest import Digest
+
+INVALID, UNSAFE = "invalid", "unsafe_path"
+_CREDENTIAL_REMEDY = (
+    "take it out and leave it to a git credential helper, the ssh agent or ~/.netrc; a user name alone is fine"
+)
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def about(description: str, *, example: object = None) -> FieldInfo:
+    """What a key is for, for the JSON Schema and for the remedy where the key is missing."""
+    return FieldInfo(description=description, examples=None if example is None else [example])
+
+
+def fault(check: str, remedy: str | None = None, *, kind: str = INVALID) -> PydanticCustomError:
+    """What is wrong with a value, for `problems` to turn into an error: `kind` UNSAFE makes it an UnsafePath."""
+    return PydanticCustomError(kind, "{check}", {"check": check, "remedy": remedy})
+
+
+def unsafe(error: UnsafePath, remedy: str | None = None) -> PydanticCustomError:
+    """The same for a path that was refused."""
+    return fault(error.check, remedy or error.remedy, kind=UNSAFE)
+
+
+def _line(text: str) -> str:
+    if not text.strip():
+        raise fault("is empty", "give it a value, or leave the key out")
+    if (unseen := _UNSEEN.search(text)) is not None:
+        raise fault(f"contains the character U+{ord(unseen[0]):04X}, which is not shown", "take it out")
+    return text
+
+
+def _name(text: str) -> str:
+    """A name may end up as a file name and is an argument of the command line, so it has to be fit for both."""
+    if text.startswith("-") or text != text.strip():
+        raise fault(f"the name {shown(text)} begins with a dash or has a space at an end", "choose another name")
+    try:
+        return safe_path(text, subject="")
+    except UnsafePath as error:
+        check = error.check.replace("the path", "the name", 1)
+        raise fault(check, "choose another name: letters, digits, dots and dashes always do", kind=UNSAFE) from error
+
+
+def _project_path(text: str) -> RelPath:
+    try:
+        return project_path(text, subject="")
+    except UnsafePath as error:
+        raise unsafe(error) from error
+
+
+def _declared_path(text: str) -> str:
+    """Checked, but kept as it is spelt: the lock records the declaration, not our reading of it."""
+    _project_path(text)
+    return text
+
+
+def _output_folder(text: str) -> RelPath:
+    try:
+        return output_folder(text, subject="")
+    except UnsafePath as error:
+        raise unsafe(error) from error
+
+
+def _glob(text: str) -> str:
+    if text.startswith("/") or "\\" in text or ".." in text.split("/"):
+        remedy = "write a glob relative to the source, with `/` between the names"
+        raise fault(f"the glob {shown(text)} is absolute, has a backslash or a `..`", remedy, kind=UNSAFE)
+    return _compiled(text)
+
+
+def _repository_glob(text: str) -> str:
+    if protocol_of(text) == "file" and "://" not in text and not text.startswith(("/", ".", "*")):
+        remedy = f"write the whole address: https://{without_credentials(text)}"
+        raise fault(f"the glob {shown(text)} has no scheme, so it would match nothing", remedy)
+    return _compiled(text)
+
+
+def _compiled(text: str) -> str:
+    try:
+        Globs((text,))
+    except re.error as error:
+        raise fault(f"the glob {shown(text)} has a character range that makes no sense", "correct `[...]`") from error
+    return text
+
+
+def _repository(text: str) -> str:
+    _refuse_credential(text)
+    if (wrong := fault_of_repository(text)) is not None:
+        remedy = "write https://host/path, ssh://host/path, git@host:path, file:///path or a plain path"
+        raise fault(f"the address {shown(without_credentials(text))} {wrong}", remedy)
+    return text
+
+
+def _url(text: str) -> str:
+    _refuse_credential(text)
+    if (wrong := fault_of_url(text)) is not None:
+        remedy = "write a whole address; for a file of this machine use `type: local`"
+        raise fault(f"the address {shown(without_credentials(text))} {wrong}", remedy)
+    return text
+
+
+def _refuse_credential(text: str) -> None:
+    if holds_credential(text):
+        raise fault("a password or token stands in the address", _CREDENTIAL_REMEDY)
+
+
+def _ref(text: str) -> str:
+    remedy = "name a tag, branch or commit"
+    if text.startswith("-"):
+        raise fault(f"{shown(text)} begins with a dash, which git would take for an option", remedy)
+    if any(character.isspace() for character in text):
+        raise fault(f"{shown(text)} has a space in it, which no tag or branch can have", remedy)
+    return text
+
+
+def _digest(text: str) -> Digest:
+    algorithm, _, digits = text.partition(":")
+    try:
+        return Digest.from_hex(digits.lower() if algorithm.lower() == "sha256" else "")
+    except ValueError as error:
+        check = f"{shown(text)} is not `sha256:` and 64 hexadecimal digits"
+        if algorithm.lower() == "sha256" and re.fullmatch(r"[0-9A-Fa-f]+", digits):
+            check += f", it has {len(digits)}"
+        remedy = "run `sha256sum` on the file that you looked at, and write `sha256:` and what it prints"
+        raise fault(check, remedy) from error
+
+
+def _key_file(text: str, info: ValidationInfo) -> str:
+    """Below the root in a project's file; in the machine's and the user's own files it may lie anywhere."""
+    if is_absolute(text) and (info.context is None or info.context["of_machine"]):
+        return text
+    return _project_path(text)
+
+
+def _own_key_file(text: str, info: ValidationInfo) -> str:
+    if info.context is not None and info.context["of_machine"] and not is_absolute(text):
+        remedy = "write the absolute path: below a project's root the project itself would say whom to trust"
+        raise fault(f"the path {shown(text)} is relative", remedy)
+    return _key_file(text, info)
+
+
+def _command(text: str) -> str:
+    try:
+        words = shlex.split(text)
+    except ValueError as error:
+        raise fault(f"it cannot be split into words: {str(error).lower()}", "balance the quotes") from error
+    if not words:
+        raise fault("it is empty", "name a program")
+    if "/" in words[0]:
+        _refuse_program_outside(words[0])
+    return text
+
+
+def _refuse_program_outside(program: str) -> None:
+    try:
+        project_path(program, subject="")
+    except UnsafePath as error:
+        remedy = "name a program of /usr/bin or /bin without its folder, or a path below the project root"
+        raise unsafe(error, remedy) from error
+
+
+def _size(value: Any) -> Any:  # noqa: ANN401  # whatever the file holds
+    try:
+        return size_bytes(str(value))
+    except ValueError as error:
+        remedy = "write bytes, or a number with KB, MB, GB, KiB, MiB or GiB: 100MB"
+        raise fault(f"{shown(str(value))} is not a size", remedy) from error
+
+
+def _duration(value: Any) -> Any:  # noqa: ANN401  # whatever the file holds
+    try:
+        return duration_s(str(value))
+    except ValueError as error:
+        remedy = "write seconds or minutes with their unit: 120s, 2m"
+        raise fault(f"{shown(str(value))} is not a duration", remedy) from error
+
+
+def _on_off(value: Any) -> Any:  # noqa: ANN401  # `on` is a boolean to some readers of YAML and text to others
+    if isinstance(value, bool) or value in ("on", "off"):
+        return value in (True, "on")
+    raise fault(f"must be `on` or `off`, not {shown(str(value))}", None)
+
+
+def _sandboxed_off(value: Any) -> Any:  # noqa: ANN401  # as above
+    if value is False or value == "off":
+        return False
+    if value == "sandboxed":
+        return True
+    raise fault("must be `sandboxed` or `off`", "there is no way to run a command outside the sandbox")
+
+
+_Text = Annotated[str, Strict()]
+_DIGEST_SCHEMA = {"type": "string", "pattern": "^[sS][hH][aA]256:[0-9A-Fa-f]{64}$"}
+_SIZE_SCHEMA = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1},
+        {"type": "string", "pattern": "^[0-9]+([.][0-9]+)? ?([KkMmGg][Ii]?)?[Bb]?$"},
+    ]
+}
+_DURATION_SCHEMA = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)? ?[sm]$"}
+
+Line = Annotated[_Text, AfterValidator(_line)]
+Name = Annotated[Line, AfterValidator(_name)]
+ProjectPath = Annotated[RelPath, Strict(), AfterValidator(_project_path)]
+DeclaredPath = Annotated[_Text, AfterValidator(_declared_path)]
+OutputFolder = Annotated[RelPath, Strict(), AfterValidator(_output_folder)]
+Glob = Annotated[Line, AfterValidator(_glob)]
+RepositoryGlob = Annotated[Line, AfterValidator(_repository_glob)]
+Repository = Annotated[Line, AfterValidator(_repository)]
+Url = Annotated[Line, AfterValidator(_url)]
+Ref = Annotated[Line, AfterValidator(_ref)]
+DigestText = Annotated[Line, AfterValidator(_digest), WithJsonSchema(_DIGEST_SCHEMA)]
+KeyFile = Annotated[Line, AfterValidator(_key_file)]
+OwnKeyFile = Annotated[Line, AfterValidator(_own_key_file)]
+CommandLine = Annotated[Line, AfterValidator(_command)]
+Flag = Annotated[bool, Strict()]
+Count = Annotated[int, Strict(), Field(ge=1)]
+Size = Annotated[int, BeforeValidator(_size), WithJsonSchema(_SIZE_SCHEMA)]
+Duration = Annotated[float, BeforeValidator(_duration), WithJsonSchema(_DURATION_SCHEMA)]
+OnOff = Annotated[Flag, BeforeValidator(_on_off), WithJsonSchema({"enum": ["on", "off", True, False]})]
+SandboxedOff = Annotated[Flag, BeforeValidator(_sandboxed_off), WithJsonSchema({"enum": ["sandboxed", "off", False]})]

@@ -1,0 +1,100 @@
+"""The places -> the configuration in force: every file read, all merged, every reference checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent_sync.config.checking import refuse_inconsistent, unused_sources
+from agent_sync.config.discovery import ConfigPath, Places
+from agent_sync.config.effective import Config
+from agent_sync.config.merging import alone, merged
+from agent_sync.config.reading import Layer, Level, read_layer
+from agent_sync.errors import ConfigInvalid
+from agent_sync.events import Warned
+
+if TYPE_CHECKING:
+    from agent_sync.ports import Folder
+
+Read = Callable[[str], bytes | None]
+"""The bytes of the file at an absolute path, None if there is no file; FileFault if it cannot be read.
+
+What comes after the first `reading.MAX_CONFIG_BYTES` + 1 bytes may be left out.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What is declared, in two views under the same demands, and where it was read.
+
+    `project` is what the shared lock is a function of: the project's own file (or everything, if there is none).
+    `merged` is every layer's. `layers` are the files that were there, system first, the project last.
+    """
+
+    project: Config
+    merged: Config
+    layers: tuple[Layer, ...]
+    policy: Layer | None
+    warnings: tuple[Warned, ...]
+
+    @property
+    def inherited(self) -> frozenset[str]:
+        """The names of the sources that only lower layers declare; none if there is no project file."""
+        own = {source.name for source in self.project.sources}
+        return frozenset(source.name for source in self.merged.sources if source.name not in own)
+
+
+def load(places: Places, read: Read, project: Folder) -> Loaded:
+    """Everything that is declared for the project, whose root is `project`.
+
+    Raises:
+        ConfigInvalid: no file at all, or one that is wrong in itself or together with the others.
+        UnknownTool, Untrusted, UnsafePath, LimitExceeded: see `reading.read_layer` and `checking.refuse_inconsistent`.
+        FileFault: a file is there and cannot be read.
+    """
+    policy = _layer(places.policy, "policy", read)
+    layers = _layers(places, read)
+    if not layers:
+        raise _nothing(places)
+    everything = merged(layers, policy)
+    refuse_inconsistent(everything, project)
+    has_own = len(layers) > 1 and layers[-1].level == "project"
+    return Loaded(
+        project=alone(layers[-1], layers, policy) if has_own else everything,
+        merged=everything,
+        layers=layers,
+        policy=policy,
+        warnings=(*(each for layer in layers for each in layer.warnings), *unused_sources(everything)),
+    )
+
+
+def load_policy(places: Places, read: Read) -> Config:
+    """The machine's demands alone, on a configuration that declares nothing: all that `sync --frozen` reads."""
+    return merged((), _layer(places.policy, "policy", read))
+
+
+def _layers(places: Places, read: Read) -> tuple[Layer, ...]:
+    inherited: list[tuple[ConfigPath | None, Level]] = [(places.system, "system"), (places.user, "user")]
+    wanted = [*(inherited if places.inherit else []), (places.project, "project")]
+    found = [_layer(file, level, read) for file, level in wanted if file is not None]
+    return tuple(layer for layer in found if layer is not None)
+
+
+def _layer(file: ConfigPath, level: Level, read: Read) -> Layer | None:
+    content = read(file.path)
+    if content is not None:
+        return read_layer(content, file, level=level)
+    if file.required:
+        raise ConfigInvalid(subject=file.shown, check="there is no such file", remedy="correct the path that names it")
+    return None
+
+
+def _nothing(places: Places) -> ConfigInvalid:
+    others = [file.shown for file in (places.system, places.user) if file is not None]
+    elsewhere = f", nor {' or '.join(others)}" if places.inherit and others else ""
+    return ConfigInvalid(
+        subject=places.project.shown,
+        check=f"there is no such file in {places.root}{elsewhere}",
+        remedy="make one: agent-sync init",
+    )

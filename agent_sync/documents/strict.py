@@ -1,0 +1,192 @@
+"""YAML text -> plain data, strictly: what two programs, or a program and a person, might read differently is refused.
+
+Only mappings with text keys, lists and single values; no tags (they run code in some readers), anchors and aliases (a
+few lines grow to gigabytes), merge keys, duplicate keys (two readers take two values), directives or second documents.
+Nothing recurses, so depth costs an error and not the process.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agent_sync.documents.locating import locate
+from agent_sync.documents.parsing import (
+    FASTEST,
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    Event,
+    MappingStartEvent,
+    ScalarEvent,
+    events_of,
+    span_of,
+)
+from agent_sync.documents.spelling import MAX_DEPTH, SURROGATE, Disputed, Value, value_of
+from agent_sync.documents.text import SourceText, Span, refuse_unreadable, shown
+from agent_sync.errors import AgentSyncError, LimitExceeded
+
+MAX_VALUES = 2_000_000
+"""Keys and values in one document: a lock of 500,000 files. A megabyte of `[],` would otherwise be 20 MB of lists."""
+
+_DIGEST_LENGTH = 20
+"""Characters from which on a number is more likely a digest that lacks its quotes."""
+
+
+def parse(source: SourceText, *, parser: type[Any] = FASTEST, max_values: int = MAX_VALUES) -> dict[str, Value]:
+    """The mapping that the text spells.
+
+    Raises:
+        source.error: it is not YAML, or more than is taken (see above); with the place.
+        LimitExceeded: it has more than `max_values` keys and values.
+    """
+    refuse_unreadable(source)
+    building = _Building(source)
+    for count, event in enumerate(events_of(source, parser=parser)):
+        if count > max_values:
+            raise LimitExceeded(
+                subject=source.file,
+                check=f"it holds more than {max_values} keys and values",
+                remedy="look whether this is the right file",
+            )
+        building.take(event)
+    return building.finished()
+
+
+class _Open:
+    """A mapping or list that is being filled; `key` is the one whose value comes next."""
+
+    __slots__ = ("key", "node")
+
+    def __init__(self, node: dict[str, Value] | list[Value]) -> None:
+        self.node = node
+        self.key: str | None = None
+
+
+class _Building:
+    """The data so far, and the way from its top to where the parser is."""
+
+    def __init__(self, source: SourceText) -> None:
+        self._source = source
+        self._root: dict[str, Value] | None = None
+        self._open: list[_Open] = []
+
+    def take(self, event: Event) -> None:
+        if isinstance(event, ScalarEvent):
+            self._add_scalar(event)
+        elif isinstance(event, CollectionStartEvent):
+            self._begin(event)
+        elif isinstance(event, CollectionEndEvent):
+            self._open.pop()
+        elif isinstance(event, AliasEvent):
+            raise self._refusal(event, check="an alias (`*name`) is not read here", remedy="write the value out")
+        else:
+            self._refuse_directives(event)
+
+    def finished(self) -> dict[str, Value]:
+        if self._root is None:
+            raise self._source.refusal(
+                Span(0, 0), check="the file is empty", remedy="it begins with a line such as `version: 1`"
+            )
+        return self._root
+
+    def _add_scalar(self, event: ScalarEvent) -> None:
+        if event.anchor is not None or event.tag is not None:
+            raise self._marked(event)
+        if not self._open:
+            raise self._no_mapping(event)
+        into = self._open[-1]
+        if isinstance(into.node, list):
+            into.node.append(self._value(event))
+        elif into.key is None:
+            into.key = self._key(event, into.node)
+        else:
+            into.node[into.key] = self._value(event)
+            into.key = None
+
+    def _begin(self, event: CollectionStartEvent) -> None:
+        if event.anchor is not None or event.tag is not None:
+            raise self._marked(event)
+        if len(self._open) >= MAX_DEPTH:
+            raise self._refusal(event, check=f"it is deeper than {MAX_DEPTH} levels", remedy="take levels out")
+        node: dict[str, Value] | list[Value] = {} if isinstance(event, MappingStartEvent) else []
+        self._attach(node, event)
+        self._open.append(_Open(node))
+
+    def _attach(self, node: dict[str, Value] | list[Value], event: Event) -> None:
+        if not self._open:
+            if self._root is not None or not isinstance(node, dict):
+                raise self._no_mapping(event)
+            self._root = node
+            return
+        into = self._open[-1]
+        if isinstance(into.node, list):
+            into.node.append(node)
+        elif into.key is None:
+            raise self._refusal(event, check="a key must be text, not a collection", remedy="use text as the key")
+        else:
+            into.node[into.key] = node
+            into.key = None
+
+    def _value(self, event: ScalarEvent) -> Value:
+        if not event.style:
+            return self._meaning(event)
+        text: str = event.value
+        if event.style == '"' and SURROGATE.search(text):  # the parser in Python lets them through
+            raise self._refusal(event, check="half of a surrogate pair is not text", remedy="write the character")
+        return text
+
+    def _meaning(self, event: ScalarEvent) -> Value:
+        try:
+            return value_of(event.value)
+        except Disputed:
+            word = f"`{shown(event.value)}` without quotes"
+            check = f"{word} is one number to some programs, and another or text to others"
+            if len(event.value) >= _DIGEST_LENGTH:
+                check = f"{word} is no digest but a number, too large to be kept"
+            raise self._refusal(event, check=check, remedy=_quotes(event)) from None
+
+    def _key(self, event: ScalarEvent, mapping: dict[str, Value]) -> str:
+        key = self._value(event)
+        if not isinstance(key, str):
+            raise self._refusal(event, check="a key must be text", remedy=_quotes(event))
+        if key == "<<" and not event.style:
+            raise self._refusal(event, check="a merge key (`<<`) is not read here", remedy="write the keys out")
+        if key in mapping:
+            raise self._duplicate(event, key)
+        return key
+
+    def _duplicate(self, event: ScalarEvent, key: str) -> AgentSyncError:
+        first = locate(self._source, (*self._path(), key), key=True)
+        check = f"the key `{shown(key)}` is already on line {first.line + 1}"
+        return self._refusal(event, check=check, remedy="keep one of the two")
+
+    def _path(self) -> tuple[str | int, ...]:
+        """The way to the innermost open mapping; what was attached last in each is what is open."""
+        outer = [each.node for each in self._open[:-1]]
+        return tuple(len(node) - 1 if isinstance(node, list) else next(reversed(node)) for node in outer)
+
+    def _refuse_directives(self, event: Event) -> None:
+        if getattr(event, "version", None) or getattr(event, "tags", None):
+            raise self._refusal(event, check="a directive (`%...`) is not read here", remedy="remove the line")
+
+    def _marked(self, event: Any) -> AgentSyncError:  # noqa: ANN401  # a scalar or a collection
+        if event.anchor is not None:
+            check = f"an anchor (`&{shown(event.anchor)}`) is not read here"
+            return self._refusal(event, check=check, remedy="write the value out where it is used")
+        check = f"a tag ({shown(event.tag)}) is not read here"
+        return self._refusal(event, check=check, remedy="remove it; text that begins with `!` needs quotes")
+
+    def _no_mapping(self, event: Event) -> AgentSyncError:
+        if self._root is not None:
+            return self._refusal(event, check="a second document begins here", remedy="remove it: a file holds one")
+        return self._refusal(
+            event, check="the file is not a mapping", remedy="it consists of lines such as `version: 1`"
+        )
+
+    def _refusal(self, event: Event, *, check: str, remedy: str) -> AgentSyncError:
+        return self._source.refusal(span_of(self._source, event), check=check, remedy=remedy)
+
+
+def _quotes(event: ScalarEvent) -> str:
+    word = shown(event.value)
+    return f'put it in quotes: "{word}"' if word == event.value else "put it in quotes"

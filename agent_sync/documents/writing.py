@@ -1,0 +1,139 @@
+"""Plain data -> its one canonical text (lockfile.md, "Canonical spelling"): a function of the data alone.
+
+Block YAML, two spaces a level, keys in the order in which the caller has them, text without quotes where nothing could
+take it for anything else.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from agent_sync.documents.spelling import LONGEST_KEY, MAX_DEPTH, spelled, spelled_key, spelled_keys
+
+_HEXADECIMAL = b"0123456789abcdef"
+_DIGEST_LENGTH = 64
+
+
+def emit(document: Mapping[str, Any]) -> str:
+    """`document`, made of dict, list, str, int, float, bool and None, as canonical YAML; ends with a line break.
+
+    Raises:
+        ValueError: it is deeper than `MAX_DEPTH`; a number or text in it has no spelling (see `spelled`).
+        TypeError: it holds anything else.
+    """
+    lines: list[str] = []
+    _put(lines, dict(document), indent=0, lead="", after="")
+    return "".join(lines)
+
+
+def emit_json(value: Any) -> bytes:  # noqa: ANN401  # whatever JSON can say
+    """`value` as canonical JSON, the bytes that recipes are digested from: keys in code point order, no blanks, UTF-8.
+
+    Raises:
+        TypeError: a key is not text, or JSON cannot say the value.
+        ValueError: a number is not finite; a text holds half of a surrogate pair.
+    """
+    _refuse_other_keys(value)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    return text.encode()
+
+
+def _put(lines: list[str], value: Any, *, indent: int, lead: str, after: str) -> None:  # noqa: ANN401
+    """Adds `value`: a mapping or list begins its first line with `lead`, anything else follows on `after`."""
+    if indent >= 2 * MAX_DEPTH and isinstance(value, dict | list):
+        raise ValueError(f"deeper than {MAX_DEPTH} levels")
+    if isinstance(value, dict) and value:
+        _put_mapping(lines, value, indent, lead)
+    elif isinstance(value, list) and value:
+        _put_list(lines, value, indent, lead)
+    else:
+        lines.append(f"{after}{'{}' if value == {} else '[]' if value == [] else spelled(value)}\n")
+
+
+def _put_mapping(lines: list[str], mapping: dict[str, Any], indent: int, lead: str) -> None:
+    pad = " " * indent
+    table = _digest_table(mapping, lead, pad)
+    if table is not None:
+        lines += table
+        return
+    deeper = pad + "  "
+    for key, value in mapping.items():
+        name = spelled_key(key)
+        head = f"{lead}{name}:" if len(name) <= LONGEST_KEY else f"{lead}? {name}\n{pad}:"
+        if not isinstance(value, dict | list):
+            lines.append(f"{head} {spelled(value)}\n")
+        elif not value:
+            _put(lines, value, indent=indent + 2, lead="", after=f"{head} ")
+        else:
+            lines.append(f"{head}\n")
+            _put(lines, value, indent=indent + 2, lead=deeper, after="")
+        lead = pad
+
+
+def _put_list(lines: list[str], items: list[Any], indent: int, lead: str) -> None:
+    for item in items:
+        _put(lines, item, indent=indent + 2, lead=f"{lead}- ", after=f"{lead}- ")
+        lead = " " * indent
+
+
+def _digest_table(files: dict[str, Any], lead: str, pad: str) -> list[str] | None:
+    """The text, in pieces, of a map of files that are `{sha256}` or `{sha256, executable: true}`; None for any other.
+
+    The rest of `_put_mapping` would write the same, but slower: a lock has 50,000 of these.
+    """
+    digests = _digests_of(files)
+    if digests is None:
+        return None
+    names = list(files)
+    keys = spelled_keys(names)
+    if keys is not names and max(map(len, keys)) > LONGEST_KEY:  # plain ones are short
+        return None
+    pieces = [pad, "", f":\n{pad}  sha256: ", "", "\n"] * len(keys)
+    pieces[1::5] = keys
+    pieces[3::5] = [f'"{digest}"' if digest < "a" else digest for digest in digests]  # digits sort before letters
+    for number in _executables(files):
+        pieces[5 * number + 4] = f"\n{pad}  executable: true\n"
+    pieces[0] = lead
+    return pieces
+
+
+def _digests_of(files: dict[str, Any]) -> list[str] | None:
+    """The `sha256` of each file in order; None if the mapping is not of the kind that `_digest_table` takes."""
+    if not isinstance(next(iter(files.values())), dict):  # the mapping of nearly every call: ask before trying
+        return None
+    try:
+        digests = [file["sha256"] for file in files.values()]
+    except (KeyError, TypeError):
+        return None
+    entries = list(files.values())
+    for number in _executables(files):
+        if list(entries[number]) != ["sha256", "executable"] or entries[number]["executable"] is not True:
+            return None
+    return digests if _are_digests(digests) else None
+
+
+def _executables(files: dict[str, Any]) -> list[int]:
+    """The positions of those that say more than a digest."""
+    return [number for number, fields in enumerate(map(len, files.values())) if fields > 1]
+
+
+def _are_digests(texts: list[Any]) -> bool:
+    """Whether every one is text of 64 lower-case hexadecimal digits; all at once takes a tenth of one by one."""
+    try:
+        joined = "".join(texts).encode("ascii")
+    except (TypeError, UnicodeEncodeError):
+        return False
+    return set(map(len, texts)) == {_DIGEST_LENGTH} and not joined.translate(None, _HEXADECIMAL)
+
+
+def _refuse_other_keys(value: Any) -> None:  # noqa: ANN401
+    """`json.dumps` would write the key 1 as "1", and so give two values one digest."""
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) for key in value):
+            raise TypeError("a key of a JSON object is text")
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for each in value:
+            _refuse_other_keys(each)

@@ -1,0 +1,41 @@
+"""The lock: what every source is, and where its files go, as one text file that people read and machines trust.
+
+Bytes of `agent-sync.lock` go in and a checked `Lock` comes out; a `Lock` goes in and its one canonical text comes out;
+two locks go in and a readable difference comes out. Nothing here touches the world.
+"""
+
+from __future__ import annotations
+
+from agent_sync.lock.model import (
+    SPEC_TOOL_MAP,
+    VERSION,
+    Declared,
+    GitPin,
+    LocalPin,
+    Lock,
+    LockedSource,
+    Orphan,
+    PackedTree,
+    Pin,
+    Placement,
+    Rendered,
+    Transformed,
+    UrlPin,
+)
+
+__all__ = [
+    "SPEC_TOOL_MAP",
+    "VERSION",
+    "Declared",
+    "GitPin",
+    "LocalPin",
+    "Lock",
+    "LockedSource",
+    "Orphan",
+    "PackedTree",
+    "Pin",
+    "Placement",
+    "Rendered",
+    "Transformed",
+    "UrlPin",
+]

@@ -1,0 +1,92 @@
+"""Two locks -> what changed between them, for a person to read before it is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent_sync.lock.layering import laid_over
+from agent_sync.lock.model import GitPin, LocalPin, Lock, LockedSource, UrlPin
+from agent_sync.lock.outputs import outputs_tree
+from agent_sync.lock.writing import lock_bytes
+from agent_sync.tree import Change, Tree
+
+
+@dataclass(frozen=True, slots=True)
+class SourceChange:
+    """One source of either lock. `before` and `after` name what it is pinned to; None where it is not in that lock."""
+
+    name: str
+    before: str | None
+    after: str | None
+    files: tuple[Change, ...] = ()
+    transformed: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LockDifference:
+    """Everything that differs: sources in the order of the new lock, then those that are gone, and the outputs.
+
+    `sources` holds only what changed; `outputs` the output files; `same` says that both locks have one text.
+    """
+
+    sources: tuple[SourceChange, ...]
+    outputs: tuple[Change, ...]
+    same: bool
+
+
+def difference(before: Lock | None, after: Lock) -> LockDifference:
+    """What `after` changes."""
+    old = Lock() if before is None else before
+    same = before is not None and lock_bytes(before) == lock_bytes(after)
+    return LockDifference(_source_changes(old, after), outputs_tree(old).changes_to(outputs_tree(after)), same)
+
+
+def inherited_difference(
+    before: Lock | None, after: Lock | None, *, shared_before: Lock, shared_after: Lock
+) -> LockDifference:
+    """The same for what a user's layers add to a shared lock, on its own half a lock; None is nothing."""
+    old, new = before or Lock(), after or Lock()
+    outputs_before = outputs_tree(laid_over(shared_before, before))
+    outputs = outputs_before.changes_to(outputs_tree(laid_over(shared_after, after)))
+    return LockDifference(_source_changes(old, new), outputs, lock_bytes(old) == lock_bytes(new))
+
+
+def _source_changes(old: Lock, after: Lock) -> tuple[SourceChange, ...]:
+    names = dict.fromkeys([source.name for source in after.sources] + [source.name for source in old.sources])
+    changes = (_source_change(name, old.source(name), after.source(name)) for name in names)
+    return tuple(change for change in changes if change is not None)
+
+
+def pinned_at(source: LockedSource) -> str:
+    """What the source is pinned to, short: `v1.2.0 (3f8c9ab)`, `sha256:abcdef1`, `(5 files)` (spec §9.5)."""
+    match source.pin:
+        case GitPin(commit=commit):
+            ref = source.declared.ref
+            return commit[:12] if ref is None or commit.startswith(ref) else f"{ref} ({commit[:7]})"
+        case UrlPin(sha256=sha256):
+            return f"sha256:{sha256[:12]}"
+        case LocalPin(packed=packed):
+            return files_counted(len(packed.files))
+
+
+def files_counted(count: int) -> str:
+    """`(1 file)`, `(5 files)`."""
+    return f"({count} file{'' if count == 1 else 's'})"
+
+
+def _source_change(name: str, before: LockedSource | None, after: LockedSource | None) -> SourceChange | None:
+    if before == after:
+        return None
+    old = Tree() if before is None else before.tree
+    new = Tree() if after is None else after.tree
+    return SourceChange(
+        name=name,
+        before=None if before is None else pinned_at(before),
+        after=None if after is None else pinned_at(after),
+        files=old.changes_to(new),
+        transformed=_made(before).changes_to(_made(after)),
+    )
+
+
+def _made(source: LockedSource | None) -> Tree:
+    return source.transformed.packed.files if source and source.transformed and source.transformed.packed else Tree()

@@ -1,0 +1,53 @@
+"""The outputs of a lock: a pure function of it (docs/reference/lockfile.md, "Outputs")."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from agent_sync.lock.model import Lock, PackedTree, UrlPin
+from agent_sync.tree import Entry, RelPath, Tree, join
+
+
+class Output(NamedTuple):
+    """One file that the lock puts into the project, and the source it comes from."""
+
+    entry: Entry
+    source: str
+
+
+def placed(lock: Lock) -> dict[RelPath, Output]:
+    """Every output by path: each placement's files at `to` + key, then what overrides rendered replaces by path.
+
+    Where two placements name one path, the later one holds: `update` refused that unless an override settles it.
+    """
+    outputs: dict[RelPath, Output] = {}
+    results = {source.name: source.result for source in lock.sources}
+    for placement in lock.outputs or ():
+        for key, entry in results[placement.source].items():
+            outputs[join(placement.to, key)] = Output(entry, placement.source)
+    if lock.rendered is not None:
+        for path, entry in lock.rendered.packed.files.items():
+            outputs[path] = Output(entry, lock.rendered.owners[path])
+    return outputs
+
+
+def same_outputs(one: Lock, other: Lock) -> bool:
+    """Whether both put the same files into the project; False is not certain, and only costs time."""
+    return (one.sources, one.outputs, one.rendered) == (other.sources, other.outputs, other.rendered)
+
+
+def outputs_tree(lock: Lock) -> Tree:
+    """The same as one tree."""
+    return Tree({path: output.entry for path, output in placed(lock).items()})
+
+
+def packed_trees(lock: Lock) -> Iterator[tuple[str, PackedTree]]:
+    """Every packed tree of the lock, with what it is: those of sources, of their transforms, of the overrides."""
+    for source in lock.sources:
+        if not isinstance(source.pin, UrlPin):
+            yield f"source {source.name}", source.pin.packed
+        if source.transformed is not None and source.transformed.packed is not None:
+            yield f"source {source.name}, transformed", source.transformed.packed
+    if lock.rendered is not None:
+        yield "rendered", lock.rendered.packed

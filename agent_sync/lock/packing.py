@@ -1,0 +1,24 @@
+"""Files -> a tree in the store, as the lock records it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent_sync.lock.model import PackedTree
+from agent_sync.ports import BlobStore
+from agent_sync.tree.packing import FileToPack, pack
+
+
+def store_tree(files: Iterable[FileToPack], store: BlobStore, *, subject: str = "this tree") -> PackedTree:
+    """The canonical tar of `files` is in the store; what the lock says of it comes back.
+
+    `files` must come in the order of a `Tree` (`sorted_paths`); `subject` names their source in messages.
+
+    Raises:
+        ContentMismatch: a file's chunks do not add up to its size: it changed while it was read.
+        FileFault: the store cannot be written.
+        ValueError: the files are not in order, or one is a folder as well.
+    """
+    with store.writer() as writer:
+        packed = pack(files, writer.write, subject=subject)
+        return PackedTree(packed.tree, writer.commit(), packed.size, packed.nar_hash)

@@ -1,0 +1,52 @@
+"""diff: the lock against the files, as unified diffs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent_sync.errors import UsageWrong
+from agent_sync.operations.desired import desire
+from agent_sync.operations.inputs import Inputs, read_locks
+from agent_sync.plan.building import build
+from agent_sync.plan.model import Action
+from agent_sync.plan.observing import observe
+from agent_sync.plan.preview import FileDiff, previews
+from agent_sync.tree import RelPath, Sha256
+from agent_sync.tree.names import shown
+
+
+@dataclass(frozen=True, slots=True)
+class DiffResult:
+    """A diff for each output that is not what the lock says: `-` is what is there, `+` what sync would write."""
+
+    diffs: tuple[FileDiff, ...]
+
+
+def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
+    """How the files differ from what sync would write, at these paths or below them; everywhere if none is given.
+
+    Raises: UsageWrong for a path that no output lies at or below; BytesUnavailable, NetworkError where bytes are not
+        at hand.
+    """
+    supplier = inputs.supplier()
+    desired = desire(inputs, read_locks(inputs), supplier)
+    wanted = {path: output for path, output in desired.outputs.items() if _is_wanted(path, paths)}
+    for asked in paths:
+        if not any(_is_wanted(path, (asked,)) for path in wanted):
+            raise UsageWrong(
+                subject=shown(asked), check="no output lies there", remedy="see `agent-sync status` for the folders"
+            )
+    observed = observe(inputs.world.project, list(wanted), cancellation=inputs.world.cancellation)
+    actions = build(wanted, desired.recorded, observed, remove={}).actions
+    with supplier.contents(desired.lock, _digests(actions)) as contents:
+        return DiffResult(tuple(previews(actions, contents, inputs.world.project)))
+
+
+def _digests(actions: Sequence[Action]) -> set[Sha256]:
+    return {action.after.sha256 for action in actions if action.after is not None}
+
+
+def _is_wanted(path: RelPath, asked: Sequence[str]) -> bool:
+    plain = [each.removeprefix("./").rstrip("/") for each in asked]
+    return not asked or any(each in ("", ".") or path == each or path.startswith(f"{each}/") for each in plain)

@@ -1,0 +1,81 @@
+"""info: what this agent-sync is, and what it found here (spec §9.6)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agent_sync._version import __version__
+from agent_sync.config import Config, Places, ToolPlace, tool_places
+from agent_sync.ports import World
+
+SPEC_VERSION = "0.4"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFileInfo:
+    """A place where a configuration may lie, and whether one does. `level` is system, user, project or policy."""
+
+    level: str
+    path: str
+    found: bool
+
+
+@dataclass(frozen=True, slots=True)
+class InfoResult:
+    """Versions, places and tools. `tools` has every tool with its folder; `custom` names those that the configuration
+    defines.
+    """
+
+    version: str
+    spec_version: str
+    format_version: int
+    config_files: tuple[ConfigFileInfo, ...]
+    inherit: bool
+    lock: str
+    lock_found: bool
+    cache: str
+    cache_bytes: int
+    tool_map: str
+    tools: Mapping[str, ToolPlace]
+    custom: tuple[str, ...]
+
+
+def info(places: Places, world: World) -> InfoResult:
+    """All of it; without a configuration the built-in tools are told.
+
+    Raises: ConfigInvalid and its kin if there is a configuration that cannot be read.
+    """
+    files = _config_files(places, world)
+    config = _config(places, world) if any(each.found for each in files if each.level != "policy") else Config()
+    return InfoResult(
+        version=__version__,
+        spec_version=SPEC_VERSION,
+        format_version=config.version,
+        config_files=files,
+        inherit=places.inherit,
+        lock=places.lock,
+        lock_found=world.read_file(places.lock) is not None,
+        cache=world.store.name,
+        cache_bytes=world.store.total_bytes(),
+        tool_map=config.tool_map,
+        tools=tool_places(config),
+        custom=tuple(sorted(each.name for each in config.tool_definitions)),
+    )
+
+
+def _config_files(places: Places, world: World) -> tuple[ConfigFileInfo, ...]:
+    """Every place that is looked at, lowest layer first."""
+    layers = [("system", places.system), ("user", places.user)] if places.inherit else []
+    looked_at = [*layers, ("project", places.project), ("policy", places.policy)]
+    return tuple(
+        ConfigFileInfo(level, file.path, world.read_file(file.path) is not None)
+        for level, file in looked_at
+        if file is not None
+    )
+
+
+def _config(places: Places, world: World) -> Config:
+    from agent_sync.config.loading import load
+
+    return load(places, world.read_file, world.project).merged

@@ -1,0 +1,97 @@
+"""init: a commented agent-sync.yaml for the tools that are used here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent_sync.config.tools import SPEC_TOOL_MAP, TOOL_MAPS
+from agent_sync.errors import UsageWrong
+from agent_sync.ports import Folder, Kind
+from agent_sync.tree import RelPath
+from agent_sync.tree.names import shown
+
+# A folder that says its tool is used here, where that is another one than the tool's destination.
+_SIGNS = {
+    "cursor": (".cursor",),
+    "claude-code": (".claude", "CLAUDE.md"),
+    "copilot": (".github/copilot", ".github/copilot-instructions.md"),
+    "windsurf": (".windsurf",),
+    "cline": (".cline", ".clinerules"),
+    "codex": (".codex", "AGENTS.md"),
+}
+_STARTER_RULES = RelPath("agents/rules.md")
+
+_TEMPLATE = """\
+# What this project's coding agents read: declared here, pinned in agent-sync.lock, written by `agent-sync sync`.
+version: 1
+
+# Where files come from: git repositories, urls, folders of this project.
+sources:
+  - name: project-rules
+    type: local
+    path: ./agents/
+  # - name: team-rules
+  #   type: git
+  #   repo: https://github.com/your-org/rules.git
+  #   ref: v1.0.0            # a tag, branch or commit; the lock pins the commit
+  #   paths: [core/]         # only these files and folders
+  # - name: policy
+  #   type: url
+  #   url: https://example.com/policy.md
+  #   checksum: sha256:...   # what `sha256sum` prints for the file that you looked at
+
+# Where files go: to tools, whose folders agent-sync knows, or to a folder of your own (`destination:`).
+targets:
+  - source: project-rules
+    tools: [{tools}]
+
+# What templates see, as {{{{ .project }}}}; see `transforms:` in the documentation.
+# variables:
+#   project: {project}
+"""
+
+_RULES = """\
+# Rules for agents in this project
+
+Say here what every agent should know. `agent-sync update` locks this file, `agent-sync sync` gives it to each tool.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class InitResult:
+    """The files that were written, and the tools that they are for. `found` says whether signs of the tools were
+    seen.
+    """
+
+    written: tuple[RelPath, ...]
+    tools: tuple[str, ...]
+    found: bool
+
+
+def init(project: Folder, name: RelPath) -> InitResult:
+    """The project has a configuration called `name`, with a first source of its own that it can sync at once.
+
+    Raises: UsageWrong if there is a configuration already, FileFault.
+    """
+    if project.stat(name) is not None:
+        raise UsageWrong(
+            subject=shown(name)[1:-1], check="it exists already", remedy="edit it, or remove it and run init again"
+        )
+    seen = tuple(tool for tool in TOOL_MAPS[SPEC_TOOL_MAP] if _is_used(project, tool))
+    tools = seen or ("claude-code",)
+    written = []
+    if project.stat(RelPath("agents")) is None:
+        project.create(_STARTER_RULES, (_RULES.encode(),))
+        written.append(_STARTER_RULES)
+    text = _TEMPLATE.format(tools=", ".join(tools), project=_project_name(project))
+    project.create(name, (text.encode(),))
+    return InitResult((name, *written), tools, bool(seen))
+
+
+def _is_used(project: Folder, tool: str) -> bool:
+    return any((stat := project.stat(RelPath(sign))) and stat.kind in (Kind.FILE, Kind.FOLDER) for sign in _SIGNS[tool])
+
+
+def _project_name(project: Folder) -> str:
+    name = project.name.rstrip("/").rpartition("/")[2]
+    return name if name.isidentifier() or name.replace("-", "").isalnum() else "my-project"

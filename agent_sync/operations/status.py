@@ -1,0 +1,115 @@
+"""status: one row per source (spec §9.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from agent_sync.errors import UsageWrong
+from agent_sync.events import Warned
+from agent_sync.lock import Lock, LockedSource
+from agent_sync.lock.difference import pinned_at
+from agent_sync.lock.outputs import Output
+from agent_sync.operations.desired import Desired, desire
+from agent_sync.operations.inputs import Inputs, Locks, read_locks
+from agent_sync.plan.drift import State, state_of
+from agent_sync.plan.observing import Observed, all_paths, observe
+from agent_sync.plan.staleness import stale_because
+from agent_sync.tree import ROOT, RelPath
+from agent_sync.tree.names import shown
+
+if TYPE_CHECKING:
+    from agent_sync.config.model import Source
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStatus:
+    """One source: what it is pinned to, where its files go, how far they are what they should be."""
+
+    name: str
+    type: str
+    pinned_at: str
+    targets: tuple[str, ...]
+    state: State
+
+
+@dataclass(frozen=True, slots=True)
+class StatusResult:
+    """A row for each source; `last_sync_s` is when files were last written (seconds since 1970), None if that is
+    unknown.
+    """
+
+    rows: tuple[SourceStatus, ...]
+    last_sync_s: float | None
+
+
+def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
+    """The state of the named sources (all, if none is named); nothing is written.
+
+    A source that is not locked yet, or is declared otherwise now, is pending: an update has to come first.
+
+    Raises: UsageWrong for a name that is neither declared nor locked, LockMissing, LockInvalid.
+    """
+    locks = read_locks(inputs)
+    stale = _stale(inputs, locks.effective)
+    desired = _desired(inputs, locks, stale)
+    by_source = _by_source(desired.outputs)
+    unlocked = [each for each in stale if desired.lock.source(each.name) is None]
+    _refuse_unknown(names, [*(each.name for each in desired.lock.sources), *(each.name for each in unlocked)])
+    chosen = [each for each in desired.lock.sources if not names or each.name in names]
+    paths = all_paths(*(by_source.get(source.name, {}) for source in chosen))
+    observed = observe(inputs.world.project, paths, trusting=True, cancellation=inputs.world.cancellation)
+    late = {each.name for each in stale}
+    rows = [_row(each, by_source.get(each.name, {}), desired, observed, late=each.name in late) for each in chosen]
+    rows += [_unlocked_row(each) for each in unlocked if not names or each.name in names]
+    return StatusResult(tuple(rows), inputs.checkout.applied_at_s())
+
+
+def _stale(inputs: Inputs, lock: Lock) -> list[Source]:
+    sources = () if inputs.config is None else inputs.config.sources
+    found = []
+    for source in sources:
+        why = stale_because(source, lock)
+        if why is not None:
+            message = f"{why}; `agent-sync update {source.name}` locks it"
+            inputs.world.observer(Warned("stale", f"source {source.name}", message))
+            found.append(source)
+    return found
+
+
+def _desired(inputs: Inputs, locks: Locks, stale: Sequence[Source]) -> Desired:
+    """What should be there; if something is stale, as the lock alone says: the rest cannot be derived without it."""
+    return desire(replace(inputs, config=None) if stale else inputs, locks, inputs.supplier())
+
+
+def _refuse_unknown(names: Iterable[str], known: Sequence[str]) -> None:
+    for name in names:
+        if name not in known:
+            remedy = f"there are: {', '.join(known)}" if known else "declare one, then run agent-sync update"
+            raise UsageWrong(subject=f"source {shown(name)}", check="no source is called that", remedy=remedy)
+
+
+def _by_source(outputs: Mapping[RelPath, Output]) -> dict[str, dict[RelPath, Output]]:
+    found: dict[str, dict[RelPath, Output]] = {}
+    for path, output in outputs.items():
+        found.setdefault(output.source, {})[path] = output
+    return found
+
+
+def _row(
+    source: LockedSource, outputs: Mapping[RelPath, Output], desired: Desired, observed: Observed, *, late: bool
+) -> SourceStatus:
+    folders = [each.to for each in desired.lock.outputs or () if each.source == source.name]
+    state = state_of({path: output.entry for path, output in outputs.items()}, desired.recorded, observed)
+    return SourceStatus(
+        name=source.name,
+        type=source.declared.type,
+        pinned_at=pinned_at(source),
+        targets=tuple("./" if folder == ROOT else f"{folder}/" for folder in dict.fromkeys(folders)),
+        state=State.PENDING if late and state is State.SYNCED else state,
+    )
+
+
+def _unlocked_row(source: Source) -> SourceStatus:
+    return SourceStatus(source.name, source.type, "not locked", (), State.PENDING)

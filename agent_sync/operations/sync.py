@@ -1,0 +1,146 @@
+"""sync: the lock's outputs in the project, all or nothing (spec §9.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from agent_sync.apply import Applied, apply, survey
+from agent_sync.config import Config, limits_of
+from agent_sync.errors import BlobCorrupt
+from agent_sync.events import BlobSetAside
+from agent_sync.lock import Lock, LockedSource
+from agent_sync.lock.writing import lock_bytes
+from agent_sync.operations.desired import Desired, desire
+from agent_sync.operations.inputs import Inputs, read_locks
+from agent_sync.operations.recover import writing
+from agent_sync.plan.building import build
+from agent_sync.plan.model import Action, Plan, Step
+from agent_sync.plan.observing import Observed, all_paths, observe
+from agent_sync.plan.preview import FileDiff, previews
+from agent_sync.resolve.local import look, refuse_changed, tree_of
+from agent_sync.supply import Supplier
+from agent_sync.tree import RelPath, Sha256
+from agent_sync_oci.digest import Digest
+
+if TYPE_CHECKING:
+    from agent_sync.config.model import LocalSource
+    from agent_sync.ports import World
+
+ATTEMPTS = 3  # a corrupt blob is set aside and fetched again; more than two of them is no accident
+
+
+@dataclass(frozen=True, slots=True)
+class SyncResult:
+    """What was done, or with `dry_run` would be done. `diffs` has the plan's unified diffs (dry run only).
+
+    `unchanged` outputs were right already. `orphans` are files of an earlier lock that were left where they are.
+    """
+
+    plan: Plan
+    unchanged: tuple[RelPath, ...]
+    orphans: tuple[RelPath, ...]
+    diffs: tuple[FileDiff, ...] = ()
+    applied: Applied | None = None
+    dry_run: bool = False
+
+    @property
+    def written(self) -> tuple[Action, ...]:
+        """The files that were created or replaced."""
+        return tuple(action for action in self.plan.actions if action.step is not Step.REMOVE)
+
+    @property
+    def removed(self) -> tuple[Action, ...]:
+        """The files that were removed."""
+        return tuple(action for action in self.plan.actions if action.step is Step.REMOVE)
+
+
+def sync(inputs: Inputs, *, dry_run: bool = False, locked: bool = False, prune: bool = False) -> SyncResult:
+    """The project holds exactly the outputs of the lock; a dry run finds out what that takes, and changes nothing.
+
+    1 what should be there; 2 local sources still are what was locked; 3 what is there; 4 the plan; 5 every byte it
+    needs, verified; 6 all of it applied, or nothing.
+
+    Raises: the errors of each step; after any of them the project is as it was before.
+    """
+    with writing(inputs, dry_run=dry_run):
+        supplier = inputs.supplier()
+        locks = read_locks(inputs)
+        desired = desire(inputs, locks, supplier, locked=locked)
+        _refuse_edited_sources(inputs, desired.lock)
+        observed = _look(inputs, desired)
+        orphans = desired.orphans if prune else {}
+        plan = build(desired.outputs, desired.recorded, observed, remove=orphans)
+        result = SyncResult(
+            plan=plan,
+            unchanged=_unchanged(desired, plan),
+            orphans=tuple(path for path in desired.orphans if path in observed.files and path not in orphans),
+            dry_run=dry_run,
+        )
+        return _previewed(inputs, desired, result, supplier) if dry_run else _applied(inputs, desired, result, supplier)
+
+
+def _refuse_edited_sources(inputs: Inputs, lock: Lock) -> None:
+    """A local folder that is there must be what was locked; one that is not is served by the store."""
+    if inputs.config is None:
+        return
+    for source in inputs.config.sources:
+        locked = lock.source(source.name)
+        if source.type == "local" and locked is not None and source.name not in inputs.handed:
+            _refuse_edited(source, locked, inputs.config, inputs.world)
+
+
+def _refuse_edited(source: LocalSource, locked: LockedSource, config: Config, world: World) -> None:
+    seen = look(source, world, limits=limits_of(source.name, config))
+    if seen is not None:
+        refuse_changed(source.name, locked.tree, tree_of(seen, cancellation=world.cancellation))
+
+
+def _look(inputs: Inputs, desired: Desired) -> Observed:
+    paths = all_paths(desired.outputs, desired.orphans)
+    world = inputs.world
+    return observe(world.project, paths, folders=desired.folders, trusting=True, cancellation=world.cancellation)
+
+
+def _unchanged(desired: Desired, plan: Plan) -> tuple[RelPath, ...]:
+    touched = {action.path for action in plan.actions}
+    return tuple(path for path in desired.outputs if path not in touched)
+
+
+def _needed(actions: Iterable[Action]) -> set[Sha256]:
+    return {action.after.sha256 for action in actions if action.after is not None}
+
+
+def _previewed(inputs: Inputs, desired: Desired, result: SyncResult, supplier: Supplier) -> SyncResult:
+    survey(result.plan, inputs.world.project, now_s=inputs.world.clock.now_s())  # what a real run would stumble over
+    with supplier.contents(desired.lock, _needed(result.plan.actions)) as contents:
+        return replace(result, diffs=tuple(previews(result.plan.actions, contents, inputs.world.project)))
+
+
+def _applied(inputs: Inputs, desired: Desired, result: SyncResult, supplier: Supplier) -> SyncResult:
+    lock = lock_bytes(_as_written(desired, result))
+    applied = _apply(inputs, desired, result.plan, supplier, applied_lock=lock, attempts=ATTEMPTS)
+    inputs.world.store.remember(lock, path=inputs.lock_file.path)
+    return replace(result, applied=applied)
+
+
+def _apply(
+    inputs: Inputs, desired: Desired, plan: Plan, supplier: Supplier, *, applied_lock: bytes, attempts: int
+) -> Applied:
+    """The plan, carried out. A blob that proves corrupt while files are staged is set aside and supplied again."""
+    try:
+        with supplier.contents(desired.lock, _needed(plan.actions)) as contents:
+            return apply(plan, contents, inputs.checkout, inputs.world, applied_lock=applied_lock)
+    except BlobCorrupt as error:
+        inputs.world.store.set_aside(Digest(error.digest))
+        inputs.world.observer(BlobSetAside(error.digest))
+        if attempts == 1:
+            raise
+    return _apply(inputs, desired, plan, supplier, applied_lock=applied_lock, attempts=attempts - 1)
+
+
+def _as_written(desired: Desired, result: SyncResult) -> Lock:
+    """The lock that this checkout then holds: without the orphans that are gone."""
+    gone = {action.path for action in result.removed}
+    return replace(desired.lock, orphans=tuple(each for each in desired.lock.orphans if each.path not in gone))

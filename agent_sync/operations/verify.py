@@ -1,0 +1,72 @@
+"""verify: has upstream moved since the lock was made? (spec §9.4)"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from agent_sync.errors import AgentSyncError, PartialFailure
+from agent_sync.lock import Lock
+from agent_sync.lock.difference import pinned_at
+from agent_sync.operations.inputs import Inputs, read_locks
+from agent_sync.plan.staleness import stale_because
+from agent_sync.resolve.moving import Upstream, upstream
+
+if TYPE_CHECKING:
+    from agent_sync.config.model import Source
+
+
+@dataclass(frozen=True, slots=True)
+class SourceDelta:
+    """A source that is not what upstream has now. `locked` and `upstream` name both sides, short."""
+
+    name: str
+    locked: str
+    upstream: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyResult:
+    """Which sources upstream still has as they are locked, which it has otherwise, and which could not be asked."""
+
+    up_to_date: tuple[str, ...]
+    changed: tuple[SourceDelta, ...]
+    errors: Mapping[str, AgentSyncError] = field(default_factory=dict)
+
+    def raise_failures(self) -> None:
+        """Nothing, if every source could be asked; PartialFailure otherwise."""
+        if self.errors:
+            raise PartialFailure(self.errors, succeeded=len(self.up_to_date) + len(self.changed))
+
+
+def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
+    """Each named source (all, if none is named) compared with upstream; neither lock nor files are touched.
+
+    Raises: UsageWrong for a name that is not declared, LockMissing, LockInvalid.
+    """
+    config = inputs.configured()
+    named = {config.source(name).name for name in names}
+    chosen = [source for source in config.sources if not named or source.name in named]
+    lock = read_locks(inputs).effective
+    outcomes = upstream(chosen, lock, config, inputs.world)
+    found = {name: each for name, each in outcomes.items() if isinstance(each, Upstream)}
+    return VerifyResult(
+        up_to_date=tuple(each.name for each in chosen if each.name in found and _is_same(each, lock, found[each.name])),
+        changed=tuple(
+            SourceDelta(each.name, _locked(each.name, lock), found[each.name].identity)
+            for each in chosen
+            if each.name in found and not _is_same(each, lock, found[each.name])
+        ),
+        errors={each.name: error for each in chosen if isinstance(error := outcomes[each.name], AgentSyncError)},
+    )
+
+
+def _is_same(source: Source, lock: Lock, found: Upstream) -> bool:
+    """Upstream has what is locked, and the lock was made for what is declared now."""
+    return found.same and stale_because(source, lock) is None
+
+
+def _locked(name: str, lock: Lock) -> str:
+    locked = lock.source(name)
+    return "nothing" if locked is None else pinned_at(locked)

@@ -1,0 +1,180 @@
+"""Project: the library's face. It loads what a verb needs, runs the verb, and hands back its result."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
+
+from agent_sync.checkout import Checkout
+from agent_sync.config import Config, Places
+from agent_sync.operations.inputs import Inputs
+from agent_sync.operations.lock_file import LockFile
+from agent_sync.ports import Cancellation, World
+from agent_sync.tree import RelPath
+
+if TYPE_CHECKING:
+    from agent_sync.config.loading import Loaded
+    from agent_sync.operations.check import CheckResult
+    from agent_sync.operations.diff import DiffResult
+    from agent_sync.operations.info import InfoResult
+    from agent_sync.operations.init import InitResult
+    from agent_sync.operations.migrate import MigrateResult
+    from agent_sync.operations.prune import PruneResult
+    from agent_sync.operations.recover import RecoverResult
+    from agent_sync.operations.restore import RestoreResult
+    from agent_sync.operations.status import StatusResult
+    from agent_sync.operations.sync import SyncResult
+    from agent_sync.operations.update import UpdateResult
+    from agent_sync.operations.verify import VerifyResult
+
+
+@dataclass(frozen=True)
+class Project:
+    """One project on one machine. Each method is one verb of the command line, and raises `AgentSyncError`s only.
+
+    Made by `agent_sync.open_project`, or directly from a `World` of one's own: then nothing of the machine is touched
+    but through it.
+    """
+
+    world: World
+    places: Places
+    handed: Mapping[str, str] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Nothing of the store is held any more, so that others may reclaim its space; the project can still be used.
+
+        A program that keeps projects open calls it between verbs; `with open_project(...) as project:` does it too.
+        """
+        self.world.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def within(self, *, timeout_s: float | None = None, cancellation: Cancellation | None = None) -> Project:
+        """This project, its verbs bound to a time limit or to a token that another thread can cancel."""
+        token = cancellation or Cancellation(clock=self.world.clock, timeout_s=timeout_s)
+        return replace(self, world=replace(self.world, cancellation=token))
+
+    def update(
+        self,
+        names: Sequence[str] = (),
+        *,
+        inherited: bool = False,
+        dry_run: bool = False,
+        confirm: Callable[[UpdateResult], bool] | None = None,
+    ) -> UpdateResult:
+        """Resolve sources upstream and write the lock; see `operations.update`."""
+        from agent_sync.operations.update import update
+
+        return update(self._inputs(), names, inherited=inherited, dry_run=dry_run, confirm=confirm)
+
+    def sync(
+        self, *, dry_run: bool = False, locked: bool = False, frozen: bool = False, prune: bool = False
+    ) -> SyncResult:
+        """Make the project's files what the lock says; see `operations.sync`."""
+        from agent_sync.operations.sync import sync
+
+        return sync(self._inputs(frozen=frozen), dry_run=dry_run, locked=locked, prune=prune)
+
+    def check(self, *, strict: bool = False, fast: bool = False, deep: bool = False) -> CheckResult:
+        """Compare the project's files with the lock; see `operations.check`."""
+        from agent_sync.operations.check import check
+
+        return check(self._inputs(), strict=strict, fast=fast, deep=deep)
+
+    def verify(self, names: Sequence[str] = ()) -> VerifyResult:
+        """Compare the lock with upstream; see `operations.verify`."""
+        from agent_sync.operations.verify import verify
+
+        return verify(self._inputs(), names)
+
+    def status(self, names: Sequence[str] = ()) -> StatusResult:
+        """The state of each source; see `operations.status`."""
+        from agent_sync.operations.status import status
+
+        return status(self._inputs(), names)
+
+    def diff(self, paths: Sequence[str] = ()) -> DiffResult:
+        """The lock against the files; see `operations.diff`."""
+        from agent_sync.operations.diff import diff
+
+        return diff(self._inputs(), paths)
+
+    def prune(self, *, dry_run: bool = False) -> PruneResult:
+        """Remove what is declared no more; see `operations.prune`."""
+        from agent_sync.operations.prune import prune
+
+        return prune(self._inputs(), dry_run=dry_run)
+
+    def restore(self, path: str) -> RestoreResult:
+        """Bring back a local edit that a sync replaced; see `operations.restore`."""
+        from agent_sync.operations.restore import restore
+
+        return restore(self._bare_inputs(), path)
+
+    def recover(self) -> RecoverResult:
+        """Undo an interrupted sync; see `operations.recover`."""
+        from agent_sync.operations.recover import recover
+
+        return recover(self._bare_inputs())
+
+    def migrate(self, *, dry_run: bool = False) -> MigrateResult:
+        """Bring configuration and lock to the current version; see `operations.migrate`."""
+        from agent_sync.operations.migrate import migrate
+
+        return migrate(self._bare_inputs(), dry_run=dry_run)
+
+    def info(self) -> InfoResult:
+        """Versions, places, tools; see `operations.info`."""
+        from agent_sync.operations.info import info
+
+        return info(self.places, self.world)
+
+    def init(self) -> InitResult:
+        """A first configuration; see `operations.init`."""
+        from agent_sync.operations.init import init
+
+        return init(self.world.project, RelPath(posixpath.basename(self.places.project.path)))
+
+    def _loaded(self) -> Loaded:
+        """The configuration as it is now, its warnings announced. Raises ConfigInvalid and its kin."""
+        from agent_sync.config.loading import load
+
+        loaded = load(self.places, self.world.read_file, self.world.project)
+        for warning in loaded.warnings:
+            self.world.observer(warning)
+        return loaded
+
+    def _inputs(self, *, frozen: bool = False) -> Inputs:
+        """What a verb starts from; with `frozen` the configuration is not read, and only the machine's policy
+        counts.
+        """
+        if frozen:
+            return replace(self._bare_inputs(), demands=self._policy())
+        loaded = self._loaded()
+        return replace(self._bare_inputs(), config=loaded.merged, shared=loaded.project, demands=loaded.merged)
+
+    def _bare_inputs(self) -> Inputs:
+        return Inputs(
+            world=self.world,
+            checkout=Checkout(self.world.project),
+            lock_file=self.lock_file,
+            inherit=self.places.inherit,
+            handed=self.handed,
+        )
+
+    @property
+    def lock_file(self) -> LockFile:
+        """The lock's file, wherever `--lockfile` put it."""
+        folder, name = posixpath.split(self.places.lock)
+        return LockFile(self.world.at(folder), RelPath(name), name)
+
+    def _policy(self) -> Config:
+        from agent_sync.config.loading import load_policy
+
+        return load_policy(self.places, self.world.read_file)

@@ -1,0 +1,47 @@
+"""What was asked, and under which circumstances an answer is the same one."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from agent_sync._version import __version__
+from agent_sync.receipt.hashing import short_name
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def question(arguments: Sequence[str]) -> str | None:
+    """The name under which this process's receipt is kept; it begins with the `folder_part`.
+
+    Part of the question are the program and its interpreter, the words of the command line, the current folder, who
+    asks, and what the three streams are. None where no receipt can be kept: without users to tell apart, a folder to be
+    in, or a stream to write to.
+    """
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    if not hasattr(os, "geteuid") or any(stream is None or stream.closed for stream in streams):
+        return None
+    try:
+        folder = os.getcwdb()
+        terminals = tuple((stream.isatty(), stream.encoding) for stream in streams)
+    except OSError:
+        return None
+    asked = (
+        __version__,
+        __file__,
+        sys.version,
+        sys.flags,
+        sys.getfilesystemencoding(),
+        list(arguments),
+        folder,
+        (os.geteuid(), os.getegid()),
+        terminals,
+    )
+    return f"{short_name(folder)}-{short_name(repr(asked).encode('utf-8', 'surrogateescape'))}"
+
+
+def folder_part(name: str) -> str:
+    """What the names of all questions asked in one folder begin with."""
+    return name.partition("-")[0]

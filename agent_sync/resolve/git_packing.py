@@ -1,0 +1,183 @@
+"""Commits of one repository -> packed trees in the store: one fetch for all, one more for blobs where few are wanted.
+
+What fails for one request does not fail the others.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent_sync.errors import AgentSyncError, Cancelled, LimitExceeded, NetworkError, UnsafePath
+from agent_sync.limits import Limits
+from agent_sync.lock import Declared, GitPin
+from agent_sync.lock.packing import store_tree
+from agent_sync.resolve.git_files import Selection
+
+if TYPE_CHECKING:
+    from agent_sync.ports import GitCommit, GitRepository, World
+
+Outcome = GitPin | AgentSyncError
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The files that `declared` takes of the commit behind `oid` (a commit, or an annotated tag that is wanted too).
+
+    `verify` raises if what was fetched is not to be used; `name` is the source's.
+    """
+
+    name: str
+    oid: str
+    declared: Declared
+    limits: Limits
+    verify: Callable[[GitRepository], None] | None = None
+
+    @property
+    def subject(self) -> str:
+        """What it is about, for messages."""
+        return f"source {self.name}"
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether it takes few files of many, so that fetching the others would be a waste."""
+        return bool(self.declared.paths)
+
+
+def pack_commits(requests: Sequence[Request], repository: GitRepository, world: World) -> Mapping[str, Outcome]:
+    """By name: what was packed, its tar in the store, or why not. The steps, in the order of trust:
+
+    1 every commit is fetched by its id, at once; 2 signatures are verified; 3 files are chosen and their names checked;
+    4 blobs that are still missing are fetched, at once; 5 bounds and links are checked, files packed.
+    """
+    batch = _Batch(requests, repository, world)
+    without_blobs = bool(requests) and all(request.is_narrow for request in requests)
+    batch.fetch(without_blobs=without_blobs)
+    batch.verify()
+    batch.choose_files()
+    if without_blobs:
+        batch.fetch_blobs()
+    batch.pack()
+    return batch.outcomes
+
+
+def named(error: AgentSyncError, subject: str) -> AgentSyncError:
+    """The error with the source in its subject: what a transport or a repository says knows nothing of sources."""
+    if error.subject.startswith(subject) or type(error).__init__ is not AgentSyncError.__init__:
+        return error
+    whole = f"{subject}, {error.subject}" if error.subject else subject
+    again = type(error)(subject=whole, check=error.check, remedy=error.remedy, place=error.place)
+    again.__cause__ = error
+    return again
+
+
+@dataclass(frozen=True, slots=True)
+class _Want:
+    """Files of one tree, and every request for exactly these: they are chosen and packed once."""
+
+    tree: str
+    selection: Selection
+    requests: list[Request]
+
+
+class _Batch:
+    """Requests that still have a chance (`_open`), and what has become of the others (`outcomes`)."""
+
+    def __init__(self, requests: Sequence[Request], repository: GitRepository, world: World) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+        self._open = {request.name: request for request in requests}
+        self._repository = repository
+        self._world = world
+        self._commits: dict[str, GitCommit] = {}
+        self._wants: dict[tuple[object, ...], _Want] = {}
+
+    def fetch(self, *, without_blobs: bool) -> None:
+        by_oid: dict[str, list[Request]] = defaultdict(list)
+        for request in self._open.values():
+            by_oid[request.oid].append(request)
+        try:
+            if by_oid:
+                self._repository.fetch(list(by_oid), without_blobs=without_blobs)
+        except (NetworkError, UnsafePath):
+            # One that has vanished, or that git's check refuses, takes the whole transfer along: each by itself, then.
+            for oid, requests in by_oid.items():
+                with self._settling(requests):
+                    self._repository.fetch([oid], without_blobs=without_blobs)
+
+    def verify(self) -> None:
+        for request in list(self._open.values()):
+            with self._settling([request]):
+                self._commits[request.name] = self._repository.commit(request.oid)
+                if request.verify is not None:
+                    request.verify(self._repository)
+
+    def choose_files(self) -> None:
+        for request in list(self._open.values()):
+            with self._settling([request]):
+                self._want(request)
+        by_tree: dict[str, list[_Want]] = defaultdict(list)
+        for want in self._wants.values():
+            by_tree[want.tree].append(want)
+        for tree, wants in by_tree.items():
+            with self._settling([request for want in wants for request in want.requests]):
+                self._read_tree(tree, wants)
+
+    def fetch_blobs(self) -> None:
+        wants = self._open_wants()
+        oids = {oid: None for want in wants for oid in want.selection.oids}
+        with self._settling([request for want in wants for request in want.requests]):
+            self._repository.fetch_blobs(list(oids))
+
+    def pack(self) -> None:
+        for want in self._open_wants():
+            with self._settling(want.requests):
+                files = want.selection.files(self._repository, cancellation=self._world.cancellation)
+                packed = store_tree(files, self._world.store, subject=want.requests[0].subject)
+                for request in want.requests:
+                    self.outcomes[request.name] = GitPin(self._commits[request.name].commit, want.tree, packed)
+
+    def _want(self, request: Request) -> None:
+        tree, declared = self._commits[request.name].tree, request.declared
+        key = (tree, declared.paths, declared.exclude, declared.root, request.limits)
+        if key not in self._wants:
+            self._wants[key] = _Want(tree, Selection(declared, request.limits), [])
+        self._wants[key].requests.append(request)
+
+    def _open_wants(self) -> list[_Want]:
+        return [want for want in self._wants.values() if want.requests[0].name in self._open]
+
+    def _read_tree(self, tree: str, wants: list[_Want]) -> None:
+        """Each entry is offered to all who still listen; a tree that never ends is left when nobody does."""
+        for number, entry in enumerate(self._repository.entries(tree)):
+            if number % 1024 == 0:
+                self._world.cancellation.check()
+            path = entry.path.decode("utf-8", "surrogateescape")
+            for want in wants:
+                try:  # no `with` here: this is done for every file and every want
+                    want.selection.offer(path, entry)
+                except LimitExceeded as error:
+                    self._settle(want.requests, error)
+                    wants = [each for each in wants if each is not want]
+            if not wants:
+                return
+        for want in wants:
+            with self._settling(want.requests):
+                want.selection.check()
+
+    @contextmanager
+    def _settling(self, requests: Sequence[Request]) -> Iterator[None]:
+        """What is raised within settles these requests, and nothing else."""
+        try:
+            yield
+        except Cancelled:
+            raise
+        except AgentSyncError as error:
+            self._settle(requests, error)
+
+    def _settle(self, requests: Sequence[Request], error: AgentSyncError) -> None:
+        for request in requests:
+            if self._open.pop(request.name, None) is not None:
+                self.outcomes[request.name] = named(error, request.subject)

@@ -1,0 +1,220 @@
+"""A folder or file of the project -> the files to lock: regular files only, never through a link (spec §5.3)."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Container, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from agent_sync.errors import ConfigInvalid, LimitExceeded, LockIsStale, UnsafePath
+from agent_sync.limits import Limits
+from agent_sync.lock import LocalPin, LockedSource, PackedTree
+from agent_sync.lock.packing import store_tree
+from agent_sync.ports import Cancellation, Folder, Kind, Stat, World
+from agent_sync.resolve.declaration import declared
+from agent_sync.tree import (
+    ROOT,
+    Entry,
+    RelPath,
+    Tree,
+    join,
+    parent,
+    refuse_collisions,
+    safe_path,
+    safe_paths,
+    sorted_paths,
+)
+from agent_sync.tree.globs import Globs
+from agent_sync.tree.names import shown
+from agent_sync.tree.packing import FileToPack
+
+if TYPE_CHECKING:
+    from agent_sync.config.model import LocalSource
+
+NOTHING = Globs(())
+_CHUNK_BYTES = 1 << 18
+
+
+Found = tuple[tuple[RelPath, Stat], ...]
+"""Every file below a folder, in tree order, with what the file system says of each."""
+
+
+class Seen(NamedTuple):
+    """A folder, and the files in it that count."""
+
+    folder: Folder
+    found: Found
+
+
+def resolve_local(source: LocalSource, world: World, *, limits: Limits) -> LockedSource:
+    """The source, locked as its folder (or single file) is now; its bytes are in the store.
+
+    Raises: ConfigInvalid (nothing there, or no file in it), UnsafePath, LimitExceeded, ContentMismatch (changed
+        meanwhile).
+    """
+    subject = f"source {source.name}"
+    seen = look(source, world, limits=limits)
+    if seen is None or not seen.found:
+        check = f"nothing is at {shown(source.path)}" if seen is None else f"{shown(source.path)} holds no file"
+        raise ConfigInvalid(subject=subject, check=check, remedy="correct `path:`, or remove the source")
+    packed = pack_folder(seen.folder, seen.found, world, subject=subject)
+    return LockedSource(source.name, declared(source), LocalPin(source.path, packed))
+
+
+def look(source: LocalSource, world: World, *, limits: Limits) -> Seen | None:
+    """What is at the source's path now; None if nothing is. A single file is seen in its own folder.
+
+    Raises: UnsafePath, LimitExceeded, FileFault.
+    """
+    folder, path = _place(source, world)
+    stat = folder.stat(path)
+    if stat is None:
+        return None
+    subject = f"source {source.name}"
+    if stat.kind is Kind.FILE:
+        return Seen(folder.below(parent(path)), ((safe_path(path.rpartition("/")[2], subject=subject), stat),))
+    if stat.kind is not Kind.FOLDER:
+        raise _not_a_file(subject, path, stat.kind)
+    below = folder.below(path)
+    exclude = Globs(source.exclude)
+    return Seen(
+        below, find_files(below, subject=subject, limits=limits, exclude=exclude, cancellation=world.cancellation)
+    )
+
+
+def _place(source: LocalSource, world: World) -> tuple[Folder, RelPath]:
+    """The folder that must not be left, and the source's path in it: the project, or with `outside_root` the path's
+    own parent.
+    """
+    if source.inside is not None:
+        return world.project, source.inside
+    absolute = posixpath.normpath(posixpath.join(world.project.name, source.path))
+    above, name = posixpath.split(absolute)
+    return world.at(above), RelPath(name) if name else ROOT
+
+
+def find_files(
+    folder: Folder,
+    *,
+    subject: str,
+    limits: Limits,
+    exclude: Container[str] = NOTHING,
+    cancellation: Cancellation | None = None,
+) -> Found:
+    """All files below `folder`, hidden ones included; what `exclude` holds is not looked at.
+
+    Raises:
+        UnsafePath: a symlink, device, socket or fifo, or a name that is not allowed.
+        LimitExceeded: too many files, one that is too large, or too much together.
+    """
+    found: dict[RelPath, Stat] = {}
+    total = 0
+    for path, stat in _walk(folder, ROOT, exclude, subject):
+        if cancellation is not None and len(found) % 256 == 0:
+            cancellation.check()
+        found[path] = stat
+        total += stat.size
+        _keep_limits(subject, path, stat.size, len(found), total, limits)
+    refuse_collisions(found, subject=subject)
+    return tuple((path, found[path]) for path in sorted_paths(found))
+
+
+def pack_folder(folder: Folder, found: Found, world: World, *, subject: str) -> PackedTree:
+    """These files of `folder` as one packed tree in the store; each is read once.
+
+    Raises: ContentMismatch if a file changes meanwhile, FileFault.
+    """
+    return store_tree(_to_pack(folder, found, world.cancellation), world.store, subject=subject)
+
+
+def read_file(folder: Folder, path: RelPath, *, subject: str, limits: Limits) -> bytes:
+    """The whole content of one file. LimitExceeded if it is larger than `max_file_size`."""
+    with folder.open(path) as file:
+        content = file.read(limits.max_file_size + 1)
+    if len(content) > limits.max_file_size:
+        check = f"{shown(path)} has more than {limits.max_file_size} bytes (max_file_size)"
+        raise LimitExceeded(subject=subject, check=check, remedy="raise it under `limits:`")
+    return content
+
+
+def _to_pack(folder: Folder, found: Found, cancellation: Cancellation) -> Iterator[FileToPack]:
+    for path, stat in found:
+        cancellation.check()
+        yield FileToPack(path, stat.size, _chunks(folder, path), executable=stat.executable)
+
+
+def _chunks(folder: Folder, path: RelPath) -> Iterator[bytes]:
+    with folder.open(path) as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            yield chunk
+
+
+def tree_of(seen: Seen, *, cancellation: Cancellation) -> Tree:
+    """The tree of these files; what was hashed before, and nothing has touched since, is not read again."""
+    entries: dict[RelPath, Entry] = {}
+    for path, stat in seen.found:
+        cancellation.check()
+        entries[path] = Entry(seen.folder.digest(path, trusting=True), stat.executable)
+    return Tree.in_order(entries)
+
+
+def refuse_changed(source: str, locked: Tree, actual: Tree) -> None:
+    """Nothing, if a local source is what the lock says; LockIsStale otherwise, with the files that differ."""
+    changes = locked.changes_to(actual)
+    if not changes:
+        return
+    words = [f"{_what(change.before, change.after)} {shown(change.path)}" for change in changes[:5]]
+    more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
+    raise LockIsStale(
+        subject=f"source {source}",
+        check=f"the local files are not what the lock says: {', '.join(words)}{more}",
+        remedy=f"lock them as they are: agent-sync update {source}",
+    )
+
+
+def _what(before: Entry | None, after: Entry | None) -> str:
+    return "added" if before is None else "removed" if after is None else "changed"
+
+
+def _walk(folder: Folder, path: RelPath, exclude: Container[str], subject: str) -> Iterator[tuple[RelPath, Stat]]:
+    wanted = [name for name in folder.names(path) if not _excluded(path, name, exclude)]
+    safe_paths(wanted, subject=subject)
+    for name in wanted:
+        below = join(path, RelPath(name))
+        stat = folder.stat(below)
+        if stat is None:
+            continue  # removed while we looked: the same as if it had gone before
+        if stat.kind is Kind.FOLDER:
+            yield from _walk(folder, below, exclude, subject)
+        elif stat.kind is Kind.FILE:
+            yield below, stat
+        else:
+            raise _not_a_file(subject, below, stat.kind)
+
+
+def _excluded(path: RelPath, name: str, exclude: Container[str]) -> bool:
+    below = join(path, RelPath(name))
+    return below in exclude or f"{below}/" in exclude
+
+
+def _not_a_file(subject: str, path: RelPath, kind: Kind) -> UnsafePath:
+    what = "a symbolic link" if kind is Kind.LINK else "neither a file nor a folder"
+    return UnsafePath(
+        subject=subject,
+        check=f"{shown(path)} is {what}",
+        remedy="replace it by a regular file, or leave it out with `exclude:`",
+    )
+
+
+def _keep_limits(subject: str, path: RelPath, size: int, count: int, total: int, limits: Limits) -> None:
+    if size > limits.max_file_size:
+        check = f"{shown(path)} has {size} bytes, max_file_size is {limits.max_file_size}"
+    elif total > limits.max_source_size:
+        check = f"its files have more than {limits.max_source_size} bytes together (max_source_size)"
+    elif count > limits.max_files:
+        check = f"it has more than {limits.max_files} files (max_files)"
+    else:
+        return
+    raise LimitExceeded(
+        subject=subject, check=check, remedy="leave files out with `exclude:`, or raise it under `limits:`"
+    )

@@ -1,0 +1,38 @@
+"""Several jobs at once, for which nobody waits longer than they want."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import TypeVar
+
+from agent_sync.ports import Cancellation
+
+AT_ONCE = 8
+_GLANCE_S = 0.1
+
+Outcome = TypeVar("Outcome")
+
+
+def side_by_side(
+    jobs: Sequence[Callable[[], Mapping[str, Outcome]]], *, cancellation: Cancellation
+) -> dict[str, Outcome]:
+    """What all jobs found, put together in their order. What one raises ends the others that have not begun.
+
+    Whoever cancels, or presses Ctrl-C, does not wait for a silent server: jobs under way are left behind, to end at
+    their own time limit.
+
+    Raises: Cancelled, and what a job raises.
+    """
+    pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="job")
+    try:
+        running = [pool.submit(job) for job in jobs]
+        waiting = set(running)
+        while waiting:
+            done, waiting = wait(waiting, timeout=_GLANCE_S, return_when=FIRST_EXCEPTION)
+            cancellation.check()
+            for each in done:
+                each.result()
+        return {name: outcome for each in running for name, outcome in each.result().items()}
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,157 @@
+"""File digest -> the file's bytes, out of canonical tars and loose blobs; every byte is verified on its way out."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from agent_sync.errors import AgentSyncError, BytesUnavailable, LimitExceeded
+from agent_sync.lock.model import GitPin, LocalPin, LockedSource, PackedTree, UrlPin
+from agent_sync.ports import BlobStore
+from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, whose_fault
+from agent_sync.store.spans import NotThisTree, Span, spans
+from agent_sync.tree import Sha256
+from agent_sync.tree.names import shown
+from agent_sync_oci.digest import Digest
+
+
+class Contents:
+    """The files of locked trees, by the digest of their bytes. Any thread may read; blobs stay open until `close`.
+
+    Nothing is opened before the first file of it is asked for; then its headers are compared with the tree, once.
+
+    Raises, from every method that looks into a blob:
+        BlobCorrupt: the blob's bytes have changed.
+        LockInvalid: the blob is whole, but holds other files than its tree says.
+        BytesUnavailable: the blob is not in the store, or no tree here has this file.
+        FileFault: the system could not read it.
+    """
+
+    def __init__(self, store: BlobStore) -> None:
+        self._store = store
+        self._blobs = OpenBlobs(store)
+        self._holder: dict[Sha256, _Holder] = {}
+
+    def add_tree(self, packed: PackedTree) -> None:
+        """The files of `packed` can be read; a tree without a blob (another implementation's lock) adds none."""
+        if packed.blob is not None:
+            holder = _Holder(packed.blob, packed)
+            for entry in packed.files.values():
+                self._holder.setdefault(entry.sha256, holder)
+
+    def add_blob(self, digest: Digest) -> None:
+        """The file that is this whole blob can be read."""
+        self._holder.setdefault(Sha256(digest.hex), _Holder(digest))
+
+    def add_source(self, source: LockedSource, *, packed: PackedTree | None = None) -> None:
+        """The source's files before any transform can be read; from `packed`, where that has a blob and the lock
+        none.
+        """
+        if packed is not None and packed.blob is not None:
+            self.add_tree(packed)
+            return
+        match source.pin:
+            case UrlPin(sha256=sha256):
+                self.add_blob(Digest.from_hex(sha256))
+            case GitPin() | LocalPin():
+                self.add_tree(source.pin.packed)
+
+    def __contains__(self, sha256: object) -> bool:
+        """Whether a tree or blob that was added has this file; its bytes are not looked at."""
+        return sha256 in self._holder
+
+    def size(self, sha256: Sha256) -> int:
+        """The length of the file in bytes."""
+        return self._find(sha256)[1].size
+
+    def chunks(self, sha256: Sha256) -> Iterator[bytes]:
+        """The file's bytes in pieces of at most 256 KiB; the last one comes only after all have been verified."""
+        holder, (offset, size) = self._find(sha256)
+        digest = hashlib.sha256()
+        for start in range(0, size, CHUNK_BYTES) or (0,):
+            wanted = min(size - start, CHUNK_BYTES)
+            chunk = self._blobs.read(holder.blob, offset + start, wanted)
+            digest.update(chunk)
+            if len(chunk) < wanted or (start + wanted == size and digest.hexdigest() != sha256):
+                raise self._wrong(holder, sha256, digest.hexdigest())
+            yield chunk
+
+    def read(self, sha256: Sha256, *, limit: int) -> bytes:
+        """The whole file, verified. LimitExceeded if it is longer than `limit` bytes."""
+        holder, (offset, size) = self._find(sha256)
+        if size > limit:
+            raise LimitExceeded(
+                subject=f"the file with sha256 {sha256}", check=f"it has {size} bytes, {limit} are allowed here"
+            )
+        content = self._blobs.read(holder.blob, offset, size)
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != sha256:
+            raise self._wrong(holder, sha256, actual)
+        return content
+
+    def close(self) -> None:
+        """No blob is open; reading again opens it again."""
+        self._blobs.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _find(self, sha256: Sha256) -> tuple[_Holder, Span]:
+        holder = self._holder.get(sha256)
+        if holder is None:
+            raise BytesUnavailable(
+                subject=f"the file with sha256 {sha256}", check="no tree of the lock that is at hand has it"
+            )
+        if holder.spans is None:
+            with holder.finding:
+                if holder.spans is None:
+                    holder.spans = self._spans_of(holder)
+        return holder, holder.spans[sha256]
+
+    def _spans_of(self, holder: _Holder) -> dict[Sha256, Span]:
+        size = self._store.size(holder.blob)
+        if size is None:
+            raise BytesUnavailable(
+                subject=f"blob {holder.blob}",
+                check="it is not in the store",
+                remedy="run the command without --offline, so that it can be fetched",
+            )
+        packed = holder.packed
+        if packed is None:
+            return {Sha256(holder.blob.hex): Span(0, size)}
+        if packed.size is not None and packed.size != size:
+            raise self._blame(holder, f"it has {size} bytes, the lock says {packed.size}")
+        try:
+            return dict(spans(packed.files, partial(self._blobs.read, holder.blob)))
+        except NotThisTree as error:
+            raise self._blame(holder, str(error)) from error
+
+    def _wrong(self, holder: _Holder, sha256: Sha256, actual: str) -> AgentSyncError:
+        if holder.packed is None:
+            return self._blame(holder, "its bytes are not what its name says")
+        path = next(path for path, entry in holder.packed.files.items() if entry.sha256 == sha256)
+        return self._blame(holder, f"file {shown(path)} in it has the sha256 {actual}, the lock says {sha256}")
+
+    def _blame(self, holder: _Holder, check: str) -> AgentSyncError:
+        self._blobs.forget(holder.blob)  # a whole copy may take its place, and must then be opened anew
+        return whose_fault(holder.blob, self._store, check)
+
+
+@dataclass(slots=True, eq=False)
+class _Holder:
+    """A blob that holds files: the tar of `packed`, or one loose file."""
+
+    blob: Digest
+    packed: PackedTree | None = None
+    spans: dict[Sha256, Span] | None = None
+    finding: threading.Lock = field(default_factory=threading.Lock)

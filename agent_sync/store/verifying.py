@@ -1,0 +1,89 @@
+"""Whole blobs against their names, and against all that a lock says of them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+
+from agent_sync.errors import LockInvalid
+from agent_sync.lock.model import PackedTree
+from agent_sync.ports import BlobStore
+from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, corrupt, true_digest
+from agent_sync.store.spans import NotThisTree, Span, spans
+from agent_sync.tree import RelPath, Tree
+from agent_sync.tree.names import shown
+from agent_sync.tree.packing import FileToPack, Packed, pack
+from agent_sync_oci.digest import Digest
+
+
+def verify_blob(digest: Digest, store: BlobStore) -> None:
+    """Nothing, if the blob's bytes hash to its name. Raises BlobCorrupt, BytesUnavailable, FileFault."""
+    actual = true_digest(digest, store)
+    if actual != digest:
+        raise corrupt(digest, f"its bytes have the sha256 {actual.hex}")
+
+
+def verify_packed(packed: PackedTree, store: BlobStore, *, subject: str = "the lock") -> None:
+    """Nothing, if blob, length, every header, every file and the narHash agree with each other.
+
+    First the blob is what its name says; then its files, packed once more, give all that the lock says of it.
+    `subject` is who says so, for messages.
+
+    Raises:
+        BlobCorrupt: the blob's bytes have changed.
+        LockInvalid: the blob is whole, and the lock says something else of it; or the lock names no blob.
+        BytesUnavailable: the blob is not in the store.
+        FileFault: the system could not read it.
+    """
+    if packed.blob is None:
+        raise _disagreement(subject, "it names no blob")
+    verify_blob(packed.blob, store)
+    try:
+        again, blob = _repacked(packed.files, packed.blob, store)
+    except NotThisTree as error:
+        raise _disagreement(subject, f"in blob {packed.blob} {error}") from error
+    for fault in _differences(packed, again, blob):
+        raise _disagreement(subject, f"of blob {packed.blob}, {fault}")
+
+
+def _repacked(files: Tree, blob: Digest, store: BlobStore) -> tuple[Packed, Digest]:
+    tar = hashlib.sha256()
+    blobs = OpenBlobs(store)
+    try:
+        found = spans(files, partial(blobs.read, blob))
+        to_pack = (
+            FileToPack(path, span.size, _pieces(blobs, blob, span), executable=entry.executable)
+            for (path, entry), (_, span) in zip(files.items(), found, strict=True)
+        )
+        return pack(to_pack, tar.update), Digest.from_hex(tar.hexdigest())
+    finally:
+        blobs.close()
+
+
+def _pieces(blobs: OpenBlobs, blob: Digest, span: Span) -> Iterator[bytes]:
+    for start in range(0, span.size, CHUNK_BYTES):
+        yield blobs.read(blob, span.offset + start, min(span.size - start, CHUNK_BYTES))
+
+
+def _differences(packed: PackedTree, again: Packed, blob: Digest) -> Iterator[str]:
+    for change in packed.files.changes_to(again.tree):
+        yield _file_fault(change.path, packed.files, again.tree)
+    if packed.size != again.size:
+        yield f"the length is {again.size} bytes, the lock says {packed.size}"
+    if packed.nar_hash != again.nar_hash:
+        yield f"the narHash is {again.nar_hash}, the lock says {packed.nar_hash}"
+    if packed.blob != blob:
+        yield f"the files have another canonical tar: {blob}"
+
+
+def _file_fault(path: RelPath, locked: Tree, actual: Tree) -> str:
+    return f"file {shown(path)} has the sha256 {actual[path].sha256}, the lock says {locked[path].sha256}"
+
+
+def _disagreement(subject: str, check: str) -> LockInvalid:
+    return LockInvalid(
+        subject=subject,
+        check=f"the list of files and the blob disagree: {check}",
+        remedy="restore the lock from version control, or make it again: agent-sync update",
+    )

@@ -1,0 +1,70 @@
+"""Placed trees -> one tree of outputs, where two sources never meet unless an override settles it (spec §6.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+from agent_sync.config.paths import OWN_NAMES
+from agent_sync.errors import AmbiguousOutput, UnsafePath
+from agent_sync.lock import Placement
+from agent_sync.lock.outputs import Output
+from agent_sync.tree import RelPath, Tree, join, refuse_collisions
+from agent_sync.tree.names import fold, shown
+
+
+def override_matches(target: str, path: RelPath) -> bool:
+    """Whether an override of `target` is for the output `path`: with a `/` the exact path, without one the file
+    name.
+    """
+    return path == target.removeprefix("./") if "/" in target else path.rpartition("/")[2] == target
+
+
+def united(
+    placements: Iterable[Placement],
+    results: Mapping[str, Tree],
+    *,
+    settled: Callable[[RelPath], bool],
+) -> dict[RelPath, Output]:
+    """Every placed file by its output path. `settled` says that an override decides what a path holds; then the last
+    placement is its base.
+
+    Raises:
+        AmbiguousOutput: two sources, or two files of one source, want one path.
+        UnsafePath: an output would be one of our own files, or two outputs are one file on some systems.
+    """
+    outputs: dict[RelPath, Output] = {}
+    for placement in placements:
+        for key, entry in results[placement.source].items():
+            path, output = join(placement.to, key), Output(entry, placement.source)
+            other = outputs.setdefault(path, output)
+            if other != output:
+                if not settled(path):
+                    raise _ambiguous(path, other, output)
+                outputs[path] = output
+    refuse_own_files(outputs)
+    refuse_collisions(outputs, subject="the outputs")
+    return outputs
+
+
+def refuse_own_files(outputs: Mapping[RelPath, Output]) -> None:
+    """Nothing, if no output lies where agent-sync's own files do; raises UnsafePath otherwise."""
+    for path, output in outputs.items():
+        if fold(path.partition("/")[0]) in OWN_NAMES:
+            raise UnsafePath(
+                subject=f"source {output.source}, output {shown(path)}",
+                check="the path belongs to agent-sync itself",
+                remedy="choose another destination, or leave the file out with `exclude:`",
+            )
+
+
+def _ambiguous(path: RelPath, first: Output, second: Output) -> AmbiguousOutput:
+    if first.source == second.source:
+        check = f"two different files of the source {shown(first.source)} want this path"
+    else:
+        check = f"the sources {shown(first.source)} and {shown(second.source)} both want this path"
+    return AmbiguousOutput(
+        subject=f"output {shown(path)}",
+        check=check,
+        remedy="give one of them another tool or destination, leave the file out with `exclude:`, "
+        "or settle it with an entry under `overrides:` for this file",
+    )

@@ -1,0 +1,106 @@
+"""A custom command in the sandbox: a source's files in, the folder that it filled out (spec §6.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from agent_sync.config.paths import project_path
+from agent_sync.errors import ConfigInvalid, ContentMismatch, TransformFailed
+from agent_sync.events import CommandOutput
+from agent_sync.limits import Limits
+from agent_sync.ports import Command, Contents, Folder, Kind, Stat, World
+from agent_sync.resolve.local import find_files, pack_folder
+from agent_sync.tree import RelPath, Tree, join
+from agent_sync.tree.names import shown
+
+if TYPE_CHECKING:
+    from agent_sync.config.model import CustomTransform
+    from agent_sync.lock import PackedTree
+
+_SHOWN_CHARACTERS = 200  # the end says most; --verbose shows all
+_INPUT, _OUTPUT, _PROGRAM = RelPath("input"), RelPath("output"), RelPath("program")
+
+
+def run_command(
+    transform: CustomTransform, tree: Tree, contents: Contents, world: World, *, limits: Limits
+) -> PackedTree:
+    """What the command made of `tree`: every file of its output folder, packed in the store.
+
+    Raises:
+        TransformFailed: it exited non-zero, or cannot be sandboxed here; what it printed is in the error.
+        ContentMismatch: `output_hash` is given and the canonical tar of the output has another digest.
+        LimitExceeded, Cancelled, ConfigInvalid.
+    """
+    subject = f"source {transform.source}, command {shown(transform.command)}"
+    with world.store.scratch() as scratch:
+        _lay_out(scratch, transform, tree, contents, world)
+        command = Command(
+            words=transform.words,
+            program_folder=scratch.below(_PROGRAM).name,
+            input=scratch.below(_INPUT).name,
+            output=scratch.below(_OUTPUT).name,
+            timeout_s=limits.command_timeout_s,
+            max_output_bytes=limits.max_source_size,
+            max_files=limits.max_files,
+        )
+        finished = world.runner.run(command, cancellation=world.cancellation)
+        if finished.printed:
+            world.observer(CommandOutput(transform.source, finished.printed))
+        if finished.exit_code != 0:
+            raise _failed(subject, finished.exit_code, finished.printed)
+        output = scratch.below(_OUTPUT)
+        made = find_files(output, subject=f"{subject}, its output", limits=limits)
+        packed = pack_folder(output, made, world, subject=f"{subject}, its output")
+    _refuse_other_output(transform, packed, subject)
+    return packed
+
+
+def program_files(transform: CustomTransform, project: Folder) -> Iterator[tuple[RelPath, Stat]]:
+    """Every file of the project that the command may run or read: its first word if that is a path, and all below
+    `reads`.
+
+    Raises: ConfigInvalid if one of them is not there, UnsafePath if one is a link or outside.
+    """
+    subject = f"custom transform of source {transform.source}"
+    first = transform.words[0]
+    program = [project_path(first, subject=subject)] if "/" in first else []
+    for path in sorted({*program, *transform.reads}):
+        stat = project.stat(path)
+        if stat is None:
+            check = f"{shown(path)} is not in the project"
+            raise ConfigInvalid(subject=subject, check=check, remedy="correct `command:` or `reads:`")
+        if stat.kind is Kind.FOLDER:
+            below = find_files(project.below(path), subject=f"{subject}, {path}", limits=Limits())
+            yield from ((join(path, key), found) for key, found in below)
+        else:
+            yield path, stat
+
+
+def _lay_out(scratch: Folder, transform: CustomTransform, tree: Tree, contents: Contents, world: World) -> None:
+    """Three folders: the input, an empty output, and copies of the program: the child never sees the project itself."""
+    for folder in (_INPUT, _OUTPUT, _PROGRAM):
+        scratch.make_folder(folder)
+    for key, entry in tree.items():
+        scratch.create(join(_INPUT, key), contents.chunks(entry.sha256), executable=entry.executable)
+    for path, stat in program_files(transform, world.project):
+        with world.project.open(path) as file:
+            scratch.create(join(_PROGRAM, path), iter(lambda: file.read(1 << 20), b""), executable=stat.executable)
+
+
+def _failed(subject: str, exit_code: int, printed: str) -> TransformFailed:
+    how = f"it exited with {exit_code}" if exit_code > 0 else f"signal {-exit_code} ended it"
+    tail = printed.strip()[-_SHOWN_CHARACTERS:]
+    said = f"; it printed at last: {shown(tail)}" if tail else ""
+    return TransformFailed(
+        subject=subject, check=f"{how}{said}", remedy="run the command by hand on the source's files, or see --verbose"
+    )
+
+
+def _refuse_other_output(transform: CustomTransform, packed: PackedTree, subject: str) -> None:
+    if transform.output_hash is not None and transform.output_hash != packed.blob:
+        raise ContentMismatch(
+            subject=subject,
+            check=f"the canonical tar of its output is {packed.blob}, output_hash says {transform.output_hash}",
+            remedy="if the new output is wanted, put its digest under `output_hash:`",
+        )

@@ -1,0 +1,82 @@
+"""A source's transforms, one after the other: Tree -> Tree, and what came out different as one packed tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from agent_sync.config.model import CustomTransform
+from agent_sync.errors import TransformFailed
+from agent_sync.lock import LockedSource, PackedTree, Transformed
+from agent_sync.lock.packing import store_tree
+from agent_sync.store.contents import Contents
+from agent_sync.transform.command import run_command
+from agent_sync.transform.recipe import transforms_recipe
+from agent_sync.transform.templates import rendered_files
+from agent_sync.tree import Tree
+from agent_sync.tree.packing import FileToPack
+
+if TYPE_CHECKING:
+    from agent_sync.config.model import Transform
+    from agent_sync.limits import Limits
+    from agent_sync.ports import World
+
+
+def transformed(
+    source: LockedSource,
+    transforms: Sequence[Transform],
+    variables: Mapping[str, Any],
+    contents: Contents,
+    world: World,
+    *,
+    limits: Limits,
+) -> Transformed:
+    """What the transforms make of the source, whose files `contents` has; the result is in the store and in `contents`.
+
+    Raises: TransformFailed, MissingVariable, ContentMismatch (output_hash), LimitExceeded, BytesUnavailable, Cancelled.
+    """
+    recipe = transforms_recipe(source, transforms, variables, world.project)
+    tree = source.tree
+    for transform in transforms:
+        tree = _step(transform, tree, variables, contents, world, limits=limits)
+    if recipe != transforms_recipe(source, transforms, variables, world.project):
+        raise TransformFailed(
+            subject=f"source {source.name}",
+            check="a file that its command runs or reads changed meanwhile",
+            remedy="run it again when nothing writes there",
+        )
+    return Transformed(
+        recipe=recipe,
+        packed=_difference(source.tree, tree, contents, world, subject=f"source {source.name}"),
+        removed=tuple(path for path in source.tree if path not in tree),
+    )
+
+
+def _step(
+    transform: Transform,
+    tree: Tree,
+    variables: Mapping[str, Any],
+    contents: Contents,
+    world: World,
+    *,
+    limits: Limits,
+) -> Tree:
+    """The tree after one transform; `contents` has its files."""
+    if isinstance(transform, CustomTransform):
+        packed = run_command(transform, tree, contents, world, limits=limits)
+        contents.add_tree(packed)
+        return packed.files
+    files = rendered_files(transform, tree, contents, variables, world, limits=limits)
+    packed = store_tree(files, world.store, subject=f"source {transform.source}")
+    contents.add_tree(packed)
+    return tree.overlaid_by(packed.files)
+
+
+def _difference(before: Tree, after: Tree, contents: Contents, world: World, *, subject: str) -> PackedTree | None:
+    changed = Tree.in_order({path: entry for path, entry in after.items() if before.get(path) != entry})
+    return store_tree(_packable(changed, contents), world.store, subject=subject) if changed else None
+
+
+def _packable(tree: Tree, contents: Contents) -> Iterator[FileToPack]:
+    for path, entry in tree.items():
+        yield FileToPack(path, contents.size(entry.sha256), contents.chunks(entry.sha256), executable=entry.executable)

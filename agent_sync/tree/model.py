@@ -1,0 +1,93 @@
+"""Entry and Tree: what a file is, and what a set of files is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, NewType
+
+from agent_sync.tree.names import RelPath
+
+Sha256 = NewType("Sha256", str)
+"""64 lower-case hexadecimal digits: the digest of a file's bytes."""
+
+
+class Entry(NamedTuple):
+    """What a file is, wherever it lies: the digest of its bytes and its executable bit."""
+
+    sha256: Sha256
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One path at which two trees differ; `None` stands for absent."""
+
+    path: RelPath
+    before: Entry | None
+    after: Entry | None
+
+
+class Tree(Mapping[RelPath, Entry]):
+    """An immutable map from path to entry, iterated component by component in byte order (the order of a NAR)."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self, entries: Mapping[RelPath, Entry] | Iterable[tuple[RelPath, Entry]] = ()) -> None:
+        given = dict(entries)
+        self._entries = {path: given[path] for path in sorted_paths(given)}
+
+    @classmethod
+    def in_order(cls, entries: dict[RelPath, Entry]) -> Tree:
+        """The tree of entries that are known to be in order already; the caller gives the dictionary away."""
+        tree = cls.__new__(cls)
+        tree._entries = entries
+        return tree
+
+    def __getitem__(self, path: RelPath) -> Entry:
+        return self._entries[path]
+
+    def __iter__(self) -> Iterator[RelPath]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._entries
+
+    def __eq__(self, other: object) -> bool:
+        return self._entries == other._entries if isinstance(other, Tree) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._entries.items()))
+
+    def __repr__(self) -> str:
+        return f"Tree({len(self)} files)"
+
+    def without(self, paths: Iterable[RelPath]) -> Tree:
+        """This tree less some paths."""
+        gone = frozenset(paths)
+        return Tree.in_order({path: entry for path, entry in self._entries.items() if path not in gone})
+
+    def overlaid_by(self, other: Mapping[RelPath, Entry]) -> Tree:
+        """This tree, with `other`'s entry wherever both have the path."""
+        return Tree({**self._entries, **other}) if other else self
+
+    def changes_to(self, after: Mapping[RelPath, Entry]) -> tuple[Change, ...]:
+        """Every path at which `after` differs from this tree, in order."""
+        if self == after:
+            return ()
+        paths = sorted_paths(self._entries.keys() | after.keys())
+        return tuple(
+            Change(path, self._entries.get(path), after.get(path))
+            for path in paths
+            if self._entries.get(path) != after.get(path)
+        )
+
+
+def sorted_paths(paths: Iterable[RelPath]) -> list[RelPath]:
+    """Paths in the order of a NAR: names compared by their bytes, one folder level after the other."""
+    # No name holds a control character, so U+0000 for "/" makes one string comparison do; code points sort as UTF-8
+    # does.
+    return sorted(paths, key=lambda path: path.replace("/", "\0"))

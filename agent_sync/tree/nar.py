@@ -1,0 +1,54 @@
+"""The NAR of a tree, frame by frame: what Nix hashes where it speaks of a folder (nix.dev, "Nix Archive (NAR) format").
+
+A word is its length as eight bytes, little end first, its bytes, and zeros up to a multiple of eight. The frames go
+around the contents of the files in the order of the tree; their SHA-256 is the narHash.
+"""
+
+from __future__ import annotations
+
+import struct
+from base64 import b64encode
+
+
+def sri(digest: bytes) -> str:
+    """A SHA-256 digest as Nix and the lock spell it: `sha256-` and base64."""
+    return "sha256-" + b64encode(digest).decode()
+
+
+def before_file(name: bytes, size: int, *, executable: bool = False) -> bytes:
+    """The frame before the `size` bytes of a file called `name` in the folder that is open."""
+    return b"".join((_ENTRY, _word(name), _PROGRAM if executable else _FILE, _LENGTH.pack(size)))
+
+
+def after_file(size: int) -> bytes:
+    """The frame after the `size` bytes of a file."""
+    return _AFTER_FILE[size % 8]
+
+
+def open_folder(name: bytes) -> bytes:
+    """The frame before the entries of a folder called `name` in the folder that is open."""
+    return b"".join((_ENTRY, _word(name), _NODE, _FOLDER))
+
+
+_LENGTH = struct.Struct("<Q")
+
+
+def _word(text: bytes) -> bytes:
+    return _LENGTH.pack(len(text)) + text + bytes(-len(text) % 8)
+
+
+_CLOSE = _word(b")")
+_NODE = _word(b"node")
+_ENTRY = _word(b"entry") + _word(b"(") + _word(b"name")
+_FOLDER = _word(b"(") + _word(b"type") + _word(b"directory")
+_REGULAR = _NODE + _word(b"(") + _word(b"type") + _word(b"regular")
+_FILE = _REGULAR + _word(b"contents")
+_PROGRAM = _REGULAR + _word(b"executable") + _word(b"") + _word(b"contents")
+_AFTER_FILE = tuple(bytes(-size % 8) + _CLOSE + _CLOSE for size in range(8))
+
+START = _word(b"nix-archive-1") + _FOLDER
+"""The frame before everything else."""
+CLOSE_FOLDER = _CLOSE + _CLOSE
+"""The frame after the entries of a folder."""
+FINISH = _CLOSE
+"""The frame after everything else."""

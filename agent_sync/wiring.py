@@ -1,0 +1,137 @@
+"""Environment and options -> a `World` and a `Project`: the one place that knows which adapter serves which port."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from agent_sync.adapters.clock import SystemClock
+from agent_sync.adapters.files import read_file
+from agent_sync.adapters.folder import DiskFolder
+from agent_sync.adapters.git import GitSignatures, RemoteGit
+from agent_sync.adapters.http import HttpFetcher
+from agent_sync.adapters.private_folder import private_folder
+from agent_sync.adapters.recording import recorded
+from agent_sync.adapters.sandbox.runner import SandboxRunner
+from agent_sync.config import Environment, discover
+from agent_sync.errors import UsageWrong
+from agent_sync.events import Observer, ignore
+from agent_sync.ports import World
+from agent_sync.project import Project
+from agent_sync.receipt.place import NAMED_BY, user_cache
+from agent_sync.store.cache import Cache
+from agent_sync.store.disk import DiskStore
+
+if TYPE_CHECKING:
+    from agent_sync.config.discovery import Platform
+    from agent_sync.receipt.noting import Notes
+
+_ON = ("1", "true")
+
+
+def open_project(
+    path: str = ".",
+    *,
+    config: str | None = None,
+    lockfile: str | None = None,
+    no_inherit: bool = False,
+    offline: bool = False,
+    observer: Observer = ignore,
+    environment: Mapping[str, str] | None = None,
+    notes: Notes | None = None,
+) -> Project:
+    """The project in the folder `path`, on this machine.
+
+    `config`, `lockfile`, `no_inherit` and `offline` are the command line's flags of those names; `observer` hears
+    events; `environment` takes the place of the process's environment variables; `notes` are taken of all that is read,
+    for a receipt. Nothing is read before a verb needs it.
+
+    Raises: UsageWrong for a malformed AGENT_SYNC_SOURCES, FileFault if the folder cannot be opened.
+    """
+    variables = os.environ if environment is None else environment
+    # What leads to git, HTTP and the store may look at all of it: using those leaves no receipt in any case.
+    looked_at = variables if notes is None else notes.environment(variables)
+    places = discover(_environment(path, looked_at), config=config, lockfile=lockfile, no_inherit=no_inherit)
+    clock = SystemClock()
+    store = _store(variables, clock)
+    world = World(
+        project=DiskFolder(places.root),
+        store=store,
+        git=RemoteGit(variables, store.scratch, root=places.root),
+        fetcher=HttpFetcher(variables),
+        runner=SandboxRunner(),
+        signatures=GitSignatures(variables, store.scratch),
+        clock=clock,
+        at=DiskFolder,
+        read_file=read_file,
+        observer=observer,
+        offline=offline or looked_at.get("AGENT_SYNC_OFFLINE", "").lower() in _ON,
+    )
+    return Project(world if notes is None else recorded(world, notes), places, handed=_handed(looked_at))
+
+
+def open_cache(*, observer: Observer = ignore, environment: Mapping[str, str] | None = None) -> Cache:
+    """The store that this user's projects share (`AGENT_SYNC_CACHE`, else below the user's cache folder)."""
+    variables = os.environ if environment is None else environment
+    clock = SystemClock()
+    return Cache(_store(variables, clock), clock, observer=observer)
+
+
+def _environment(path: str, variables: Mapping[str, str]) -> Environment:
+    return Environment(cwd=os.path.abspath(path), platform=_platform(), home=_home(variables), variables=variables)
+
+
+def _platform() -> Platform:
+    return "macos" if sys.platform == "darwin" else "windows" if sys.platform == "win32" else "linux"
+
+
+def _home(variables: Mapping[str, str]) -> str | None:
+    return variables.get("HOME") or variables.get("USERPROFILE") or None
+
+
+def _store(variables: Mapping[str, str], clock: SystemClock) -> DiskStore:
+    return DiskStore(lambda: store_path(variables), private_folder, clock)
+
+
+def store_path(variables: Mapping[str, str]) -> str:
+    """Where the store lies: `AGENT_SYNC_CACHE`, else `agent-sync/store` below the user's cache folder.
+
+    Raises: UsageWrong if there is no home either.
+    """
+    if named := variables.get(NAMED_BY):
+        return os.path.abspath(named)
+    cache = user_cache(variables, macos=_platform() == "macos")
+    if cache is None:
+        raise UsageWrong(
+            subject="the store",
+            check="neither HOME nor AGENT_SYNC_CACHE is set",
+            remedy="set AGENT_SYNC_CACHE to a folder",
+        )
+    return posixpath.join(cache, "store")
+
+
+def _handed(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """AGENT_SYNC_SOURCES: a JSON object of source names and the folders that hold their trees."""
+    text = variables.get("AGENT_SYNC_SOURCES")
+    if not text:
+        return {}
+    import json
+
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise _bad_sources(f"it is not JSON: {error}") from error
+    if not isinstance(given, dict) or not all(
+        isinstance(each, str) and each.startswith("/") for each in given.values()
+    ):
+        raise _bad_sources("it is not an object of names and absolute folders")
+    return given
+
+
+def _bad_sources(check: str) -> UsageWrong:
+    return UsageWrong(
+        subject="AGENT_SYNC_SOURCES", check=check, remedy='write {"source-name": "/absolute/folder", ...}, or unset it'
+    )

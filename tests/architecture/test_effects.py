@@ -1,0 +1,87 @@
+"""Only ports touch the world: which rooms may use what of the standard library (architecture §1.5, style: Effects)."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from tests.architecture.tree import Module, modules
+
+_EDGES = {"__main__", "cli", "wiring"}
+
+# What reaches out of the program, or brings in something that differs from run to run, and the rooms where it may.
+_ROOMS = {
+    "getpass": {"cli"},
+    "http": {"adapters"},
+    "locale": set[str](),
+    "marshal": set[str](),
+    "pickle": set[str](),
+    "random": set[str](),
+    "secrets": {"adapters"},
+    "shelve": set[str](),
+    "socket": {"adapters"},
+    "ssl": {"adapters"},
+    "subprocess": {"adapters"},
+    "tempfile": {"adapters"},
+    "time": {"__main__", "adapters", "cli"},
+    "urllib.request": {"adapters"},
+    "uuid": {"adapters"},
+}
+
+_ALL = pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+
+
+@_ALL
+def test_the_world_is_touched_only_where_it_may_be(module: Module) -> None:
+    imported = {part for name in module.imports() for part in (name, name.split(".")[0])}
+    assert {name for name in imported & _ROOMS.keys() if module.room not in _ROOMS[name]} == set()
+
+
+@_ALL
+def test_only_the_edges_read_the_environment(module: Module) -> None:
+    if module.room in _EDGES or module.is_a_program:
+        return
+    read = [
+        f"line {node.lineno}: os.{node.attr}"
+        for node in ast.walk(module.syntax)
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and (node.value.id, node.attr) in {("os", "environ"), ("os", "environb"), ("os", "getenv")}
+    ]
+    assert read == []
+
+
+@_ALL
+def test_only_the_edges_exit_or_ask(module: Module) -> None:
+    if module.room in _EDGES or module.is_a_program:
+        return
+    called = [
+        f"line {node.lineno}: {ast.unparse(node.func)}"
+        for node in ast.walk(module.syntax)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"exit", "input", "print", "sys.exit"}
+    ]
+    assert called == []
+
+
+@_ALL
+def test_an_error_is_caught_by_its_name(module: Module) -> None:
+    """Except to clean up and raise it again; the command line alone has a last resort, exit code 70."""
+    if module.room in {"__main__", "cli"}:
+        return
+    nets = [
+        f"line {node.lineno}"
+        for node in ast.walk(module.syntax)
+        if isinstance(node, ast.ExceptHandler) and _catches_everything(node) and not _raises_again(node)
+    ]
+    assert nets == []
+
+
+def _catches_everything(handler: ast.ExceptHandler) -> bool:
+    caught = {node.id for node in ast.walk(handler.type) if isinstance(node, ast.Name)} if handler.type else {""}
+    return bool(caught & {"", "BaseException", "Exception"})
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None

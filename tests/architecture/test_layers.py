@@ -1,0 +1,43 @@
+"""Who may import whom: import-linter's contracts hold, and no library comes in by another way than its door."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import PACKAGES, ROOT, Module, modules
+
+_CONFIGURATION = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+_CONTRACTS = _CONFIGURATION["tool"]["importlinter"]["contracts"]
+_BEHIND_DOORS = {
+    library
+    for contract in _CONTRACTS
+    if contract["name"].startswith("door:")
+    for library in contract["forbidden_modules"]
+}
+_NEVER_LOADED = {"_typeshed"}  # exists for type checkers alone
+
+
+def test_every_contract_holds() -> None:
+    lint_imports = Path(sys.executable).with_name("lint-imports")
+    result = subprocess.run([lint_imports, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"Contracts: {len(_CONTRACTS)} kept, 0 broken." in result.stdout
+
+
+@pytest.mark.parametrize("module", modules(), ids=lambda module: module.name)
+def test_a_library_that_is_imported_has_a_door(module: Module) -> None:
+    libraries = {name.split(".")[0] for name in module.imports()} - sys.stdlib_module_names - PACKAGES.keys()
+    assert libraries - _NEVER_LOADED <= _BEHIND_DOORS, "a new library needs a contract whose name begins with `door:`"
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_folder_with_modules_is_a_package(package: str) -> None:
+    """Without an `__init__.py` the import linter would not see what is inside."""
+    folders = {module.path.parent for module in modules() if module.name.split(".")[0] == package}
+    assert folders
+    assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []

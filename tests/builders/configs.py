@@ -1,0 +1,79 @@
+"""Configurations out of YAML text: `a_config(...)` is one project file, `a_load(...)` all files as `load` has them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from textwrap import dedent
+from typing import cast
+
+from agent_sync.config import Config, ConfigPath, Environment, discover
+from agent_sync.config.loading import Loaded, load
+from agent_sync.config.merging import merged
+from agent_sync.config.reading import Layer, Level, read_layer
+from agent_sync.ports import Folder, Kind, Stat
+from agent_sync.tree import RelPath
+
+GIT = "{name: rules, type: git, repo: https://example.com/rules.git, ref: v1}"
+SHOWN: Mapping[Level, str] = {
+    "policy": "/etc/agent-sync/policy.yaml",
+    "system": "/etc/agent-sync/agent-sync.yaml",
+    "user": "/home/me/.config/agent-sync/agent-sync.yaml",
+    "project": "agent-sync.yaml",
+}
+
+
+@dataclass(frozen=True)
+class StatsOnly:
+    """The one method of `ports.Folder` that loading calls, over paths that are said to exist."""
+
+    kinds: Mapping[str, Kind]
+    name: str = "/project"
+
+    def stat(self, path: RelPath) -> Stat | None:
+        kind = self.kinds.get(path)
+        return None if kind is None else Stat(kind, 0, False, 0, 0, 0)
+
+
+def a_folder(*files: str, kinds: Mapping[str, Kind] | None = None) -> Folder:
+    """A project folder with these files, for whoever only asks what stands where."""
+    return cast(Folder, StatsOnly({**dict.fromkeys(files, Kind.FILE), **(kinds or {})}))
+
+
+def yaml_of(text: str) -> bytes:
+    """The text without its indentation, and with the version if it does not say one."""
+    plain = dedent(text).lstrip("\n")
+    return (plain if "version" in plain else f"version: 1\n{plain}").encode()
+
+
+def a_layer(text: str, *, level: Level = "project") -> Layer:
+    """One file, read."""
+    return read_layer(yaml_of(text), ConfigPath(f"/{level}", SHOWN[level]), level=level)
+
+
+def a_config(text: str) -> Config:
+    """What one project file declares; nothing says that its references hold."""
+    return merged((a_layer(text),), None)
+
+
+def a_load(
+    project: str | None = None,
+    *,
+    user: str | None = None,
+    system: str | None = None,
+    policy: str | None = None,
+    inherit: bool = True,
+    folder: Folder | None = None,
+) -> Loaded:
+    """Everything loaded, with the files at their usual places on Linux."""
+    given: dict[Level, str | None] = {"policy": policy, "system": system, "user": user, "project": project}
+    texts = {level: text for level, text in given.items() if text is not None}
+    return load_files(texts, inherit=inherit, folder=folder)
+
+
+def load_files(texts: Mapping[Level, str], *, inherit: bool = True, folder: Folder | None = None) -> Loaded:
+    """The same, by level."""
+    paths = {**SHOWN, "project": "/project/agent-sync.yaml"}
+    files = {paths[level]: yaml_of(text) for level, text in texts.items()}
+    places = discover(Environment(cwd="/project", home="/home/me"), no_inherit=not inherit)
+    return load(places, lambda path: files.get(path), folder or a_folder())

@@ -1,0 +1,44 @@
+"""A real store in a folder of a test, with a clock that stands still until it is told otherwise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agent_sync.adapters.private_folder import private_folder
+from agent_sync.ports import BlobStore
+from agent_sync.store.disk import DiskStore
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.layout import blob_path
+
+TODAY_S = 1_700_000_000.0
+DAY_S = 86_400.0
+
+
+class StoppedClock:
+    """Implements `ports.Clock`."""
+
+    def __init__(self, now_s: float = TODAY_S) -> None:
+        self.now = now_s
+
+    def now_s(self) -> float:
+        return self.now
+
+    def monotonic_s(self) -> float:
+        return self.now
+
+
+def a_disk_store(folder: Path, clock: StoppedClock | None = None) -> DiskStore:
+    """The store whose folder is `folder`, which need not exist."""
+    return DiskStore(lambda: str(folder), private_folder, clock or StoppedClock())
+
+
+def put(content: bytes, store: BlobStore) -> Digest:
+    """The blob is in the store."""
+    with store.writer() as writer:
+        writer.write(content)
+        return writer.commit()
+
+
+def place(folder: Path, digest: Digest) -> Path:
+    """Where the blob lies on the disk."""
+    return folder / blob_path(digest)

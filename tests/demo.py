@@ -1,0 +1,218 @@
+"""`make demo`: the main job on real files, in a temporary folder, with nothing but this repository.
+
+It runs the program as a user would, prints each command and what it says, and stops at the first surprise.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.builders.environment import a_clean_environment
+from tests.builders.repositories import a_git_repository
+
+CONFIGURATION = """\
+version: 1
+
+variables:
+  project: harbour
+  language: go
+
+sources:
+  - name: team-rules
+    type: git
+    repo: {repository}
+    ref: {ref}
+    paths: [core/]
+    root: core/
+  - name: project-rules
+    type: local
+    path: ./agents/
+
+targets:
+  - source: team-rules
+    tools: [cursor, claude-code, copilot]
+  - source: project-rules
+    tools: [cursor, claude-code]
+
+transforms:
+  - source: project-rules
+    type: template
+
+overrides:
+  - target: security.md
+    strategy: append
+    file: local/security-extension.md
+"""
+
+CORE_V1 = {
+    "core/security.md": "# Security\n\n- Never print a secret.\n- Validate input where it enters.\n",
+    "core/style.md": "# Style\n\n- Small functions, whole words.\n",
+    "core/skills/review/SKILL.md": "# Review\n\nRead the diff twice: once for what it does, once for what it breaks.\n",
+    "images/logo.txt": "not for agents\n",
+}
+CORE_V2 = {"core/style.md": "# Style\n\n- Small functions, whole words.\n- A test for every promise.\n"}
+PROJECT = {
+    "agents/project.md": "# {{ .project }}\n\nThis is a {{ .language }} project; `make test` must pass.\n",
+    "local/security-extension.md": "- In this project: rotate the harbour key monthly.\n",
+}
+
+
+def main() -> int:
+    """0, if every step did what it should; the first surprise ends it with 1."""
+    with tempfile.TemporaryDirectory(prefix="agent-sync-demo-") as folder:
+        try:
+            _Demo(Path(folder)).run()
+        except _SurpriseError as surprise:
+            _say(f"\nThe demo met a surprise: {surprise}")
+            return 1
+    _say("\nDone. Everything above happened in a temporary folder, which is gone again.")
+    return 0
+
+
+class _SurpriseError(Exception):
+    """A step did not do what it should."""
+
+
+class _Demo:
+    """The steps, in order; each leaves the next one what it needs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._first = folder / "project"
+        self._second = folder / "second-checkout"
+        home = folder / "home"
+        home.mkdir()
+        self._environment = {**a_clean_environment(home, os.environ), "AGENT_SYNC_CACHE": str(folder / "store")}
+
+    def run(self) -> None:
+        self._prepare()
+        self._lock_and_sync()
+        self._edit_and_restore()
+        self._move_on()
+        self._second_checkout()
+
+    def _prepare(self) -> None:
+        _title("1. A project declares what its agents read")
+        repository = a_git_repository(self._folder / "team-rules", CORE_V1)
+        repository.tag("v1.0.0")
+        repository.commit(CORE_V2, message="a test for every promise")
+        repository.tag("v1.1.0")
+        for name, text in PROJECT.items():
+            _write(self._first / name, text)
+        self._configure("v1.0.0")
+        _say((self._first / "agent-sync.yaml").read_text())
+
+    def _lock_and_sync(self) -> None:
+        _title("2. update: sources -> agent-sync.lock")
+        self._agent_sync("update", "--yes")
+        _title("3. sync: lock -> files, where each tool reads them")
+        self._agent_sync("sync")
+        self._show_files(self._first)
+        _say("\nThe override was appended, the variables are filled in:")
+        self._show(".cursor/rules/security.md", contains="rotate the harbour key")
+        self._show(".claude/project.md", contains="This is a go project")
+        _title("4. check and status")
+        self._agent_sync("check")
+        self._agent_sync("status")
+
+    def _edit_and_restore(self) -> None:
+        _title("5. Somebody edits a file by hand: check sees it, diff shows it")
+        edited = self._first / ".cursor/rules/style.md"
+        edited.write_text(edited.read_text() + "- My own rule.\n")
+        self._agent_sync("check", expect=1)
+        self._agent_sync("diff", expect=1)
+        _title("6. sync puts it right, and keeps the edit")
+        self._agent_sync("sync")
+        _expect("My own rule" not in edited.read_text(), "sync did not put the file right")
+        self._agent_sync("restore", ".cursor/rules/style.md")
+        _expect("My own rule" in edited.read_text(), "restore did not bring the edit back")
+        self._agent_sync("sync")
+
+    def _move_on(self) -> None:
+        _title("7. Upstream moves on: the lock holds until you say so")
+        self._configure("v1.1.0")
+        self._agent_sync("sync", expect=4)
+        self._agent_sync("update", "--yes")
+        self._agent_sync("sync", "--dry-run")
+        self._agent_sync("sync")
+        self._show(".github/copilot/style.md", contains="A test for every promise")
+
+    def _second_checkout(self) -> None:
+        _title("8. A second checkout, offline: the repository is gone, the store and the lock are enough")
+        for name in ("agent-sync.yaml", "agent-sync.lock", "agents", "local"):
+            _copy(self._first / name, self._second / name)
+        shutil.rmtree(self._folder / "team-rules")
+        self._agent_sync("sync", "--offline", "--locked", where=self._second)
+        self._agent_sync("check", "--strict", where=self._second)
+        here, there = _files(self._first), _files(self._second)
+        _expect(here == there, "the two checkouts differ")
+        _say(f"Both checkouts hold the same {len(there)} files, byte for byte.")
+
+    def _configure(self, ref: str) -> None:
+        text = CONFIGURATION.format(repository=self._folder / "team-rules", ref=ref)
+        _write(self._first / "agent-sync.yaml", text)
+
+    def _agent_sync(self, *words: str, expect: int = 0, where: Path | None = None) -> None:
+        _say(f"\n$ agent-sync {shlex.join(words)}")
+        program = [sys.executable, "-m", "agent_sync", *words]
+        code = _run(program, where or self._first, self._environment)
+        _expect(code == expect, f"exit code {code} instead of {expect}")
+        if expect:
+            _say(f"(exit code {code}, as it should be)")
+
+    def _show(self, name: str, *, contains: str) -> None:
+        text = (self._first / name).read_text()
+        _say(f"\n--- {name}\n{text}", end="")
+        _expect(contains in text, f"{name} does not have {contains!r}")
+
+    def _show_files(self, project: Path) -> None:
+        _say("".join(f"  {name}\n" for name in sorted(_files(project))), end="")
+
+
+def _files(project: Path) -> Mapping[str, bytes]:
+    """Every output of the project, by its path."""
+    tools = (".cursor", ".claude", ".github")
+    found = (path for tool in tools for path in (project / tool).rglob("*") if path.is_file())
+    return {str(path.relative_to(project)): path.read_bytes() for path in found}
+
+
+def _run(program: list[str], where: Path, environment: Mapping[str, str]) -> int:
+    sys.stdout.flush()
+    return subprocess.run(program, cwd=where, env=environment, check=False, stdin=subprocess.DEVNULL).returncode
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def _copy(old: Path, new: Path) -> None:
+    new.parent.mkdir(parents=True, exist_ok=True)
+    if old.is_dir():
+        shutil.copytree(old, new)
+    else:
+        shutil.copyfile(old, new)
+
+
+def _expect(holds: bool, otherwise: str) -> None:  # reads like an assertion
+    if not holds:
+        raise _SurpriseError(otherwise)
+
+
+def _title(text: str) -> None:
+    _say(f"\n== {text}\n")
+
+
+def _say(text: str, *, end: str = "\n") -> None:
+    sys.stdout.write(text + end)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

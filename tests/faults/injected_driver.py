@@ -1,0 +1,92 @@
+"""Run under strace by `injected.py`: forks one process for each moment and has it work until something happens to it.
+
+strace counts the calls of each process for itself and injects at one fixed number. So a process makes calls that fail
+without it, as many as are needed for that number to fall on the call of its work that is meant to fail.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from agent_sync import open_project
+from agent_sync.adapters.flushing import flush_file_system
+from agent_sync.adapters.folder import DiskFolder
+from agent_sync.errors import AgentSyncError, FileFault, RollbackIncomplete
+from tests.builders.checkouts import AFTER, BEFORE, ACheckout
+from tests.builders.trees import a_tree
+
+DONE, FAULT, INCOMPLETE, ELSE = 0, 10, 15, 70
+MISSING = "missing-file"
+WARM = "warm"
+UNUSED = 1_000_000  # a descriptor that nobody has
+
+
+def failing_calls(here: int) -> dict[str, Callable[[], object]]:
+    """For each system call a way to make it that changes nothing and fails."""
+    return {
+        "openat": lambda: os.open(MISSING, os.O_RDONLY, dir_fd=here),
+        "write": lambda: os.write(UNUSED, b""),
+        "close": lambda: os.close(UNUSED),
+        "renameat": lambda: os.rename(MISSING, MISSING, src_dir_fd=here, dst_dir_fd=here),
+        "linkat": lambda: os.link(MISSING, MISSING, src_dir_fd=here, dst_dir_fd=here),
+        "unlinkat": lambda: os.unlink(MISSING, dir_fd=here),
+        "mkdirat": lambda: os.mkdir(f"{MISSING}/x", dir_fd=here),
+        "newfstatat": lambda: os.stat(MISSING, dir_fd=here),
+        "fsync": lambda: os.fsync(UNUSED),
+        "syncfs": lambda: flush_file_system(UNUSED),
+        "fchmod": lambda: os.fchmod(UNUSED, 0),
+        "read": lambda: os.read(UNUSED, 1),
+    }
+
+
+def burn(call: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        try:
+            call()
+        except OSError:
+            continue
+        raise AssertionError("this call was to fail")
+
+
+def work(kind: str, folder: str) -> int:
+    try:
+        if kind == "verb":
+            open_project(folder, environment={"HOME": f"{folder}-home"}).sync(prune=True)
+        elif kind == "sync":
+            ACheckout(DiskFolder(folder), written=a_tree(BEFORE)).sync(AFTER)
+        else:
+            ACheckout(DiskFolder(folder), written=a_tree(BEFORE)).recover()
+    except RollbackIncomplete:
+        return INCOMPLETE
+    except FileFault:
+        return FAULT
+    except AgentSyncError:
+        return ELSE
+    return DONE
+
+
+def one(kind: str, folder: str, syscall: str, burns: int) -> int:
+    here = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
+    burn(failing_calls(here)[syscall], burns)
+    return work(kind, folder)
+
+
+def main(arguments: str) -> None:
+    statuses = []
+    for kind, folder, syscall, burns in json.loads(Path(arguments).read_text()):
+        if syscall == WARM:  # what is imported here need not be imported, call by call, in each child
+            work(kind, folder)
+            continue
+        child = os.fork()
+        if child == 0:
+            os._exit(one(kind, folder, syscall, burns))
+        statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    Path(f"{arguments}.out").write_text(json.dumps(statuses))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,356 @@
+"""The store on a bad day: no space, no permission, killed while writing, many processes, somebody else's folder."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+
+from agent_sync.adapters.private_folder import private_folder
+from agent_sync.errors import AgentSyncError, FileFault, UnsafePath
+from agent_sync.store.contents import Contents
+from agent_sync.store.reclaiming import reclaim
+from agent_sync_oci.digest import Digest
+from tests.builders.stores import TODAY_S, a_disk_store, place, put
+from tests.builders.trees import a_packed_tree, sha256
+
+Process = subprocess.Popen[str]
+Start = Callable[..., Process]
+ROOT_OF_THE_REPOSITORY = Path(__file__).parents[2]
+NOBODY = 65534
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Starts Python in a process of its own, with a store at hand; it says on its standard output how far it is."""
+    opening = "import sys; from tests.builders.stores import *; store = a_disk_store(Path(sys.argv[1]))\n"
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT_OF_THE_REPOSITORY}:{ROOT_OF_THE_REPOSITORY / 'oci'}"}
+    with ExitStack() as running:
+
+        def started(program: str, *arguments: object) -> Process:
+            words = [sys.executable, "-c", opening + program, *map(str, arguments)]
+            process = subprocess.Popen(words, stdin=PIPE, stdout=PIPE, text=True, env=environment)
+            running.enter_context(process)
+            running.callback(process.kill)
+            return process
+
+        yield started
+
+
+def go_on(process: Process) -> None:
+    assert process.stdin is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+
+
+def said(process: Process) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def ended(process: Process) -> int:
+    process.communicate()
+    return process.returncode
+
+
+def blobs_below(folder: Path) -> list[str]:
+    blobs = folder / "blobs" / "sha256"
+    return sorted(os.listdir(blobs)) if blobs.exists() else []
+
+
+# -- no space
+
+
+@contextmanager
+def files_no_longer_than(length: int) -> Iterator[None]:
+    """The system refuses to write more than `length` bytes into any file, as it does when a disk or a quota is full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    old = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (length, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, old)
+
+
+def test_no_space_while_writing_leaves_nothing_and_says_what_to_do(folder: Path) -> None:
+    store = a_disk_store(folder)
+    put(b"before", store)
+    with files_no_longer_than(100_000), pytest.raises(FileFault) as refused:
+        put(bytes(200_000), store)
+    assert refused.value.subject == f"the store {folder}"
+    assert "it cannot be written: " in refused.value.check
+    assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
+    assert blobs_below(folder) == [Digest.of(b"before").hex]
+    assert list((folder / "tmp").iterdir()) == []
+    assert store.size(put(bytes(200_000), store)) == 200_000
+
+
+def test_no_space_for_a_root_does_not_fail_a_sync(folder: Path) -> None:
+    store = a_disk_store(folder)
+    put(b"before", store)
+    with files_no_longer_than(3):
+        store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
+    assert store.roots() == ()
+    assert list((folder / "tmp").iterdir()) == []
+
+
+# -- no permission
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """An empty folder that an ordinary user can reach, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o711)
+        yield Path(folder)
+
+
+def as_an_ordinary_user(folder: Path, action: Callable[[], object]) -> None:
+    """`action` passes in a process that may not do everything; `folder` and all in it are its own."""
+    if os.geteuid() != 0:
+        action()
+        return
+    for path in (folder, *folder.rglob("*")):
+        os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            os.setgroups([])
+            os.setgid(NOBODY)
+            os.setuid(NOBODY)
+            action()
+            status = 0
+        except BaseException as error:  # noqa: BLE001  # a forked test must not go on as a second pytest
+            print(f"{type(error).__name__}: {error}", file=sys.__stderr__)
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def read_only(folder: Path) -> None:
+    for path in (*folder.rglob("*"), folder):
+        if not path.is_symlink():
+            path.chmod(0o500 if path.is_dir() else 0o400)
+
+
+def writable(folder: Path) -> None:
+    for path in (folder, *folder.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def test_a_read_only_store_is_read_and_refuses_to_be_written(open_folder: Path) -> None:
+    folder = open_folder / "store"
+    store = a_disk_store(folder)
+    packed = a_packed_tree({"a.md": "text"}, store)
+    store.close()
+    read_only(folder)
+
+    def use() -> None:
+        store = a_disk_store(folder)
+        with Contents(store) as contents:
+            contents.add_tree(packed)
+            assert contents.read(sha256("text"), limit=10) == b"text"
+        with pytest.raises(FileFault, match=r"cannot be written: .*[Pp]ermission denied") as refused:
+            put(b"more", store)
+        assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
+        store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
+        assert store.roots() == ()
+
+    try:
+        as_an_ordinary_user(folder, use)
+    finally:
+        writable(folder)
+
+
+def test_a_store_that_cannot_be_made_is_refused_with_a_way_out(open_folder: Path) -> None:
+    parent = open_folder / "read-only"
+    parent.mkdir(mode=0o555)
+
+    def use() -> None:
+        with pytest.raises(FileFault, match="the store: it cannot be used") as refused:
+            put(b"blob", a_disk_store(parent / "store"))
+        assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
+
+    try:
+        as_an_ordinary_user(parent, use)
+    finally:
+        parent.chmod(0o755)
+
+
+# -- somebody else's folder
+
+
+def test_a_store_that_others_may_write_is_refused(folder: Path) -> None:
+    for mode in (0o770, 0o707, 0o777):
+        folder.mkdir(exist_ok=True)
+        folder.chmod(mode)
+        with pytest.raises(UnsafePath, match=f"others may write in it .mode 0{mode:o}") as refused:
+            put(b"blob", a_disk_store(folder))
+        assert refused.value.remedy
+    assert list(folder.iterdir()) == []
+
+
+def test_a_store_of_another_user_is_refused(folder: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can make a folder of another user")
+    folder.mkdir(mode=0o700)
+    os.chown(folder, NOBODY, NOBODY)
+    with pytest.raises(UnsafePath, match="it belongs to user 65534"):
+        put(b"blob", a_disk_store(folder))
+
+
+def test_a_store_that_is_a_link_is_refused(tmp_path: Path, folder: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir(mode=0o700)
+    folder.symlink_to(elsewhere)
+    with pytest.raises(UnsafePath, match="symbolic link"):
+        put(b"blob", a_disk_store(folder))
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_link_above_the_store_is_its_users_own_affair(tmp_path: Path) -> None:
+    (tmp_path / "big-disk").mkdir()
+    (tmp_path / "cache").symlink_to(tmp_path / "big-disk")
+    put(b"blob", a_disk_store(tmp_path / "cache" / "agent-sync"))
+    assert blobs_below(tmp_path / "big-disk" / "agent-sync") == [Digest.of(b"blob").hex]
+
+
+def test_a_file_in_the_stores_place_is_refused(folder: Path) -> None:
+    folder.write_text("not a folder")
+    with pytest.raises(FileFault, match="the store: it cannot be used"):
+        put(b"blob", a_disk_store(folder))
+
+
+@pytest.mark.parametrize("part", ["blobs", "blobs/sha256", "tmp", "lock"])
+def test_a_part_of_the_store_that_is_a_link_is_not_followed(part: str, tmp_path: Path, folder: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (folder / part).parent.mkdir(parents=True, mode=0o700)
+    (folder / part).symlink_to(elsewhere)
+    with pytest.raises(UnsafePath, match="symbolic link"):
+        put(b"blob", a_disk_store(folder))
+    assert list(elsewhere.iterdir()) == []
+
+
+def test_a_private_folder_that_exists_is_taken_as_it_is(folder: Path) -> None:
+    folder.mkdir(mode=0o755)
+    assert private_folder(str(folder)).name == str(folder)
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+
+
+# -- killed
+
+
+def test_what_a_killed_process_was_writing_is_never_visible_and_is_swept(folder: Path, start: Start) -> None:
+    writing = start(
+        "with store.writer() as writer, store.scratch() as scratch:\n"
+        "    writer.write(b'half'); print('half', flush=True); sys.stdin.read()",
+        folder,
+    )
+    assert said(writing) == "half"
+    writing.kill()
+    assert ended(writing) == -signal.SIGKILL
+    assert len(list((folder / "tmp").iterdir())) == 2
+    assert blobs_below(folder) == []
+    store = a_disk_store(folder)
+    assert store.digests() == ()
+    assert list((folder / "tmp").iterdir()) == []
+
+
+def test_what_a_living_process_is_writing_is_not_swept(folder: Path, start: Start) -> None:
+    writing = start(
+        "with store.writer() as writer:\n"
+        "    writer.write(b'half'); print('half', flush=True); sys.stdin.readline()\n"
+        "    writer.write(b' and half'); print(writer.commit(), flush=True)",
+        folder,
+    )
+    assert said(writing) == "half"
+    store = a_disk_store(folder)
+    put(b"another", store)
+    assert len(list((folder / "tmp").iterdir())) == 1
+    go_on(writing)
+    assert said(writing) == Digest.of(b"half and half")
+    assert ended(writing) == 0
+    assert store.size(Digest.of(b"half and half")) == 13
+
+
+# -- many
+
+
+MANY = """
+from agent_sync.store.contents import Contents
+from tests.builders.trees import a_packed_tree, sha256
+number = int(sys.argv[2])
+print("ready", flush=True); sys.stdin.readline()
+for round in range(8):
+    shared = a_packed_tree({f"{n}.md": f"shared {round} {n} " * 500 for n in range(20)}, store)
+    own = put(f"own {number} {round}".encode() * 1000, store)
+    store.remember(f"{shared.blob}\\n{own}\\n".encode(), path=f"/{number}/agent-sync.lock")
+    with Contents(store) as contents:
+        contents.add_tree(shared)
+        contents.add_blob(own)
+        for n in range(20):
+            contents.read(sha256(f"shared {round} {n} " * 500), limit=10**6)
+        contents.read(sha256(f"own {number} {round}" * 1000), limit=10**6)
+"""
+
+
+def test_sixteen_processes_may_use_one_store_at_once(folder: Path, start: Start) -> None:
+    processes = [start(MANY, folder, number) for number in range(16)]
+    for process in processes:
+        assert said(process) == "ready"
+    for process in processes:
+        go_on(process)
+    assert [ended(process) for process in processes] == [0] * 16
+    store = a_disk_store(folder)
+    # 8 shared trees, and of each process 8 blobs of its own and 8 locks
+    assert len(store.digests()) == 8 + 16 * 8 * 2
+    for digest in store.digests():
+        assert Digest.of(place(folder, digest).read_bytes()) == digest
+    assert len(store.roots()) == 16
+    assert list((folder / "tmp").iterdir()) == []
+    assert len(reclaim(store, now_s=TODAY_S).kept) == 16 * 3 - 15
+
+
+def test_space_is_reclaimed_when_the_last_user_has_ended(folder: Path, start: Start) -> None:
+    put(b"nobody needs this", a_disk_store(folder))
+    using = start("store.size(put(b'x', store)); print('using', flush=True); sys.stdin.readline()", folder)
+    assert said(using) == "using"
+    store = a_disk_store(folder)
+    with pytest.raises(AgentSyncError, match="another process uses it"):
+        reclaim(store, now_s=TODAY_S, wait_s=0.05)
+    using.kill()
+    ended(using)
+    assert len(reclaim(store, now_s=TODAY_S, wait_s=5).removed) == 2
+
+
+def test_who_comes_while_space_is_reclaimed_waits(folder: Path, start: Start) -> None:
+    store = a_disk_store(folder)
+    digest = put(b"blob", store)
+    with store.exclusive(wait_s=0):
+        store.remove(digest)
+        coming = start(f"print('coming', flush=True); print(store.size(Digest.parse('{digest}')), flush=True)", folder)
+        assert said(coming) == "coming"
+        time.sleep(0.2)  # enough for it to answer, if it did not wait
+        put(b"blob", store)
+    assert said(coming) == "4"
+    assert ended(coming) == 0

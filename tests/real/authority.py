@@ -1,0 +1,27 @@
+"""A certificate authority that only the tests trust, and the server side of TLS under it."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """`ca_file`: the PEM file a client has to trust; `server`: TLS for 127.0.0.1, localhost and other.localhost."""
+
+    ca_file: Path
+    server: ssl.SSLContext
+
+
+def an_authority(folder: Path) -> Authority:
+    """A new authority whose certificate lies in `folder`."""
+    authority = trustme.CA()
+    ca_file = folder / "ca.pem"
+    authority.cert_pem.write_to_path(str(ca_file))
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1", "localhost", "other.localhost").configure_cert(server)
+    return Authority(ca_file, server)

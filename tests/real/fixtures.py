@@ -1,0 +1,53 @@
+"""The real components as fixtures, each started for one test and gone after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.real.authority import Authority, an_authority
+from tests.real.gpg import GpgHome, a_gpg_home
+from tests.real.https_files import FileServer, serve_files
+from tests.real.ssh_keys import SshKey, an_ssh_key
+from tests.real.sshd import SshServer, serve_ssh
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """A certificate authority for this run."""
+    return an_authority(tmp_path_factory.mktemp("authority"))
+
+
+@pytest.fixture
+def https_files(authority: Authority) -> Iterator[FileServer]:
+    """A web server with TLS that serves what the test publishes."""
+    with serve_files(authority=authority) as server:
+        yield server
+
+
+@pytest.fixture
+def http_files() -> Iterator[FileServer]:
+    """The same without TLS."""
+    with serve_files(authority=None) as server:
+        yield server
+
+
+@pytest.fixture
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SshServer]:
+    """An OpenSSH server for git; it serves every repository that this user can read."""
+    with serve_ssh(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
+
+
+@pytest.fixture
+def gpg_home() -> Iterator[GpgHome]:
+    """An empty GnuPG home."""
+    with a_gpg_home() as home:
+        yield home
+
+
+@pytest.fixture
+def ssh_key(tmp_path_factory: pytest.TempPathFactory) -> SshKey:
+    """A new SSH key for signing."""
+    return an_ssh_key(tmp_path_factory.mktemp("ssh") / "key")

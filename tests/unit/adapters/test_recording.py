@@ -1,0 +1,287 @@
+"""Recorded folders and files: everything that was asked becomes a fact, everything that was changed spoils."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from agent_sync.adapters.files import read_file
+from agent_sync.adapters.recording import RecordedFolder, recorded
+from agent_sync.errors import FileFault
+from agent_sync.ports import Folder, World
+from agent_sync.receipt.facts import Facts, Key
+from agent_sync.receipt.holding import world_holds
+from agent_sync.receipt.noting import Notes
+from agent_sync.tree import ROOT, RelPath
+from tests.builders.receipts import LATER_NS, facts_of, key_at, sha256_of
+
+A, MISSING = RelPath("folder/a"), RelPath("folder/missing")
+IN_TABLES = ("program", "roots", "folders", "listings", "followed", "hashed", "trusted", "seen")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    place = tmp_path / "place"
+    (place / "folder" / "deep").mkdir(parents=True)
+    (place / "folder" / "a").write_text("a")
+    (place / "folder" / "deep" / "b").write_text("b")
+    (place / "folder" / "link").symlink_to("a")
+    return place
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes(begun_ns=LATER_NS)
+
+
+@pytest.fixture
+def folder(place: Path, notes: Notes) -> RecordedFolder:
+    return RecordedFolder(str(place), notes)
+
+
+def noted(notes: Notes, place: Path) -> dict[str, set[str]]:
+    """The paths in each table, relative to the place."""
+    facts = facts_of(notes)
+    tables = dict(zip(IN_TABLES, facts.tables(), strict=False))
+    found = {name: table.paths.decode() for name, table in tables.items()}
+    for name in ("hashed", "trusted", "seen"):
+        found[name] = "\0".join(getattr(half, name).paths.decode() for half in facts.halves)
+    return {name: {os.path.relpath(path, place) for path in text.split("\0") if path} for name, text in found.items()}
+
+
+def assert_holds_until_changed(facts: Facts, change: Callable[[], object]) -> None:
+    assert world_holds(facts, young_ns=1)
+    change()
+    assert not world_holds(facts, young_ns=1)
+
+
+# -- what is asked becomes a fact ------------------------------------------------------------------------------------
+
+
+def test_opening_it_notes_the_folder_itself(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+    assert folder.stat(ROOT) is not None
+    assert noted(notes, place) == {name: {"."} if name == "roots" else set() for name in IN_TABLES}
+
+
+def test_a_stat_notes_what_stands_there_and_the_way_to_it(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+    folder.stat(RelPath("folder/deep/b"))
+    folder.stat(RelPath("folder/link"))
+    found = noted(notes, place)
+    assert found["seen"] == {"folder/deep/b", "folder/link"}
+    assert found["folders"] == {"folder", "folder/deep"}
+    assert_holds_until_changed(facts_of(notes), lambda: (place / "folder/link").unlink())
+
+
+def test_what_is_not_there_is_noted_and_the_folder_where_it_is_not(
+    folder: RecordedFolder, notes: Notes, place: Path
+) -> None:
+    assert folder.stat(MISSING) is None
+    assert folder.stat(RelPath("none/below")) is None
+    assert folder.names(RelPath("no-folder")) == ()
+    found = noted(notes, place)
+    assert found["seen"] == {"folder/missing", "none/below", "none", "no-folder"}
+    assert found["folders"] == {"folder"}
+    assert_holds_until_changed(facts_of(notes), lambda: (place / "no-folder").mkdir())
+
+
+def test_a_missing_path_is_not_looked_for_through_a_link(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+    """Where the folder becomes a link to a place that lacks the file too, the full run would refuse the link."""
+    folder.stat(MISSING)
+    moved = place / "moved"
+
+    def swap() -> None:
+        (place / "folder").rename(moved)
+        (place / "folder").symlink_to(moved)
+
+    assert_holds_until_changed(facts_of(notes), swap)
+
+
+def test_names_are_noted(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+    assert folder.names(RelPath("folder")) == ("a", "deep", "link")
+    assert noted(notes, place)["listings"] == {"folder"}
+    assert_holds_until_changed(facts_of(notes), (place / "folder" / "new").touch)
+
+
+def test_a_file_that_is_opened_is_trusted_later(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+    with folder.open(A) as file:
+        assert file.read() == b"a"
+    assert noted(notes, place)["trusted"] == {"folder/a"}
+    assert notes.key(str(place / A)) == key_at(place / A)
+    assert_holds_until_changed(facts_of(notes), lambda: (place / A).write_text("b"))
+
+
+@pytest.mark.parametrize(("trusting", "table"), [(True, "trusted"), (False, "hashed")])
+def test_a_digest_is_noted_as_it_was_asked_for(
+    folder: RecordedFolder, notes: Notes, place: Path, *, trusting: bool, table: str
+) -> None:
+    assert folder.digest(A, trusting=trusting) == sha256_of(place / A)
+    found = noted(notes, place)
+    assert found[table] == {"folder/a"}
+    assert found["folders"] == {"folder"}
+    assert_holds_until_changed(facts_of(notes), lambda: (place / A).write_text("b"))
+
+
+def test_a_folder_below_notes_into_the_same_notes(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+    below = folder.below(RelPath("folder/deep"))
+    assert isinstance(below, RecordedFolder)
+    below.stat(RelPath("b"))
+    below.stat(RelPath("c"))
+    found = noted(notes, place)
+    assert found["seen"] == {"folder/deep/b", "folder/deep/c"}
+    assert found["folders"] == {"folder", "folder/deep"}
+
+
+def test_what_a_stat_cannot_tell_apart_spoils(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+    os.mkfifo(place / "fifo")
+    folder.stat(RelPath("fifo"))
+    assert notes.spoilt
+
+
+def test_a_change_between_two_looks_spoils(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+    folder.stat(A)
+    (place / A).write_text("longer")
+    folder.stat(A)
+    assert notes.spoilt
+
+
+def test_a_change_after_the_look_and_before_the_digest_never_holds(
+    folder: RecordedFolder, notes: Notes, place: Path
+) -> None:
+    folder.stat(A)
+    (place / A).write_text("longer")
+    folder.digest(A)
+    assert not world_holds(facts_of(notes), young_ns=1)
+
+
+# -- what is known is not read again ---------------------------------------------------------------------------------
+
+
+def _knowing(place: Path, key: Key) -> tuple[RecordedFolder, Notes]:
+    notes = Notes(begun_ns=LATER_NS, known=lambda: {str(place / A): (key, "k" * 64)})
+    return RecordedFolder(str(place), notes), notes
+
+
+def test_with_trust_a_file_with_a_known_key_is_not_read(place: Path) -> None:
+    folder, _ = _knowing(place, key_at(place / A))
+    assert folder.digest(A, trusting=True) == "k" * 64
+
+
+def test_without_trust_it_is(place: Path) -> None:
+    folder, _ = _knowing(place, key_at(place / A))
+    assert folder.digest(A) == sha256_of(place / A)
+
+
+def test_a_file_that_was_touched_since_is_read(place: Path) -> None:
+    folder, _ = _knowing(place, key_at(place / A))
+    (place / A).write_text("b")
+    assert folder.digest(A, trusting=True) == sha256_of(place / A)
+
+
+# -- what changes something spoils -----------------------------------------------------------------------------------
+
+_X = RelPath("x")
+CHANGES: dict[str, Callable[[Folder], object]] = {
+    "create": lambda folder: folder.create(_X, (b"",)),
+    "open_new": lambda folder: folder.open_new(_X).close(),
+    "replace": lambda folder: folder.replace(_X, b""),
+    "rename": lambda folder: folder.rename(A, _X),
+    "link": lambda folder: folder.link(A, _X),
+    "remove": lambda folder: folder.remove(A),
+    "make_folder": lambda folder: folder.make_folder(_X),
+    "remove_folder": lambda folder: folder.remove_folder(RelPath("empty")),
+    "lock": lambda folder: folder.lock(_X).__enter__(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_run_that_changes_something_leaves_no_receipt(folder: RecordedFolder, notes: Notes, change: str) -> None:
+    CHANGES[change](folder)
+    assert notes.spoilt
+
+
+def test_every_way_to_change_something_is_tried_here() -> None:
+    reading = {"stat", "names", "open", "digest", "below", "flush", "name"}
+    assert {name for name in vars(Folder) if not name.startswith("_")} == CHANGES.keys() | reading
+
+
+def test_taking_a_lock_that_is_there_changes_nothing(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+    (place / "lock").touch()
+    with folder.lock(RelPath("lock")):
+        assert not notes.spoilt
+
+
+def test_making_a_folder_that_is_there_changes_nothing(folder: RecordedFolder, notes: Notes) -> None:
+    folder.make_folder(RelPath("folder/deep"))
+    assert not notes.spoilt
+
+
+# -- the rest of the world -------------------------------------------------------------------------------------------
+
+
+class Port:
+    """Stands for any other way out."""
+
+    name = "/store"
+
+    def remember(self) -> str:
+        return "remembered"
+
+    def use(self) -> str:
+        return "used"
+
+
+@pytest.fixture
+def world(place: Path, notes: Notes) -> World:
+    port = cast(Any, Port())
+    bare = World(
+        project=RecordedFolder(str(place), Notes(begun_ns=0)),
+        store=port,
+        git=port,
+        fetcher=port,
+        runner=port,
+        signatures=port,
+        clock=port,
+        at=cast(Any, None),
+        read_file=read_file,
+    )
+    return recorded(bare, notes)
+
+
+@pytest.mark.parametrize("port", ["store", "git", "fetcher", "runner", "signatures"])
+def test_using_what_cannot_be_asked_again_spoils_and_works(world: World, notes: Notes, port: str) -> None:
+    assert not notes.spoilt
+    assert getattr(world, port).use() == "used"
+    assert notes.spoilt
+
+
+def test_the_store_may_be_told_which_lock_is_in_use(world: World, notes: Notes) -> None:
+    store: Any = world.store
+    assert (store.name, store.remember()) == ("/store", "remembered")
+    assert not notes.spoilt
+
+
+def test_a_folder_elsewhere_is_recorded_too(world: World, notes: Notes, place: Path) -> None:
+    world.at(str(place / "folder")).stat(RelPath("a"))
+    assert noted(notes, place)["roots"] == {".", "folder"}
+    assert noted(notes, place)["seen"] == {"folder/a"}
+
+
+def test_a_configuration_file_is_noted_through_links(world: World, notes: Notes, place: Path) -> None:
+    assert world.read_file(str(place / "folder" / "link")) == b"a"
+    assert world.read_file(str(place / "none.yaml")) is None
+    assert noted(notes, place)["followed"] == {"folder/link", "none.yaml"}
+    assert_holds_until_changed(facts_of(notes), lambda: (place / A).write_text("b"))
+
+
+def test_a_configuration_file_that_appears_is_noticed(world: World, notes: Notes, place: Path) -> None:
+    world.read_file(str(place / "none.yaml"))
+    assert_holds_until_changed(facts_of(notes), (place / "none.yaml").touch)
+
+
+def test_a_configuration_that_is_no_file_is_a_fault_as_ever(world: World, place: Path) -> None:
+    with pytest.raises(FileFault):
+        world.read_file(str(place / "folder"))

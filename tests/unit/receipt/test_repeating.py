@@ -1,0 +1,195 @@
+"""The look-up: the same answer to the same question, on the same facts, to the same person, and no other."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from agent_sync.receipt.leaving import known_files, leave
+from agent_sync.receipt.noting import Notes
+from agent_sync.receipt.place import receipts_folder
+from agent_sync.receipt.question import question
+from agent_sync.receipt.repeating import MAX_AGE_S, repeated
+from tests.builders.receipts import key_at, sha256_of
+
+STATUS = ["status", "--json"]
+NOW_S = int(time.time())
+SECOND = 10**9
+
+
+class Machine:
+    """A folder with one file, in which `status` was asked, and the cache that has the answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.file = folder / "file"
+        self.file.write_text("text")
+        self.environment = {"AGENT_SYNC_CACHE": str(folder.parent / "cache")}
+        self.shelf = folder.parent / "cache" / "receipts"
+
+    def leave(self, *, begun_ns: int, made_s: int = NOW_S) -> bool:
+        notes = Notes(begun_ns=begun_ns)
+        notes.read(str(self.file), key_at(self.file), sha256_of(self.file), trusting=True)
+        notes.say(1, b"to stdout\n")
+        notes.say(2, b"to stderr\n")
+        return leave(notes, STATUS, self.environment, made_s=made_s)
+
+    def repeats(self, *, now_s: int = NOW_S + 10) -> bool:
+        return repeated(STATUS, self.environment, now_ns=now_s * SECOND)
+
+    @property
+    def receipt(self) -> Path:
+        (receipt,) = self.shelf.iterdir()
+        return receipt
+
+
+@pytest.fixture
+def machine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Machine:
+    """One that has answered some time ago."""
+    (tmp_path / "project").mkdir()
+    machine = Machine(tmp_path / "project")
+    with contextlib.chdir(machine.folder):
+        assert machine.leave(begun_ns=(NOW_S + 60) * SECOND)
+    capfd.readouterr()
+    return machine
+
+
+def test_the_answer_comes_again_on_the_streams_that_it_came_on(
+    machine: Machine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with contextlib.chdir(machine.folder):
+        assert machine.repeats()
+    assert capfd.readouterr() == ("to stdout\n", "to stderr\n")
+
+
+def test_another_question_is_not_answered(machine: Machine) -> None:
+    with contextlib.chdir(machine.folder):
+        assert not repeated(["status"], machine.environment, now_ns=NOW_S * SECOND)
+        assert not repeated([*STATUS, "--quiet"], machine.environment, now_ns=NOW_S * SECOND)
+    with contextlib.chdir(machine.folder.parent):
+        assert not machine.repeats()
+
+
+def test_nothing_is_said_where_a_fact_has_changed(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:
+    machine.file.write_text("TEXT")
+    with contextlib.chdir(machine.folder):
+        assert not machine.repeats()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_receipt_put_under_another_name_is_not_believed(machine: Machine) -> None:
+    with contextlib.chdir(machine.folder):
+        asked = question(["check"])
+        assert asked is not None
+        machine.receipt.rename(machine.shelf / asked)
+        assert not repeated(["check"], machine.environment, now_ns=NOW_S * SECOND)
+
+
+@pytest.mark.parametrize(("age_s", "believed"), [(-1, False), (0, True), (MAX_AGE_S - 1, True), (MAX_AGE_S, False)])
+def test_a_receipt_is_good_for_a_day_and_not_before_it_was_made(
+    machine: Machine, age_s: int, *, believed: bool
+) -> None:
+    with contextlib.chdir(machine.folder):
+        assert machine.repeats(now_s=NOW_S + age_s) == believed
+
+
+@pytest.mark.parametrize("content", [b"", b"agent-sync receipt 1\n", b"\x80\x04K\x01."])
+def test_a_receipt_that_is_none_is_passed_over(machine: Machine, content: bytes) -> None:
+    machine.receipt.write_bytes(content)
+    with contextlib.chdir(machine.folder):
+        assert not machine.repeats()
+        assert known_files(machine.environment) == {}
+
+
+def test_without_a_cache_nothing_is_left_or_found(machine: Machine) -> None:
+    machine.environment = {}
+    with contextlib.chdir(machine.folder):
+        assert not machine.leave(begun_ns=0)
+        assert not machine.repeats()
+        assert known_files({}) == {}
+
+
+def test_without_a_current_folder_nothing_is_left_or_found(machine: Machine, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    with contextlib.chdir(gone):
+        gone.rmdir()
+        assert question(STATUS) is None
+        assert not machine.leave(begun_ns=0)
+        assert not machine.repeats()
+        os.chdir(tmp_path)  # there is no way back to where one cannot be
+
+
+def test_spoilt_notes_leave_nothing(machine: Machine) -> None:
+    machine.receipt.unlink()
+    notes = Notes(begun_ns=0)
+    notes.spoil()
+    with contextlib.chdir(machine.folder):
+        assert not leave(notes, STATUS, machine.environment, made_s=NOW_S)
+    assert list(machine.shelf.iterdir()) == []
+
+
+# -- young files -----------------------------------------------------------------------------------------------------
+
+
+def test_what_was_young_is_hashed_until_it_is_old_enough(machine: Machine) -> None:
+    """The receipt is written anew then, so that the next look-up need not hash."""
+    with contextlib.chdir(machine.folder):
+        machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
+        young = machine.receipt.read_bytes()
+        assert machine.repeats(now_s=NOW_S)
+        assert machine.receipt.read_bytes() == young, "it still is young"
+        assert machine.repeats(now_s=NOW_S + 60)
+        old = machine.receipt.read_bytes()
+        assert old != young
+        assert machine.repeats(now_s=NOW_S + 70)
+        assert machine.receipt.read_bytes() == old
+
+
+def test_being_written_anew_does_not_make_it_last_longer(machine: Machine) -> None:
+    with contextlib.chdir(machine.folder):
+        machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
+        assert machine.repeats(now_s=NOW_S + MAX_AGE_S - 1)
+        assert not machine.repeats(now_s=NOW_S + MAX_AGE_S)
+
+
+# -- what later runs may use -----------------------------------------------------------------------------------------
+
+
+def test_the_last_receipt_of_the_folder_tells_what_its_files_are(machine: Machine) -> None:
+    with contextlib.chdir(machine.folder):
+        known = known_files(machine.environment)
+    assert known == {str(machine.file): (key_at(machine.file), sha256_of(machine.file))}
+    with contextlib.chdir(machine.folder.parent):
+        assert known_files(machine.environment) == {}
+
+
+def test_it_tells_nothing_of_a_young_file(machine: Machine) -> None:
+    with contextlib.chdir(machine.folder):
+        machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
+        assert known_files(machine.environment) == {}
+
+
+# -- where -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("environment", "linux", "macos"),
+    [
+        ({"AGENT_SYNC_CACHE": "/c", "HOME": "/h"}, "/c/receipts", "/c/receipts"),
+        ({"XDG_CACHE_HOME": "/x", "HOME": "/h"}, "/x/agent-sync/receipts", "/x/agent-sync/receipts"),
+        ({"XDG_CACHE_HOME": "x", "HOME": "/h"}, "/h/.cache/agent-sync/receipts", None),
+        ({"HOME": "/h"}, "/h/.cache/agent-sync/receipts", "/h/Library/Caches/agent-sync/receipts"),
+        ({"HOME": ""}, None, None),
+    ],
+)
+def test_receipts_lie_beside_the_store_or_in_the_folder_that_is_named(
+    environment: dict[str, str], linux: str | None, macos: str | None
+) -> None:
+    assert receipts_folder(environment, macos=False) == linux
+    if macos is not None:
+        assert receipts_folder(environment, macos=True) == macos

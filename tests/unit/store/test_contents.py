@@ -1,0 +1,274 @@
+"""Contents: the files of locked trees by digest, verified, out of tars that are only read where they must be."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from typing import BinaryIO
+
+import pytest
+
+from agent_sync.errors import AgentSyncError, BlobCorrupt, BytesUnavailable, LimitExceeded, LockInvalid
+from agent_sync.lock.model import Declared, GitPin, LockedSource, PackedTree, UrlPin
+from agent_sync.store.contents import Contents
+from agent_sync.tree import RelPath, Sha256
+from agent_sync.tree.tarball import BLOCK
+from agent_sync_oci.digest import Digest
+from tests.builders.trees import GOLDEN_FILES, a_packed_tree, a_tree, as_bytes, program, sha256
+from tests.fakes.store import MemoryStore
+
+LARGE = bytes(range(256)) * 4096  # 1 MiB: several pieces
+
+
+def contents_of(packed: PackedTree, store: MemoryStore) -> Contents:
+    contents = Contents(store)
+    contents.add_tree(packed)
+    return contents
+
+
+def changed(blob: bytes, offset: int, byte: bytes = b"!") -> bytes:
+    return blob[:offset] + byte + blob[offset + 1 :]
+
+
+def test_every_file_comes_out_as_it_went_in() -> None:
+    store = MemoryStore()
+    contents = contents_of(a_packed_tree({**GOLDEN_FILES, "large.bin": LARGE}, store), store)
+    for content in (*GOLDEN_FILES.values(), LARGE):
+        digest = sha256(content)
+        assert contents.read(digest, limit=2**20) == as_bytes(content)
+        assert b"".join(contents.chunks(digest)) == as_bytes(content)
+        assert contents.size(digest) == len(as_bytes(content))
+        assert digest in contents
+
+
+def test_a_loose_blob_is_a_file_too() -> None:
+    store = MemoryStore()
+    contents = Contents(store)
+    contents.add_blob(store.put(b"policy"))
+    assert contents.read(sha256("policy"), limit=10) == b"policy"
+    assert contents.size(sha256("policy")) == 6
+
+
+def test_a_source_of_the_lock_is_added_by_its_pin() -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a.md": "from git"}, store)
+    store.put(b"from a server")
+    contents = Contents(store)
+    contents.add_source(LockedSource("git", Declared("git"), GitPin("c" * 40, "t" * 40, packed)))
+    contents.add_source(
+        LockedSource("url", Declared("url"), UrlPin("https://x.test/p", sha256("from a server"), RelPath("p")))
+    )
+    assert contents.read(sha256("from git"), limit=100) == b"from git"
+    assert contents.read(sha256("from a server"), limit=100) == b"from a server"
+
+
+def test_a_source_whose_lock_names_no_blob_is_read_from_what_was_packed_instead() -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a.md": "text"}, store)
+    source = LockedSource("git", Declared("git"), GitPin("c" * 40, "t" * 40, PackedTree(packed.files)))
+    without, given = Contents(store), Contents(store)
+    without.add_source(source)
+    given.add_source(source, packed=packed)
+    assert sha256("text") not in without
+    assert given.read(sha256("text"), limit=100) == b"text"
+
+
+def test_no_blob_is_opened_before_it_is_needed_and_none_twice() -> None:
+    store = MemoryStore()
+    first = a_packed_tree({"a.md": "first", "b.md": "second"}, store)
+    contents = contents_of(first, store)
+    contents.add_tree(a_packed_tree({"c.md": "third"}, store))
+    assert sha256("third") in contents
+    assert store.opened == []
+    contents.read(sha256("first"), limit=10)
+    contents.read(sha256("second"), limit=10)
+    assert store.opened == [first.blob]
+
+
+def test_what_nobody_added_is_unavailable() -> None:
+    contents = Contents(MemoryStore())
+    assert sha256("text") not in contents
+    with pytest.raises(BytesUnavailable, match="no tree of the lock"):
+        contents.size(sha256("text"))
+
+
+def test_a_blob_that_is_not_in_the_store_is_unavailable() -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a.md": "text"}, store)
+    store.blobs.clear()
+    with pytest.raises(BytesUnavailable, match="not in the store"):
+        contents_of(packed, store).read(sha256("text"), limit=10)
+
+
+def test_a_file_longer_than_the_limit_is_not_read() -> None:
+    store = MemoryStore()
+    contents = contents_of(a_packed_tree({"a.md": "12345"}, store), store)
+    assert contents.read(sha256("12345"), limit=5) == b"12345"
+    with pytest.raises(LimitExceeded, match="5 bytes, 4 are allowed"):
+        contents.read(sha256("12345"), limit=4)
+
+
+@pytest.mark.parametrize("read", [lambda c, d: c.read(d, limit=2**20), lambda c, d: list(c.chunks(d))])
+@pytest.mark.parametrize("offset", [0, 100, 124, 148, 156, 257, 500, BLOCK + 3, BLOCK + 130, 2 * BLOCK])
+def test_a_flipped_bit_in_a_header_or_a_body_is_found_on_reading(
+    offset: int, read: Callable[[Contents, Sha256], object]
+) -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a.md": "text"}, store)
+    assert packed.blob is not None
+    store.blobs[packed.blob] = changed(store.blobs[packed.blob], offset)
+    with pytest.raises(BlobCorrupt) as refused:
+        read(contents_of(packed, store), sha256("text"))
+    assert refused.value.digest == packed.blob
+    assert refused.value.remedy
+
+
+def test_a_flipped_bit_in_a_loose_blob_is_found_on_reading() -> None:
+    store = MemoryStore()
+    digest = store.put(b"policy")
+    store.blobs[digest] = b"Policy"
+    contents = Contents(store)
+    contents.add_blob(digest)
+    with pytest.raises(BlobCorrupt, match="its bytes are not what its name says"):
+        contents.read(sha256("policy"), limit=10)
+
+
+def test_the_last_piece_of_a_changed_file_is_never_handed_out() -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"large.bin": LARGE}, store)
+    assert packed.blob is not None
+    store.blobs[packed.blob] = changed(store.blobs[packed.blob], 2 * BLOCK)
+    got: list[bytes] = []
+    with pytest.raises(BlobCorrupt, match=r'file "large\.bin" in it has the sha256'):
+        got.extend(contents_of(packed, store).chunks(sha256(LARGE)))
+    assert sum(map(len, got)) < len(LARGE)
+
+
+@pytest.mark.parametrize("length", [0, 1, BLOCK, 3 * BLOCK + 1, -BLOCK, -1])
+def test_a_truncated_blob_is_corrupt(length: int) -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a.md": "text"}, store)
+    assert packed.blob is not None
+    store.blobs[packed.blob] = store.blobs[packed.blob][:length]
+    with pytest.raises(BlobCorrupt, match=r"it has [0-9]+ bytes, the lock says 2560"):
+        contents_of(packed, store).read(sha256("text"), limit=10)
+
+
+def test_a_blob_that_is_cut_off_after_it_was_opened_is_corrupt() -> None:
+    store = ShrinkingStore()
+    contents = contents_of(a_packed_tree({"a.md": "text", "b.md": "more"}, store), store)
+    contents.read(sha256("text"), limit=10)
+    store.shrink(3 * BLOCK)
+    with pytest.raises(BlobCorrupt):
+        list(contents.chunks(sha256("more")))
+
+
+def lying(packed: PackedTree, **lie: object) -> PackedTree:
+    return replace(packed, **lie)  # type: ignore[arg-type]  # the parameters below are its fields
+
+
+@pytest.mark.parametrize(
+    "lie",
+    [
+        {"files": a_tree({"a.md": "other"})},
+        {"files": a_tree({"b.md": "text"})},
+        {"files": a_tree({"a.md": program("text")})},
+        {"files": a_tree({"a.md": "text", "b.md": "text"})},
+        {"size": 4096},
+    ],
+    ids=["another digest", "another name", "another mode", "one file more", "another length"],
+)
+def test_a_lock_that_lies_about_a_whole_blob_is_what_is_blamed(lie: dict[str, object]) -> None:
+    store = MemoryStore()
+    packed = lying(a_packed_tree({"a.md": "text"}, store), **lie)
+    with pytest.raises(LockInvalid, match="the lock's list of files and its blob disagree"):
+        contents_of(packed, store).read(next(iter(packed.files.values())).sha256, limit=10)
+
+
+def test_the_lock_of_a_tree_with_fewer_files_than_its_blob_is_blamed() -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a.md": "text", "b.md": "more"}, store)
+    fewer = replace(packed, files=packed.files.without([RelPath("b.md")]))
+    with pytest.raises(LockInvalid, match="does not end at byte"):
+        contents_of(fewer, store).read(sha256("text"), limit=10)
+
+
+def test_a_whole_copy_that_replaces_a_corrupt_blob_is_read_by_the_same_contents() -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a.md": "text"}, store)
+    assert packed.blob is not None
+    whole = store.blobs[packed.blob]
+    store.blobs[packed.blob] = changed(whole, 2 * BLOCK)
+    contents = contents_of(packed, store)
+    with pytest.raises(BlobCorrupt):
+        contents.read(sha256("text"), limit=10)
+    store.set_aside(packed.blob)
+    store.put(whole)
+    assert contents.read(sha256("text"), limit=10) == b"text"
+
+
+def test_reading_goes_on_after_close() -> None:
+    store = MemoryStore()
+    with contents_of(a_packed_tree({"a.md": "text"}, store), store) as contents:
+        contents.read(sha256("text"), limit=10)
+    assert contents.read(sha256("text"), limit=10) == b"text"
+
+
+def test_many_blobs_are_not_all_open_at_once() -> None:
+    store = CountingStore()
+    contents = Contents(store)
+    texts = [f"text {number}" for number in range(100)]
+    for text in texts:
+        contents.add_tree(a_packed_tree({"a.md": text}, store))
+    for text in texts * 2:
+        assert contents.read(sha256(text), limit=10) == text.encode()
+    assert 1 < len(store.files) - sum(file.closed for file in store.files) <= 32
+    contents.close()
+    assert all(file.closed for file in store.files)
+
+
+def test_threads_may_read_at_once() -> None:
+    store = MemoryStore()
+    texts = [f"text {number} " * (number + 1) for number in range(200)]
+    contents = contents_of(a_packed_tree({f"{n:03}.md": text for n, text in enumerate(texts)}, store), store)
+    failed: list[str] = []
+
+    def read(order: list[str]) -> None:
+        for text in order:
+            try:
+                if b"".join(contents.chunks(sha256(text))) != text.encode():
+                    failed.append(text)
+            except AgentSyncError as error:
+                failed.append(str(error))
+
+    threads = [threading.Thread(target=read, args=(texts[n:] + texts[:n],)) for n in (0, 50, 100, 150)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+
+
+class CountingStore(MemoryStore):
+    """Keeps every file that it has given out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.files: list[BinaryIO] = []
+
+    def open(self, digest: Digest) -> BinaryIO:
+        self.files.append(super().open(digest))
+        return self.files[-1]
+
+
+class ShrinkingStore(CountingStore):
+    """Its open files become shorter, as a file on the disk may."""
+
+    def shrink(self, length: int) -> None:
+        for digest in self.blobs:
+            self.blobs[digest] = self.blobs[digest][:length]
+        for file in self.files:
+            assert isinstance(file, BytesIO)
+            file.truncate(length)
