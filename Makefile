@@ -31,6 +31,7 @@ bench: environment
 
 programs:
 	@.ci/system
+	@.ci/go-tools
 
 environment: $(VENV)/.dev
 

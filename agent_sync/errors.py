@@ -36,6 +36,18 @@ class AgentSyncError(Exception):
         self.place = place
         super().__init__(f"{subject}: {check}")
 
+    def restated(
+        self, *, subject: str | None = None, check: str | None = None, remedy: str | None = None
+    ) -> AgentSyncError:
+        """An error of the same kind with these facts in place of its own, to raise from this one."""
+        again = self.__class__.__new__(self.__class__)
+        again.__dict__.update(self.__dict__)
+        again.subject = self.subject if subject is None else subject
+        again.check = self.check if check is None else check
+        again.remedy = self.remedy if remedy is None else remedy
+        again.args = (f"{again.subject}: {again.check}",)
+        return again
+
 
 class UsageWrong(AgentSyncError):
     """A verb was asked for something that makes no sense, such as a source name nobody declared."""
@@ -138,6 +150,12 @@ class NetworkError(AgentSyncError):
     """A server could not be reached, did not let us in, or answered with nonsense."""
 
     rule = "network"
+
+
+class NotThere(NetworkError):
+    """A registry, a layout or an archive was reached, and does not have what was asked for."""
+
+    rule = "not-there"
 
 
 class FileFault(AgentSyncError):

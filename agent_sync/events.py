@@ -35,12 +35,11 @@ class SourceFinished:
 
 @dataclass(frozen=True, slots=True)
 class Progressed:
-    """`done` of `total` units of `work` are finished; `total` is None while unknown."""
+    """`done` of `total` steps of `work` are finished; `total` is None while unknown."""
 
     work: str
     done: int
     total: int | None = None
-    unit: str = "files"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from agent_sync.operations.init import InitResult
     from agent_sync.operations.migrate import MigrateResult
     from agent_sync.operations.prune import PruneResult
+    from agent_sync.operations.pull import PullRequest, PullResult
+    from agent_sync.operations.push import PushRequest, PushResult
     from agent_sync.operations.recover import RecoverResult
     from agent_sync.operations.restore import RestoreResult
     from agent_sync.operations.status import StatusResult
@@ -86,6 +88,18 @@ class Project:
         from agent_sync.operations.check import check
 
         return check(self._inputs(), strict=strict, fast=fast, deep=deep)
+
+    def push(self, request: PushRequest) -> PushResult:
+        """The lock and all that it needs into a place; see `operations.push`."""
+        from agent_sync.operations.push import push
+
+        return push(self._inputs(), request)
+
+    def pull(self, request: PullRequest) -> PullResult:
+        """A bundle from a place into the store; see `operations.pull`."""
+        from agent_sync.operations.pull import pull
+
+        return pull(self._inputs(), request)
 
     def verify(self, names: Sequence[str] = ()) -> VerifyResult:
         """Compare the lock with upstream; see `operations.verify`."""
@@ -175,6 +189,6 @@ class Project:
         return LockFile(self.world.at(folder), RelPath(name), name)
 
     def _policy(self) -> Config:
-        from agent_sync.config.loading import load_policy
+        from agent_sync.config.loading import load_policies
 
-        return load_policy(self.places, self.world.read_file)
+        return load_policies(self.places, self.world.read_file)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 HIDDEN = "***"
-# Patterns, not a parser: an address that no parser takes is quoted in an error as well.
-_PASSWORD = re.compile(r"(?<=//)([^/?#:@]*):[^/?#]*(?=@)")
-_PAIR = re.compile(r"(?<=[?&;#])([^=&;#]+)=([^&;#]*)")
+
+_Mask = Callable[[str], str]
+
 _SECRET_KEY = re.compile(
     r"token|secret|passw|passphrase|signature|credential|authorization|jwt|hmac|session"
     r"|(?:api|access|private|subscription|account|shared)[-_.]?key"
@@ -16,16 +19,89 @@ _SECRET_KEY = re.compile(
     r"|^x-(?:amz|goog)-",
     re.IGNORECASE,
 )
+# People put tokens where the user name goes. Forges begin theirs like this; the last is one that nobody is called.
+_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_|glpat-|gldt-|glcbt-|ATBB|ATCTT|ATATT|BBDC-"
+    r"|(?=[A-Za-z]*\d)[A-Za-z0-9]{32})[^:@]*"
+)
 
 
 def redacted(address: str) -> str:
-    """`address` without password and with the values of query keys that look like secrets replaced by `***`.
+    """`address` with `***` for a password, a token as user name, and the values of query keys that look like secrets.
 
     Anything else comes back as it is.
     """
-    return _PAIR.sub(_without_secret, _PASSWORD.sub(rf"\1:{HIDDEN}", address))
+    return _masked(address, lambda _: HIDDEN, end="")
 
 
-def _without_secret(pair: re.Match[str]) -> str:
+def without_credentials(text: str) -> str:
+    """The same for any text, such as a line of a file, that may have addresses in it."""
+    return _masked(text, lambda _: HIDDEN, end=_BLANK)
+
+
+def starred(text: str) -> str:
+    """The same with one star for each character, so that columns stay true."""
+    return _masked(text, lambda secret: "*" * len(secret), end=_BLANK)
+
+
+def holds_credential(address: str) -> bool:
+    """Whether a password, or a token in place of the user name, stands in the address."""
+    return _without_login(address, lambda _: "", end=_BLANK) != address
+
+
+class _Patterns(NamedTuple):
+    """Patterns, not a parser: an address that no parser takes is quoted in an error as well.
+
+    Each consumes what it has looked at, or text could be made that takes quadratic time.
+    """
+
+    pair: re.Pattern[str]
+    authority: re.Pattern[str]
+    password: re.Pattern[str]
+
+
+_BLANK = r"\s"
+
+
+@cache
+def _patterns(end: str) -> _Patterns:
+    """For addresses that end before a character of the class `end`."""
+    return _Patterns(
+        pair=re.compile(rf"(?<=[?&;#])([^=&;#{end}]+)(?:=([^&;#{end}]*))?"),
+        # At the beginning of a word because of user:password@host:path, which git takes as well.
+        authority=re.compile(rf"(?:(?<=//)|(?<![^\s'\"(\[{{,=]))[^/?#{end}]+"),
+        # A password that should have its `/`, `?` or `#` encoded: what follows the colon is no port.
+        password=re.compile(rf"(?<=//)([^/?#:@\[{end}]*):(?!\d{{0,5}}(?:\Z|[/?#\s'\"]))([^@{end}]+)(@?)"),
+    )
+
+
+def _masked(text: str, mask: _Mask, *, end: str) -> str:
+    plain = _patterns(end).pair.sub(lambda found: _masked_pair(found, mask), text)
+    return _without_login(plain, mask, end=end)
+
+
+def _without_login(text: str, mask: _Mask, *, end: str) -> str:
+    plain = _patterns(end).authority.sub(lambda found: _masked_authority(found[0], mask), text)
+    return _patterns(end).password.sub(lambda found: _masked_password(found, mask), plain)
+
+
+def _masked_pair(pair: re.Match[str], mask: _Mask) -> str:
     """A server reads the key percent-decoded, and so may whoever finds it in a log."""
-    return f"{pair[1]}={HIDDEN}" if _SECRET_KEY.search(unquote(pair[1])) else pair[0]
+    key, value = pair.groups()
+    if not value or _SECRET_KEY.search(unquote(key)) is None:
+        return pair[0]
+    secret = value.rstrip("'\"],})")  # what closes the address, not what is part of it
+    return f"{key}={mask(secret)}{value[len(secret) :]}"
+
+
+def _masked_authority(authority: str, mask: _Mask) -> str:
+    login, at, host = authority.rpartition("@")
+    user, colon, password = _TOKEN.sub(lambda token: mask(token[0]), login).partition(":")
+    if password and "@" not in user:  # in git@host:path@x the colon parts host and path
+        password = mask(password)
+    return f"{user}{colon}{password}{at}{host}"
+
+
+def _masked_password(found: re.Match[str], mask: _Mask) -> str:
+    user, password, at = found.groups()
+    return f"{user}:{mask(password)}@" if at else found[0]

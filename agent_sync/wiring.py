@@ -11,12 +11,9 @@ from typing import TYPE_CHECKING
 from agent_sync.adapters.clock import SystemClock
 from agent_sync.adapters.files import read_file
 from agent_sync.adapters.folder import DiskFolder
-from agent_sync.adapters.git import GitSignatures, RemoteGit
-from agent_sync.adapters.http import HttpFetcher
+from agent_sync.adapters.late import late
 from agent_sync.adapters.private_folder import private_folder
-from agent_sync.adapters.recording import recorded
-from agent_sync.adapters.sandbox.runner import SandboxRunner
-from agent_sync.config import Environment, discover
+from agent_sync.config import Environment, discover, is_on
 from agent_sync.errors import UsageWrong
 from agent_sync.events import Observer, ignore
 from agent_sync.ports import World
@@ -27,9 +24,8 @@ from agent_sync.store.disk import DiskStore
 
 if TYPE_CHECKING:
     from agent_sync.config.discovery import Platform
+    from agent_sync.ports import Fetcher, GitHost, Registries, Runner, SignatureChecker
     from agent_sync.receipt.noting import Notes
-
-_ON = ("1", "true")
 
 
 def open_project(
@@ -38,6 +34,7 @@ def open_project(
     config: str | None = None,
     lockfile: str | None = None,
     no_inherit: bool = False,
+    policy: str | None = None,
     offline: bool = False,
     observer: Observer = ignore,
     environment: Mapping[str, str] | None = None,
@@ -45,32 +42,38 @@ def open_project(
 ) -> Project:
     """The project in the folder `path`, on this machine.
 
-    `config`, `lockfile`, `no_inherit` and `offline` are the command line's flags of those names; `observer` hears
-    events; `environment` takes the place of the process's environment variables; `notes` are taken of all that is read,
-    for a receipt. Nothing is read before a verb needs it.
+    `config`, `lockfile`, `no_inherit`, `policy` and `offline` are the command line's flags of those names; `observer`
+    hears events; `environment` takes the place of the process's environment variables; `notes` are taken of all that
+    is read, for a receipt. Nothing is read before a verb needs it.
 
     Raises: UsageWrong for a malformed AGENT_SYNC_SOURCES, FileFault if the folder cannot be opened.
     """
     variables = os.environ if environment is None else environment
     # What leads to git, HTTP and the store may look at all of it: using those leaves no receipt in any case.
     looked_at = variables if notes is None else notes.environment(variables)
-    places = discover(_environment(path, looked_at), config=config, lockfile=lockfile, no_inherit=no_inherit)
+    here = _environment(path, looked_at)
+    places = discover(here, config=config, lockfile=lockfile, no_inherit=no_inherit, policy=policy)
     clock = SystemClock()
     store = _store(variables, clock)
     world = World(
         project=DiskFolder(places.root),
         store=store,
-        git=RemoteGit(variables, store.scratch, root=places.root),
-        fetcher=HttpFetcher(variables),
-        runner=SandboxRunner(),
-        signatures=GitSignatures(variables, store.scratch),
+        git=late(lambda: _git(variables, store, root=places.root)),
+        fetcher=late(lambda: _fetcher(variables)),
+        registries=late(lambda: _registries(variables)),
+        runner=late(_runner),
+        signatures=late(lambda: _signatures(variables, store)),
         clock=clock,
         at=DiskFolder,
         read_file=read_file,
         observer=observer,
-        offline=offline or looked_at.get("AGENT_SYNC_OFFLINE", "").lower() in _ON,
+        offline=offline or is_on(looked_at.get("AGENT_SYNC_OFFLINE", "")),
     )
-    return Project(world if notes is None else recorded(world, notes), places, handed=_handed(looked_at))
+    if notes is not None:
+        from agent_sync.adapters.recording import recorded
+
+        world = recorded(world, notes)
+    return Project(world, places, handed=_handed(looked_at))
 
 
 def open_cache(*, observer: Observer = ignore, environment: Mapping[str, str] | None = None) -> Cache:
@@ -78,6 +81,39 @@ def open_cache(*, observer: Observer = ignore, environment: Mapping[str, str] | 
     variables = os.environ if environment is None else environment
     clock = SystemClock()
     return Cache(_store(variables, clock), clock, observer=observer)
+
+
+# What a run without anything to fetch or to make has no use for is not even loaded.
+
+
+def _git(variables: Mapping[str, str], store: DiskStore, *, root: str) -> GitHost:
+    from agent_sync.adapters.git import RemoteGit
+
+    return RemoteGit(variables, store.scratch, root=root)
+
+
+def _signatures(variables: Mapping[str, str], store: DiskStore) -> SignatureChecker:
+    from agent_sync.adapters.git import GitSignatures
+
+    return GitSignatures(variables, store.scratch)
+
+
+def _fetcher(variables: Mapping[str, str]) -> Fetcher:
+    from agent_sync.adapters.http import HttpFetcher
+
+    return HttpFetcher(variables)
+
+
+def _registries(variables: Mapping[str, str]) -> Registries:
+    from agent_sync.adapters.registries import MachineRegistries
+
+    return MachineRegistries(variables)
+
+
+def _runner() -> Runner:
+    from agent_sync.adapters.sandbox.runner import SandboxRunner
+
+    return SandboxRunner()
 
 
 def _environment(path: str, variables: Mapping[str, str]) -> Environment:

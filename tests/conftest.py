@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -26,6 +27,8 @@ hypothesis.settings.load_profile("same-everywhere")
 
 def pytest_sessionstart() -> None:
     stay_on_loopback()
+    # A shell's background job ignores it, and so would every program that a test starts and interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -10,11 +10,10 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 
 from agent_sync.errors import UnsafePath
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
 
 # O_PATH: a folder that may be entered but not listed can be walked through. macOS does not have it.
 FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
@@ -73,18 +72,20 @@ class At:
 
 def let_go(descriptor: int) -> None:
     """The descriptor is closed. Nothing was written through it, so what the system says of that is of no interest."""
-    with suppress(OSError):
+    try:  # noqa: SIM105  # done several times for every file, and `suppress` takes as long as closing does
         os.close(descriptor)
+    except OSError:
+        pass
 
 
-def read_into(descriptor: int, take: Callable[[bytes], object]) -> None:
-    """Every byte of the open file goes to `take`."""
+def pieces(descriptor: int, size: int) -> Iterator[bytes]:
+    """Every byte of the open file, which had this size, in pieces of at most 64 KiB."""
     # A buffer that just fits costs a quarter of a generous one for the small files that are the rule.
-    left = os.fstat(descriptor).st_size
+    left = size
     wanted = min(left + 1, 1 << 16)
-    while chunk := os.read(descriptor, wanted):
-        take(chunk)
-        left -= len(chunk)
+    while piece := os.read(descriptor, wanted):
+        yield piece
+        left -= len(piece)
         if left == 0:  # all that there was: asking once more for the end would be one call in six
             break
 

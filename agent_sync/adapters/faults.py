@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 
 from agent_sync.errors import AgentSyncError, CrossesFileSystems, FileFault, UnsafePath
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
 
 _NO_PERMISSION = "give yourself the permission (`ls -ld` on it and on its folders shows who has it)"
 _NO_SPACE = "free some space, then run it again"

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from agent_sync.adapters.descriptors import let_go
 from agent_sync.adapters.faults import wrong_kind
 from agent_sync.errors import ProjectBusy
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
 
 # O_NOFOLLOW and O_NONBLOCK: the lock file may be a link or a fifo that somebody left for us.
 OPENING = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

@@ -12,7 +12,9 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 def read_file(path: str) -> bytes | None:
-    """The first 16 MiB of the file at the absolute `path`, through links; None if there is none.
+    """The file at the absolute `path`, through links; None if there is none.
+
+    Of a file over 16 MiB, the first bytes: more than that, so that whoever reads it sees that it is too long.
 
     Raises: FileFault if it cannot be read, or is no regular file (a fifo would block for ever).
     """

@@ -20,7 +20,7 @@ from agent_sync.adapters.descriptors import (
     At,
     is_link,
     let_go,
-    read_into,
+    pieces,
     walk,
     write_all,
 )
@@ -35,7 +35,6 @@ _KINDS = {stat.S_IFREG: Kind.FILE, stat.S_IFDIR: Kind.FOLDER, stat.S_IFLNK: Kind
 _ABSENT = (FileNotFoundError, NotADirectoryError)
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK)
 _STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY)  # EBUSY: something is mounted there
-_COPY_BYTES = 1 << 18
 
 
 class DiskFolder:
@@ -91,18 +90,18 @@ class DiskFolder:
 
     def open(self, path: RelPath) -> BinaryIO:
         """The regular file at `path`, for reading."""
-        return io.BufferedReader(RawReader(self._open_file(path), self._full(path)), 1 << 16)
+        descriptor, _ = self._open_file(path)
+        return io.BufferedReader(RawReader(descriptor, self._full(path)), 1 << 16)
+
+    def chunks(self, path: RelPath) -> Iterator[bytes]:
+        """The bytes of the regular file at `path`, as they are when they are asked for."""
+        return self._pieces(path)
 
     def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:  # noqa: ARG002  # nothing is remembered here
         """The digest of the regular file at `path`."""
         digest = hashlib.sha256()
-        descriptor = self._open_file(path)
-        try:
-            read_into(descriptor, digest.update)
-        except OSError as error:
-            raise self._fault(error, "read", path) from error
-        finally:
-            let_go(descriptor)
+        for piece in self._pieces(path):
+            digest.update(piece)
         return Sha256(digest.hexdigest())
 
     def create(self, path: RelPath, chunks: Iterable[bytes], *, executable: bool = False) -> None:
@@ -249,21 +248,31 @@ class DiskFolder:
     def _fault(self, error: OSError, doing: str, path: str) -> AgentSyncError:
         return fault(error, doing=doing, path=self._full(path))
 
-    def _open_file(self, path: RelPath) -> int:
+    def _open_file(self, path: RelPath) -> tuple[int, int]:
+        """The regular file, open, and its size."""
         try:
             with At(self._root, path) as (folder, name):
                 descriptor = os.open(name, READING, dir_fd=folder)
             try:
-                regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+                found = os.fstat(descriptor)
             except OSError:
                 let_go(descriptor)
                 raise
         except OSError as error:
             raise self._fault(error, "read", path) from error
-        if not regular:
+        if not stat.S_ISREG(found.st_mode):
             let_go(descriptor)
             raise wrong_kind(self._full(path), "no regular file")
-        return descriptor
+        return descriptor, found.st_size
+
+    def _pieces(self, path: RelPath) -> Iterator[bytes]:
+        descriptor, size = self._open_file(path)
+        try:
+            yield from pieces(descriptor, size)
+        except OSError as error:
+            raise self._fault(error, "read", path) from error
+        finally:
+            let_go(descriptor)
 
     def _open_new(self, path: RelPath, *, executable: bool) -> int:
         try:
@@ -290,9 +299,7 @@ class DiskFolder:
 
     def _copy(self, old: RelPath, new: RelPath, other: DiskFolder) -> None:
         found = self.stat(old)
-        with self.open(old) as file:
-            chunks = iter(lambda: file.read(_COPY_BYTES), b"")
-            other.create(new, chunks, executable=found is not None and found.executable)
+        other.create(new, self.chunks(old), executable=found is not None and found.executable)
 
 
 def _names(name: str, folder: int) -> tuple[str, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import stat
 from contextlib import suppress
 from typing import overload
@@ -10,8 +11,8 @@ from typing import overload
 from agent_sync.adapters.faults import fault, link_in_the_way
 from agent_sync.adapters.folder import DiskFolder
 from agent_sync.errors import UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.tree import ROOT
-from agent_sync.tree.names import shown
 
 _OPENING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -74,5 +75,5 @@ def _refuse_others(path: str, found: os.stat_result) -> None:
         raise UnsafePath(
             subject=f"folder {shown(path)}",
             check=f"others may write in it (mode {stat.S_IMODE(found.st_mode):04o})",
-            remedy=f"chmod go-w {path}",
+            remedy=f"chmod go-w {shlex.quote(path)}",
         )

@@ -35,6 +35,7 @@ def recorded(world: World, notes: Notes) -> World:
         store=_Unrepeatable(world.store, notes, harmless=("name", "remember")),
         git=_Unrepeatable(world.git, notes),
         fetcher=_Unrepeatable(world.fetcher, notes),
+        registries=_Unrepeatable(world.registries, notes),
         runner=_Unrepeatable(world.runner, notes),
         signatures=_Unrepeatable(world.signatures, notes),
     )
@@ -76,6 +77,10 @@ class RecordedFolder(DiskFolder):
         key = key_of(os.fstat(file.fileno()))
         self._notes.read(self._full(path), key, _digest_of(file.fileno()), trusting=True)
         return file
+
+    def chunks(self, path: RelPath) -> Iterator[bytes]:
+        self._notes.spoil()  # for what is copied or packed: the answer to that cannot be given again
+        return super().chunks(path)
 
     def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:
         place, slash, bare = path.rpartition("/")

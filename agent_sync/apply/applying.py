@@ -18,11 +18,11 @@ from agent_sync.apply.surveying import survey
 from agent_sync.apply.transaction import Transaction
 from agent_sync.checkout import Checkout
 from agent_sync.errors import AgentSyncError, FileFault, RollbackIncomplete, UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.events import FileRemoved, FileWritten, Observer, RolledBack, Warned
 from agent_sync.plan.model import Plan
 from agent_sync.ports import Contents, World
 from agent_sync.tree import RelPath, join, sorted_paths
-from agent_sync.tree.names import shown
 
 _RECOVER = "agent-sync recover"
 
@@ -35,7 +35,8 @@ def apply(plan: Plan, contents: Contents, checkout: Checkout, world: World, *, a
     is kept, and the transaction is cleared away.
 
     Raises:
-        UnsafePath, FileFault, BlobCorrupt, BytesUnavailable, Cancelled: nothing has changed, or all of it is undone.
+        UnsafePath, FileFault, LimitExceeded, BlobCorrupt, BytesUnavailable, Cancelled: nothing has changed, or all of
+            it is undone.
         RollbackIncomplete: it could not be undone; the journal stays for `recover`.
     """
     _refuse_interrupted(checkout)

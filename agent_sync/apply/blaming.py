@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agent_sync.apply.changes import Change, FileChange
 from agent_sync.errors import AgentSyncError, Cancelled
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
 
 
 def blame(error: AgentSyncError, source: str, path: str) -> None:

@@ -10,8 +10,8 @@ from agent_sync.apply.spots import Spot, Targets
 from agent_sync.apply.transaction import Room, Transaction
 from agent_sync.checkout.walking import levels
 from agent_sync.errors import AgentSyncError, FileFault, UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.ports import Cancellation, Kind
-from agent_sync.tree.names import shown
 
 
 def carry_out(

@@ -10,10 +10,11 @@ from agent_sync.apply.changes import Arrival, Change, FileChange, NewFolder
 from agent_sync.checkout import STATE
 from agent_sync.checkout.walking import levels
 from agent_sync.errors import AgentSyncError, FileFault, UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.plan.model import Action, Plan, Step
 from agent_sync.ports import Folder, Kind, Stat
 from agent_sync.tree import ROOT, Entry, RelPath, join, parent
-from agent_sync.tree.names import fold, shown
+from agent_sync.tree.names import fold
 
 # A clock's tick is at most 10 ms, a coarse file system's 2 s: an edit within one tick need not show in a file's times.
 _YOUNG_S = 2.5

@@ -75,7 +75,16 @@ class Transaction:
         return State.COMMITTED if self._home.stat(_READY) is None else State.CHANGING
 
     def open(self, journal: bytes, *, applied_lock: bytes) -> None:
-        """Everything staged and the journal are on the disk: from now on the run can be undone."""
+        """Everything staged and the journal are on the disk: from now on the run can be undone.
+
+        Raises: LimitExceeded, and nothing is written: `read_journal` would refuse the journal, so nothing could be.
+        """
+        if len(journal) > MAX_JOURNAL_BYTES:
+            raise LimitExceeded(
+                subject=f"file {JOURNAL}",
+                check=f"the changes of this run take {len(journal)} bytes there, more than {MAX_JOURNAL_BYTES}",
+                remedy="sync fewer files at once: add the targets one after the other",
+            )
         self._home.create(_READY, (applied_lock,))
         self._home.replace(_JOURNAL, journal)
         self._home.flush()

@@ -10,9 +10,9 @@ from agent_sync.apply.changes import Change, FileChange, NewFolder
 from agent_sync.apply.spots import Spot, Targets
 from agent_sync.apply.transaction import Room, Transaction
 from agent_sync.errors import AgentSyncError, CrossesFileSystems, FileFault, RollbackIncomplete, UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.ports import Folder, Kind, Stat
 from agent_sync.tree import Entry, RelPath, join, parent
-from agent_sync.tree.names import shown
 
 
 class Undoing:
@@ -141,7 +141,8 @@ def _between(top: RelPath, path: RelPath) -> Iterator[RelPath]:
 
 def _incomplete(failures: Sequence[tuple[RelPath, AgentSyncError]]) -> RollbackIncomplete:
     path, first = failures[0]
-    more = f", and {len(failures) - 1} more files" if len(failures) > 1 else ""
+    others = len(failures) - 1
+    more = f", and {others} more file{'s' if others > 1 else ''}" if others else ""
     return RollbackIncomplete(
         subject=f"file {shown(path)}{more}",
         check=f"it could not be put back as it was: {first.check}",

@@ -7,6 +7,6 @@ the project's own lock come out. All but an open journal and `kept/` can be lost
 from __future__ import annotations
 
 from agent_sync.checkout.kept import Kept, KeptEdit, Restored
-from agent_sync.checkout.state import STATE, TRANSACTION, Checkout
+from agent_sync.checkout.state import APPLIED, INHERITED, STATE, TRANSACTION, Checkout
 
-__all__ = ["STATE", "TRANSACTION", "Checkout", "Kept", "KeptEdit", "Restored"]
+__all__ = ["APPLIED", "INHERITED", "STATE", "TRANSACTION", "Checkout", "Kept", "KeptEdit", "Restored"]

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from agent_sync.ports import Folder, Kind
 from agent_sync.tree import RelPath, join
-
-_CHUNK_BYTES = 1 << 18
 
 
 def copy(old: RelPath, new: RelPath, *, source: Folder, into: Folder) -> None:
@@ -18,10 +14,4 @@ def copy(old: RelPath, new: RelPath, *, source: Folder, into: Folder) -> None:
         for name in source.names(old):
             copy(join(old, RelPath(name)), join(new, RelPath(name)), source=source, into=into)
     else:
-        into.create(new, _chunks(old, source), executable=stat is not None and stat.executable)
-
-
-def _chunks(path: RelPath, folder: Folder) -> Iterator[bytes]:
-    with folder.open(path) as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
+        into.create(new, source.chunks(old), executable=stat is not None and stat.executable)

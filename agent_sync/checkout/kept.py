@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from agent_sync.checkout.copying import copy
 from agent_sync.checkout.walking import levels
 from agent_sync.errors import CrossesFileSystems, FileFault, UnsafePath, UsageWrong
+from agent_sync.escaping import shown
 from agent_sync.ports import Folder, Kind
 from agent_sync.tree import ROOT, RelPath, join, parent, safe_path
-from agent_sync.tree.names import shown
 
 _WHEN = "%Y%m%dT%H%M%SZ"
-_FIRST_YEARS_S = 253_402_300_799  # the end of the year 9999, which is as far as a date goes
+_LAST_S = 253_402_300_799  # the end of the year 9999, which is as far as a date goes
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ class Kept:
         if self._last is None:
             self._last = max((number for number, _ in self._numbered()), default=0)
         self._last = number = self._last + 1
-        when = datetime.fromtimestamp(min(max(now_s, 0.0), _FIRST_YEARS_S), UTC).strftime(_WHEN)
+        when = datetime.fromtimestamp(min(max(now_s, 0.0), _LAST_S), UTC).strftime(_WHEN)
         place = join(self._home, join(RelPath(f"{number:06d}-{when}"), path))
         self._project.make_folder(parent(place))
         return KeptEdit(number, path, place, when)

@@ -7,17 +7,17 @@ from contextlib import ExitStack, contextmanager
 
 from agent_sync.checkout.kept import Kept
 from agent_sync.errors import FileFault, LimitExceeded, ProjectBusy, UnsafePath
+from agent_sync.escaping import shown
+from agent_sync.lock.reading import MAX_LOCK_BYTES
 from agent_sync.ports import Folder, Kind
 from agent_sync.tree import RelPath, join
-from agent_sync.tree.names import shown
 
 STATE = RelPath(".agent-sync")
 TRANSACTION = join(STATE, RelPath("txn"))
-MAX_FILE_BYTES = 256 * 1024 * 1024  # as large as a lock may be
+APPLIED = join(STATE, RelPath("applied.lock"))
+INHERITED = join(STATE, RelPath("inherited.lock"))
 
 _IGNORE = join(STATE, RelPath(".gitignore"))
-_APPLIED = join(STATE, RelPath("applied.lock"))
-_INHERITED = join(STATE, RelPath("inherited.lock"))
 _KEPT = join(STATE, RelPath("kept"))
 _HELD = join(STATE, RelPath("lock"))
 
@@ -80,42 +80,49 @@ class Checkout:
 
     def applied(self) -> bytes | None:
         """The lock that was last written to the targets; None if none was."""
-        return self._read(_APPLIED)
+        return self._read(APPLIED)
 
     def applied_at_s(self) -> float | None:
         """When that was, in seconds since 1970."""
-        stat = self.folder.stat(_APPLIED)
+        stat = self.folder.stat(APPLIED)
         return None if stat is None else stat.modified_ns / 1e9
 
     def write_applied(self, content: bytes) -> None:
         """Remember the lock that the targets already are; `apply` does it for targets that it writes."""
         if self.applied() != content:
             self.prepare()
-            self.folder.replace(_APPLIED, content)
+            self.folder.replace(APPLIED, content)
 
     def commit_applied(self, ready: RelPath) -> None:
         """The file at `ready` is the applied lock, by one rename."""
-        self.folder.rename(ready, _APPLIED)
+        self.folder.rename(ready, APPLIED)
 
     def inherited(self) -> bytes | None:
         """What the user's own layers add to the committed lock; None if nothing."""
-        return self._read(_INHERITED)
+        return self._read(INHERITED)
 
     def write_inherited(self, content: bytes | None) -> None:
         """Remember it, or that there is nothing."""
         if content is None:
-            self.folder.remove(_INHERITED)
+            self.folder.remove(INHERITED)
         elif self.inherited() != content:
             self.prepare()
-            self.folder.replace(_INHERITED, content)
+            self.folder.replace(INHERITED, content)
 
     def _read(self, path: RelPath) -> bytes | None:
-        if self.folder.stat(path) is None:
+        stat = self.folder.stat(path)
+        if stat is None:
             return None
+        if stat.size > MAX_LOCK_BYTES:
+            raise _too_large(path)
         with self.folder.open(path) as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        if len(content) > MAX_FILE_BYTES:
-            raise LimitExceeded(
-                subject=f"file {path}", check=f"it has more than {MAX_FILE_BYTES} bytes", remedy="remove it, then sync"
-            )
+            content = file.read(MAX_LOCK_BYTES + 1)
+        if len(content) > MAX_LOCK_BYTES:  # it grew meanwhile
+            raise _too_large(path)
         return content
+
+
+def _too_large(path: RelPath) -> LimitExceeded:
+    again = "agent-sync sync" if path == APPLIED else "agent-sync update --inherited"
+    check = f"it has more than {MAX_LOCK_BYTES} bytes, the most that a lock may have"
+    return LimitExceeded(subject=f"file {path}", check=check, remedy=f"delete it; {again} makes it again")

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from agent_sync.cli.documents import Fields
 from agent_sync.cli.escaping import printable_line
-from agent_sync.cli.lines import Line, Piece, Style, Styled, aligned
+from agent_sync.cli.lines import Line, Piece, Style, Styled, aligned, listed
 
 if TYPE_CHECKING:
     from agent_sync.lock.difference import LockDifference, SourceChange
     from agent_sync.plan.model import Action
     from agent_sync.plan.preview import FileDiff
-    from agent_sync.tree import Change
+    from agent_sync.tree import Change, RelPath
 
 _STEP_STYLES = {"create": Style.ADDED, "replace": Style.CHANGED, "remove": Style.REMOVED}
 
@@ -61,6 +61,13 @@ def action_fields(actions: Iterable[Action]) -> Sequence[Fields]:
         {"step": action.step.value, "path": action.path, "source": action.source, "edited": action.edited}
         for action in actions
     ]
+
+
+def edited_orphan_lines(paths: Sequence[RelPath]) -> Iterator[Line]:
+    """What to do with files that are declared no more, and that nobody but their owner removes."""
+    if paths:
+        yield "declared no more, but edited: delete them or move them away, then agent-sync prune:"
+        yield from listed("  ", paths)
 
 
 def diff_lines(diffs: Iterable[FileDiff]) -> Iterator[Line]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from agent_sync.escaping import escaped
+
 # What may pass as it is. Everything else is looked at character by character.
 _HARMLESS = re.compile(r"[\t\n\x20-\x7e]*")
 
@@ -17,7 +19,7 @@ def printable(text: str) -> str:
     """
     if _HARMLESS.fullmatch(text):
         return text
-    return "".join(each if _is_shown(each) else _escaped(each) for each in text)
+    return "".join(each if _is_shown(each) else escaped(each) for each in text)
 
 
 def printable_line(text: str) -> str:
@@ -34,11 +36,6 @@ def width(text: str) -> int:
 
 def _is_shown(character: str) -> bool:
     return character in "\t\n" or character.isprintable() or unicodedata.category(character) == "Zs"
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 def _columns(character: str) -> int:

@@ -9,6 +9,7 @@ from agent_sync.errors import AgentSyncError, PartialFailure
 
 DONE = 0
 FOUND = 1
+UNAVAILABLE = 9
 INTERNAL = 70
 INTERRUPTED = 130
 
@@ -34,7 +35,11 @@ EXIT_CODES = (
         7, "a path would leave the project, or a name is not allowed, wherever it is written", (errors.UnsafePath,)
     ),
     ExitCode(8, "network or authentication", (errors.NetworkError,)),
-    ExitCode(9, "needed bytes are in no cache and `--offline` was given", (errors.BytesUnavailable,)),
+    ExitCode(
+        UNAVAILABLE,
+        "needed bytes are in no cache and `--offline` was given; or `check --deep --strict` lacks them",
+        (errors.BytesUnavailable,),
+    ),
     ExitCode(10, "ambiguous write: two sources, one file", (errors.AmbiguousOutput,)),
     ExitCode(11, "a transform failed", (errors.TransformFailed,)),
     ExitCode(12, "another process holds the project", (errors.ProjectBusy,)),

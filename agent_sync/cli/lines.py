@@ -54,9 +54,9 @@ def listed(lead: str, paths: Iterable[str]) -> Iterator[Line]:
     return (f"{lead}{printable_line(path)}" for path in paths)
 
 
-def counted(number: int, thing: str, things: str | None = None) -> str:
+def counted(number: int, thing: str) -> str:
     """`1 file`, `2 files`."""
-    return f"{number} {thing if number == 1 else things or f'{thing}s'}"
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _rendered(piece: Piece, *, color: bool) -> str:

@@ -91,6 +91,12 @@ class Screen:
             self._tell("\n")  # nobody pressed Enter
         return answer.strip()
 
+    def ask_secret(self, question: str) -> str:
+        """The same, but what is typed is not shown."""
+        import getpass
+
+        return getpass.getpass(rendered(question, color=False), stream=self._streams.stderr)
+
     @property
     def stderr(self) -> TextIO:
         """Where something that moves is drawn."""

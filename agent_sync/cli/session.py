@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -50,8 +51,11 @@ class Session:
         )
         self.listener = Listener(self.screen, verbose=options.verbose, document=options.json)
 
-    def project(self) -> Project:
-        """The project in the current folder, or where `--config` says. Raises UsageWrong, FileFault."""
+    def project(self, *, policy: str | None = None) -> Project:
+        """The project in the current folder, or where `--config` says; `policy` is a file with further demands.
+
+        Raises: UsageWrong, FileFault.
+        """
         from agent_sync.wiring import open_project
 
         project = open_project(
@@ -59,6 +63,7 @@ class Session:
             config=self.options.config,
             lockfile=self.options.lockfile,
             no_inherit=self.options.no_inherit,
+            policy=policy,
             offline=self.options.offline,
             observer=self.listener,
             environment=self._surroundings.environment,
@@ -77,6 +82,23 @@ class Session:
         """The lines are on standard output, unless a document is wanted there. FileFault if it cannot be written."""
         if not self.options.json:
             self.screen.show(lines)
+
+    @property
+    def folder(self) -> str:
+        """The current folder, as an absolute path."""
+        return os.path.abspath(self._surroundings.folder)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment's variables."""
+        return self._surroundings.environment
+
+    def ask_secret(self, question: str) -> str | None:
+        """What the person at the terminal types, unseen; None where nobody can be asked."""
+        if self.options.json or not self.screen.can_ask:
+            return None
+        self.listener.finish()
+        return self.screen.ask_secret(question)
 
     def ask(self, question: str) -> str | None:
         """What the person at the terminal answers; None where nobody can be asked."""

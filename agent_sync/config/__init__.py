@@ -7,7 +7,7 @@ itself (`config.model`) and `config.loading` bring pydantic along and are import
 
 from __future__ import annotations
 
-from agent_sync.config.discovery import ConfigPath, Environment, Places, discover
+from agent_sync.config.discovery import ConfigPath, Environment, Places, discover, is_on
 from agent_sync.config.effective import Config, limits_of, signed_of, signers_of
 from agent_sync.config.safeguards import Safeguards, Signers
 from agent_sync.config.tools import ToolPlace, tool_places
@@ -21,6 +21,7 @@ __all__ = [
     "Signers",
     "ToolPlace",
     "discover",
+    "is_on",
     "limits_of",
     "signed_of",
     "signers_of",

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from agent_sync.redaction import redacted
 from agent_sync.tree.globs import Globs
 
 Protocol = Literal["https", "ssh", "git", "http", "file"]
@@ -20,10 +19,6 @@ _URL = re.compile(
 )
 _SCP = re.compile(r"(?:(?P<user>[^/@:\\]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/@:\\\s]{2,}):(?P<path>[^:].*)")
 _DEFAULT_PORTS = {"https": "443", "http": "80", "ssh": "22", "git": "9418"}
-# A user name, a colon and something up to the "@", right after a scheme or at the beginning of a word.
-_PASSWORD = re.compile(r"((?:://|(?<![^\s'\"(\[{,]))[^\s:/@'\"]*):[^\s/@]+@")
-# Hosts hand out tokens that are put where the user name goes; these beginnings are theirs.
-_TOKEN_AS_USER = re.compile(r"(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_|glpat-|ATBB)[^\s:/@]*@")
 _UP = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)", re.IGNORECASE)
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -35,17 +30,6 @@ def protocol_of(address: str) -> Protocol | None:
     if _REMOTE_HELPER.match(address):
         return None
     return "ssh" if _SCP.fullmatch(address) else "file"
-
-
-def holds_credential(address: str) -> bool:
-    """Whether a password, or a token in place of the user name, stands in the address."""
-    return _PASSWORD.search(address) is not None or _TOKEN_AS_USER.search(address) is not None
-
-
-def without_credentials(text: str) -> str:
-    """`text`, any line of a file, with what looks like a credential in an address replaced by `***`."""
-    plain = _TOKEN_AS_USER.sub("***@", _PASSWORD.sub(r"\1:***@", text))
-    return re.sub(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s'\"]+", lambda match: redacted(match[0]), plain)
 
 
 def fault_of_repository(address: str) -> str | None:

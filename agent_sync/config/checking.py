@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.config.addresses import in_allow_list, protocol_of, without_credentials
+from agent_sync.config.addresses import in_allow_list, protocol_of
 from agent_sync.config.effective import Config, signed_of, signers_of
 from agent_sync.config.model import GitSource, LocalSource, Override, TemplateTransform
-from agent_sync.config.origins import Origins
+from agent_sync.config.origins import Origins, Section
 from agent_sync.config.problems import raise_first
 from agent_sync.config.tools import tool_places
 from agent_sync.documents import closest
 from agent_sync.errors import AgentSyncError, ConfigInvalid, UnknownTool, UnsafePath, Untrusted
+from agent_sync.escaping import shown
 from agent_sync.events import Warned
 from agent_sync.ports import Kind
-from agent_sync.tree.names import shown
+from agent_sync.redaction import without_credentials
 
 if TYPE_CHECKING:
     from agent_sync.ports import Folder
@@ -114,14 +115,9 @@ class _Checking:
             inside = ("signed",) if source.signed is not None else ()
             yield self._at.problem("sources", index, *inside, check=check, remedy=remedy, error=Untrusted)
 
-    def _no_source(self, section: str, index: int, name: str) -> AgentSyncError:
-        check = f"no source is called {shown(name)}"
-        near = closest(name, self._names)
-        listed = (
-            f"declared are: {', '.join(self._names)}" if self._names else "none is declared; add one under `sources:`"
-        )
-        remedy = f"did you mean {shown(near)}?" if near is not None else listed
-        return self._at.problem(section, index, "source", check=check, remedy=remedy)  # type: ignore[arg-type]
+    def _no_source(self, section: Section, index: int, name: str) -> AgentSyncError:
+        check, remedy = f"no source is called {shown(name)}", self._config.remedy_for(name)
+        return self._at.problem(section, index, "source", check=check, remedy=remedy)
 
     def _no_tool(self, index: int, position: int, name: str, known: list[str]) -> AgentSyncError:
         near = closest(name, known)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ntpath
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Literal
@@ -39,23 +39,28 @@ class ConfigPath:
 class Places:
     """Every place that the environment and the options name; nothing says yet that a file is there.
 
-    `root` is the folder of the project file, `lock` the absolute path of the lock. With `inherit` False only the
-    project file and the machine's policy are read.
+    `root` is the folder of the project file, `lock` the absolute path of the lock. `policies` are the machine's and, if
+    one was named for this run, that. With `inherit` False only the project file and the policies are read.
     """
 
     root: str
     project: ConfigPath
     lock: str
-    policy: ConfigPath
+    policies: tuple[ConfigPath, ...]
     system: ConfigPath | None = None
     user: ConfigPath | None = None
     inherit: bool = True
 
 
 def discover(
-    environment: Environment, *, config: str | None = None, lockfile: str | None = None, no_inherit: bool = False
+    environment: Environment,
+    *,
+    config: str | None = None,
+    lockfile: str | None = None,
+    no_inherit: bool = False,
+    policy: str | None = None,
 ) -> Places:
-    """The places; `config`, `lockfile` and `no_inherit` are the options of those names (spec §9.8)."""
+    """The places; the arguments are the options of those names (spec §9.8)."""
     paths = _paths_of(environment.platform)
     project = _below(paths, environment.cwd, config or NAME)
     root = paths.dirname(project)
@@ -63,11 +68,16 @@ def discover(
         root=root,
         project=ConfigPath(project, config or NAME, required=config is not None),
         lock=_below(paths, environment.cwd, lockfile) if lockfile else paths.join(root, LOCK_NAME),
-        policy=_policy(environment),
+        policies=tuple(_policies(environment, policy)),
         system=_named(environment, "AGENT_SYNC_SYSTEM_CONFIG", _system_folder(environment)),
         user=_named(environment, "AGENT_SYNC_USER_CONFIG", _user_folder(environment)),
-        inherit=not (no_inherit or _is_on(environment.variables.get("AGENT_SYNC_NO_INHERIT", ""))),
+        inherit=not (no_inherit or is_on(environment.variables.get("AGENT_SYNC_NO_INHERIT", ""))),
     )
+
+
+def is_on(value: str) -> bool:
+    """Whether an environment variable with this value switches something on."""
+    return value.strip().lower() in ("1", "true")
 
 
 def _named(environment: Environment, variable: str, folder: str | None) -> ConfigPath | None:
@@ -81,13 +91,16 @@ def _named(environment: Environment, variable: str, folder: str | None) -> Confi
     return ConfigPath(path, path)
 
 
-def _policy(environment: Environment) -> ConfigPath:
-    """The machine's policy. One that a variable names must be there: a slip must not switch it off."""
+def _policies(environment: Environment, also: str | None) -> Iterator[ConfigPath]:
+    """The machine's, and the one for this run. What somebody names must be there: a slip must not switch it off."""
     paths = _paths_of(environment.platform)
-    if named := environment.variables.get("AGENT_SYNC_POLICY"):
-        return ConfigPath(_below(paths, environment.cwd, named), named, required=True)
-    path = paths.join(_system_folder(environment), POLICY_NAME)
-    return ConfigPath(path, path)
+    machines = environment.variables.get("AGENT_SYNC_POLICY")
+    if not machines:
+        path = paths.join(_system_folder(environment), POLICY_NAME)
+        yield ConfigPath(path, path)
+    for named in (machines, also):
+        if named:
+            yield ConfigPath(_below(paths, environment.cwd, named), named, required=True)
 
 
 def _system_folder(environment: Environment) -> str:
@@ -117,10 +130,6 @@ def _user_base(environment: Environment) -> str | None:
             return posixpath.join(home, "Library", "Application Support")
         case "linux":
             return posixpath.join(home, ".config")
-
-
-def _is_on(value: str) -> bool:
-    return value.strip().lower() in ("1", "true")
 
 
 def _below(paths: ModuleType, cwd: str, path: str) -> str:

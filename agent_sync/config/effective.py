@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from agent_sync.config.safeguards import Safeguards, Signed, Signers, both_signed
 from agent_sync.config.tools import SPEC_TOOL_MAP
 from agent_sync.errors import UsageWrong
+from agent_sync.escaping import shown
 from agent_sync.limits import Limits
-from agent_sync.tree.names import shown
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Override, Source, Target, ToolDefinition, Transform
@@ -47,9 +47,12 @@ class Config:
         for each in self.sources:
             if each.name == name:
                 return each
-        raise UsageWrong(subject=f"source {shown(name)}", check="no source is called that", remedy=self._names(name))
+        raise UsageWrong(
+            subject=f"source {shown(name)}", check="no source is called that", remedy=self.remedy_for(name)
+        )
 
-    def _names(self, name: str) -> str:
+    def remedy_for(self, name: str) -> str:
+        """What to do about a source's name that is none: the one that was meant, or all there are."""
         from agent_sync.documents import closest
 
         names = [each.name for each in self.sources]

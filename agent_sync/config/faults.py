@@ -34,7 +34,7 @@ from agent_sync.config.security import (
     TrustRule,
 )
 from agent_sync.errors import AgentSyncError, ConfigInvalid, UnsafePath
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
 
 if TYPE_CHECKING:
     from agent_sync.documents import Document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shlex
 from typing import Annotated, Any
@@ -10,18 +11,14 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationI
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from agent_sync.config.addresses import (
-    fault_of_repository,
-    fault_of_url,
-    holds_credential,
-    protocol_of,
-    without_credentials,
-)
+from agent_sync.config.addresses import fault_of_repository, fault_of_url, protocol_of
 from agent_sync.config.amounts import duration_s, size_bytes
 from agent_sync.config.paths import is_absolute, output_folder, project_path
 from agent_sync.errors import UnsafePath
+from agent_sync.escaping import shown
+from agent_sync.redaction import holds_credential, without_credentials
 from agent_sync.tree.globs import Globs
-from agent_sync.tree.names import RelPath, safe_path, shown
+from agent_sync.tree.names import RelPath, safe_path
 from agent_sync_oci.digest import Digest
 
 INVALID, UNSAFE = "invalid", "unsafe_path"
@@ -163,6 +160,13 @@ def _own_key_file(text: str, info: ValidationInfo) -> str:
     return _key_file(text, info)
 
 
+def _trust_file(text: str, info: ValidationInfo) -> str:
+    """In the machine's and the user's files relative to the file that names it; in a project's, below the root."""
+    if info.context is not None and info.context["of_machine"]:
+        return posixpath.join(info.context["folder"], text)
+    return _project_path(text)
+
+
 def _command(text: str) -> str:
     try:
         words = shlex.split(text)
@@ -236,6 +240,7 @@ Ref = Annotated[Line, AfterValidator(_ref)]
 DigestText = Annotated[Line, AfterValidator(_digest), WithJsonSchema(_DIGEST_SCHEMA)]
 KeyFile = Annotated[Line, AfterValidator(_key_file)]
 OwnKeyFile = Annotated[Line, AfterValidator(_own_key_file)]
+TrustFile = Annotated[Line, AfterValidator(_trust_file)]
 CommandLine = Annotated[Line, AfterValidator(_command)]
 Flag = Annotated[bool, Strict()]
 Count = Annotated[int, Strict(), Field(ge=1)]

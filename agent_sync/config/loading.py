@@ -35,14 +35,8 @@ class Loaded:
     project: Config
     merged: Config
     layers: tuple[Layer, ...]
-    policy: Layer | None
+    policies: tuple[Layer, ...]
     warnings: tuple[Warned, ...]
-
-    @property
-    def inherited(self) -> frozenset[str]:
-        """The names of the sources that only lower layers declare; none if there is no project file."""
-        own = {source.name for source in self.project.sources}
-        return frozenset(source.name for source in self.merged.sources if source.name not in own)
 
 
 def load(places: Places, read: Read, project: Folder) -> Loaded:
@@ -53,25 +47,30 @@ def load(places: Places, read: Read, project: Folder) -> Loaded:
         UnknownTool, Untrusted, UnsafePath, LimitExceeded: see `reading.read_layer` and `checking.refuse_inconsistent`.
         FileFault: a file is there and cannot be read.
     """
-    policy = _layer(places.policy, "policy", read)
+    policies = _policies(places, read)
     layers = _layers(places, read)
     if not layers:
         raise _nothing(places)
-    everything = merged(layers, policy)
+    everything = merged(layers, policies)
     refuse_inconsistent(everything, project)
     has_own = len(layers) > 1 and layers[-1].level == "project"
     return Loaded(
-        project=alone(layers[-1], layers, policy) if has_own else everything,
+        project=alone(layers[-1], layers, policies) if has_own else everything,
         merged=everything,
         layers=layers,
-        policy=policy,
+        policies=policies,
         warnings=(*(each for layer in layers for each in layer.warnings), *unused_sources(everything)),
     )
 
 
-def load_policy(places: Places, read: Read) -> Config:
-    """The machine's demands alone, on a configuration that declares nothing: all that `sync --frozen` reads."""
-    return merged((), _layer(places.policy, "policy", read))
+def load_policies(places: Places, read: Read) -> Config:
+    """The policies' demands alone, on a configuration that declares nothing: all that `sync --frozen` reads."""
+    return merged((), _policies(places, read))
+
+
+def _policies(places: Places, read: Read) -> tuple[Layer, ...]:
+    found = (_layer(file, "policy", read) for file in places.policies)
+    return tuple(layer for layer in found if layer is not None)
 
 
 def _layers(places: Places, read: Read) -> tuple[Layer, ...]:

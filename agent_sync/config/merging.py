@@ -27,12 +27,12 @@ class _Placed:
     index: int
 
 
-def merged(layers: Sequence[Layer], policy: Layer | None) -> Config:
-    """What all the layers declare together, under the demands of all of them and of the machine's policy."""
-    return _assembled(_gathered(layers), layers, layers, policy)
+def merged(layers: Sequence[Layer], policies: Sequence[Layer]) -> Config:
+    """What all the layers declare together, under the demands of all of them and of the policies."""
+    return _assembled(_gathered(layers), layers, layers, policies)
 
 
-def alone(project: Layer, layers: Sequence[Layer], policy: Layer | None) -> Config:
+def alone(project: Layer, layers: Sequence[Layer], policies: Sequence[Layer]) -> Config:
     """What the project's own file declares, under the same demands: all that the shared lock may depend on.
 
     Its targets and transforms of sources that only another layer declares are left out, and so are tools that only
@@ -44,7 +44,7 @@ def alone(project: Layer, layers: Sequence[Layer], policy: Layer | None) -> Conf
     tools = {*TOOL_MAPS[_tool_map([project])], *(each.part.name for each in parts["tool_definitions"])}
     parts["targets"] = [kept for each in parts["targets"] if (kept := _of_known(each, names, tools)) is not None]
     parts["transforms"] = [each for each in parts["transforms"] if each.part.source in names]
-    return _assembled(parts, [project], layers, policy)
+    return _assembled(parts, [project], layers, policies)
 
 
 def _of_known(placed: _Placed, names: set[str], tools: set[str]) -> _Placed | None:
@@ -72,13 +72,13 @@ def _assembled(
     parts: Mapping[Section, Sequence[_Placed]],
     declaring: Sequence[Layer],
     demanding: Sequence[Layer],
-    policy: Layer | None,
+    policies: Sequence[Layer],
 ) -> Config:
-    files = [*([] if policy is None else [policy]), *demanding]
+    files = [*policies, *demanding]
     says = [layer.says for layer in declaring]
     return Config(
         tool_map=_tool_map(declaring),
-        limits=_limits(demanding, policy),
+        limits=_limits(demanding, policies),
         security=safeguards_of(file.says.security for file in files),
         variables=_variables(declaring),
         sources=tuple(each.part for each in parts["sources"]),
@@ -89,7 +89,7 @@ def _assembled(
         caches=tuple(dict.fromkeys(place for file in says for place in file.caches)),
         bundle=next((file.bundle for file in reversed(says) if file.bundle is not None), None),
         trust=tuple(file.says.trust for file in files if file.says.trust is not None),
-        signers=_signers(parts["sources"], demanding, policy),
+        signers=_signers(parts["sources"], demanding, policies),
         origins=Origins(
             {
                 (section, position): (demanding[each.level], each.index)
@@ -105,12 +105,14 @@ def _tool_map(layers: Sequence[Layer]) -> str:
     return next((each for each in named if each is not None), SPEC_TOOL_MAP)
 
 
-def _limits(layers: Iterable[Layer], policy: Layer | None) -> Limits:
-    """A higher layer replaces a bound of a lower one; nobody goes above a bound of the machine's policy."""
+def _limits(layers: Iterable[Layer], policies: Sequence[Layer]) -> Limits:
+    """A higher layer replaces a bound of a lower one; nobody goes above a bound of a policy."""
     limits = Limits()
     for layer in layers:
         limits = layer.says.limits.over(limits)
-    return limits if policy is None else limits.lowered_by(policy.says.limits.over(limits))
+    for policy in policies:
+        limits = limits.lowered_by(policy.says.limits.over(limits))
+    return limits
 
 
 def _variables(layers: Iterable[Layer]) -> Mapping[str, Any]:
@@ -129,13 +131,10 @@ def _deeply(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, An
     return together
 
 
-def _signers(sources: Iterable[_Placed], layers: Sequence[Layer], policy: Layer | None) -> Mapping[str, Signers]:
-    named = [
-        None if policy is None else policy.says.security.signers,
-        *(layer.says.security.signers for layer in layers),
-    ]
+def _signers(sources: Iterable[_Placed], layers: Sequence[Layer], policies: Sequence[Layer]) -> Mapping[str, Signers]:
+    named = [layer.says.security.signers for layer in (*policies, *layers)]
     found = {
-        each.part.name: signers_for(each.part.signers, each.level + 1, named)
+        each.part.name: signers_for(each.part.signers, each.level + len(policies), named)
         for each in sources
         if isinstance(each.part, GitSource)
     }

@@ -33,7 +33,6 @@ from agent_sync.config.safeguards import Signed, Signers
 from agent_sync.config.security import Bundle, LimitSettings, Part, Security, Trust
 from agent_sync.errors import UnsafePath
 from agent_sync.tree.names import RelPath
-from agent_sync_oci.digest import Digest
 
 VERSION = 1
 
@@ -202,26 +201,3 @@ class PolicyFile(Part):
     limits: Annotated[LimitSettings, about("Bounds that no configuration can raise.")] = LimitSettings()
     security: Annotated[Security, about("Demands on every configuration.")] = Security()
     trust: Annotated[Trust | None, about("What bundles must prove.")] = None
-
-
-__all__ = [
-    "VERSION",
-    "Allowance",
-    "Bundle",
-    "ConfigFile",
-    "CustomTransform",
-    "Digest",
-    "GitSource",
-    "LimitSettings",
-    "LocalSource",
-    "Override",
-    "PolicyFile",
-    "Security",
-    "Source",
-    "Target",
-    "TemplateTransform",
-    "ToolDefinition",
-    "Transform",
-    "Trust",
-    "UrlSource",
-]

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agent_sync.config.problems import place_of, problem
+from agent_sync.config.problems import problem
 from agent_sync.config.reading import Layer
-from agent_sync.errors import AgentSyncError, ConfigInvalid, Place
+from agent_sync.errors import AgentSyncError, ConfigInvalid
 
 Section = Literal["sources", "tool_definitions", "targets", "overrides", "transforms"]
 
@@ -18,15 +18,6 @@ class Origins:
     """For the part at a position of a section: the file that it comes from, and its position there."""
 
     parts: Mapping[tuple[Section, int], tuple[Layer, int]]
-
-    def layer(self, section: Section, index: int) -> Layer:
-        """The file that the part comes from."""
-        return self.parts[section, index][0]
-
-    def place(self, section: Section, index: int, *inside: str | int, key: bool = False) -> Place:
-        """The spot of the part, of the value `inside` it, or of that value's key."""
-        layer, there = self.parts[section, index]
-        return place_of(layer.document, (section, there, *inside), key=key)
 
     def problem(
         self,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from agent_sync.errors import UnsafePath
-from agent_sync.tree.names import ROOT, RelPath, fold, safe_path, shown
+from agent_sync.escaping import shown
+from agent_sync.tree.names import ROOT, RelPath, fold, safe_path
 
 OWN_NAMES = ("agent-sync.yaml", "agent-sync.lock", ".agent-sync")
 _INSIDE = "write a path relative to the project root that stays below it, with `/` between the names"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agent_sync.config.addresses import without_credentials
-from agent_sync.errors import AgentSyncError, ConfigInvalid, Place
-from agent_sync.tree.names import shown
+from agent_sync.errors import AgentSyncError, ConfigInvalid
+from agent_sync.escaping import shown
 
 if TYPE_CHECKING:
     from agent_sync.documents import Document
@@ -34,7 +32,7 @@ def problem(
         subject=f"{document.file}, {spelt(path)}" if path else document.file,
         check=check,
         remedy=remedy,
-        place=place_of(document, path, key=key),
+        place=document.place(path, key=key),
     )
 
 
@@ -44,17 +42,7 @@ def raise_first(problems: Iterable[AgentSyncError]) -> None:
     if not ordered:
         return
     first, others = ordered[0], ordered[1:]
-    if not others:
-        raise first
-    raise type(first)(
-        subject=first.subject, check=f"{first.check} ({_more(others)})", remedy=first.remedy, place=first.place
-    )
-
-
-def place_of(document: Document, path: Path, *, key: bool = False) -> Place:
-    """The spot of the value at `path`, or of its key; credentials in the line are hidden."""
-    place = document.place(path, key=key)
-    return replace(place, text=without_credentials(place.text))
+    raise first.restated(check=f"{first.check} ({_more(others)})") if others else first
 
 
 def spelt(path: Path) -> str:

@@ -6,6 +6,7 @@ stand twice.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
@@ -15,12 +16,12 @@ from pydantic import BaseModel, ValidationError
 from agent_sync.config.discovery import ConfigPath
 from agent_sync.config.faults import faults_in
 from agent_sync.config.model import VERSION, ConfigFile, PolicyFile
-from agent_sync.config.problems import Path, place_of, problem, raise_first
+from agent_sync.config.problems import Path, problem, raise_first
 from agent_sync.config.unknown import fault_of, unknown_keys, warning_of
 from agent_sync.documents import Document, read_document
 from agent_sync.errors import AgentSyncError, ConfigInvalid
+from agent_sync.escaping import shown
 from agent_sync.events import Warned
-from agent_sync.tree.names import shown
 
 MAX_CONFIG_BYTES = 1024 * 1024
 
@@ -49,9 +50,9 @@ def read_layer(content: bytes, file: ConfigPath, *, level: Level) -> Layer:
     """
     document = _read(content, file)
     if level == "policy":
-        return Layer(level, file, document, _policy(document))
+        return Layer(level, file, document, _policy(document, file))
     _refuse_other_version(document)
-    says = _validated(document, ConfigFile, of_machine=level != "project")
+    says = _validated(document, ConfigFile, file, of_machine=level != "project")
     unknown = tuple(unknown_keys(says, _without_empty(document.data)))
     faults = {each.path: fault_of(each, document, strictly=False) for each in unknown}
     raise_first([*_present(faults.values()), *_empty_protections(document), *_duplicates(document, says)])
@@ -59,11 +60,11 @@ def read_layer(content: bytes, file: ConfigPath, *, level: Level) -> Layer:
     return Layer(level, file, document, says, warnings)
 
 
-def _policy(document: Document) -> ConfigFile:
+def _policy(document: Document, file: ConfigPath) -> ConfigFile:
     """The machine's policy as a configuration that declares nothing but demands; it is read strictly."""
     if "version" in document.data:
         _refuse_other_version(document)
-    says = _validated(document, PolicyFile, of_machine=True)
+    says = _validated(document, PolicyFile, file, of_machine=True)
     unknown = unknown_keys(says, _without_empty(document.data))
     faults = _present(fault_of(each, document, strictly=True) for each in unknown)
     raise_first([*faults, *_empty_protections(document)])
@@ -92,9 +93,10 @@ def _refuse_other_version(document: Document) -> None:
     raise problem(document, ("version",), check=check, remedy=remedy)
 
 
-def _validated(document: Document, model: type[Model], *, of_machine: bool) -> Model:
+def _validated(document: Document, model: type[Model], file: ConfigPath, *, of_machine: bool) -> Model:
+    context = {"of_machine": of_machine, "folder": posixpath.dirname(file.path)}
     try:
-        return model.model_validate(_without_empty(document.data), context={"of_machine": of_machine})
+        return model.model_validate(_without_empty(document.data), context=context)
     except ValidationError as error:
         raise_first(faults_in(error, document, model))
         raise AssertionError("a validation error without errors") from error
@@ -145,7 +147,7 @@ def _named_twice(document: Document, section: str, names: Sequence[str]) -> Iter
     first: dict[str, int] = {}
     for index, name in enumerate(names):
         if first.setdefault(name, index) != index:
-            earlier = place_of(document, (section, first[name], "name"))
+            earlier = document.place((section, first[name], "name"))
             check = f"the name {shown(name)} is taken: see line {earlier.line}"
             yield problem(document, (section, index, "name"), check=check, remedy="rename one of the two")
 

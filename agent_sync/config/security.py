@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 from agent_sync.config.addresses import Protocol
 from agent_sync.config.fields import (
     Count,
+    DigestText,
     Duration,
     Line,
     Name,
@@ -17,6 +18,7 @@ from agent_sync.config.fields import (
     RepositoryGlob,
     SandboxedOff,
     Size,
+    TrustFile,
     about,
 )
 from agent_sync.config.safeguards import Signed, Signers
@@ -89,7 +91,7 @@ class IdentitySigner(Part):
 class KeySigner(Part):
     """The holder of a key."""
 
-    key: Annotated[Line, about("The public key file.", example="keys/security.pub")]
+    key: Annotated[TrustFile, about("The public key file.", example="keys/security.pub")]
 
 
 def _kind_of_signer(value: Any) -> str | None:  # noqa: ANN401  # whatever the file holds, or a model
@@ -133,8 +135,8 @@ class Trust(Part):
     """What bundles must prove before anything is taken from them."""
 
     require: Annotated[Literal["signed"] | None, about("`signed` refuses bundles that no rule is for.")] = None
-    root: Annotated[Line | None, about("The trusted root file.", example="trusted_root.json")] = None
-    root_sha256: Annotated[Line | None, about("Its digest, which pins it.")] = None
+    root: Annotated[TrustFile | None, about("The trusted root file.", example="trusted_root.json")] = None
+    root_sha256: Annotated[DigestText | None, about("Its digest, which pins it.", example="sha256:0123...")] = None
     rules: Annotated[tuple[TrustRule, ...], about("All that match a bundle's name must be satisfied.")] = ()
     revoked: Annotated[tuple[Revoked, ...], about("What is refused whoever signed it.")] = ()
 

@@ -12,8 +12,8 @@ from agent_sync.config.model import GitSource
 from agent_sync.config.problems import Path, problem, spelt
 from agent_sync.config.security import LimitSettings, Security
 from agent_sync.errors import AgentSyncError
+from agent_sync.escaping import shown
 from agent_sync.events import Warned
-from agent_sync.tree.names import shown
 
 if TYPE_CHECKING:
     from agent_sync.documents import Document

@@ -6,9 +6,20 @@ refusal with line and column. Plain data goes in, and its one canonical text com
 
 from __future__ import annotations
 
-from agent_sync.documents.reading import Document, Path, read_document
+from agent_sync.documents.digest_table import DigestTable
+from agent_sync.documents.reading import Document, Path, collector_at_rest, read_document
 from agent_sync.documents.spelling import Value
 from agent_sync.documents.suggest import closest
 from agent_sync.documents.writing import emit, emit_json
 
-__all__ = ["Document", "Path", "Value", "closest", "emit", "emit_json", "read_document"]
+__all__ = [
+    "DigestTable",
+    "Document",
+    "Path",
+    "Value",
+    "closest",
+    "collector_at_rest",
+    "emit",
+    "emit_json",
+    "read_document",
+]

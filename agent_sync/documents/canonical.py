@@ -10,7 +10,9 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
+from typing import Any
 
+from agent_sync.documents.digest_table import DigestTable
 from agent_sync.documents.spelling import MAX_DEPTH, Value, value_of
 from agent_sync.documents.writing import emit
 
@@ -19,8 +21,8 @@ _PAIR = re.compile(rf'({_QUOTED}|[A-Za-z_./][^\s":]*):(?: (.+))?\n( *)')
 _REST = re.compile(r"(.+)\n( *)")
 
 
-def read_canonical(text: str) -> dict[str, Value] | None:
-    """What `text` spells, if that is exactly how `emit` would write it; else None.
+def read_canonical(text: str) -> dict[str, Any] | None:
+    """What `text` spells, if that is exactly how `emit` would write it; else None. Maps of files are `DigestTable`s.
 
     None as well for a document with a key of over 1,000 characters, or an empty one.
     """
@@ -48,27 +50,29 @@ class _Reading:
         self._at = 0
         self._indent = 0
 
-    def document(self) -> dict[str, Value]:
+    def document(self) -> dict[str, Any]:
         return self._mapping(0)
 
-    def _block(self, indent: int) -> Value:
+    def _block(self, indent: int) -> dict[str, Any] | list[Any] | DigestTable:
         if indent >= 2 * MAX_DEPTH or self._indent != indent:
             raise ValueError("too deep, or indented by something else than two")
-        return self._list(indent) if self._text.startswith("- ", self._at) else self._mapping(indent)
-
-    def _mapping(self, indent: int) -> dict[str, Value]:
+        if self._text.startswith("- ", self._at):
+            return self._list(indent)
         start = self._at - indent
-        mapping: dict[str, Value] = {}
+        if self._by_tables and _file_at(indent).match(self._text, start):
+            return self._digest_table(start, indent)
+        return self._mapping(indent)
+
+    def _mapping(self, indent: int) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
         while self._indent == indent:
             key, inline, _ = self._match(_PAIR).groups()
-            if inline is None and not mapping and self._by_tables and _file_at(indent).match(self._text, start):
-                return self._digest_table(start, indent)
             name = json.loads(key) if key[0] == '"' else key
             mapping[name] = self._block(indent + 2) if inline is None else _scalar(inline)
         return mapping
 
-    def _list(self, indent: int) -> list[Value]:
-        items: list[Value] = []
+    def _list(self, indent: int) -> list[Any]:
+        items: list[Any] = []
         while self._indent == indent and self._text.startswith("- ", self._at):
             self._at += 2
             self._indent += 2
@@ -87,28 +91,26 @@ class _Reading:
         self._indent = len(match[match.re.groups]) if self._at < len(self._text) else -1
         return match
 
-    def _digest_table(self, start: int, indent: int) -> dict[str, Value]:
+    def _digest_table(self, start: int, indent: int) -> DigestTable:
         """Every `{sha256}` and `{sha256, executable: true}` up to the end of the mapping; the rest is passed over."""
         ending = _end_of_block(indent).search(self._text, start)
         assert ending is not None  # the text ends in a line break
         self._at, self._indent = ending.end(), len(ending[1]) if ending.end() < len(self._text) else -1
-        return {
-            (json.loads(key) if key[0] == '"' else key): (
-                {"sha256": quoted or plain, "executable": True} if executable else {"sha256": quoted or plain}
-            )
-            for key, quoted, plain, executable in _file_at(indent).findall(self._text, start, ending.start() + 1)
-        }
+        rows = _file_at(indent).findall(self._text, start, ending.start() + 1)
+        return DigestTable(
+            [name for name, _, _ in rows], [digest for _, digest, _ in rows], [mark != "" for _, _, mark in rows]
+        )
 
 
 @cache
 def _file_at(indent: int) -> re.Pattern[str]:
-    """A file in a map of files that is indented so far.
+    """A file in a map of files that is indented so far; a name with an escape in it is left to others.
 
     Anchored to the beginning of a line: a search that could begin anywhere in a line of blanks takes quadratic time.
     """
     pad = f"^ {{{indent}}}"
-    digest = rf'{pad}  sha256: (?:"(.+)"|(.+))\n'
-    return re.compile(rf"{pad}(.+):\n{digest}(?:{pad}  executable: (true)\n)?", re.MULTILINE)
+    digest = rf'{pad}  sha256: "?(.{{64}})"?\n'
+    return re.compile(rf'{pad}"?([^\s"\\][^"\\\n]*)"?:\n{digest}(?:{pad}  executable: (true)\n)?', re.MULTILINE)
 
 
 @cache

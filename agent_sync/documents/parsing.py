@@ -20,7 +20,7 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-from agent_sync.documents.text import SourceText, Span, shown
+from agent_sync.documents.text import SourceText, Span, quoted
 
 __all__ = [
     "FASTEST",
@@ -63,7 +63,7 @@ def events_of(source: SourceText, *, parser: type[Any] = FASTEST) -> Iterator[Ev
         raise _refusal(source, fault) from None
     except (yaml.YAMLError, ValueError, OverflowError) as fault:  # the parser in Python converts escapes unchecked
         after = Span(0, 0) if last is None else span_of(source, last)
-        raise source.refusal(after, check=f"it is not YAML: {shown(str(fault))}", remedy=_remedy("escape")) from None
+        raise source.refusal(after, check=f"it is not YAML: {quoted(str(fault))}", remedy=_remedy("escape")) from None
     finally:
         loader.dispose()
 
@@ -84,7 +84,7 @@ def _refusal(source: SourceText, fault: yaml.MarkedYAMLError) -> Exception:
     if "end of stream" in problem and fault.context_mark is not None:
         where = fault.context_mark  # where the quote was opened says more than where the file ends
     span = Span(0, 0) if where is None else Span(where.line, where.column)
-    return source.refusal(span, check=f"it is not YAML: {shown(problem)}", remedy=_remedy(problem))
+    return source.refusal(span, check=f"it is not YAML: {quoted(problem)}", remedy=_remedy(problem))
 
 
 def _remedy(problem: str) -> str:

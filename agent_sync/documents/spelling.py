@@ -35,6 +35,7 @@ UNWRITABLE = re.compile(rf"[\t{_HIDDEN}]|\r(?!\n)")
 _ESCAPED = re.compile(f"[{_HIDDEN}]")
 SURROGATE = re.compile("[\ud800-\udfff]")
 _quoted = JSONEncoder(ensure_ascii=False).encode
+_quoted_list = JSONEncoder(ensure_ascii=False, separators=("\n", ":")).encode
 
 _PLAIN = re.compile(r"[A-Za-z_./](?:[A-Za-z0-9_./@+()=,~:-]{0,510}[A-Za-z0-9_./@+()=,~-])?")
 _PLAIN_KEY = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@+()=,~-]{0,511}")
@@ -114,15 +115,30 @@ def spelled_key(key: str) -> str:
 
 
 def spelled_keys(keys: list[str]) -> list[str]:
-    """Each as `spelled_key` has it; where all are plain, as in nearly every lock, in a fifth of the time."""
-    return keys if _are_plain(keys) else [spelled_key(key) for key in keys]
+    """Each as `spelled_key` has it; all at once take a tenth of the time."""
+    if _are_plain(keys):
+        return keys
+    quoted = _all_in_quotes(keys)
+    plain = _PLAIN_KEY.fullmatch
+    return [key if plain(key) and not _is_taken(key) else other for key, other in zip(keys, quoted, strict=True)]
 
 
 def in_quotes(text: str) -> str:
     """`text` as a JSON string which is the same string in YAML; see `spelled` for what it raises."""
-    if SURROGATE.search(text):
+    return _all_escaped(_quoted(text))
+
+
+def _all_in_quotes(texts: list[str]) -> list[str]:
+    return _all_escaped(_quoted_list(texts)[1:-1]).split("\n")  # inside of a text a line break is escaped
+
+
+def _all_escaped(quoted: str) -> str:
+    """What JSON, but no file of ours, may hold as it is, is escaped."""
+    if quoted.isascii() and "\x7f" not in quoted:
+        return quoted
+    if SURROGATE.search(quoted):
         raise ValueError("half of a surrogate pair is not text")
-    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", _quoted(text))
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
 def _are_plain(keys: list[str]) -> bool:

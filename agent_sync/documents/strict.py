@@ -22,7 +22,7 @@ from agent_sync.documents.parsing import (
     span_of,
 )
 from agent_sync.documents.spelling import MAX_DEPTH, SURROGATE, Disputed, Value, value_of
-from agent_sync.documents.text import SourceText, Span, refuse_unreadable, shown
+from agent_sync.documents.text import SourceText, Span, quoted, refuse_unreadable
 from agent_sync.errors import AgentSyncError, LimitExceeded
 
 MAX_VALUES = 2_000_000
@@ -139,7 +139,7 @@ class _Building:
         try:
             return value_of(event.value)
         except Disputed:
-            word = f"`{shown(event.value)}` without quotes"
+            word = f"`{quoted(event.value)}` without quotes"
             check = f"{word} is one number to some programs, and another or text to others"
             if len(event.value) >= _DIGEST_LENGTH:
                 check = f"{word} is no digest but a number, too large to be kept"
@@ -157,7 +157,7 @@ class _Building:
 
     def _duplicate(self, event: ScalarEvent, key: str) -> AgentSyncError:
         first = locate(self._source, (*self._path(), key), key=True)
-        check = f"the key `{shown(key)}` is already on line {first.line + 1}"
+        check = f"the key `{quoted(key)}` is already on line {first.line + 1}"
         return self._refusal(event, check=check, remedy="keep one of the two")
 
     def _path(self) -> tuple[str | int, ...]:
@@ -171,9 +171,9 @@ class _Building:
 
     def _marked(self, event: Any) -> AgentSyncError:  # noqa: ANN401  # a scalar or a collection
         if event.anchor is not None:
-            check = f"an anchor (`&{shown(event.anchor)}`) is not read here"
+            check = f"an anchor (`&{quoted(event.anchor)}`) is not read here"
             return self._refusal(event, check=check, remedy="write the value out where it is used")
-        check = f"a tag ({shown(event.tag)}) is not read here"
+        check = f"a tag ({quoted(event.tag)}) is not read here"
         return self._refusal(event, check=check, remedy="remove it; text that begins with `!` needs quotes")
 
     def _no_mapping(self, event: Event) -> AgentSyncError:
@@ -188,5 +188,5 @@ class _Building:
 
 
 def _quotes(event: ScalarEvent) -> str:
-    word = shown(event.value)
+    word = quoted(event.value)
     return f'put it in quotes: "{word}"' if word == event.value else "put it in quotes"

@@ -8,15 +8,12 @@ from typing import NamedTuple
 
 from agent_sync.documents.spelling import UNWRITABLE
 from agent_sync.errors import AgentSyncError, LimitExceeded, LockError, Place
+from agent_sync.escaping import escaped, visible
 
-_LONGEST_SHOWN = 80
+_LONGEST_QUOTED = 80
 _LONGEST_LINE = 500
 
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?=[ \r\n]|\Z)", re.MULTILINE)
-
-# A message shows the line; a password, a token in place of a user, or a query (which may hold one) is no part of it.
-_SECRET = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]*(?=@)|(?<=http://)[^\s/@]+(?=@)|(?<=https://)[^\s/@]+(?=@)")
-_QUERY = re.compile(r"(?<=[\w/])\?[^\s\"']+(?=[\s\"']|$)")
 
 
 class Span(NamedTuple):
@@ -36,11 +33,13 @@ class SourceText:
     error: type[AgentSyncError]
 
     def place(self, span: Span) -> Place:
-        """The span with the text of its line; without it if the line is too long to be shown."""
+        """The span with the text of its line, secrets starred out; without it if the line is too long to be shown."""
+        from agent_sync.redaction import starred
+
         line = self._line(span.line)
-        shown = _masked(line) if len(line) <= _LONGEST_LINE else ""
+        text = starred(line) if len(line) <= _LONGEST_LINE else ""
         width = max(1, min(span.width, len(line) - span.column))
-        return Place(file=self.file, line=span.line + 1, column=span.column + 1, text=shown, width=width)
+        return Place(file=self.file, line=span.line + 1, column=span.column + 1, text=text, width=width)
 
     def refusal(self, span: Span, *, check: str, remedy: str) -> AgentSyncError:
         """The error to raise for what stands at `span`."""
@@ -96,16 +95,9 @@ def refuse_unreadable(source: SourceText) -> None:
         raise source.refusal(source.span_at(found.start()), check=check, remedy=remedy)
 
 
-def shown(text: str) -> str:
-    """`text` for a message: what is not printable is escaped, what is long is cut."""
-    short = text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
-    return "".join(each if each.isprintable() else escaped(each) for each in short)
-
-
-def escaped(character: str) -> str:
-    """The character as \\xNN, \\uNNNN or \\UNNNNNNNN, which YAML understands in double quotes."""
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+def quoted(text: str) -> str:
+    """What the file says, for a message: cut where it is long."""
+    return visible(text, longest=_LONGEST_QUOTED)
 
 
 def _words_for(character: str, *, at_start: bool) -> tuple[str, str]:
@@ -117,12 +109,3 @@ def _words_for(character: str, *, at_start: bool) -> tuple[str, str]:
         return "a line ends in a carriage return alone", "end lines with a line feed"
     code = escaped(character)
     return f"there is a hidden character, {code}", f"remove it; in text write it as {code}, in double quotes"
-
-
-def _masked(line: str) -> str:
-    """The line with stars for what may be secret, one for each character so that columns stay true."""
-    return _QUERY.sub(_stars, _SECRET.sub(_stars, line))
-
-
-def _stars(match: re.Match[str]) -> str:
-    return "*" * len(match[0])

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import compress
 from typing import Any
 
+from agent_sync.documents.digest_table import DigestTable
 from agent_sync.documents.spelling import LONGEST_KEY, MAX_DEPTH, spelled, spelled_key, spelled_keys
 
-_HEXADECIMAL = b"0123456789abcdef"
-_DIGEST_LENGTH = 64
+_MAPPINGS = (dict, DigestTable)
+_BLOCKS = (*_MAPPINGS, list)
 
 
 def emit(document: Mapping[str, Any]) -> str:
@@ -42,9 +44,9 @@ def emit_json(value: Any) -> bytes:  # noqa: ANN401  # whatever JSON can say
 
 def _put(lines: list[str], value: Any, *, indent: int, lead: str, after: str) -> None:  # noqa: ANN401
     """Adds `value`: a mapping or list begins its first line with `lead`, anything else follows on `after`."""
-    if indent >= 2 * MAX_DEPTH and isinstance(value, dict | list):
+    if indent >= 2 * MAX_DEPTH and isinstance(value, _BLOCKS):
         raise ValueError(f"deeper than {MAX_DEPTH} levels")
-    if isinstance(value, dict) and value:
+    if isinstance(value, _MAPPINGS) and value:
         _put_mapping(lines, value, indent, lead)
     elif isinstance(value, list) and value:
         _put_list(lines, value, indent, lead)
@@ -52,7 +54,7 @@ def _put(lines: list[str], value: Any, *, indent: int, lead: str, after: str) ->
         lines.append(f"{after}{'{}' if value == {} else '[]' if value == [] else spelled(value)}\n")
 
 
-def _put_mapping(lines: list[str], mapping: dict[str, Any], indent: int, lead: str) -> None:
+def _put_mapping(lines: list[str], mapping: dict[str, Any] | DigestTable, indent: int, lead: str) -> None:
     pad = " " * indent
     table = _digest_table(mapping, lead, pad)
     if table is not None:
@@ -62,7 +64,7 @@ def _put_mapping(lines: list[str], mapping: dict[str, Any], indent: int, lead: s
     for key, value in mapping.items():
         name = spelled_key(key)
         head = f"{lead}{name}:" if len(name) <= LONGEST_KEY else f"{lead}? {name}\n{pad}:"
-        if not isinstance(value, dict | list):
+        if not isinstance(value, _BLOCKS):
             lines.append(f"{head} {spelled(value)}\n")
         elif not value:
             _put(lines, value, indent=indent + 2, lead="", after=f"{head} ")
@@ -78,54 +80,40 @@ def _put_list(lines: list[str], items: list[Any], indent: int, lead: str) -> Non
         lead = " " * indent
 
 
-def _digest_table(files: dict[str, Any], lead: str, pad: str) -> list[str] | None:
+def _digest_table(files: dict[str, Any] | DigestTable, lead: str, pad: str) -> list[str] | None:
     """The text, in pieces, of a map of files that are `{sha256}` or `{sha256, executable: true}`; None for any other.
 
     The rest of `_put_mapping` would write the same, but slower: a lock has 50,000 of these.
     """
-    digests = _digests_of(files)
-    if digests is None:
+    table = files if isinstance(files, DigestTable) else _as_table(files)
+    if table is None:
         return None
-    names = list(files)
-    keys = spelled_keys(names)
-    if keys is not names and max(map(len, keys)) > LONGEST_KEY:  # plain ones are short
+    keys = spelled_keys(table.names)
+    if keys is not table.names and max(map(len, keys)) > LONGEST_KEY:  # plain ones are short
         return None
     pieces = [pad, "", f":\n{pad}  sha256: ", "", "\n"] * len(keys)
     pieces[1::5] = keys
-    pieces[3::5] = [f'"{digest}"' if digest < "a" else digest for digest in digests]  # digits sort before letters
-    for number in _executables(files):
-        pieces[5 * number + 4] = f"\n{pad}  executable: true\n"
+    pieces[3::5] = [f'"{digest}"' if digest < "a" else digest for digest in table.digests]  # digits before letters
+    for number, executable in enumerate(table.executable):
+        if executable:
+            pieces[5 * number + 4] = f"\n{pad}  executable: true\n"
     pieces[0] = lead
     return pieces
 
 
-def _digests_of(files: dict[str, Any]) -> list[str] | None:
-    """The `sha256` of each file in order; None if the mapping is not of the kind that `_digest_table` takes."""
+def _as_table(files: dict[str, Any]) -> DigestTable | None:
+    """The same in columns; None if the mapping is of another kind."""
     if not isinstance(next(iter(files.values())), dict):  # the mapping of nearly every call: ask before trying
         return None
     try:
         digests = [file["sha256"] for file in files.values()]
-    except (KeyError, TypeError):
+        executable = [len(file) > 1 for file in files.values()]
+        for file in compress(files.values(), executable):
+            if list(file) != ["sha256", "executable"] or file["executable"] is not True:
+                return None
+        return DigestTable(list(files), digests, executable)
+    except (KeyError, TypeError, ValueError):
         return None
-    entries = list(files.values())
-    for number in _executables(files):
-        if list(entries[number]) != ["sha256", "executable"] or entries[number]["executable"] is not True:
-            return None
-    return digests if _are_digests(digests) else None
-
-
-def _executables(files: dict[str, Any]) -> list[int]:
-    """The positions of those that say more than a digest."""
-    return [number for number, fields in enumerate(map(len, files.values())) if fields > 1]
-
-
-def _are_digests(texts: list[Any]) -> bool:
-    """Whether every one is text of 64 lower-case hexadecimal digits; all at once takes a tenth of one by one."""
-    try:
-        joined = "".join(texts).encode("ascii")
-    except (TypeError, UnicodeEncodeError):
-        return False
-    return set(map(len, texts)) == {_DIGEST_LENGTH} and not joined.translate(None, _HEXADECIMAL)
 
 
 def _refuse_other_keys(value: Any) -> None:  # noqa: ANN401

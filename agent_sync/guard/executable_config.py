@@ -34,4 +34,6 @@ _MATCH = re.compile(rf"(?:.*/)?(?:{'|'.join(_FILES)})")
 
 def is_executable_config(path: RelPath) -> bool:
     """Whether a file at this output path is executable configuration, in any case variant."""
+    if path.isascii() and not path.startswith(".") and "/." not in path:  # all of them have a name that begins so
+        return False
     return _MATCH.fullmatch(fold(path)) is not None

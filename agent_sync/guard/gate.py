@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 
 from agent_sync.errors import ContentRefused
+from agent_sync.escaping import shown
 from agent_sync.guard.executable_config import is_executable_config
 from agent_sync.guard.hidden_text import find_hidden_text
 from agent_sync.lock import LockedSource
 from agent_sync.ports import Contents
 from agent_sync.tree import RelPath, join
-from agent_sync.tree.names import shown
 
 SHOWN = 5
 
@@ -44,7 +44,7 @@ def _executable(source: LockedSource, folders: tuple[RelPath, ...]) -> Iterator[
 
 def _hidden(source: LockedSource, contents: Contents) -> Iterator[str]:
     for key, entry in source.result.items():
-        found = find_hidden_text(b"".join(contents.chunks(entry.sha256)))
+        found = find_hidden_text(contents.glance(entry.sha256))
         if found is not None:
             yield f"{shown(key)} (line {found.line}, column {found.column}: {found.what})"
 

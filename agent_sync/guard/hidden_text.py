@@ -4,20 +4,35 @@ CVE-2021-42574).
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import NamedTuple
 
 # A flag like that of Scotland is a black flag, letters as tags, and a cancel tag (Unicode TR 51, ED-14a): the one
 # honest use of tags.
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+_TAGS = "\U000e0000-\U000e007f"
+_OVERRIDES = "\u202a-\u202e\u2066-\u2069"
+_SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
+_WIDTHLESS = "\u200b-\u200d\u2060-\u2064\ufeff"
 _HIDDEN = (
-    ("tag characters", re.compile("[\U000e0000-\U000e007f]+")),
-    ("bidirectional overrides", re.compile("[\u202a-\u202e\u2066-\u2069]")),
-    ("a run of variation selectors", re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")),
-    ("a run of zero-width characters", re.compile("[\u200b-\u200d\u2060-\u2064\ufeff]{4,}")),
+    ("tag characters", re.compile(f"[{_TAGS}]+")),
+    ("bidirectional overrides", re.compile(f"[{_OVERRIDES}]")),
+    ("a run of variation selectors", re.compile(f"[{_SELECTORS}]{{2,}}")),
+    ("a run of zero-width characters", re.compile(f"[{_WIDTHLESS}]{{4,}}")),
 )
-# The UTF-8 lead bytes of all of these; text without them needs no decoding.
-_POSSIBLE = re.compile(rb"\xe2\x80[\x8b-\xae]|\xe2\x81[\xa0-\xa9]|\xef\xb8[\x80-\x8f]|\xef\xbb\xbf|\xf3\xa0")
+# The UTF-8 bytes of all of these, by the first one: text without them, which is nearly all, needs no decoding.
+_POSSIBLE = {
+    0xE2: re.compile(rb"\xe2(?:\x80[\x8b-\x8d\xaa-\xae]|\x81[\xa0-\xa9])"),
+    0xEF: re.compile(rb"\xef(?:\xb8[\x80-\x8f]|\xbb\xbf)"),
+    0xF3: re.compile(rb"\xf3\xa0"),
+}
+# What stands at the end of a piece may go on in the next one. No flag is as long as this.
+_OPEN_END = re.compile(f"[\U0001f3f4{_TAGS}{_OVERRIDES}{_SELECTORS}{_WIDTHLESS}]*\\Z")
+_LONGEST = 64
+_Decoder = codecs.getincrementaldecoder("utf-8")
 
 
 class HiddenText(NamedTuple):
@@ -28,17 +43,66 @@ class HiddenText(NamedTuple):
     column: int
 
 
-def find_hidden_text(content: bytes) -> HiddenText | None:
-    """The first hidden text in a file that could smuggle instructions; None for binary files and honest text."""
-    if content.isascii() or _POSSIBLE.search(content) is None or b"\0" in content:
+class _IsBinary(Exception):
+    """A file is no text."""
+
+
+def find_hidden_text(chunks: Iterable[bytes]) -> HiddenText | None:
+    """The first hidden text in a file that could smuggle instructions; None for binary files and honest text.
+
+    No more than a chunk is held, and none is asked for after one that shows the file to be binary.
+    """
+    remaining = iter(chunks)
+    first = next(remaining, b"")
+    second = next(remaining, None)
+    if second is None and not _is_possible_in(first):
         return None
     try:
-        text = content.decode()
-    except UnicodeDecodeError:
+        return _find(_texts(chain((first, second or b""), remaining)))
+    except (_IsBinary, UnicodeDecodeError):
         return None
+
+
+def _is_possible_in(content: bytes) -> bool:
+    if content.isascii():
+        return False
+    return any(lead in content and pattern.search(content) for lead, pattern in _POSSIBLE.items())
+
+
+def _find(texts: Iterable[str]) -> HiddenText | None:
+    found = None
+    line = column = 1
+    for text in texts:
+        if found is None and not text.isascii():
+            found = _first_in(text, line, column)
+        newlines = text.count("\n")
+        line += newlines
+        column = len(text) - text.rfind("\n") if newlines else column + len(text)
+    return found
+
+
+def _first_in(text: str, line: int, column: int) -> HiddenText | None:
+    """The first in a piece that begins at this line and column."""
     plain = _FLAG.sub(lambda flag: "\U0001f3f4" + "." * (len(flag[0]) - 1), text)
     hits = [(match.start(), what) for what, pattern in _HIDDEN if (match := pattern.search(plain))]
     if not hits:
         return None
     start, what = min(hits)
-    return HiddenText(what, plain.count("\n", 0, start) + 1, start - plain.rfind("\n", 0, start))
+    newlines = plain.count("\n", 0, start)
+    return HiddenText(what, line + newlines, start - plain.rfind("\n", 0, start) if newlines else column + start)
+
+
+def _texts(chunks: Iterable[bytes]) -> Iterator[str]:
+    """The text in pieces that no flag and no run of hidden characters goes across."""
+    decode = _Decoder().decode
+    rest = ""
+    for chunk in chunks:
+        if b"\0" in chunk:
+            raise _IsBinary
+        text = rest + decode(chunk)
+        end = len(text)
+        if not text.isascii() and (open_end := _OPEN_END.search(text, max(0, end - _LONGEST))) is not None:
+            end = open_end.start()
+        yield text[:end]
+        rest = text[end:]
+    yield rest + decode(b"", final=True)

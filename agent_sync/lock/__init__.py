@@ -7,8 +7,6 @@ two locks go in and a readable difference comes out. Nothing here touches the wo
 from __future__ import annotations
 
 from agent_sync.lock.model import (
-    SPEC_TOOL_MAP,
-    VERSION,
     Declared,
     GitPin,
     LocalPin,
@@ -16,7 +14,6 @@ from agent_sync.lock.model import (
     LockedSource,
     Orphan,
     PackedTree,
-    Pin,
     Placement,
     Rendered,
     Transformed,
@@ -24,8 +21,6 @@ from agent_sync.lock.model import (
 )
 
 __all__ = [
-    "SPEC_TOOL_MAP",
-    "VERSION",
     "Declared",
     "GitPin",
     "LocalPin",
@@ -33,7 +28,6 @@ __all__ = [
     "LockedSource",
     "Orphan",
     "PackedTree",
-    "Pin",
     "Placement",
     "Rendered",
     "Transformed",

@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterator
 
 from agent_sync.errors import LockInvalid
+from agent_sync.escaping import shown
 from agent_sync.lock.model import GitPin, Lock, LockedSource, UrlPin
 from agent_sync.tree import RelPath, Sha256, Tree, refuse_collisions
-from agent_sync.tree.names import shown
 
-_REMEDY = "restore the lock from version control, or remove it and make it again: agent-sync update"
+REMEDY = "restore the lock from version control, or remove it and make it again: agent-sync update"
+"""What to do about a lock that cannot be right, whoever finds it out."""
+
 _HEX_LINES = re.compile(r"(?:[0-9a-f]{64}\n)*")
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 
@@ -27,11 +29,11 @@ def refuse_inconsistent(lock: Lock, *, file: str = "agent-sync.lock", elsewhere:
     counted = Counter(source.name for source in lock.sources)
     for name, count in counted.items():
         if count > 1:
-            raise LockInvalid(subject=f"{file}, source {shown(name)}", check=f"it stands {count} times", remedy=_REMEDY)
+            raise LockInvalid(subject=f"{file}, source {shown(name)}", check=f"it stands {count} times", remedy=REMEDY)
     for what, name in _references(lock):
         if name not in counted and name not in elsewhere:
             check = f"it refers to the source {shown(name)}, which the lock does not have"
-            raise LockInvalid(subject=f"{file}, {what}", check=check, remedy=_REMEDY)
+            raise LockInvalid(subject=f"{file}, {what}", check=check, remedy=REMEDY)
     for source in lock.sources:
         subject = f"{file}, source {source.name}"
         refuse_collisions(source.tree, subject=subject)
@@ -52,7 +54,7 @@ def _refuse_stray_removals(source: LockedSource, subject: str) -> None:
     for path in source.transformed.removed if source.transformed else ():
         if path not in source.tree:
             check = f"its transforms remove {shown(path)}, which it does not have"
-            raise LockInvalid(subject=subject, check=check, remedy=_REMEDY)
+            raise LockInvalid(subject=subject, check=check, remedy=REMEDY)
 
 
 def refuse_bad_digests(lock: Lock, *, file: str = "agent-sync.lock") -> None:
@@ -72,7 +74,7 @@ def refuse_bad_digests(lock: Lock, *, file: str = "agent-sync.lock") -> None:
                     raise _bad(subject, what, oid, "40")
         elif isinstance(source.pin, UrlPin) and source.declared.checksum not in (None, f"sha256:{source.pin.sha256}"):
             check = f"sha256 is {source.pin.sha256}, its checksum is {shown(str(source.declared.checksum))}"
-            raise LockInvalid(subject=subject, check=check, remedy=_REMEDY)
+            raise LockInvalid(subject=subject, check=check, remedy=REMEDY)
     if lock.rendered is not None:
         _refuse_bad_files(lock.rendered.packed.files, f"{file}, rendered")
     _refuse_bad_files(Tree((orphan.path, orphan.entry) for orphan in lock.orphans), f"{file}, orphans")
@@ -93,4 +95,4 @@ def _plain(path: RelPath) -> str:
 
 def _bad(subject: str, what: str, text: str | Sha256, digits: str) -> LockInvalid:
     check = f"{what} is {shown(text)}, not {digits} hexadecimal digits"
-    return LockInvalid(subject=subject, check=check, remedy=_REMEDY)
+    return LockInvalid(subject=subject, check=check, remedy=REMEDY)

@@ -44,11 +44,20 @@ def difference(before: Lock | None, after: Lock) -> LockDifference:
 def inherited_difference(
     before: Lock | None, after: Lock | None, *, shared_before: Lock, shared_after: Lock
 ) -> LockDifference:
-    """The same for what a user's layers add to a shared lock, on its own half a lock; None is nothing."""
+    """The same for what a user's layers add to a shared lock, with the outputs that come of it; None is nothing."""
     old, new = before or Lock(), after or Lock()
-    outputs_before = outputs_tree(laid_over(shared_before, before))
-    outputs = outputs_before.changes_to(outputs_tree(laid_over(shared_after, after)))
+    outputs = _added(before, shared_before).changes_to(_added(after, shared_after))
     return LockDifference(_source_changes(old, new), outputs, lock_bytes(old) == lock_bytes(new))
+
+
+def _added(part: Lock | None, shared: Lock) -> Tree:
+    """The outputs that are other, or more, because `part` is laid over `shared`."""
+    if part is None:
+        return Tree()
+    alone = outputs_tree(shared)
+    return Tree(
+        (path, entry) for path, entry in outputs_tree(laid_over(shared, part)).items() if alone.get(path) != entry
+    )
 
 
 def _source_changes(old: Lock, after: Lock) -> tuple[SourceChange, ...]:

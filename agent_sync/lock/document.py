@@ -6,10 +6,22 @@ Typed dictionaries, not models: validating 50,000 file entries as models takes f
 from __future__ import annotations
 
 import json
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr, with_config
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictInt,
+    StrictStr,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    with_config,
+)
 from typing_extensions import TypedDict
+
+from agent_sync.documents import DigestTable
 
 Text = StrictStr
 Size = Annotated[StrictInt, Field(ge=0, le=2**53)]
@@ -22,6 +34,14 @@ class FileDoc(TypedDict):
 
     sha256: Text
     executable: NotRequired[StrictBool]
+
+
+def _all_at_once(files: Any, one_by_one: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401  # it may be anything
+    """The `files`, if each is what it should be: in a table nothing else can be."""
+    return files if isinstance(files, DigestTable) else one_by_one(files)
+
+
+FileDocs = Annotated[dict[Text, FileDoc], WrapValidator(_all_at_once)]
 
 
 @with_config(_OPEN)
@@ -45,7 +65,7 @@ class ResolvedDoc(TypedDict):
     narHash: NotRequired[Text]
     blob: NotRequired[Text]
     size: NotRequired[Size]
-    files: NotRequired[dict[Text, FileDoc]]
+    files: NotRequired[FileDocs]
 
 
 @with_config(_OPEN)
@@ -56,7 +76,7 @@ class TransformedDoc(TypedDict):
     narHash: NotRequired[Text]
     blob: NotRequired[Text]
     size: NotRequired[Size]
-    files: NotRequired[dict[Text, FileDoc]]
+    files: NotRequired[FileDocs]
     removed: NotRequired[list[Text]]
 
 

@@ -146,7 +146,7 @@ class Rendered:
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A file that an earlier lock had written and nothing declares any more; `executable` as it was written."""
+    """A file that an earlier lock had written and nothing declares any more; `entry` is as it was written."""
 
     path: RelPath
     entry: Entry

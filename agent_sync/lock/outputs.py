@@ -42,12 +42,11 @@ def outputs_tree(lock: Lock) -> Tree:
     return Tree({path: output.entry for path, output in placed(lock).items()})
 
 
-def packed_trees(lock: Lock) -> Iterator[tuple[str, PackedTree]]:
-    """Every packed tree of the lock, with what it is: those of sources, of their transforms, of the overrides."""
+def stored_parts(lock: Lock) -> Iterator[tuple[str, PackedTree | UrlPin]]:
+    """Every part of the lock that has bytes of its own, with what it is: sources, their transforms, the overrides."""
     for source in lock.sources:
-        if not isinstance(source.pin, UrlPin):
-            yield f"source {source.name}", source.pin.packed
+        yield f"source {source.name}", source.pin if isinstance(source.pin, UrlPin) else source.pin.packed
         if source.transformed is not None and source.transformed.packed is not None:
             yield f"source {source.name}, transformed", source.transformed.packed
     if lock.rendered is not None:
-        yield "rendered", lock.rendered.packed
+        yield "rendered files", lock.rendered.packed

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from agent_sync.lock.model import PackedTree
-from agent_sync.ports import BlobStore
+from agent_sync.ports import BlobStore, Contents
+from agent_sync.tree import Tree
 from agent_sync.tree.packing import FileToPack, pack
 
 
@@ -22,3 +23,9 @@ def store_tree(files: Iterable[FileToPack], store: BlobStore, *, subject: str = 
     with store.writer() as writer:
         packed = pack(files, writer.write, subject=subject)
         return PackedTree(packed.tree, writer.commit(), packed.size, packed.nar_hash)
+
+
+def packable(tree: Tree, contents: Contents) -> Iterator[FileToPack]:
+    """The files of `tree`, which `contents` has, as `store_tree` takes them."""
+    for path, entry in tree.items():
+        yield FileToPack(path, contents.size(entry.sha256), contents.chunks(entry.sha256), executable=entry.executable)

@@ -1,17 +1,19 @@
 """Lock bytes -> a checked `Lock`.
 
 The order of trust: syntax (strict YAML), shape (the document's schema), values (paths, digests that name blobs), then
-consistency (no duplicate, no reference to nothing). Every error has line and column.
+consistency (no duplicate, no reference to nothing). Errors of the first three have line and column, those of the last
+name what they are about.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, cast
 
+from agent_sync.documents import DigestTable, Document, collector_at_rest, read_document
 from agent_sync.errors import LockInvalid, UnsafePath
-from agent_sync.lock.consistency import refuse_inconsistent
+from agent_sync.lock.consistency import REMEDY, refuse_inconsistent
 from agent_sync.lock.keys import url_key
 from agent_sync.lock.model import (
     VERSION,
@@ -32,11 +34,7 @@ from agent_sync.lock.model import (
 from agent_sync.tree import ROOT, Entry, RelPath, Sha256, Tree, safe_path, safe_paths
 from agent_sync_oci.digest import Digest
 
-if TYPE_CHECKING:
-    from agent_sync.documents import Document
-
 MAX_LOCK_BYTES = 256 * 1024 * 1024
-REMEDY = "restore the lock from version control, or remove it and make it again: agent-sync update"
 
 _LOCK_KEYS = frozenset({"version", "tool_map", "sources", "outputs", "rendered", "orphans"})
 _SOURCE_KEYS = frozenset(
@@ -59,18 +57,17 @@ def read_lock(content: bytes, *, file: str = "agent-sync.lock", elsewhere: froze
     over.
 
     Raises:
-        LockInvalid: syntax, shape, version, a duplicate or orphaned reference; with line and column.
+        LockInvalid: syntax, shape, version, a value, a duplicate or a reference to nothing.
         UnsafePath: a path that would leave the project or bears a name that is not allowed.
         LimitExceeded: it is larger than 256 MiB.
     """
-    from agent_sync.documents import read_document
-
-    document = read_document(content, file=file, error=LockInvalid, max_bytes=MAX_LOCK_BYTES)
-    _refuse_other_version(document)
-    shaped = _validated(document)
-    lock = _Reading(document).lock(shaped)
-    refuse_inconsistent(lock, file=file, elsewhere=elsewhere)
-    return lock
+    with collector_at_rest():
+        document = read_document(content, file=file, error=LockInvalid, max_bytes=MAX_LOCK_BYTES, emitted=True)
+        _refuse_other_version(document)
+        shaped = _validated(document)
+        lock = _Reading(document).lock(shaped)
+        refuse_inconsistent(lock, file=file, elsewhere=elsewhere)
+        return lock
 
 
 def _refuse_other_version(document: Document) -> None:
@@ -185,16 +182,11 @@ class _Reading:
             blob=self._digest(doc, "blob", at),
             size=doc.get("size"),
             nar_hash=self._nar_hash(doc, at),
-            unknown_files={
-                cast(RelPath, path): _rest(file, _FILE_KEYS)
-                for path, file in files.items()
-                if len(file) > 1 and not file.keys() <= _FILE_KEYS
-            },
+            unknown_files={} if isinstance(files, DigestTable) else _unknown_files(files),
         )
 
     def _tree(self, files: Mapping[str, Mapping[str, Any]], at: Location) -> Tree:
-        self._paths(tuple(files), at)
-        return Tree({cast(RelPath, path): _entry(file) for path, file in files.items()})
+        return Tree(zip(self._paths(tuple(files), at), _entries(files), strict=True))
 
     def _transformed(self, doc: Mapping[str, Any], at: Location) -> Transformed:
         removed = doc.get("removed", [])
@@ -237,9 +229,9 @@ class _Reading:
             error.place = self._document.place(at)
             raise
 
-    def _paths(self, texts: Sequence[str], at: Location, *, indexed: bool = False) -> None:
+    def _paths(self, texts: Sequence[str], at: Location, *, indexed: bool = False) -> Sequence[RelPath]:
         try:
-            safe_paths(texts, subject=self._document.file)
+            return safe_paths(texts, subject=self._document.file)
         except UnsafePath:
             for index, text in enumerate(texts):  # which one it was, and where
                 self._path(text, (*at, index if indexed else text))
@@ -290,8 +282,10 @@ def _declared(doc: Mapping[str, Any]) -> Declared:
     )
 
 
-def _entry(file: Mapping[str, Any]) -> Entry:
-    return Entry(_sha256(file["sha256"]), file.get("executable", False))
+def _entries(files: Mapping[str, Mapping[str, Any]]) -> Iterable[Entry]:
+    if isinstance(files, DigestTable):
+        return map(Entry, cast("list[Sha256]", files.digests), files.executable)
+    return (Entry(_sha256(file["sha256"]), file.get("executable", False)) for file in files.values())
 
 
 def _sha256(text: str) -> Sha256:
@@ -301,6 +295,10 @@ def _sha256(text: str) -> Sha256:
 
 def _rest(doc: Mapping[str, Any], known: frozenset[str]) -> Unknown:
     return {key: value for key, value in doc.items() if key not in known}
+
+
+def _unknown_files(files: Mapping[str, Mapping[str, Any]]) -> Mapping[RelPath, Unknown]:
+    return {cast(RelPath, path): rest for path, file in files.items() if (rest := _rest(file, _FILE_KEYS))}
 
 
 def _without_own_name(resolved: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from agent_sync.config import Config
 from agent_sync.errors import LockIsStale
+from agent_sync.escaping import shown
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, Orphan
 from agent_sync.lock.orphans import with_orphans
@@ -47,7 +48,7 @@ def desire(inputs: Inputs, locks: Locks, supplier: Supplier, *, locked: bool = F
     wanted = effective if inputs.config is None else _derived(inputs, inputs.config, effective, supplier)
     changed = _recipe(wanted) != _recipe(effective) and effective.outputs is not None
     if changed:
-        _say_recipe_changed(inputs, locked=locked)
+        _say_recipe_changed(inputs, effective, wanted, locked=locked)
     return _desired(wanted, locks, recipe_changed=changed)
 
 
@@ -69,8 +70,11 @@ def _recipe(lock: Lock) -> object:
     return lock.outputs, lock.rendered, made, lock.tool_map
 
 
-def _say_recipe_changed(inputs: Inputs, *, locked: bool) -> None:
+def _say_recipe_changed(inputs: Inputs, recorded: Lock, wanted: Lock, *, locked: bool) -> None:
     check = "targets, overrides, transforms or variables changed since the lock was made"
+    gone = [shown(each.name) for each in recorded.sources if wanted.source(each.name) is None]
+    if gone:
+        check = f"it has what is declared no more: {', '.join(gone)}"
     if locked:
         raise LockIsStale(subject=inputs.lock_file.shown, check=check, remedy="record it: agent-sync update")
     message = f"{check}; the outputs are derived again, `agent-sync update` records them"

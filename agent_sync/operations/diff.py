@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent_sync.errors import UsageWrong
+from agent_sync.escaping import shown
 from agent_sync.operations.desired import desire
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.plan.building import build
-from agent_sync.plan.model import Action
 from agent_sync.plan.observing import observe
 from agent_sync.plan.preview import FileDiff, previews
-from agent_sync.tree import RelPath, Sha256
-from agent_sync.tree.names import shown
+from agent_sync.tree import RelPath
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +37,9 @@ def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
                 subject=shown(asked), check="no output lies there", remedy="see `agent-sync status` for the folders"
             )
     observed = observe(inputs.world.project, list(wanted), cancellation=inputs.world.cancellation)
-    actions = build(wanted, desired.recorded, observed, remove={}).actions
-    with supplier.contents(desired.lock, _digests(actions)) as contents:
-        return DiffResult(tuple(previews(actions, contents, inputs.world.project)))
-
-
-def _digests(actions: Sequence[Action]) -> set[Sha256]:
-    return {action.after.sha256 for action in actions if action.after is not None}
+    plan = build(wanted, desired.recorded, observed, remove={})
+    with supplier.contents(desired.lock, plan.needed) as contents:
+        return DiffResult(tuple(previews(plan.actions, contents, inputs.world.project)))
 
 
 def _is_wanted(path: RelPath, asked: Sequence[str]) -> bool:

@@ -67,7 +67,7 @@ def info(places: Places, world: World) -> InfoResult:
 def _config_files(places: Places, world: World) -> tuple[ConfigFileInfo, ...]:
     """Every place that is looked at, lowest layer first."""
     layers = [("system", places.system), ("user", places.user)] if places.inherit else []
-    looked_at = [*layers, ("project", places.project), ("policy", places.policy)]
+    looked_at = [*layers, ("project", places.project), *(("policy", each) for each in places.policies)]
     return tuple(
         ConfigFileInfo(level, file.path, world.read_file(file.path) is not None)
         for level, file in looked_at

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from agent_sync.config.tools import SPEC_TOOL_MAP, TOOL_MAPS
 from agent_sync.errors import UsageWrong
+from agent_sync.escaping import shown
 from agent_sync.ports import Folder, Kind
 from agent_sync.tree import RelPath
-from agent_sync.tree.names import shown
 
 # A folder that says its tool is used here, where that is another one than the tool's destination.
 _SIGNS = {

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agent_sync.checkout import Checkout
+from agent_sync.checkout import APPLIED, INHERITED, Checkout
 from agent_sync.config import Config
+from agent_sync.errors import LimitExceeded, LockInvalid, UnsafePath
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
 from agent_sync.lock.layering import laid_over
@@ -14,6 +15,8 @@ from agent_sync.lock.reading import read_lock
 from agent_sync.operations.lock_file import LockFile
 from agent_sync.ports import World
 from agent_sync.supply import Supplier
+
+_WITHOUT_APPLIED = "delete it: the next sync makes it again, and keeps whatever is not as locked as an edit"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,10 @@ class Inputs:
         """The configuration of a verb that cannot do without."""
         assert self.config is not None, "only --frozen has no configuration"
         return self.config
+
+    def inherited_content(self) -> bytes | None:
+        """The bytes of the inherited lock; None if there is none, or if only the project's file counts."""
+        return self.checkout.inherited() if self.inherit else None
 
     def supplier(self) -> Supplier:
         """A supplier for one run."""
@@ -66,20 +73,17 @@ def read_locks(inputs: Inputs) -> Locks:
     content = inputs.lock_file.content()
     shared = inputs.lock_file.require(content)
     refuse_bad_digests(shared, file=inputs.lock_file.shown)
-    inherited = read_inherited(inputs, shared)
-    if inherited is not None:
-        refuse_bad_digests(inherited, file=".agent-sync/inherited.lock")
+    inherited = inherited_lock(inputs.inherited_content(), shared)
     applied = inputs.checkout.applied()
     return Locks(shared, inherited, shared if applied == content else _read_applied(applied))
 
 
-def read_inherited(inputs: Inputs, shared: Lock) -> Lock | None:
-    """What the user's layers added; None if nothing, or if only the project's file counts."""
-    content = inputs.checkout.inherited() if inputs.inherit else None
+def inherited_lock(content: bytes | None, shared: Lock) -> Lock | None:
+    """What the user's layers added, as it lies in `.agent-sync/` (`Inputs.inherited_content`)."""
     if content is None:
         return None
     elsewhere = frozenset(source.name for source in shared.sources)
-    return read_lock(content, file=".agent-sync/inherited.lock", elsewhere=elsewhere)
+    return _read_own(content, INHERITED, remedy="make it again: agent-sync update --inherited", elsewhere=elsewhere)
 
 
 def read_applied(inputs: Inputs) -> Lock | None:
@@ -88,4 +92,17 @@ def read_applied(inputs: Inputs) -> Lock | None:
 
 
 def _read_applied(content: bytes | None) -> Lock | None:
-    return None if content is None else read_lock(content, file=".agent-sync/applied.lock")
+    return None if content is None else _read_own(content, APPLIED, remedy=_WITHOUT_APPLIED)
+
+
+def _read_own(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[str] = frozenset()) -> Lock:
+    """A lock of `.agent-sync/`, every digest in it fit for use. It is in no version control: `remedy` says what helps
+    there.
+    """
+    try:
+        lock = read_lock(content, file=file, elsewhere=elsewhere)
+        refuse_bad_digests(lock, file=file)
+    except (LockInvalid, UnsafePath, LimitExceeded) as error:
+        error.remedy = remedy
+        raise
+    return lock

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agent_sync.apply import Applied, apply
@@ -12,8 +11,9 @@ from agent_sync.lock.difference import LockDifference, difference
 from agent_sync.lock.layering import inherited_part
 from agent_sync.lock.orphans import with_orphans
 from agent_sync.lock.outputs import placed
-from agent_sync.lock.packing import store_tree
+from agent_sync.lock.packing import packable, store_tree
 from agent_sync.lock.writing import lock_bytes
+from agent_sync.operations.blocked import refuse_links
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
 from agent_sync.operations.recover import writing
 from agent_sync.plan.building import build
@@ -23,7 +23,6 @@ from agent_sync.ports import BlobStore
 from agent_sync.store.contents import Contents
 from agent_sync.targets import placements
 from agent_sync.tree import RelPath, Tree
-from agent_sync.tree.packing import FileToPack
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,7 @@ def prune(inputs: Inputs, *, dry_run: bool = False) -> PruneResult:
         orphans = _orphans(locks, merged, config)
         recorded = {} if locks.applied is None else {p: each.entry for p, each in placed(locks.applied).items()}
         observed = observe(inputs.world.project, list(orphans), cancellation=inputs.world.cancellation)
+        refuse_links(observed)
         plan = build({}, recorded, observed, remove=orphans)
         staying = frozenset(plan.kept_back)
         after, merged = _remembering(after, locks.shared, staying), _remembering(merged, locks.effective, staying)
@@ -96,13 +96,8 @@ def _restricted(rendered: Rendered | None, paths: frozenset[RelPath], store: Blo
         return None
     with Contents(store) as contents:
         contents.add_tree(rendered.packed)
-        packed = store_tree(_to_pack(left, contents), store, subject="the overrides")
+        packed = store_tree(packable(left, contents), store, subject="the overrides")
     return replace(rendered, packed=packed, owners={path: rendered.owners[path] for path in left})
-
-
-def _to_pack(tree: Tree, contents: Contents) -> Iterator[FileToPack]:
-    for path, entry in tree.items():
-        yield FileToPack(path, contents.size(entry.sha256), contents.chunks(entry.sha256), executable=entry.executable)
 
 
 def _orphans(locks: Locks, after: Lock, config: Config) -> dict[RelPath, Orphan]:

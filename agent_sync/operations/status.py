@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import UsageWrong
+from agent_sync.escaping import shown
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource
 from agent_sync.lock.difference import pinned_at
 from agent_sync.lock.outputs import Output
+from agent_sync.operations.blocked import warn_of_blocked
 from agent_sync.operations.desired import Desired, desire
+from agent_sync.operations.edited_sources import edited_sources
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
 from agent_sync.plan.drift import State, state_of
 from agent_sync.plan.observing import Observed, all_paths, observe
 from agent_sync.plan.staleness import stale_because
 from agent_sync.tree import ROOT, RelPath
-from agent_sync.tree.names import shown
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Source
@@ -47,12 +49,15 @@ class StatusResult:
 def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
     """The state of the named sources (all, if none is named); nothing is written.
 
-    A source that is not locked yet, or is declared otherwise now, is pending: an update has to come first.
+    A source that is not locked yet, is declared otherwise now, or is a folder that has changed since, is pending: an
+    update has to come first.
 
     Raises: UsageWrong for a name that is neither declared nor locked, LockMissing, LockInvalid.
     """
     locks = read_locks(inputs)
     stale = _stale(inputs, locks.effective)
+    late = {each.name for each in stale}
+    late |= _edited(inputs, locks.effective, late)
     desired = _desired(inputs, locks, stale)
     by_source = _by_source(desired.outputs)
     unlocked = [each for each in stale if desired.lock.source(each.name) is None]
@@ -60,7 +65,9 @@ def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
     chosen = [each for each in desired.lock.sources if not names or each.name in names]
     paths = all_paths(*(by_source.get(source.name, {}) for source in chosen))
     observed = observe(inputs.world.project, paths, trusting=True, cancellation=inputs.world.cancellation)
-    late = {each.name for each in stale}
+    warn_of_blocked(observed, inputs.world.observer)
+    if desired.lock.outputs is None:  # another implementation's, which does not say where files go
+        late.update(each.name for each in chosen)
     rows = [_row(each, by_source.get(each.name, {}), desired, observed, late=each.name in late) for each in chosen]
     rows += [_unlocked_row(each) for each in unlocked if not names or each.name in names]
     return StatusResult(tuple(rows), inputs.checkout.applied_at_s())
@@ -76,6 +83,14 @@ def _stale(inputs: Inputs, lock: Lock) -> list[Source]:
             inputs.world.observer(Warned("stale", f"source {source.name}", message))
             found.append(source)
     return found
+
+
+def _edited(inputs: Inputs, lock: Lock, stale: Container[str]) -> set[str]:
+    """The other local sources that sync would refuse as they are now."""
+    found = {name: error for name, error in edited_sources(inputs, lock) if name not in stale}
+    for name, error in found.items():
+        inputs.world.observer(Warned("stale", f"source {name}", f"{error.check}; {error.remedy}"))
+    return set(found)
 
 
 def _desired(inputs: Inputs, locks: Locks, stale: Sequence[Source]) -> Desired:

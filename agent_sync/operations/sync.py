@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from agent_sync.apply import Applied, apply, survey
-from agent_sync.config import Config, limits_of
-from agent_sync.errors import BlobCorrupt
+from agent_sync.errors import BlobCorrupt, LockInvalid
 from agent_sync.events import BlobSetAside
-from agent_sync.lock import Lock, LockedSource
+from agent_sync.lock import Lock
 from agent_sync.lock.writing import lock_bytes
 from agent_sync.operations.desired import Desired, desire
+from agent_sync.operations.edited_sources import edited_sources
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.operations.recover import writing
 from agent_sync.plan.building import build
 from agent_sync.plan.model import Action, Plan, Step
 from agent_sync.plan.observing import Observed, all_paths, observe
 from agent_sync.plan.preview import FileDiff, previews
-from agent_sync.resolve.local import look, refuse_changed, tree_of
 from agent_sync.supply import Supplier
-from agent_sync.tree import RelPath, Sha256
+from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
-
-if TYPE_CHECKING:
-    from agent_sync.config.model import LocalSource
-    from agent_sync.ports import World
 
 ATTEMPTS = 3  # a corrupt blob is set aside and fetched again; more than two of them is no accident
 
@@ -35,7 +28,8 @@ ATTEMPTS = 3  # a corrupt blob is set aside and fetched again; more than two of 
 class SyncResult:
     """What was done, or with `dry_run` would be done. `diffs` has the plan's unified diffs (dry run only).
 
-    `unchanged` outputs were right already. `orphans` are files of an earlier lock that were left where they are.
+    `unchanged` outputs were right already. `orphans` are files of an earlier lock that were left where they are, for
+    prune to remove; the plan's `kept_back` are those that prune would leave, because they were edited.
     """
 
     plan: Plan
@@ -48,12 +42,12 @@ class SyncResult:
     @property
     def written(self) -> tuple[Action, ...]:
         """The files that were created or replaced."""
-        return tuple(action for action in self.plan.actions if action.step is not Step.REMOVE)
+        return _parted(self.plan.actions)[0]
 
     @property
     def removed(self) -> tuple[Action, ...]:
         """The files that were removed."""
-        return tuple(action for action in self.plan.actions if action.step is Step.REMOVE)
+        return _parted(self.plan.actions)[1]
 
 
 def sync(inputs: Inputs, *, dry_run: bool = False, locked: bool = False, prune: bool = False) -> SyncResult:
@@ -67,34 +61,38 @@ def sync(inputs: Inputs, *, dry_run: bool = False, locked: bool = False, prune: 
     with writing(inputs, dry_run=dry_run):
         supplier = inputs.supplier()
         locks = read_locks(inputs)
+        _refuse_no_outputs(inputs, locks.effective)
         desired = desire(inputs, locks, supplier, locked=locked)
         _refuse_edited_sources(inputs, desired.lock)
         observed = _look(inputs, desired)
-        orphans = desired.orphans if prune else {}
-        plan = build(desired.outputs, desired.recorded, observed, remove=orphans)
-        result = SyncResult(
-            plan=plan,
-            unchanged=_unchanged(desired, plan),
-            orphans=tuple(path for path in desired.orphans if path in observed.files and path not in orphans),
-            dry_run=dry_run,
-        )
+        whole = build(desired.outputs, desired.recorded, observed, remove=desired.orphans)
+        writes, removals = _parted(whole.actions)
+        plan = whole if prune else replace(whole, actions=writes)
+        orphans = () if prune else tuple(action.path for action in removals)
+        result = SyncResult(plan, _unchanged(desired, plan), orphans, dry_run=dry_run)
         return _previewed(inputs, desired, result, supplier) if dry_run else _applied(inputs, desired, result, supplier)
+
+
+def _refuse_no_outputs(inputs: Inputs, lock: Lock) -> None:
+    """Another implementation's lock does not say where files go; taken by its word, all that is here is an orphan."""
+    if inputs.config is None and lock.outputs is None:
+        raise LockInvalid(
+            subject=inputs.lock_file.shown,
+            check="it does not say where files go (`outputs`), and --frozen reads no configuration",
+            remedy="record it in the lock: agent-sync update; or sync without --frozen",
+        )
+
+
+def _parted(actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
+    """What writes, and what removes."""
+    removals = tuple(action for action in actions if action.step is Step.REMOVE)
+    return tuple(action for action in actions if action.step is not Step.REMOVE), removals
 
 
 def _refuse_edited_sources(inputs: Inputs, lock: Lock) -> None:
     """A local folder that is there must be what was locked; one that is not is served by the store."""
-    if inputs.config is None:
-        return
-    for source in inputs.config.sources:
-        locked = lock.source(source.name)
-        if source.type == "local" and locked is not None and source.name not in inputs.handed:
-            _refuse_edited(source, locked, inputs.config, inputs.world)
-
-
-def _refuse_edited(source: LocalSource, locked: LockedSource, config: Config, world: World) -> None:
-    seen = look(source, world, limits=limits_of(source.name, config))
-    if seen is not None:
-        refuse_changed(source.name, locked.tree, tree_of(seen, cancellation=world.cancellation))
+    for _, error in edited_sources(inputs, lock):
+        raise error
 
 
 def _look(inputs: Inputs, desired: Desired) -> Observed:
@@ -108,13 +106,9 @@ def _unchanged(desired: Desired, plan: Plan) -> tuple[RelPath, ...]:
     return tuple(path for path in desired.outputs if path not in touched)
 
 
-def _needed(actions: Iterable[Action]) -> set[Sha256]:
-    return {action.after.sha256 for action in actions if action.after is not None}
-
-
 def _previewed(inputs: Inputs, desired: Desired, result: SyncResult, supplier: Supplier) -> SyncResult:
     survey(result.plan, inputs.world.project, now_s=inputs.world.clock.now_s())  # what a real run would stumble over
-    with supplier.contents(desired.lock, _needed(result.plan.actions)) as contents:
+    with supplier.contents(desired.lock, result.plan.needed) as contents:
         return replace(result, diffs=tuple(previews(result.plan.actions, contents, inputs.world.project)))
 
 
@@ -130,7 +124,7 @@ def _apply(
 ) -> Applied:
     """The plan, carried out. A blob that proves corrupt while files are staged is set aside and supplied again."""
     try:
-        with supplier.contents(desired.lock, _needed(plan.actions)) as contents:
+        with supplier.contents(desired.lock, plan.needed) as contents:
             return apply(plan, contents, inputs.checkout, inputs.world, applied_lock=applied_lock)
     except BlobCorrupt as error:
         inputs.world.store.set_aside(Digest(error.digest))

@@ -7,14 +7,15 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agent_sync.config import Config
-from agent_sync.errors import AgentSyncError, PartialFailure
+from agent_sync.errors import AgentSyncError, LimitExceeded, LockInvalid, PartialFailure, UnsafePath
+from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource
 from agent_sync.lock.difference import LockDifference, difference, inherited_difference
 from agent_sync.lock.layering import inherited_part, laid_over
 from agent_sync.lock.orphans import with_orphans
 from agent_sync.lock.writing import lock_bytes
 from agent_sync.operations.admitting import admitted
-from agent_sync.operations.inputs import Inputs, read_inherited
+from agent_sync.operations.inputs import Inputs, inherited_lock
 from agent_sync.operations.recover import writing
 from agent_sync.plan.deriving import derived
 from agent_sync.resolve.resolving import resolve
@@ -50,10 +51,17 @@ class UpdateResult:
         """Whether it should be written: there are changes, and not everything that was asked for failed."""
         return self.changes and (not self.requested or len(self.failures) < len(self.requested))
 
+    @property
+    def failure(self) -> PartialFailure | None:
+        """All failures as one error; None if every requested source was resolved."""
+        if not self.failures:
+            return None
+        return PartialFailure(self.failures, succeeded=len(self.requested) - len(self.failures))
+
     def raise_failures(self) -> None:
         """Nothing, if every requested source was resolved; PartialFailure otherwise."""
-        if self.failures:
-            raise PartialFailure(self.failures, succeeded=len(self.requested) - len(self.failures))
+        if self.failure is not None:
+            raise self.failure
 
 
 def update(
@@ -66,9 +74,9 @@ def update(
 ) -> UpdateResult:
     """Each named source (all, if none is named) as it is upstream now, in the lock; the others as they were.
 
-    A source that fails keeps its entry and is reported in `failures`. With `inherited` only the sources of the user's
-    own layers are resolved, and the committed lock stays as it is. `confirm` sees the result before anything is
-    written.
+    A source that fails keeps its entry and is reported in `failures`. With names, sources that are declared no more
+    keep theirs as well; without, they leave the lock. With `inherited` only the sources of the user's own layers are
+    resolved, and the committed lock stays as it is. `confirm` sees the result before anything is written.
 
     Raises: UsageWrong for a name that is not declared; AmbiguousOutput, TransformFailed and others that concern the
         whole.
@@ -86,7 +94,7 @@ def _proposal(inputs: Inputs, names: Sequence[str], *, inherited: bool) -> Updat
     """
     config, shared = inputs.configured(), inputs.shared or inputs.configured()
     before = inputs.lock_file.read()
-    before_inherited = read_inherited(inputs, before or Lock())
+    before_inherited = _inherited(inputs, before or Lock(), replaced=not names)
     known = laid_over(before or Lock(), before_inherited)
 
     chosen = _chosen(config, shared, names, inherited=inherited)
@@ -96,7 +104,7 @@ def _proposal(inputs: Inputs, names: Sequence[str], *, inherited: bool) -> Updat
         for name, outcome in resolve(chosen, config, known, inputs.world).items()
     }
     inputs.world.cancellation.check()
-    merging = _Merging(inputs, supplier, outcomes)
+    merging = _Merging(inputs, supplier, outcomes, partial=bool(names))
     after = before or Lock()
     if not inherited:
         after = with_orphans(
@@ -116,6 +124,21 @@ def _proposal(inputs: Inputs, names: Sequence[str], *, inherited: bool) -> Updat
         requested=tuple(source.name for source in chosen),
         failures={name: each for name, each in outcomes.items() if isinstance(each, AgentSyncError)},
     )
+
+
+def _inherited(inputs: Inputs, shared: Lock, *, replaced: bool) -> Lock | None:
+    """What the user's layers had added. If that cannot be read, and all of it is `replaced` anyway, nothing.
+
+    It comes about without anybody's doing: a colleague takes a source out of the shared lock that it refers to.
+    """
+    content = inputs.inherited_content()
+    try:
+        return inherited_lock(content, shared)
+    except (LockInvalid, UnsafePath, LimitExceeded) as error:
+        if not replaced:
+            raise
+        inputs.world.observer(Warned("inherited-replaced", error.subject, f"{error.check}; it is made again"))
+        return None
 
 
 def _chosen(config: Config, shared: Config, names: Sequence[str], *, inherited: bool) -> list[Source]:
@@ -142,24 +165,26 @@ def _failed(outcomes: Mapping[str, LockedSource | AgentSyncError]) -> frozenset[
 
 @dataclass(frozen=True, slots=True)
 class _Merging:
-    """Puts what was resolved into a lock."""
+    """Puts what was resolved into a lock; `partial` says that only named sources were asked for."""
 
     inputs: Inputs
     supplier: Supplier
     outcomes: Mapping[str, LockedSource | AgentSyncError]
+    partial: bool
 
     def lock(self, before: Lock, config: Config, *, keep: Collection[str], lenient: bool = False) -> Lock:
         """`before` with every resolved source that `config` declares, and with its outputs derived anew; the sources in
         `keep` stay as they are recorded.
         """
         fresh = {name: each for name, each in self.outcomes.items() if isinstance(each, LockedSource)}
-        sources = tuple(
-            found
-            for source in config.sources
-            if (found := fresh.get(source.name) or before.source(source.name)) is not None
-        )
-        lock = replace(before, sources=sources)
-        return derived(lock, config, self.inputs.world, supply=self.supplier, keep=keep, lenient=lenient)
+        declared = [source.name for source in config.sources]
+        found = (fresh.get(name) or before.source(name) for name in declared)
+        # What overrides made of sources that are all new is made anew as well, and not believed.
+        rendered = None if fresh.keys() >= set(declared) else before.rendered
+        lock = replace(before, sources=tuple(each for each in found if each is not None), rendered=rendered)
+        made = derived(lock, config, self.inputs.world, supply=self.supplier, keep=keep, lenient=lenient)
+        others = (source for source in before.sources if self.partial and source.name not in declared)
+        return replace(made, sources=(*made.sources, *others))
 
 
 def _write(inputs: Inputs, result: UpdateResult) -> bool:

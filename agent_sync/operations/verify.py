@@ -32,12 +32,19 @@ class VerifyResult:
 
     up_to_date: tuple[str, ...]
     changed: tuple[SourceDelta, ...]
-    errors: Mapping[str, AgentSyncError] = field(default_factory=dict)
+    failures: Mapping[str, AgentSyncError] = field(default_factory=dict)
+
+    @property
+    def failure(self) -> PartialFailure | None:
+        """All failures as one error; None if every source could be asked."""
+        if not self.failures:
+            return None
+        return PartialFailure(self.failures, succeeded=len(self.up_to_date) + len(self.changed))
 
     def raise_failures(self) -> None:
         """Nothing, if every source could be asked; PartialFailure otherwise."""
-        if self.errors:
-            raise PartialFailure(self.errors, succeeded=len(self.up_to_date) + len(self.changed))
+        if self.failure is not None:
+            raise self.failure
 
 
 def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
@@ -58,7 +65,7 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
             for each in chosen
             if each.name in found and not _is_same(each, lock, found[each.name])
         ),
-        errors={each.name: error for each in chosen if isinstance(error := outcomes[each.name], AgentSyncError)},
+        failures={each.name: error for each in chosen if isinstance(error := outcomes[each.name], AgentSyncError)},
     )
 
 

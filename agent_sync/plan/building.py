@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from agent_sync.errors import AgentSyncError, FileFault, UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.lock import Orphan
 from agent_sync.lock.outputs import Output
 from agent_sync.plan.model import Action, Plan, Step
 from agent_sync.plan.observing import Observed
 from agent_sync.ports import Kind
 from agent_sync.tree import Entry, RelPath, sorted_paths
-from agent_sync.tree.names import shown
 
 
 def build(
@@ -30,16 +30,25 @@ def build(
     """
     _refuse_obstacles(desired, observed)
     actions = {action.path: action for action in _writes(desired, recorded, observed)}
-    edited: list[RelPath] = []
+    edited = edited_orphans(remove, recorded, observed)
     for path, orphan in remove.items():
         actual = observed.files.get(path)
-        if actual is None and path not in observed.obstacles:
-            continue
-        if actual is not None and actual in (orphan.entry, recorded.get(path)):
+        if actual is not None and path not in edited:
             actions[path] = Action(Step.REMOVE, path, orphan.source, actual, None, stat=observed.stats[path])
-        else:
-            edited.append(path)
     return Plan(tuple(actions[path] for path in sorted_paths(actions)), tuple(sorted_paths(edited)))
+
+
+def edited_orphans(
+    orphans: Mapping[RelPath, Orphan], recorded: Mapping[RelPath, Entry], observed: Observed
+) -> frozenset[RelPath]:
+    """Those that are there and are not what was written: nothing but their owner may remove them."""
+    found = {path: observed.files.get(path) for path in orphans}
+    return frozenset(
+        path
+        for path, actual in found.items()
+        if path in observed.obstacles
+        or (actual is not None and actual not in (orphans[path].entry, recorded.get(path)))
+    )
 
 
 def _writes(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from agent_sync.config import Config, limits_of
 from agent_sync.errors import MissingVariable
 from agent_sync.events import Warned
-from agent_sync.lock import Lock, LockedSource, Placement, Rendered, Transformed
+from agent_sync.lock import Lock, LockedSource, Placement, Rendered
 from agent_sync.store.contents import Contents
 from agent_sync.targets import override_matches, placements, united
 from agent_sync.transform.overrides import chosen, recipe, rendered
@@ -69,7 +69,7 @@ def with_transforms(
     transforms = [each for each in config.transforms if each.source == locked.name]
     if not transforms:
         return locked if locked.transformed is None else replace(locked, transformed=None)
-    if _recorded_transform(locked, transforms, config, world) is not None:
+    if _is_recorded(locked, transforms, config, world):
         return locked
     try:
         with Contents(world.store) as contents:
@@ -85,14 +85,11 @@ def with_transforms(
     return replace(locked, transformed=made)
 
 
-def _recorded_transform(
-    locked: LockedSource, transforms: Sequence[Transform], config: Config, world: World
-) -> Transformed | None:
-    """What the lock records, if these transforms are the ones that made it of these files."""
-    recorded = locked.transformed
-    if recorded is None or recorded.recipe != transforms_recipe(locked, transforms, config.variables, world.project):
-        return None
-    return recorded
+def _is_recorded(locked: LockedSource, transforms: Sequence[Transform], config: Config, world: World) -> bool:
+    """Whether the lock records what exactly these transforms made of these files."""
+    if locked.transformed is None:
+        return False
+    return locked.transformed.recipe == transforms_recipe(locked, transforms, config.variables, world.project)
 
 
 def _rendered(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from agent_sync.ports import Stat
-from agent_sync.tree import Entry, RelPath
+from agent_sync.tree import Entry, RelPath, Sha256
 
 
 class Step(Enum):
@@ -17,8 +18,7 @@ class Step(Enum):
     REMOVE = "remove"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(NamedTuple):
     """One path that has to change, and the source that is the reason.
 
     `before` is what lies there now and `after` what will (None: nothing). `edited` says that what lies there is neither
@@ -44,3 +44,8 @@ class Plan:
 
     actions: tuple[Action, ...] = ()
     kept_back: tuple[RelPath, ...] = ()
+
+    @property
+    def needed(self) -> set[Sha256]:
+        """The files that carrying it out writes."""
+        return {action.after.sha256 for action in self.actions if action.after is not None}

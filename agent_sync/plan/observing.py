@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from agent_sync.errors import FileFault, UnsafePath
 from agent_sync.ports import Cancellation, Folder, Kind, Stat
 from agent_sync.targets import OwnedFolders
-from agent_sync.tree import ROOT, Entry, RelPath, join, sorted_paths
+from agent_sync.tree import ROOT, Entry, RelPath, join, parent, sorted_paths
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """`files` are regular files with their entries and `stats`; `obstacles` are paths where something else stands.
 
-    `others` are the files in our folders that nobody asked about, in order.
+    `others` are the files in our folders that nobody asked about, in order. `blocked` are the places, the outermost,
+    where a folder is needed and something else stands: nothing that belongs there counts as being there.
     """
 
     files: Mapping[RelPath, Entry]
     stats: Mapping[RelPath, Stat]
     obstacles: Mapping[RelPath, Kind]
     others: tuple[RelPath, ...]
+    blocked: Mapping[RelPath, Kind]
 
 
 NO_FOLDERS = OwnedFolders({})
@@ -38,27 +41,28 @@ def observe(
 
     With `trusting` a file that was hashed before, and that nothing has touched since, is not read again.
 
-    Raises: UnsafePath if a path passes through a symbolic link, FileFault if it passes through a file or cannot be
-        read.
+    A symbolic link is never followed. Raises: FileFault if something cannot be read.
     """
     files: dict[RelPath, Entry] = {}
     stats: dict[RelPath, Stat] = {}
     obstacles: dict[RelPath, Kind] = {}
+    blocked: dict[RelPath, Kind] = {}
     for place, inside in _by_folder(paths).items():
-        folder = _folder_at(project, place)
+        folder = _folder_at(project, place, blocked)
+        if folder is None:
+            continue
         for name, path in inside:
             cancellation.check()
-            # Where no folder stands, asking for the whole path says what that means for it.
-            stat = project.stat(path) if folder is None else folder.stat(name)
-            if stat is None or folder is None:
+            stat = folder.stat(name)
+            if stat is None:
                 continue
             if stat.kind is not Kind.FILE:
                 obstacles[path] = stat.kind
                 continue
             files[path] = Entry(folder.digest(name, trusting=trusting), stat.executable)
             stats[path] = stat
-    others = [path for path in _others(project, folders, files) if path not in obstacles]
-    return Observed(files, stats, obstacles, tuple(sorted_paths(others)))
+    others = [path for path in _others(project, folders, files, blocked) if path not in obstacles]
+    return Observed(files, stats, obstacles, tuple(sorted_paths(others)), blocked)
 
 
 def _by_folder(paths: Iterable[RelPath]) -> dict[RelPath, list[tuple[RelPath, RelPath]]]:
@@ -70,17 +74,38 @@ def _by_folder(paths: Iterable[RelPath]) -> dict[RelPath, list[tuple[RelPath, Re
     return found
 
 
-def _folder_at(project: Folder, place: RelPath) -> Folder | None:
-    """The folder; None if there is none at that place."""
+def _folder_at(project: Folder, place: RelPath, blocked: dict[RelPath, Kind]) -> Folder | None:
+    """The folder; None if there is none at that place. What stands there or on the way instead is put in `blocked`."""
     if not place:
         return project
+    try:
+        stat = project.stat(place)
+    except (UnsafePath, FileFault):
+        if not _note_blocker(project, parent(place), blocked):
+            raise
+        return None
+    if stat is not None and stat.kind is not Kind.FOLDER:
+        blocked[place] = stat.kind
+        return None
+    return None if stat is None else project.below(place)
+
+
+def _note_blocker(project: Folder, place: RelPath, blocked: dict[RelPath, Kind]) -> bool:
+    """Whether something other than a folder stands at `place` or on the way there; the outermost is in `blocked`."""
+    if place in blocked or (place != ROOT and _note_blocker(project, parent(place), blocked)):
+        return True
     stat = project.stat(place)
-    return project.below(place) if stat is not None and stat.kind is Kind.FOLDER else None
+    if stat is None or stat.kind is Kind.FOLDER:
+        return False
+    blocked[place] = stat.kind
+    return True
 
 
-def _others(project: Folder, folders: OwnedFolders, files: Container[RelPath]) -> Iterator[RelPath]:
+def _others(
+    project: Folder, folders: OwnedFolders, files: Container[RelPath], blocked: dict[RelPath, Kind]
+) -> Iterator[RelPath]:
     for place in folders.outermost():
-        folder = _folder_at(project, place)
+        folder = _folder_at(project, place, blocked)
         if folder is not None:
             yield from _below(folder, place, files)
 

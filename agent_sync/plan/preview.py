@@ -29,7 +29,7 @@ def previews(actions: Iterable[Action], contents: Contents, project: Folder) -> 
     """A diff for each action, in order. Raises what reading raises."""
     for action in actions:
         before = None if action.before is None else _on_disk(project, action.path)
-        after = None if action.after is None else b"".join(contents.chunks(action.after.sha256))
+        after = None if action.after is None else _beginning(contents.chunks(action.after.sha256))
         yield FileDiff(action.path, _diff(action, before, after))
 
 
@@ -38,9 +38,18 @@ def _on_disk(project: Folder, path: RelPath) -> bytes:
         return file.read(MAX_DIFF_BYTES + 1)
 
 
+def _beginning(chunks: Iterable[bytes]) -> bytes:
+    """As much as a diff can show and a little more; all chunks are asked for, since the last one proves the others."""
+    content = b""
+    for chunk in chunks:
+        if len(content) <= MAX_DIFF_BYTES:
+            content += chunk
+    return content
+
+
 def _diff(action: Action, before: bytes | None, after: bytes | None) -> str:
     mode = _mode_line(action.before, action.after)
-    if before == after:
+    if action.before is not None and action.after is not None and action.before.sha256 == action.after.sha256:
         return f"--- a/{action.path}\n+++ b/{action.path}\n{mode}" if mode else ""
     old, new = _lines(before), _lines(after)
     if old is None or new is None:

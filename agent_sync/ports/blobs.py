@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from agent_sync.ports.files import Folder
-from agent_sync.tree import Sha256
-from agent_sync_oci.digest import Digest
+if TYPE_CHECKING:
+    from agent_sync.ports.files import Folder
+    from agent_sync.tree import Sha256
+    from agent_sync_oci.digest import Digest
 
 
 class BlobWriter(Protocol):
@@ -41,6 +42,10 @@ class BlobStore(Protocol):
         """The blob's bytes, unverified. BytesUnavailable if it is not here."""
         ...
 
+    def wrote(self, digest: Digest) -> bool:
+        """Whether this process has put the blob here itself: it has hashed these very bytes then."""
+        ...
+
     def writer(self) -> AbstractContextManager[BlobWriter]:
         """A new blob. FileFault if the store cannot be written."""
         ...
@@ -61,6 +66,17 @@ class BlobStore(Protocol):
         """This lock, found at this absolute path, needs its blobs: a root for reclaiming space."""
         ...
 
+    def record(self, kind: str, key: str, content: bytes) -> None:
+        """A small record is kept, until space is reclaimed. `key`: one or two sha256 in hexadecimal, a `.` between.
+
+        FileFault if the store cannot be written.
+        """
+        ...
+
+    def records(self, kind: str, prefix: str) -> tuple[tuple[str, bytes], ...]:
+        """Key and content of each record whose key begins with `prefix`, sorted; nothing vouches for them."""
+        ...
+
 
 class Contents(Protocol):
     """File digest -> bytes, out of the packed trees and loose blobs that were added. Safe to read from several
@@ -75,4 +91,11 @@ class Contents(Protocol):
 
     def chunks(self, sha256: Sha256) -> Iterator[bytes]:
         """The file's bytes. BlobCorrupt, at the latest after the last chunk, if they do not hash to `sha256`."""
+        ...
+
+    def glance(self, sha256: Sha256) -> Iterator[bytes]:
+        """The same for looking only: all bytes are verified before the first ones come, so the rest can be left.
+
+        What this process has put into the store itself is not hashed again.
+        """
         ...

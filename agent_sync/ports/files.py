@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from enum import Enum
 from typing import BinaryIO, NamedTuple, Protocol
@@ -72,6 +72,13 @@ class Folder(Protocol):
 
     def open(self, path: RelPath) -> BinaryIO:
         """The regular file at `path`, for reading. FileFault if there is none."""
+        ...
+
+    def chunks(self, path: RelPath) -> Iterator[bytes]:
+        """The bytes of the regular file at `path`, all of them once; it is opened when the first are asked for.
+
+        For reading a file from one end to the other this is the fast way. FileFault if there is none.
+        """
         ...
 
     def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:

@@ -89,7 +89,7 @@ class GitHost(Protocol):
     """Where repositories come from."""
 
     def open(
-        self, repo: str, *, timeout_s: float, max_bytes: int, cancellation: Cancellation | None = None
+        self, repo: str, *, timeout_s: float, max_bytes: int, cancellation: Cancellation
     ) -> AbstractContextManager[GitRepository]:
         """The repository at this address; a transfer stops at either bound, or when it is cancelled.
 

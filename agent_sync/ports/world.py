@@ -11,6 +11,7 @@ from agent_sync.ports.commands import Runner
 from agent_sync.ports.files import Folder
 from agent_sync.ports.git import GitHost, SignatureChecker
 from agent_sync.ports.network import Fetcher
+from agent_sync.ports.registries import Registries
 from agent_sync.ports.time import Cancellation, Clock
 
 
@@ -27,6 +28,7 @@ class World:
     store: BlobStore
     git: GitHost
     fetcher: Fetcher
+    registries: Registries
     runner: Runner
     signatures: SignatureChecker
     clock: Clock

@@ -32,8 +32,8 @@ def resolve_git(
 ) -> Mapping[str, LockedSource | AgentSyncError]:
     """By name: each of these sources of one repository as it is upstream now, its bytes in the store, or its error.
 
-    A source whose commit and declaration are those of `previous` is not fetched again if the store has its bytes,
-    unless a signature has to be seen.
+    A source whose commit and declaration are those of `previous` is not fetched again if the store has its bytes: then
+    the repository is asked for names and ids alone, which prove that what `previous` says of it is true.
     """
     outcomes: dict[str, LockedSource | AgentSyncError] = {}
     requests: list[Request] = []
@@ -41,11 +41,8 @@ def resolve_git(
         for source in sources:
             with _settling([source], outcomes.setdefault):
                 chosen = _chosen(source, repository, world)
-                pin = None if signed_of(source.name, config) else _known(source, chosen, previous, world.store)
-                if pin is not None:
-                    outcomes[source.name] = LockedSource(source.name, declared(source), pin)
-                else:
-                    requests.append(_request(source, chosen, config, world))
+                known = _known(source, chosen, previous, world.store)
+                requests.append(_request(source, chosen, config, world, known=known))
         for name, outcome in pack_commits(requests, repository, world).items():
             outcomes[name] = outcome if isinstance(outcome, AgentSyncError) else _locked(name, requests, outcome)
     return {source.name: outcomes[source.name] for source in sources}
@@ -86,17 +83,17 @@ def _chosen(source: GitSource, repository: GitRepository, world: World) -> Chose
     return choose(source.ref, repository, subject=f"source {source.name}", observer=world.observer)
 
 
-def _known(source: GitSource, chosen: Chosen, previous: Lock | None, store: BlobStore) -> GitPin | None:
-    """The pin of the previous lock, if it is still right and the store has its bytes."""
+def _known(source: GitSource, chosen: Chosen, previous: Lock | None, store: BlobStore) -> PackedTree | None:
+    """What the previous lock says of this commit, if it was asked the same, and if the store may have the bytes."""
     locked = None if previous is None else previous.source(source.name)
     if locked is None or not isinstance(locked.pin, GitPin) or locked.pin.packed.blob is None:
         return None
     if locked.pin.commit != chosen.commit or differing_fields(source, locked):
         return None
-    return locked.pin if store.size(locked.pin.packed.blob) == locked.pin.packed.size else None
+    return locked.pin.packed if store.size(locked.pin.packed.blob) == locked.pin.packed.size else None
 
 
-def _request(source: GitSource, chosen: Chosen, config: Config, world: World) -> Request:
+def _request(source: GitSource, chosen: Chosen, config: Config, world: World, *, known: PackedTree | None) -> Request:
     demanded = signed_of(source.name, config)
     return Request(
         name=source.name,
@@ -104,6 +101,7 @@ def _request(source: GitSource, chosen: Chosen, config: Config, world: World) ->
         declared=declared(source),
         limits=limits_of(source.name, config),
         verify=partial(_verify, source.name, chosen, config, world) if demanded else None,
+        known=known,
     )
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agent_sync.config.paths import project_path
 from agent_sync.errors import ConfigInvalid, LimitExceeded, UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.limits import Limits
 from agent_sync.lock import Declared
 from agent_sync.ports import Cancellation, GitEntry, GitRepository
 from agent_sync.tree import ROOT, RelPath, refuse_collisions, safe_paths, sorted_paths
 from agent_sync.tree.globs import Globs
-from agent_sync.tree.names import shown
 from agent_sync.tree.packing import FileToPack
 
 _FILE, _PROGRAM, _LINK, _SUBMODULE = 0o100644, 0o100755, 0o120000, 0o160000
@@ -22,7 +22,9 @@ _LONGEST_LINK_BYTES = 4096
 _PIECE_BYTES = 1 << 18
 
 
-class _Blob(NamedTuple):
+class GitBlob(NamedTuple):
+    """A file as the repository has it: the id of its content, and whether it may be run."""
+
     oid: str
     executable: bool
 
@@ -49,6 +51,11 @@ class Selection:
     def oids(self) -> list[str]:
         """The blobs that it takes, links included."""
         return [entry.oid for entry in self._entries.values()]
+
+    @property
+    def links(self) -> list[str]:
+        """The blobs that say where links lead."""
+        return [entry.oid for entry in self._entries.values() if entry.mode == _LINK]
 
     def offer(self, path: str, entry: GitEntry) -> None:
         """Take the entry at `path` if it is wanted. What is outside `root` and `paths`, or excluded, is not looked at.
@@ -89,13 +96,28 @@ class Selection:
 
         Raises: UnsafePath (a link that leads nowhere good), LimitExceeded (a file, or all together).
         """
-        blobs = {self._key(path): self._followed(path, repository) for path in self._entries}
+        blobs = self.blobs(repository)
         sizes = {key: repository.blob_size(blob.oid) for key, blob in blobs.items()}
-        self._keep_limits(sizes)
+        self.keep_limits(sizes)
         return [
             FileToPack(key, sizes[key], _content(repository, blobs[key].oid, cancellation), blobs[key].executable)
             for key in sorted_paths(blobs)
         ]
+
+    def blobs(self, repository: GitRepository) -> dict[RelPath, GitBlob]:
+        """What is at each path, links followed; their blobs must be here, and no others. UnsafePath as `files`."""
+        return {self._key(path): self._followed(path, repository) for path in self._entries}
+
+    def keep_limits(self, sizes: Mapping[RelPath, int]) -> None:
+        """Nothing, if files of these lengths in bytes keep the bounds. Raises: LimitExceeded."""
+        for key, size in sizes.items():
+            if size > self._limits.max_file_size:
+                check = f"{shown(key)} has {size} bytes, max_file_size is {self._limits.max_file_size}"
+                raise self._too_large(check)
+        total = sum(sizes.values())
+        if total > self._limits.max_source_size:
+            check = f"its files have {total} bytes together, max_source_size is {self._limits.max_source_size}"
+            raise self._too_large(check)
 
     def _is_in_scope(self, path: str) -> bool:
         if not path.startswith(self._base):
@@ -124,13 +146,13 @@ class Selection:
     def _key(self, path: str) -> RelPath:
         return RelPath(path[len(self._base) :])
 
-    def _followed(self, path: str, repository: GitRepository) -> _Blob:
+    def _followed(self, path: str, repository: GitRepository) -> GitBlob:
         """The blob at `path`, or where the link there leads, at whatever number of further links."""
         at = path
         for _ in range(_MOST_LINKS):
             entry = self._entries[at]
             if entry.mode != _LINK:
-                return _Blob(entry.oid, entry.mode == _PROGRAM)
+                return GitBlob(entry.oid, entry.mode == _PROGRAM)
             at = self._target(at, entry.oid, repository)
         raise self._refused(path, f"is a link that leads through more than {_MOST_LINKS} links")
 
@@ -148,16 +170,6 @@ class Selection:
         else:
             where = "to nothing that this source takes"
         raise self._refused(path, f"is a link to {shown(target)}, {where}")
-
-    def _keep_limits(self, sizes: dict[RelPath, int]) -> None:
-        for key, size in sizes.items():
-            if size > self._limits.max_file_size:
-                check = f"{shown(key)} has {size} bytes, max_file_size is {self._limits.max_file_size}"
-                raise self._too_large(check)
-        total = sum(sizes.values())
-        if total > self._limits.max_source_size:
-            check = f"its files have {total} bytes together, max_source_size is {self._limits.max_source_size}"
-            raise self._too_large(check)
 
     def _refused(self, path: str, what: str) -> UnsafePath:
         return UnsafePath(

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from agent_sync.errors import AgentSyncError, Cancelled, LimitExceeded, NetworkError, UnsafePath
 from agent_sync.limits import Limits
-from agent_sync.lock import Declared, GitPin
+from agent_sync.lock import Declared, GitPin, PackedTree
 from agent_sync.lock.packing import store_tree
 from agent_sync.resolve.git_files import Selection
+from agent_sync.resolve.git_reuse import is_what_it_says
 
 if TYPE_CHECKING:
     from agent_sync.ports import GitCommit, GitRepository, World
@@ -27,7 +28,8 @@ Outcome = GitPin | AgentSyncError
 class Request:
     """The files that `declared` takes of the commit behind `oid` (a commit, or an annotated tag that is wanted too).
 
-    `verify` raises if what was fetched is not to be used; `name` is the source's.
+    `verify` raises if what was fetched is not to be used; `name` is the source's. `known` is what a lock says that they
+    are: if that is true, and the store has them, they are not fetched.
     """
 
     name: str
@@ -35,6 +37,7 @@ class Request:
     declared: Declared
     limits: Limits
     verify: Callable[[GitRepository], None] | None = None
+    known: PackedTree | None = None
 
     @property
     def subject(self) -> str:
@@ -43,15 +46,16 @@ class Request:
 
     @property
     def is_narrow(self) -> bool:
-        """Whether it takes few files of many, so that fetching the others would be a waste."""
-        return bool(self.declared.paths)
+        """Whether it takes few files of many, or perhaps none, so that fetching the others would be a waste."""
+        return bool(self.declared.paths) or self.known is not None
 
 
 def pack_commits(requests: Sequence[Request], repository: GitRepository, world: World) -> Mapping[str, Outcome]:
     """By name: what was packed, its tar in the store, or why not. The steps, in the order of trust:
 
     1 every commit is fetched by its id, at once; 2 signatures are verified; 3 files are chosen and their names checked;
-    4 blobs that are still missing are fetched, at once; 5 bounds and links are checked, files packed.
+    4 what the store has already is proved to be just that; 5 blobs that are still missing are fetched, at once;
+    6 bounds and links are checked, files packed.
     """
     batch = _Batch(requests, repository, world)
     without_blobs = bool(requests) and all(request.is_narrow for request in requests)
@@ -59,6 +63,7 @@ def pack_commits(requests: Sequence[Request], repository: GitRepository, world: 
     batch.verify()
     batch.choose_files()
     if without_blobs:
+        batch.keep_known()
         batch.fetch_blobs()
     batch.pack()
     return batch.outcomes
@@ -66,10 +71,9 @@ def pack_commits(requests: Sequence[Request], repository: GitRepository, world: 
 
 def named(error: AgentSyncError, subject: str) -> AgentSyncError:
     """The error with the source in its subject: what a transport or a repository says knows nothing of sources."""
-    if error.subject.startswith(subject) or type(error).__init__ is not AgentSyncError.__init__:
+    if error.subject.startswith(subject):
         return error
-    whole = f"{subject}, {error.subject}" if error.subject else subject
-    again = type(error)(subject=whole, check=error.check, remedy=error.remedy, place=error.place)
+    again = error.restated(subject=f"{subject}, {error.subject}" if error.subject else subject)
     again.__cause__ = error
     return again
 
@@ -81,6 +85,11 @@ class _Want:
     tree: str
     selection: Selection
     requests: list[Request]
+
+    @property
+    def known(self) -> PackedTree | None:
+        """What a lock says that these files are."""
+        return next((request.known for request in self.requests if request.known is not None), None)
 
 
 class _Batch:
@@ -125,6 +134,15 @@ class _Batch:
             with self._settling([request for want in wants for request in want.requests]):
                 self._read_tree(tree, wants)
 
+    def keep_known(self) -> None:
+        wants = [want for want in self._open_wants() if want.known is not None]
+        with self._settling([request for want in wants for request in want.requests]):
+            self._repository.fetch_blobs([oid for want in wants for oid in want.selection.links])
+        for want in self._open_wants():
+            with self._settling(want.requests):
+                if want.known and is_what_it_says(want.known, want.selection, self._repository, self._world):
+                    self._pin(want, want.known)
+
     def fetch_blobs(self) -> None:
         wants = self._open_wants()
         oids = {oid: None for want in wants for oid in want.selection.oids}
@@ -135,9 +153,12 @@ class _Batch:
         for want in self._open_wants():
             with self._settling(want.requests):
                 files = want.selection.files(self._repository, cancellation=self._world.cancellation)
-                packed = store_tree(files, self._world.store, subject=want.requests[0].subject)
-                for request in want.requests:
-                    self.outcomes[request.name] = GitPin(self._commits[request.name].commit, want.tree, packed)
+                self._pin(want, store_tree(files, self._world.store, subject=want.requests[0].subject))
+
+    def _pin(self, want: _Want, packed: PackedTree) -> None:
+        for request in want.requests:
+            self._open.pop(request.name, None)
+            self.outcomes[request.name] = GitPin(self._commits[request.name].commit, want.tree, packed)
 
     def _want(self, request: Request) -> None:
         tree, declared = self._commits[request.name].tree, request.declared

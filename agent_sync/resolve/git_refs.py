@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from agent_sync.errors import ConfigInvalid
+from agent_sync.escaping import shown
 from agent_sync.events import Observer, Warned
 from agent_sync.ports import GitRepository
-from agent_sync.tree.names import shown
 
 _WHOLE_ID = re.compile(r"[0-9A-Fa-f]{40}")
 _SHORT_ID = re.compile(r"[0-9A-Fa-f]{4,39}")

@@ -9,12 +9,12 @@ from agent_sync.config import signed_of, signers_of
 from agent_sync.config.addresses import in_allow_list, protocol_of
 from agent_sync.config.paths import project_path
 from agent_sync.errors import ConfigInvalid, Untrusted
+from agent_sync.escaping import shown
 from agent_sync.events import Warned
 from agent_sync.limits import Limits
 from agent_sync.redaction import redacted
 from agent_sync.resolve.git_refs import Chosen
 from agent_sync.resolve.local import read_file
-from agent_sync.tree.names import shown
 
 if TYPE_CHECKING:
     from agent_sync.config import Config, Safeguards
@@ -91,7 +91,7 @@ def _verify(subject: str, signed: SignedObject, source: str, config: Config, wor
     try:
         world.signatures.signer(signed, allowed_signers=allowed_signers, keyring=keyring)
     except Untrusted as error:
-        raise Untrusted(subject=subject, check=f"{error.subject}: {error.check}", remedy=error.remedy) from error
+        raise error.restated(subject=subject, check=f"{error.subject}: {error.check}") from error
 
 
 def _key_file(path: str | None, world: World, *, subject: str) -> bytes | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Container, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent_sync.errors import ConfigInvalid, LimitExceeded, LockIsStale, UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.limits import Limits
 from agent_sync.lock import LocalPin, LockedSource, PackedTree
 from agent_sync.lock.packing import store_tree
@@ -25,15 +26,12 @@ from agent_sync.tree import (
     sorted_paths,
 )
 from agent_sync.tree.globs import Globs
-from agent_sync.tree.names import shown
 from agent_sync.tree.packing import FileToPack
 
 if TYPE_CHECKING:
     from agent_sync.config.model import LocalSource
 
 NOTHING = Globs(())
-_CHUNK_BYTES = 1 << 18
-
 
 Found = tuple[tuple[RelPath, Stat], ...]
 """Every file below a folder, in tree order, with what the file system says of each."""
@@ -98,7 +96,7 @@ def find_files(
     *,
     subject: str,
     limits: Limits,
-    exclude: Container[str] = NOTHING,
+    exclude: Globs = NOTHING,
     cancellation: Cancellation | None = None,
 ) -> Found:
     """All files below `folder`, hidden ones included; what `exclude` holds is not looked at.
@@ -109,7 +107,7 @@ def find_files(
     """
     found: dict[RelPath, Stat] = {}
     total = 0
-    for path, stat in _walk(folder, ROOT, exclude, subject):
+    for path, stat in _walk(folder, exclude, subject):
         if cancellation is not None and len(found) % 256 == 0:
             cancellation.check()
         found[path] = stat
@@ -138,34 +136,45 @@ def read_file(folder: Folder, path: RelPath, *, subject: str, limits: Limits) ->
 
 
 def _to_pack(folder: Folder, found: Found, cancellation: Cancellation) -> Iterator[FileToPack]:
-    for path, stat in found:
+    for here, name, (path, stat) in _in_folders(folder, found):
         cancellation.check()
-        yield FileToPack(path, stat.size, _chunks(folder, path), executable=stat.executable)
-
-
-def _chunks(folder: Folder, path: RelPath) -> Iterator[bytes]:
-    with folder.open(path) as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            yield chunk
+        yield FileToPack(path, stat.size, here.chunks(name), executable=stat.executable)
 
 
 def tree_of(seen: Seen, *, cancellation: Cancellation) -> Tree:
     """The tree of these files; what was hashed before, and nothing has touched since, is not read again."""
     entries: dict[RelPath, Entry] = {}
-    for path, stat in seen.found:
+    for here, name, (path, stat) in _in_folders(seen.folder, seen.found):
         cancellation.check()
-        entries[path] = Entry(seen.folder.digest(path, trusting=True), stat.executable)
+        entries[path] = Entry(here.digest(name, trusting=True), stat.executable)
     return Tree.in_order(entries)
 
 
+def _in_folders(folder: Folder, found: Found) -> Iterator[tuple[Folder, RelPath, tuple[RelPath, Stat]]]:
+    """Each file with the folder it lies in and its name there: walking there once does for all that follow."""
+    here, opened = folder, ROOT
+    for each in found:
+        place = parent(each[0])
+        if place != opened:
+            here, opened = folder if place == ROOT else folder.below(place), place
+        yield here, RelPath(each[0].rpartition("/")[2]), each
+
+
 def refuse_changed(source: str, locked: Tree, actual: Tree) -> None:
-    """Nothing, if a local source is what the lock says; LockIsStale otherwise, with the files that differ."""
+    """Nothing, if a local source is what the lock says; what `changed` says otherwise."""
+    error = changed(source, locked, actual)
+    if error is not None:
+        raise error
+
+
+def changed(source: str, locked: Tree, actual: Tree) -> LockIsStale | None:
+    """How a local source differs from what the lock says, with the first files; None if it does not."""
     changes = locked.changes_to(actual)
     if not changes:
-        return
+        return None
     words = [f"{_what(change.before, change.after)} {shown(change.path)}" for change in changes[:5]]
     more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
-    raise LockIsStale(
+    return LockIsStale(
         subject=f"source {source}",
         check=f"the local files are not what the lock says: {', '.join(words)}{more}",
         remedy=f"lock them as they are: agent-sync update {source}",
@@ -176,25 +185,27 @@ def _what(before: Entry | None, after: Entry | None) -> str:
     return "added" if before is None else "removed" if after is None else "changed"
 
 
-def _walk(folder: Folder, path: RelPath, exclude: Container[str], subject: str) -> Iterator[tuple[RelPath, Stat]]:
-    wanted = [name for name in folder.names(path) if not _excluded(path, name, exclude)]
-    safe_paths(wanted, subject=subject)
-    for name in wanted:
-        below = join(path, RelPath(name))
-        stat = folder.stat(below)
-        if stat is None:
-            continue  # removed while we looked: the same as if it had gone before
-        if stat.kind is Kind.FOLDER:
-            yield from _walk(folder, below, exclude, subject)
-        elif stat.kind is Kind.FILE:
-            yield below, stat
-        else:
-            raise _not_a_file(subject, below, stat.kind)
+def _walk(folder: Folder, exclude: Globs, subject: str) -> Iterator[tuple[RelPath, Stat]]:
+    """Every file below `folder`; without recursion, since folders may be nested deeper than a stack goes."""
+    places = [ROOT]
+    for place in places:  # it grows as we go
+        here = folder if place == ROOT else folder.below(place)
+        paths = [join(place, RelPath(name)) for name in here.names(ROOT)]
+        wanted = [path for path in paths if not _is_excluded(path, exclude)] if exclude else paths
+        for path in safe_paths(wanted, subject=subject):
+            stat = here.stat(RelPath(path.rpartition("/")[2]))
+            if stat is None:
+                continue  # removed while we looked: the same as if it had gone before
+            if stat.kind is Kind.FOLDER:
+                places.append(path)
+            elif stat.kind is Kind.FILE:
+                yield path, stat
+            else:
+                raise _not_a_file(subject, path, stat.kind)
 
 
-def _excluded(path: RelPath, name: str, exclude: Container[str]) -> bool:
-    below = join(path, RelPath(name))
-    return below in exclude or f"{below}/" in exclude
+def _is_excluded(path: RelPath, exclude: Globs) -> bool:
+    return path in exclude or f"{path}/" in exclude
 
 
 def _not_a_file(subject: str, path: RelPath, kind: Kind) -> UnsafePath:

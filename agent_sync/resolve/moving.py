@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from agent_sync.config import limits_of
 from agent_sync.config.model import GitSource, LocalSource, Source, UrlSource
-from agent_sync.errors import AgentSyncError, Cancelled
+from agent_sync.errors import AgentSyncError
 from agent_sync.lock import GitPin, Lock, LockedSource, UrlPin
 from agent_sync.lock.difference import files_counted
 from agent_sync.resolve.git import upstream_commits
 from agent_sync.resolve.local import look, tree_of
-from agent_sync.resolve.side_by_side import side_by_side
+from agent_sync.resolve.side_by_side import outcome_of, side_by_side
 from agent_sync.resolve.url import served_digest
 
 if TYPE_CHECKING:
@@ -63,18 +63,16 @@ def _commit(commit: str, locked: LockedSource | None) -> Upstream:
 
 
 def _single(source: UrlSource | LocalSource, lock: Lock, config: Config, world: World) -> Mapping[str, Outcome]:
-    try:
+    def found() -> Upstream:
         world.cancellation.check()
         limits, locked = limits_of(source.name, config), lock.source(source.name)
         match source:
             case UrlSource():
-                return {source.name: _url(source, locked, world, limits)}
+                return _url(source, locked, world, limits)
             case LocalSource():
-                return {source.name: _local(source, locked, world, limits)}
-    except Cancelled:
-        raise
-    except AgentSyncError as error:
-        return {source.name: error}
+                return _local(source, locked, world, limits)
+
+    return {source.name: outcome_of(found)}
 
 
 def _url(source: UrlSource, locked: LockedSource | None, world: World, limits: Limits) -> Upstream:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from agent_sync.config import limits_of
 from agent_sync.config.model import GitSource, LocalSource, Source, UrlSource
-from agent_sync.errors import AgentSyncError, Cancelled
+from agent_sync.errors import AgentSyncError
 from agent_sync.events import SourceFinished, SourceStarted
 from agent_sync.lock import Lock, LockedSource
 from agent_sync.resolve.git import resolve_git
 from agent_sync.resolve.local import resolve_local
-from agent_sync.resolve.side_by_side import side_by_side
+from agent_sync.resolve.side_by_side import outcome_of, side_by_side
 from agent_sync.resolve.url import resolve_url
 
 if TYPE_CHECKING:
@@ -50,19 +50,13 @@ def _jobs(sources: Sequence[Source], config: Config, previous: Lock | None, worl
 
 def _single(source: UrlSource | LocalSource, config: Config, world: World) -> Mapping[str, Outcome]:
     world.observer(SourceStarted(source.name))
-    outcome: Outcome
-    try:
-        world.cancellation.check()
-        outcome = _resolved(source, config, world)
-    except Cancelled:
-        raise
-    except AgentSyncError as error:
-        outcome = error
+    outcome = outcome_of(lambda: _resolved(source, config, world))
     world.observer(SourceFinished(source.name, _fault(outcome)))
     return {source.name: outcome}
 
 
 def _resolved(source: UrlSource | LocalSource, config: Config, world: World) -> LockedSource:
+    world.cancellation.check()
     limits = limits_of(source.name, config)
     if isinstance(source, LocalSource):
         return resolve_local(source, world, limits=limits)

@@ -6,12 +6,26 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from typing import TypeVar
 
+from agent_sync.errors import AgentSyncError, Cancelled
 from agent_sync.ports import Cancellation
 
 AT_ONCE = 8
 _GLANCE_S = 0.1
 
 Outcome = TypeVar("Outcome")
+
+
+def outcome_of(work: Callable[[], Outcome]) -> Outcome | AgentSyncError:
+    """What `work` comes to, or the error that it fails with: that of one source is not that of all.
+
+    Raises: Cancelled, which is nobody's failure.
+    """
+    try:
+        return work()
+    except Cancelled:
+        raise
+    except AgentSyncError as error:
+        return error
 
 
 def side_by_side(

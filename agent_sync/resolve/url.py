@@ -12,6 +12,7 @@ from agent_sync.lock.keys import url_key
 from agent_sync.redaction import redacted
 from agent_sync.resolve.declaration import declared
 from agent_sync.resolve.offline import refuse_offline
+from agent_sync.store.verifying import is_whole
 from agent_sync.tree import Sha256, safe_path
 from agent_sync_oci.digest import Digest
 
@@ -26,14 +27,14 @@ _PAGE = "what came is a web page, perhaps a login: use the address of the file i
 
 
 def resolve_url(source: UrlSource, world: World, *, limits: Limits) -> LockedSource:
-    """The source, locked; its bytes are in the store. Nothing is fetched if they were there already.
+    """The source, locked; its bytes are in the store. Nothing is fetched if they were there already, and whole.
 
     Raises: ContentMismatch, NetworkError, LimitExceeded, UnsafePath (the address's file name).
     """
     subject = f"source {source.name}"
     digest = Digest.parse(source.checksum)
     key = safe_path(url_key(source.url), subject=f"{subject}, {redacted(source.url)}")
-    if world.store.size(digest) is None:
+    if not is_whole(digest, world.store, observer=world.observer):
         refuse_offline(source.name, world)
         fetch_url(source.url, digest, world, subject=subject, limits=limits)
     pin = UrlPin(redacted(source.url), Sha256(digest.hex), key, world.store.size(digest))

@@ -36,7 +36,7 @@ def audit(store: DiskStore, *, cancellation: Cancellation, observer: Observer = 
     disagreements: list[LockInvalid] = []
     for done, digest in enumerate(digests):
         cancellation.check()
-        observer(Progressed("verifying the store", done, len(digests), "blobs"))
+        observer(Progressed("verifying the store", done, len(digests)))
         try:
             disagreements += _disagreements(digest, claims.get(digest, {}), store)
         except BlobCorrupt:
@@ -45,7 +45,7 @@ def audit(store: DiskStore, *, cancellation: Cancellation, observer: Observer = 
             corrupt.append(digest)
         except BytesUnavailable:
             continue  # another process has set it aside meanwhile
-    observer(Progressed("verifying the store", len(digests), len(digests), "blobs"))
+    observer(Progressed("verifying the store", len(digests), len(digests)))
     return Audit(len(digests), tuple(corrupt), tuple(disagreements))
 
 

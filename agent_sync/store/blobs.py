@@ -7,6 +7,7 @@ import threading
 from typing import BinaryIO
 
 from agent_sync.errors import AgentSyncError, BlobCorrupt, LockInvalid
+from agent_sync.lock.consistency import REMEDY
 from agent_sync.ports import BlobStore
 from agent_sync_oci.digest import Digest
 
@@ -84,7 +85,7 @@ def whose_fault(digest: Digest, store: BlobStore, check: str) -> AgentSyncError:
     return LockInvalid(
         subject=f"the tree of blob {digest}",
         check=f"the lock's list of files and its blob disagree: {check}",
-        remedy="restore the lock from version control, or make it again: agent-sync update",
+        remedy=REMEDY,
     )
 
 

@@ -10,13 +10,13 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from agent_sync.errors import AgentSyncError, BytesUnavailable, LimitExceeded
+from agent_sync.errors import AgentSyncError, BytesUnavailable
+from agent_sync.escaping import shown
 from agent_sync.lock.model import GitPin, LocalPin, LockedSource, PackedTree, UrlPin
 from agent_sync.ports import BlobStore
 from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, whose_fault
 from agent_sync.store.spans import NotThisTree, Span, spans
 from agent_sync.tree import Sha256
-from agent_sync.tree.names import shown
 from agent_sync_oci.digest import Digest
 
 
@@ -71,24 +71,39 @@ class Contents:
 
     def chunks(self, sha256: Sha256) -> Iterator[bytes]:
         """The file's bytes in pieces of at most 256 KiB; the last one comes only after all have been verified."""
-        holder, (offset, size) = self._find(sha256)
+        holder, span = self._find(sha256)
+        if span.size > CHUNK_BYTES:
+            return self._pieces(holder, span, sha256)
+        return iter((self._whole(holder, span, sha256),))
+
+    def glance(self, sha256: Sha256) -> Iterator[bytes]:
+        """The same for looking only: all bytes are verified before the first ones come, so the rest can be left.
+
+        What this process has put into the store itself is not hashed again.
+        """
+        holder, span = self._find(sha256)
+        if not self._store.wrote(holder.blob):
+            if span.size <= CHUNK_BYTES:
+                return self.chunks(sha256)
+            for _ in self._pieces(holder, span, sha256):
+                pass
+        return (
+            self._blobs.read(holder.blob, span.offset + start, min(span.size - start, CHUNK_BYTES))
+            for start in range(0, span.size, CHUNK_BYTES)
+        )
+
+    def _pieces(self, holder: _Holder, span: Span, sha256: Sha256) -> Iterator[bytes]:
         digest = hashlib.sha256()
-        for start in range(0, size, CHUNK_BYTES) or (0,):
-            wanted = min(size - start, CHUNK_BYTES)
-            chunk = self._blobs.read(holder.blob, offset + start, wanted)
+        for start in range(0, span.size, CHUNK_BYTES):
+            wanted = min(span.size - start, CHUNK_BYTES)
+            chunk = self._blobs.read(holder.blob, span.offset + start, wanted)
             digest.update(chunk)
-            if len(chunk) < wanted or (start + wanted == size and digest.hexdigest() != sha256):
+            if len(chunk) < wanted or (start + wanted == span.size and digest.hexdigest() != sha256):
                 raise self._wrong(holder, sha256, digest.hexdigest())
             yield chunk
 
-    def read(self, sha256: Sha256, *, limit: int) -> bytes:
-        """The whole file, verified. LimitExceeded if it is longer than `limit` bytes."""
-        holder, (offset, size) = self._find(sha256)
-        if size > limit:
-            raise LimitExceeded(
-                subject=f"the file with sha256 {sha256}", check=f"it has {size} bytes, {limit} are allowed here"
-            )
-        content = self._blobs.read(holder.blob, offset, size)
+    def _whole(self, holder: _Holder, span: Span, sha256: Sha256) -> bytes:
+        content = self._blobs.read(holder.blob, span.offset, span.size)
         actual = hashlib.sha256(content).hexdigest()
         if actual != sha256:
             raise self._wrong(holder, sha256, actual)

@@ -3,6 +3,7 @@
 - `tmp/`, what is not finished: swept when nobody else uses the store;
 - `corrupt/`, blobs that were not what their name said: kept for a look until space is reclaimed;
 - `roots/`, the locks that were served: what stays when space is reclaimed;
+- `records/`, what is remembered of blobs: the signed bundles that they came in;
 - `lock`, held, shared, by all who use the store.
 
 A blob that has its name is never written again.
@@ -19,6 +20,7 @@ from agent_sync.errors import BytesUnavailable, ContentMismatch, FileFault, Proj
 from agent_sync.ports import BlobWriter, Clock, Folder, Kind, NewFile
 from agent_sync.store.blobs import true_digest
 from agent_sync.store.holding import Holding, OpenFolder, faults_of
+from agent_sync.store.records import read_records, remove_record, write_record
 from agent_sync.store.roots import Root, read_roots, root_path, write_root
 from agent_sync.store.staging import new_name, put, remove_all, sweep
 from agent_sync.tree import RelPath, join
@@ -36,6 +38,7 @@ class DiskStore:
         """`locate` says where the store lies. It is asked on first use, and the folder is made on first writing."""
         self._holding = Holding(locate, open_folder)
         self._clock = clock
+        self._wrote: set[Digest] = set()
 
     @property
     def name(self) -> str:
@@ -59,6 +62,9 @@ class DiskStore:
             )
         return folder.open(_place(digest))
 
+    def wrote(self, digest: Digest) -> bool:
+        return digest in self._wrote
+
     @contextmanager
     def writer(self) -> Iterator[BlobWriter]:
         folder = self._writable()
@@ -74,6 +80,7 @@ class DiskStore:
 
     def set_aside(self, digest: Digest) -> None:
         if self.size(digest) is None or true_digest(digest, self) != digest:
+            self._wrote.discard(digest)
             self._move_aside(digest)  # otherwise another process has put a whole one there meanwhile
 
     @contextmanager
@@ -98,7 +105,20 @@ class DiskStore:
                     writer.commit()
             write_root(self._writable(), seen)
 
+    def record(self, kind: str, key: str, content: bytes) -> None:
+        folder = self._writable()
+        with _store_faults(folder):
+            write_record(folder, kind, key, content)
+
+    def records(self, kind: str, prefix: str) -> tuple[tuple[str, bytes], ...]:
+        folder = self._holding.folder_if_any()
+        return () if folder is None else tuple(read_records(folder, kind, prefix))
+
     # -- for the verbs that look after the store
+
+    def drop_record(self, kind: str, key: str) -> None:
+        """There is no such record."""
+        remove_record(self._holding.folder(), kind, key)
 
     def digests(self) -> tuple[Digest, ...]:
         """Every blob, sorted. What else lies there is not looked at."""
@@ -164,6 +184,7 @@ class DiskStore:
         # Whatever else stands there is replaced in this one step: moved away first, it would be missing for a moment,
         # and by now it may be the same blob, which another process has written and is reading.
         folder.rename(staged, place)
+        self._wrote.add(digest)
 
     def _move_aside(self, digest: Digest) -> None:
         """Nothing has that blob's name. A file is kept in `corrupt/`; a link, a fifo, a folder was never ours."""

@@ -93,7 +93,7 @@ def faults_of(store: str, check: str) -> Iterator[None]:
     try:
         yield
     except (FileFault, UnsafePath) as error:
-        raise type(error)(
+        raise error.restated(
             subject=store,
             check=f"{check}: {error.subject}: {error.check}",
             remedy=f"{error.remedy or 'look there'}; or name another place for the store: AGENT_SYNC_CACHE",

@@ -11,6 +11,8 @@ from agent_sync.store.roots import Root, mentioned
 from agent_sync_oci.digest import Digest
 
 KEEP_DAYS = 90
+BUNDLES = "bundles"
+"""The kind of the records of bundles; the first half of their keys is the sha256 of the lockfile."""
 
 _DAY_S = 86_400
 
@@ -35,6 +37,7 @@ def reclaim(store: DiskStore, *, now_s: float, keep_days: int = KEEP_DAYS, wait_
     with store.exclusive(wait_s=wait_s):
         forgotten = _forget_old(store, now_s - keep_days * _DAY_S)
         needed = _needed(store)
+        needed |= _needed_by_bundles(store, needed)
         removed: list[Digest] = []
         kept: list[Digest] = []
         freed_bytes = 0
@@ -67,4 +70,15 @@ def _needed(store: DiskStore) -> set[Digest]:
             store.set_aside(lock)
             continue
         needed.add(lock)
+    return needed
+
+
+def _needed_by_bundles(store: DiskStore, locks: set[Digest]) -> set[Digest]:
+    """What the bundles consist of in which a lock came that is kept; the records of all others are dropped."""
+    needed: set[Digest] = set()
+    for key, content in store.records(BUNDLES, ""):
+        if Digest.from_hex(key[:64]) in locks:
+            needed |= mentioned(content)
+        else:
+            store.drop_record(BUNDLES, key)
     return needed

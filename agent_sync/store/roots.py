@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent_sync.errors import FileFault, UnsafePath
-from agent_sync.lock.model import GitPin, LocalPin, Lock, PackedTree, UrlPin
+from agent_sync.lock.model import Lock, PackedTree
+from agent_sync.lock.outputs import stored_parts
 from agent_sync.ports import Folder
 from agent_sync.store.staging import put
 from agent_sync.tree import RelPath, join
@@ -64,22 +65,12 @@ def mentioned(lock: bytes) -> frozenset[Digest]:
 
 def needs(lock: Lock) -> Iterator[tuple[Digest, PackedTree | None, str]]:
     """Each blob that the lock needs, the tree in it (None: a loose file), and what for; in the order of the lock."""
-    for source in lock.sources:
-        match source.pin:
-            case UrlPin(sha256=sha256):
-                if _DIGEST.fullmatch(sha256.encode()):  # another implementation may have shortened it
-                    yield Digest.from_hex(sha256), None, f"source {source.name}"
-            case GitPin(packed=packed) | LocalPin(packed=packed):
-                yield from _blob_of(packed, f"source {source.name}")
-        if source.transformed is not None:
-            yield from _blob_of(source.transformed.packed, f"source {source.name}, transformed")
-    if lock.rendered is not None:
-        yield from _blob_of(lock.rendered.packed, "rendered files")
-
-
-def _blob_of(packed: PackedTree | None, what: str) -> Iterator[tuple[Digest, PackedTree, str]]:
-    if packed is not None and packed.blob is not None:
-        yield packed.blob, packed, what
+    for what, part in stored_parts(lock):
+        if isinstance(part, PackedTree):
+            if part.blob is not None:
+                yield part.blob, part, what
+        elif _DIGEST.fullmatch(part.sha256.encode()):  # another implementation may have shortened it
+            yield Digest.from_hex(part.sha256), None, what
 
 
 def _read_root(folder: Folder, path: RelPath) -> Root | None:

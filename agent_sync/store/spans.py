@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from agent_sync.escaping import shown
 from agent_sync.tree import Sha256, Tree
-from agent_sync.tree.names import shown
 from agent_sync.tree.packing import folders_entered
 from agent_sync.tree.tarball import BLOCK, END, file_header, folder_header, header_length, size_in
 
@@ -29,12 +29,16 @@ class NotThisTree(Exception):
     """A tar is not the canonical one of the tree; the text says where."""
 
 
+_WINDOW_BYTES = 1 << 16
+
+
 def spans(tree: Tree, read: Read) -> Iterator[tuple[Sha256, Span]]:
     """The digest of each file of `tree` and where its content lies, in the order of the paths.
 
     Raises:
         NotThisTree: a header or the end is not what the tree asks for. What lies between headers is not looked at.
     """
+    read = _Window(read).read
     offset = _passed(folder_header(b""), 0, read, "")
     folder = ""
     for path, entry in tree.items():
@@ -54,6 +58,22 @@ def spans(tree: Tree, read: Read) -> Iterator[tuple[Sha256, Span]]:
         offset += size + -size % BLOCK
     if read(offset, len(END) + 1) != END:
         raise NotThisTree(f"it does not end at byte {offset} as it must")
+
+
+class _Window:
+    """The tar, some of it read ahead: of small files, to ask for each header by itself would cost more than the bytes."""
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._offset = 0
+        self._bytes = b""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """A `Read` for offsets that only grow."""
+        start = offset - self._offset
+        if start + size > len(self._bytes):
+            self._offset, self._bytes, start = offset, self._read(offset, max(size, _WINDOW_BYTES)), 0
+        return self._bytes[start : start + size]
 
 
 def _passed(header: bytes, offset: int, read: Read, folder: str) -> int:

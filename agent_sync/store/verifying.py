@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Iterator
 from functools import partial
 
-from agent_sync.errors import LockInvalid
+from agent_sync.errors import BlobCorrupt, BytesUnavailable, LockInvalid
+from agent_sync.escaping import shown
+from agent_sync.events import BlobSetAside, Observer
+from agent_sync.lock.consistency import REMEDY
 from agent_sync.lock.model import PackedTree
 from agent_sync.ports import BlobStore
 from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, corrupt, true_digest
 from agent_sync.store.spans import NotThisTree, Span, spans
 from agent_sync.tree import RelPath, Tree
-from agent_sync.tree.names import shown
 from agent_sync.tree.packing import FileToPack, Packed, pack
 from agent_sync_oci.digest import Digest
 
@@ -24,10 +26,24 @@ def verify_blob(digest: Digest, store: BlobStore) -> None:
         raise corrupt(digest, f"its bytes have the sha256 {actual.hex}")
 
 
+def is_whole(digest: Digest, store: BlobStore, *, observer: Observer) -> bool:
+    """Whether the blob is in the store, and is what its name says; a corrupt one is set aside. Raises: FileFault."""
+    try:
+        verify_blob(digest, store)
+    except BytesUnavailable:
+        return False
+    except BlobCorrupt:
+        store.set_aside(digest)
+        observer(BlobSetAside(digest))
+        return False
+    return True
+
+
 def verify_packed(packed: PackedTree, store: BlobStore, *, subject: str = "the lock") -> None:
     """Nothing, if blob, length, every header, every file and the narHash agree with each other.
 
-    First the blob is what its name says; then its files, packed once more, give all that the lock says of it.
+    First the blob is what its name says; then its files, packed once more, give all that the lock says of it. What it
+    does not say, as another implementation's lock may not, is not compared.
     `subject` is who says so, for messages.
 
     Raises:
@@ -45,6 +61,18 @@ def verify_packed(packed: PackedTree, store: BlobStore, *, subject: str = "the l
         raise _disagreement(subject, f"in blob {packed.blob} {error}") from error
     for fault in _differences(packed, again, blob):
         raise _disagreement(subject, f"of blob {packed.blob}, {fault}")
+
+
+def verify_file(digest: Digest, size: int | None, store: BlobStore, *, subject: str = "the lock") -> None:
+    """Nothing, if the blob is the file that its name says, and as long as the lock says, if it does.
+
+    Raises: as `verify_packed`.
+    """
+    verify_blob(digest, store)
+    actual = store.size(digest)
+    if size not in (None, actual):
+        check = f"of blob {digest}, the length is {actual} bytes, the lock says {size}"
+        raise LockInvalid(subject=subject, check=check, remedy=REMEDY)
 
 
 def _repacked(files: Tree, blob: Digest, store: BlobStore) -> tuple[Packed, Digest]:
@@ -69,9 +97,9 @@ def _pieces(blobs: OpenBlobs, blob: Digest, span: Span) -> Iterator[bytes]:
 def _differences(packed: PackedTree, again: Packed, blob: Digest) -> Iterator[str]:
     for change in packed.files.changes_to(again.tree):
         yield _file_fault(change.path, packed.files, again.tree)
-    if packed.size != again.size:
+    if packed.size not in (None, again.size):
         yield f"the length is {again.size} bytes, the lock says {packed.size}"
-    if packed.nar_hash != again.nar_hash:
+    if packed.nar_hash not in (None, again.nar_hash):
         yield f"the narHash is {again.nar_hash}, the lock says {packed.nar_hash}"
     if packed.blob != blob:
         yield f"the files have another canonical tar: {blob}"
@@ -85,5 +113,5 @@ def _disagreement(subject: str, check: str) -> LockInvalid:
     return LockInvalid(
         subject=subject,
         check=f"the list of files and the blob disagree: {check}",
-        remedy="restore the lock from version control, or make it again: agent-sync update",
+        remedy=REMEDY,
     )

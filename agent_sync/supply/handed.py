@@ -5,11 +5,11 @@
 from __future__ import annotations
 
 from agent_sync.errors import ContentMismatch
+from agent_sync.escaping import shown
 from agent_sync.limits import Limits
 from agent_sync.lock import LockedSource, PackedTree
 from agent_sync.ports import World
 from agent_sync.resolve.local import find_files, pack_folder
-from agent_sync.tree.names import shown
 
 
 def from_folder(source: LockedSource, folder: str, world: World) -> PackedTree:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agent_sync.bundle.items import Item, item_of, made_items
 from agent_sync.errors import BytesUnavailable, ContentMismatch
 from agent_sync.lock import Lock, LockedSource, PackedTree, UrlPin
 from agent_sync.plan.deriving import derived
@@ -46,7 +47,8 @@ class Supplier:
         for source in missing:
             if source.name in self._handed:
                 self._packed[source.name] = from_folder(source, self._handed[source.name], self._world)
-        wanted = [source for source in missing if source.name not in self._packed]
+        self._ask_caches(item_of(source) for source in missing if source.name not in self._packed)
+        wanted = [source for source in missing if source.name not in self._packed and not self._is_here(source)]
         self._packed.update(fetch_again(wanted, self._config, self._demands, self._world))
 
     def add_to(self, contents: Contents, sources: Iterable[LockedSource]) -> None:
@@ -56,6 +58,13 @@ class Supplier:
         for source in wanted:
             contents.add_source(source, packed=self._packed.get(source.name))
 
+    def made(self, lock: Lock) -> None:
+        """What transforms and overrides made is in the store.
+
+        Raises: what `sources` raises; ContentMismatch if a transform run again makes other bytes than the lock records.
+        """
+        self._have(_made(lock), lock)
+
     def contents(self, lock: Lock, wanted: Iterable[Sha256]) -> Contents:
         """Where the files with these digests are read from; each one's blob is in the store.
 
@@ -64,8 +73,7 @@ class Supplier:
         contents = Contents(self._world.store)
         left = set(wanted)
         made = [packed for packed in _made(lock) if left & _digests(packed.files)]
-        if not all(self._has(packed) for packed in made):
-            self._make_again(lock)
+        self._have(made, lock)
         for packed in made:
             contents.add_tree(packed)
             left -= _digests(packed.files)
@@ -82,6 +90,21 @@ class Supplier:
 
     def _has(self, packed: PackedTree) -> bool:
         return packed.blob is not None and self._world.store.size(packed.blob) is not None
+
+    def _have(self, made: Iterable[PackedTree], lock: Lock) -> None:
+        """These are in the store: from a cache, or made again, all together."""
+        wanted = list(made)
+        if not all(map(self._has, wanted)):
+            self._ask_caches(made_items(lock))
+        if not all(map(self._has, wanted)):
+            self._make_again(lock)
+
+    def _ask_caches(self, items: Iterable[Item | None]) -> None:
+        if self._config is not None and self._config.caches:
+            from agent_sync.bundle.fetching import fetch_from_caches
+
+            wanted = [item for item in items if item is not None]
+            fetch_from_caches(wanted, self._config.caches, self._world, limits=self._demands.limits)
 
     def _make_again(self, lock: Lock) -> None:
         """What transforms and overrides made is in the store again, and is what the lock says."""

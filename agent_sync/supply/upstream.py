@@ -8,16 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent_sync.config import limits_of
-from agent_sync.errors import AgentSyncError, BytesUnavailable, Cancelled, PartialFailure
+from agent_sync.errors import AgentSyncError, BytesUnavailable, PartialFailure
+from agent_sync.escaping import shown
 from agent_sync.lock import GitPin, LocalPin, LockedSource, PackedTree, UrlPin
 from agent_sync.redaction import HIDDEN
 from agent_sync.resolve.git import refetch_git
 from agent_sync.resolve.git_trust import refuse_protocol
 from agent_sync.resolve.local import look, pack_folder, refuse_changed
 from agent_sync.resolve.offline import refuse_offline
-from agent_sync.resolve.side_by_side import side_by_side
+from agent_sync.resolve.side_by_side import outcome_of, side_by_side
 from agent_sync.resolve.url import fetch_url
-from agent_sync.tree.names import shown
 from agent_sync_oci.digest import Digest
 
 if TYPE_CHECKING:
@@ -70,12 +70,7 @@ class _Fetching:
         return refetch_git(sources, self._world, limits=self._limits, security=self._security)
 
     def _single(self, source: LockedSource) -> Mapping[str, Outcome]:
-        try:
-            return {source.name: self._fetched(source)}
-        except Cancelled:
-            raise
-        except AgentSyncError as error:
-            return {source.name: error}
+        return {source.name: outcome_of(lambda: self._fetched(source))}
 
     def _fetched(self, source: LockedSource) -> PackedTree:
         match source.pin:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from agent_sync.config.paths import OWN_NAMES
 from agent_sync.errors import AmbiguousOutput, UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.lock import Placement
 from agent_sync.lock.outputs import Output
 from agent_sync.tree import RelPath, Tree, join, refuse_collisions
-from agent_sync.tree.names import fold, shown
+from agent_sync.tree.names import fold
 
 
 def override_matches(target: str, path: RelPath) -> bool:

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from agent_sync.config.paths import project_path
 from agent_sync.errors import ConfigInvalid, ContentMismatch, TransformFailed
+from agent_sync.escaping import shown
 from agent_sync.events import CommandOutput
 from agent_sync.limits import Limits
 from agent_sync.ports import Command, Contents, Folder, Kind, Stat, World
 from agent_sync.resolve.local import find_files, pack_folder
 from agent_sync.tree import RelPath, Tree, join
-from agent_sync.tree.names import shown
 
 if TYPE_CHECKING:
     from agent_sync.config.model import CustomTransform

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import LimitExceeded, TransformFailed
+from agent_sync.escaping import shown
 from agent_sync.lock import Rendered
 from agent_sync.lock.packing import store_tree
 from agent_sync.resolve.local import read_file
 from agent_sync.targets import override_matches
 from agent_sync.transform.recipe import overrides_recipe
 from agent_sync.tree import RelPath, sorted_paths
-from agent_sync.tree.names import shown
 from agent_sync.tree.packing import FileToPack
 from agent_sync_oci.digest import Digest
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from agent_sync.config.model import CustomTransform
 from agent_sync.errors import TransformFailed
 from agent_sync.lock import LockedSource, PackedTree, Transformed
-from agent_sync.lock.packing import store_tree
+from agent_sync.lock.packing import packable, store_tree
 from agent_sync.store.contents import Contents
 from agent_sync.transform.command import run_command
 from agent_sync.transform.recipe import transforms_recipe
-from agent_sync.transform.templates import rendered_files
 from agent_sync.tree import Tree
-from agent_sync.tree.packing import FileToPack
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Transform
@@ -66,6 +64,8 @@ def _step(
         packed = run_command(transform, tree, contents, world, limits=limits)
         contents.add_tree(packed)
         return packed.files
+    from agent_sync.transform.templates import rendered_files  # the engine takes as long to load as all else here
+
     files = rendered_files(transform, tree, contents, variables, world, limits=limits)
     packed = store_tree(files, world.store, subject=f"source {transform.source}")
     contents.add_tree(packed)
@@ -74,9 +74,4 @@ def _step(
 
 def _difference(before: Tree, after: Tree, contents: Contents, world: World, *, subject: str) -> PackedTree | None:
     changed = Tree.in_order({path: entry for path, entry in after.items() if before.get(path) != entry})
-    return store_tree(_packable(changed, contents), world.store, subject=subject) if changed else None
-
-
-def _packable(tree: Tree, contents: Contents) -> Iterator[FileToPack]:
-    for path, entry in tree.items():
-        yield FileToPack(path, contents.size(entry.sha256), contents.chunks(entry.sha256), executable=entry.executable)
+    return store_tree(packable(changed, contents), world.store, subject=subject) if changed else None

@@ -11,11 +11,11 @@ from typing import Any
 
 from agent_sync.config.model import CustomTransform, Override, TemplateTransform, Transform
 from agent_sync.errors import ConfigInvalid
+from agent_sync.escaping import shown
 from agent_sync.lock import LockedSource
 from agent_sync.ports import Folder, Kind
 from agent_sync.transform.command import program_files
 from agent_sync.tree import Entry, RelPath
-from agent_sync.tree.names import shown
 from agent_sync_oci.digest import Digest
 
 

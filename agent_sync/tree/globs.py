@@ -15,11 +15,15 @@ class Globs:
     folder.
     """
 
-    __slots__ = ("_matches",)
+    __slots__ = ("_any", "_matches")
 
     def __init__(self, patterns: Iterable[str]) -> None:
         alternatives = "|".join(_translated(pattern) for pattern in patterns)
+        self._any = bool(alternatives)
         self._matches = re.compile(alternatives or r"(?!)", re.DOTALL).fullmatch
+
+    def __bool__(self) -> bool:
+        return self._any
 
     def __contains__(self, path: object) -> bool:
         return isinstance(path, str) and self._matches(path) is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
 from dataclasses import dataclass
 from typing import NamedTuple, NewType
 
@@ -35,7 +35,8 @@ class Tree(Mapping[RelPath, Entry]):
 
     def __init__(self, entries: Mapping[RelPath, Entry] | Iterable[tuple[RelPath, Entry]] = ()) -> None:
         given = dict(entries)
-        self._entries = {path: given[path] for path in sorted_paths(given)}
+        ordered = sorted_paths(given)
+        self._entries = given if ordered == list(given) else {path: given[path] for path in ordered}
 
     @classmethod
     def in_order(cls, entries: dict[RelPath, Entry]) -> Tree:
@@ -55,6 +56,15 @@ class Tree(Mapping[RelPath, Entry]):
 
     def __contains__(self, path: object) -> bool:
         return path in self._entries
+
+    def keys(self) -> KeysView[RelPath]:
+        return self._entries.keys()
+
+    def values(self) -> ValuesView[Entry]:
+        return self._entries.values()
+
+    def items(self) -> ItemsView[RelPath, Entry]:
+        return self._entries.items()
 
     def __eq__(self, other: object) -> bool:
         return self._entries == other._entries if isinstance(other, Tree) else NotImplemented

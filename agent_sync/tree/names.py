@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NewType
 
 from agent_sync.errors import UnsafePath
+from agent_sync.escaping import shown
 
 RelPath = NewType("RelPath", str)
 """A checked path: POSIX, relative, without `.` and `..`; `ROOT` alone stands for the folder itself."""
@@ -127,17 +128,6 @@ def _collision(subject: str, first: str, second: str) -> UnsafePath:
         check=f"{shown(first)} and {shown(second)} are the same file on some systems",
         remedy="rename one at the source, or leave it out with `exclude:`",
     )
-
-
-def shown(text: str) -> str:
-    """`text` quoted for a message: what is not printable is escaped, long text is cut."""
-    short = text if len(text) <= 200 else text[:200] + "..."
-    return '"' + "".join(c if c.isprintable() and c != '"' else _escaped(c) for c in short) + '"'
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
 
 
 def _refuse_long(path: str, subject: str) -> None:

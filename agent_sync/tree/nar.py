@@ -25,6 +25,26 @@ def after_file(size: int) -> bytes:
     return _AFTER_FILE[size % 8]
 
 
+def link(name: bytes, target: bytes) -> bytes:
+    """A symbolic link called `name` in the folder that is open. No tree of ours has one; folders on the disk do."""
+    return b"".join((_ENTRY, _word(name), _NODE, _LINK, _word(target), _CLOSE, _CLOSE))
+
+
+def before_alone(size: int, *, executable: bool = False) -> bytes:
+    """The frame before the `size` bytes of a file that is not in a folder."""
+    return b"".join((_MAGIC, (_PROGRAM if executable else _FILE)[len(_NODE) :], _LENGTH.pack(size)))
+
+
+def after_alone(size: int) -> bytes:
+    """The frame after the `size` bytes of a file that is not in a folder."""
+    return _AFTER_FILE[size % 8][: -len(_CLOSE)]
+
+
+def link_alone(target: bytes) -> bytes:
+    """A symbolic link that is not in a folder."""
+    return b"".join((_MAGIC, _LINK, _word(target), _CLOSE))
+
+
 def open_folder(name: bytes) -> bytes:
     """The frame before the entries of a folder called `name` in the folder that is open."""
     return b"".join((_ENTRY, _word(name), _NODE, _FOLDER))
@@ -37,16 +57,18 @@ def _word(text: bytes) -> bytes:
     return _LENGTH.pack(len(text)) + text + bytes(-len(text) % 8)
 
 
+_MAGIC = _word(b"nix-archive-1")
 _CLOSE = _word(b")")
 _NODE = _word(b"node")
 _ENTRY = _word(b"entry") + _word(b"(") + _word(b"name")
 _FOLDER = _word(b"(") + _word(b"type") + _word(b"directory")
+_LINK = _word(b"(") + _word(b"type") + _word(b"symlink") + _word(b"target")
 _REGULAR = _NODE + _word(b"(") + _word(b"type") + _word(b"regular")
 _FILE = _REGULAR + _word(b"contents")
 _PROGRAM = _REGULAR + _word(b"executable") + _word(b"") + _word(b"contents")
 _AFTER_FILE = tuple(bytes(-size % 8) + _CLOSE + _CLOSE for size in range(8))
 
-START = _word(b"nix-archive-1") + _FOLDER
+START = _MAGIC + _FOLDER
 """The frame before everything else."""
 CLOSE_FOLDER = _CLOSE + _CLOSE
 """The frame after the entries of a folder."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent_sync.errors import ContentMismatch
+from agent_sync.escaping import shown
 from agent_sync.tree import nar, tarball
 from agent_sync.tree.model import Entry, Sha256, Tree
-from agent_sync.tree.names import RelPath, shown
+from agent_sync.tree.names import RelPath
 
 Chunk = bytes | memoryview
 
 _BATCH_BYTES = 1 << 18
 
 
-@dataclass(frozen=True, slots=True)
-class FileToPack:
+class FileToPack(NamedTuple):
     """One file: where it goes, and its `size` bytes as chunks, which are asked for once, when it is its turn."""
 
     path: RelPath
@@ -47,7 +48,9 @@ def pack(files: Iterable[FileToPack], write: Callable[[bytes], object], *, subje
     """
     packing = _Packing(write)
     entries: dict[RelPath, Entry] = {}
-    for file in _in_order(files):
+    last = ""
+    for file in files:
+        last = _after(last, file.path)
         packing.enter_folder_of(file.path)
         entries[file.path] = Entry(packing.add(file, subject), file.executable)
     nar_hash = packing.finish()
@@ -91,15 +94,18 @@ class _Packing:
 
     def add(self, file: FileToPack, subject: str) -> Sha256:
         path = file.path.encode()
-        size = file.size
-        self._push(
-            tarball.file_header(path, size, executable=file.executable),
-            nar.before_file(path.rpartition(b"/")[2], size, executable=file.executable),
-        )
+        size = left = file.size
+        self._tar_parts.append(tarball.file_header(path, size, executable=file.executable))
+        self._nar_parts.append(nar.before_file(path.rpartition(b"/")[2], size, executable=file.executable))
         digest = hashlib.sha256()
-        for chunk in _exactly(file, subject):
+        for chunk in file.chunks:
+            left -= len(chunk)
+            if left < 0:
+                raise _changed(file, subject, f"it has more than the {size} bytes")
             digest.update(chunk)
             self._push(chunk, chunk)
+        if left:
+            raise _changed(file, subject, f"it has {size - left} of the {size} bytes")
         self._push(tarball.padding(size), nar.after_file(size))
         return Sha256(digest.hexdigest())
 
@@ -127,27 +133,12 @@ class _Packing:
         self._held = 0
 
 
-def _in_order(files: Iterable[FileToPack]) -> Iterator[FileToPack]:
-    """The files, each after the one before it; a file in a "folder" that is a file comes right after that file."""
-    last = None
-    for file in files:
-        key = file.path.replace("/", "\0")
-        if last is not None and (key <= last or key.startswith(last + "\0")):
-            raise ValueError(f"files to pack are not in the order of a tree at {shown(file.path)}")
-        last = key
-        yield file
-
-
-def _exactly(file: FileToPack, subject: str) -> Iterator[Chunk]:
-    """The file's chunks, which add up to its size."""
-    read = 0
-    for chunk in file.chunks:
-        read += len(chunk)
-        if read > file.size:
-            raise _changed(file, subject, f"it has more than the {file.size} bytes")
-        yield chunk
-    if read < file.size:
-        raise _changed(file, subject, f"it has {read} of the {file.size} bytes")
+def _after(last: str, path: RelPath) -> str:
+    """What `path` is sorted by, which comes after `last`; a file in a "folder" that is a file comes right after that."""
+    key = path.replace("/", "\0")
+    if key <= last or (last and key.startswith(last + "\0")):
+        raise ValueError(f"files to pack are not in the order of a tree at {shown(path)}")
+    return key
 
 
 def _changed(file: FileToPack, subject: str, check: str) -> ContentMismatch:

@@ -8,7 +8,7 @@ Headers are made by hand because `tarfile` takes eight times as long.
 from __future__ import annotations
 
 from agent_sync.errors import LimitExceeded
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
 
 BLOCK = 512
 TOP = b"source/"

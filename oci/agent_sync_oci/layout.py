@@ -12,6 +12,11 @@ LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 INDEX_FILE = "index.json"
 EMPTY_INDEX = f'{{"manifests":[],"mediaType":"{IMAGE_INDEX}","schemaVersion":2}}'.encode()
 BLOBS_FOLDER = "blobs/sha256"
+TAG = "org.opencontainers.image.ref.name"
+"""The annotation of an entry of the index that tags it."""
+KIND = "kind"
+SIGNED = "dev.cosignproject.cosign/image"
+"""By an entry of this kind cosign knows which manifest of a layout it is to check."""
 
 
 def blob_path(digest: Digest) -> str:

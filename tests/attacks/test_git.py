@@ -8,6 +8,7 @@ import pytest
 
 from agent_sync.errors import AgentSyncError, LimitExceeded, NetworkError, UnsafePath
 from agent_sync.lock import GitPin, LockedSource
+from agent_sync.ports import Cancellation
 from tests.builders.git_hosts import WITHOUT_GIT, a_git_host
 from tests.builders.git_objects import Line, write_commit, write_object, write_tree
 from tests.builders.git_worlds import GitWorld, git_sources
@@ -182,7 +183,9 @@ def test_a_tag_that_moves_between_listing_and_fetching_changes_nothing(
 ) -> None:
     repository = a_git_repository(tmp_path / "rules.git", {"a.md": "listed"})
     repository.tag("v1", message="x")
-    with a_git_host(tmp_path, environment).open(str(repository.path), timeout_s=60, max_bytes=10**8) as opened:
+    with a_git_host(tmp_path, environment).open(
+        str(repository.path), timeout_s=60, max_bytes=10**8, cancellation=Cancellation()
+    ) as opened:
         listed = opened.advertised()["refs/tags/v1^{}"]
         repository.commit({"a.md": "moved"})
         repository.tag("v1", message="y")

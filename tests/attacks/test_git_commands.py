@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync.errors import AgentSyncError, ConfigInvalid, NetworkError, Untrusted
+from agent_sync.ports import Cancellation
 from tests.builders.git_hosts import WITHOUT_GIT, a_git_host
 from tests.builders.repositories import GitRepository, a_git_repository
 from tests.real.git_http import serve_git
@@ -35,7 +36,9 @@ def rules(tmp_path: Path) -> GitRepository:
 
 def _content(folder: Path, address: str, environment: dict[str, str] | None = None) -> bytes:
     """The only file of HEAD behind the address."""
-    with a_git_host(folder, environment).open(address, timeout_s=60, max_bytes=10**8) as repository:
+    with a_git_host(folder, environment).open(
+        address, timeout_s=60, max_bytes=10**8, cancellation=Cancellation()
+    ) as repository:
         commit = repository.advertised()["HEAD"]
         repository.fetch([commit], without_blobs=False)
         (entry,) = repository.entries(repository.commit(commit).tree)
@@ -102,7 +105,7 @@ def test_an_id_that_is_none_is_never_asked_for(
     tmp_path: Path, rules: GitRepository, trap: Path, marker: Path, oid: str, environment: dict[str, str]
 ) -> None:
     host = a_git_host(tmp_path, environment)
-    with host.open(str(rules.path), timeout_s=60, max_bytes=10**8) as repository:
+    with host.open(str(rules.path), timeout_s=60, max_bytes=10**8, cancellation=Cancellation()) as repository:
         with pytest.raises(NetworkError):
             repository.fetch([oid.format(trap=trap)], without_blobs=False)
         with pytest.raises(NetworkError):

@@ -37,7 +37,9 @@ def _content(
     folder: Path, address: str, environment: dict[str, str], *, timeout_s: float = 60.0, max_bytes: int = 10**8
 ) -> bytes:
     """The only file of HEAD behind the address."""
-    with a_git_host(folder, environment).open(address, timeout_s=timeout_s, max_bytes=max_bytes) as repository:
+    with a_git_host(folder, environment).open(
+        address, timeout_s=timeout_s, max_bytes=max_bytes, cancellation=Cancellation()
+    ) as repository:
         commit = repository.advertised()["HEAD"]
         repository.fetch([commit], without_blobs=False)
         (entry,) = repository.entries(repository.commit(commit).tree)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync.errors import Untrusted
-from agent_sync.ports import SignedObject
+from agent_sync.ports import Cancellation, SignedObject
 from tests.builders.git_hosts import a_git_host, a_signature_checker
 from tests.builders.git_objects import write_commit, write_object
 from tests.builders.git_worlds import GitWorld, git_sources
@@ -25,7 +25,9 @@ def _signed_tag(folder: Path, signer: Signer) -> SignedObject:
 
 
 def _read(folder: Path, repository: GitRepository, oid: str) -> SignedObject:
-    with a_git_host(folder).open(str(repository.path), timeout_s=60, max_bytes=10**8) as opened:
+    with a_git_host(folder).open(
+        str(repository.path), timeout_s=60, max_bytes=10**8, cancellation=Cancellation()
+    ) as opened:
         opened.fetch([oid], without_blobs=False)
         return opened.signed(oid)
 

@@ -230,11 +230,27 @@ def test_a_source_of_bytes_that_cannot_be_interrupted_is_left_alone() -> None:
     hung_up: list[bool] = []
     start = time.monotonic()
     with reading_ahead(resolver_that_hangs, hang_up=lambda: hung_up.append(True)) as body:
-        assert body.next(timeout_s=0.05) == b""
+        assert not body.next(timeout_s=0.05)
         assert not body.is_over
     assert hung_up == [True]
     assert time.monotonic() - start < 4
     forever.set()
+
+
+@pytest.mark.parametrize("chunks", [0, 1, 7, 8, 9, 100])
+def test_what_came_before_an_error_is_handed_over_first(chunks: int) -> None:
+    def source() -> Iterator[bytes]:
+        yield from (b"%d" % number for number in range(chunks))
+        raise ConnectionError
+
+    got: list[bytes] = []
+    with (
+        reading_ahead(source, hang_up=lambda: None) as body,
+        pytest.raises(ConnectionError),
+    ):
+        while not body.is_over:
+            got.extend(body.next(timeout_s=5))
+    assert got == [b"%d" % number for number in range(chunks)]
 
 
 MEASURED = """

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent_sync.adapters.http.redirects import fault_of_target
 from agent_sync.errors import AgentSyncError, NetworkError
+from agent_sync_oci.addresses import fault_of_target
 from tests.builders.fetching import a_fetcher, a_netrc, body_of, refusal_of
 from tests.real import answers
 from tests.real.answers import a_redirect

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent_sync.errors import UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.tree import RelPath, refuse_collisions, safe_path, safe_paths
-from agent_sync.tree.names import shown
 
 REFUSED = [
     "",

@@ -244,7 +244,8 @@ def _lie_about_the_output(machine: CommandMachine) -> None:
         receipt.begun_ns = time.time_ns() + 10**10  # nothing is young
         for half in receipt.facts.halves:
             for table in (half.hashed, half.trusted):
-                table.digests = bytes(len(table.digests))
+                rows = table.digest_rows()
+                table.digests = b"".join(bytes(32) if name.decode() == OUTPUT else digest for name, _, digest in rows)
         path.write_bytes(to_bytes(receipt))
 
 

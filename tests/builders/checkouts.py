@@ -73,6 +73,7 @@ class ACheckout:
             store=nothing,
             git=nothing,
             fetcher=nothing,
+            registries=nothing,
             runner=nothing,
             signatures=nothing,
             clock=self.clock,

@@ -53,7 +53,7 @@ def a_layer(text: str, *, level: Level = "project") -> Layer:
 
 def a_config(text: str) -> Config:
     """What one project file declares; nothing says that its references hold."""
-    return merged((a_layer(text),), None)
+    return merged((a_layer(text),), ())
 
 
 def a_load(

@@ -60,7 +60,8 @@ class GitWorld:
             project=cast(Folder, KeyFiles(self.files)),
             store=self.store,
             git=self.git,
-            fetcher=cast(Any, None),  # no git source asks for these four
+            fetcher=cast(Any, None),  # no git source asks for these five
+            registries=cast(Any, None),
             runner=cast(Any, None),
             signatures=self.signatures,
             clock=cast(Any, None),

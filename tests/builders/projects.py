@@ -18,6 +18,7 @@ from tests.builders.folders import files_of
 from tests.builders.stores import StoppedClock
 from tests.fakes.folder import MemoryFolder
 from tests.fakes.git import MemoryGit, MemorySignatures
+from tests.fakes.registries import MemoryRegistries
 from tests.fakes.store import MemoryStore
 
 ROOT = "/project"
@@ -70,6 +71,7 @@ class MemoryProject:
     folder: MemoryFolder = field(default_factory=lambda: MemoryFolder(ROOT))
     git: MemoryGit = field(default_factory=MemoryGit)
     web: MemoryWeb = field(default_factory=MemoryWeb)
+    registries: MemoryRegistries = field(default_factory=MemoryRegistries)
     store: MemoryStore = field(default_factory=lambda: MemoryStore(scratch))
     layers: dict[str, bytes] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
@@ -84,6 +86,7 @@ class MemoryProject:
             store=self.store,
             git=self.git,
             fetcher=self.web,
+            registries=self.registries,
             runner=NoRunner(),
             signatures=MemorySignatures(),
             clock=StoppedClock(),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from agent_sync.adapters.private_folder import private_folder
-from agent_sync.ports import BlobStore
+from agent_sync.ports import BlobStore, Contents
 from agent_sync.store.disk import DiskStore
+from agent_sync.tree import Sha256
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.layout import blob_path
 
@@ -42,3 +43,8 @@ def put(content: bytes, store: BlobStore) -> Digest:
 def place(folder: Path, digest: Digest) -> Path:
     """Where the blob lies on the disk."""
     return folder / blob_path(digest)
+
+
+def whole(sha256: Sha256, contents: Contents) -> bytes:
+    """All bytes of the file."""
+    return b"".join(contents.chunks(sha256))

@@ -128,6 +128,27 @@ def test_nothing_stays_without_a_commit(store: BlobStore) -> None:
     assert store.size(Digest.of(b"one")) is None
 
 
+def test_what_this_process_has_written_is_known(store: BlobStore) -> None:
+    digest = put(store, b"content")
+    assert store.wrote(digest)
+    assert not store.wrote(ABSENT)
+
+
+def test_what_was_there_before_is_not_taken_for_what_was_written(made: Made) -> None:
+    digest = Digest.of(b"content")
+    put(made.store, b"something else")  # makes the place where blobs lie
+    made.damage(digest, b"damaged")
+    assert put(made.store, b"content") == digest
+    assert not made.store.wrote(digest)
+
+
+def test_what_was_set_aside_is_no_longer_what_was_written(made: Made) -> None:
+    digest = put(made.store, b"content")
+    made.damage(digest, b"damaged")
+    made.store.set_aside(digest)
+    assert not made.store.wrote(digest)
+
+
 def test_bytes_with_the_expected_digest_are_accepted(store: BlobStore) -> None:
     assert put(store, b"one", expected=Digest.of(b"one")) == Digest.of(b"one")
 

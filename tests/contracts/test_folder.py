@@ -75,8 +75,17 @@ def test_a_digest_is_that_of_all_bytes(folder: Folder, size: int) -> None:
     assert folder.digest(RelPath("a")) == sha256(content)
 
 
+@pytest.mark.parametrize("size", [0, 1, 65_535, 65_536, 65_537, 300_000])
+def test_the_chunks_of_a_file_are_all_its_bytes(folder: Folder, size: int) -> None:
+    content = bytes(index % 251 for index in range(size))
+    folder.create(RelPath("a"), (content,))
+    assert b"".join(folder.chunks(RelPath("a"))) == content
+
+
 def test_a_missing_file_cannot_be_read(folder: Folder) -> None:
     for missing in ("a", "b/c"):
+        with pytest.raises(FileFault):
+            list(folder.chunks(RelPath(missing)))
         with pytest.raises(FileFault):
             folder.open(RelPath(missing))
         with pytest.raises(FileFault):

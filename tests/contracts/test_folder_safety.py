@@ -23,6 +23,7 @@ def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Folder:
 
 EVERY_CALL: dict[str, Call] = {
     "open": lambda folder, path: folder.open(path),
+    "chunks": lambda folder, path: list(folder.chunks(path)),
     "digest": lambda folder, path: folder.digest(path),
     "replace": lambda folder, path: folder.replace(path, b""),
     "link": lambda folder, path: folder.link(path, RelPath("new")),

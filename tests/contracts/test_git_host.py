@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync.errors import ConfigInvalid, LimitExceeded, NetworkError, Untrusted
-from agent_sync.ports import GitHost, GitRepository
+from agent_sync.ports import Cancellation, GitHost, GitRepository
 from tests.builders.git_hosts import WITHOUT_GIT, a_git_host
 from tests.builders.repositories import Content, Executable, Symlink, a_git_repository
 from tests.fakes.git import MemoryGit
@@ -40,7 +40,7 @@ class Remote:
     tag: str
 
     def opened(self, *, max_bytes: int = 10_000_000) -> AbstractContextManager[GitRepository]:
-        return self.host.open(self.address, timeout_s=60.0, max_bytes=max_bytes)
+        return self.host.open(self.address, timeout_s=60.0, max_bytes=max_bytes, cancellation=Cancellation())
 
 
 @contextmanager
@@ -194,12 +194,18 @@ def test_what_was_not_fetched_is_not_there(remote: Remote) -> None:
 
 def test_an_address_without_a_repository_is_an_error(remote: Remote) -> None:
     nowhere = remote.address.replace("rules.git", "nothing.git").replace("memory", "nothing")
-    with remote.host.open(nowhere, timeout_s=60.0, max_bytes=1_000) as repository, pytest.raises(NetworkError):
+    with (
+        remote.host.open(nowhere, timeout_s=60.0, max_bytes=1_000, cancellation=Cancellation()) as repository,
+        pytest.raises(NetworkError),
+    ):
         repository.advertised()
 
 
 def test_an_address_that_starts_a_program_is_refused(remote: Remote) -> None:
-    with pytest.raises(Untrusted), remote.host.open("ext::sh -c true", timeout_s=60.0, max_bytes=1_000):
+    with (
+        pytest.raises(Untrusted),
+        remote.host.open("ext::sh -c true", timeout_s=60.0, max_bytes=1_000, cancellation=Cancellation()),
+    ):
         pass
 
 

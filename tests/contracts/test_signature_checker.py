@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync.errors import Untrusted
-from agent_sync.ports import SignatureChecker, SignedObject
+from agent_sync.ports import Cancellation, SignatureChecker, SignedObject
 from tests.builders.git_hosts import a_git_host, a_signature_checker
 from tests.builders.repositories import Signer, a_git_repository
 from tests.fakes.git import MemorySignatures
@@ -69,7 +69,9 @@ def _signed_by(
     repository = a_git_repository(folder / "rules.git")
     commit = repository.commit({"a.md": "a\n"}, message="with\n\na body", signed_by=signer)
     tag = repository.tag("v1", message="with\n\na body", signed_by=signer)
-    with a_git_host(folder).open(str(repository.path), timeout_s=60, max_bytes=10**8) as opened:
+    with a_git_host(folder).open(
+        str(repository.path), timeout_s=60, max_bytes=10**8, cancellation=Cancellation()
+    ) as opened:
         opened.fetch([tag], without_blobs=False)
         return Signing(a_signature_checker(folder), opened.signed(tag), opened.signed(commit), alice, hers, others)
 

@@ -121,7 +121,7 @@ def test_the_layers_lie_where_discovery_looks() -> None:
     page = section(PAGE, "Layers")
     assert f"`{found.system.path}`" in page
     assert found.user.path == "/h/.config/agent-sync/agent-sync.yaml"
-    assert f"`{found.policy.path}`" in section(PAGE, "The machine's policy")
+    assert f"`{found.policies[0].path}`" in section(PAGE, "The machine's policy")
 
 
 def test_every_merge_rule_of_a_key_stands_there() -> None:

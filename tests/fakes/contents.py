@@ -33,3 +33,6 @@ class MemoryContents:
         yield content[3:]
         if sha256 in self.corrupt:
             raise BlobCorrupt(digest=f"sha256:{sha256}", subject="blob", check="its bytes have changed")
+
+    def glance(self, sha256: Sha256) -> Iterator[bytes]:
+        return iter(list(self.chunks(sha256)))

@@ -59,6 +59,10 @@ class MemoryFolder:
         self._called("open", path)
         return io.BytesIO(self._file(path).content)
 
+    def chunks(self, path: RelPath) -> Iterator[bytes]:
+        self._called("chunks", path)
+        yield self._file(path).content
+
     def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:
         del trusting  # nothing is remembered here
         self._called("digest", path)

@@ -16,7 +16,9 @@ Files = Mapping[str, Content]
 
 @dataclass(slots=True)
 class MemoryRepository:
-    """What one remote has. Its ids are its own: they have the shape of git's and follow from the content."""
+    """What one remote has. A blob's id is git's; the others are its own, have the shape of git's and follow from the
+    content.
+    """
 
     refs: dict[str, str] = field(default_factory=dict)
     commits: dict[str, GitCommit] = field(default_factory=dict)
@@ -59,7 +61,7 @@ class MemoryRepository:
 
     def _blob(self, content: str | bytes) -> str:
         raw = content.encode() if isinstance(content, str) else content
-        oid = an_id("blob", raw)
+        oid = hashlib.sha1(b"blob %d\0" % len(raw) + raw, usedforsecurity=False).hexdigest()
         self.blobs[oid] = raw
         return oid
 
@@ -79,10 +81,9 @@ class MemoryGit:
 
     @contextmanager
     def open(
-        self, repo: str, *, timeout_s: float, max_bytes: int, cancellation: Cancellation | None = None
+        self, repo: str, *, timeout_s: float, max_bytes: int, cancellation: Cancellation
     ) -> Iterator[GitRepository]:
-        if cancellation is not None:
-            cancellation.check()
+        cancellation.check()
         if repo.startswith("ext::"):
             raise Untrusted(subject=f"repository {repo}", check="its address starts a program", remedy="use https")
         self.bounds.append((timeout_s, max_bytes))

@@ -20,8 +20,10 @@ class MemoryStore:
     def __init__(self, scratch: Scratch | None = None) -> None:
         self.blobs: dict[Digest, bytes] = {}
         self.opened: list[Digest] = []
+        self.written: set[Digest] = set()
         self.aside: dict[Digest, bytes] = {}
         self.remembered: dict[str, bytes] = {}
+        self.recorded: dict[tuple[str, str], bytes] = {}
         self._scratch = scratch
 
     @property
@@ -40,9 +42,12 @@ class MemoryStore:
         self.opened.append(digest)
         return BytesIO(self.blobs[digest])
 
+    def wrote(self, digest: Digest) -> bool:
+        return digest in self.written
+
     @contextmanager
     def writer(self) -> Iterator[MemoryWriter]:
-        yield MemoryWriter(self.blobs)
+        yield MemoryWriter(self.blobs, self.written)
 
     def close(self) -> None:
         """Nothing is held."""
@@ -50,6 +55,7 @@ class MemoryStore:
     def set_aside(self, digest: Digest) -> None:
         if digest in self.blobs and Digest.of(self.blobs[digest]) != digest:
             self.aside[digest] = self.blobs.pop(digest)
+            self.written.discard(digest)
 
     def scratch(self) -> AbstractContextManager[Folder]:
         assert self._scratch is not None, "this test's store was made without a scratch folder"
@@ -57,6 +63,15 @@ class MemoryStore:
 
     def remember(self, lock: bytes, *, path: str) -> None:
         self.remembered[path] = lock
+
+    def record(self, kind: str, key: str, content: bytes) -> None:
+        self.recorded[kind, key] = content
+
+    def records(self, kind: str, prefix: str) -> tuple[tuple[str, bytes], ...]:
+        found = (
+            (key, content) for (of, key), content in self.recorded.items() if of == kind and key.startswith(prefix)
+        )
+        return tuple(sorted(found))
 
     def put(self, content: bytes) -> Digest:
         """The blob is here."""
@@ -68,8 +83,9 @@ class MemoryStore:
 class MemoryWriter:
     """Implements `ports.BlobWriter`."""
 
-    def __init__(self, blobs: dict[Digest, bytes]) -> None:
+    def __init__(self, blobs: dict[Digest, bytes], written: set[Digest]) -> None:
         self._blobs = blobs
+        self._written = written
         self._content = bytearray()
 
     def write(self, chunk: bytes, /) -> object:
@@ -80,5 +96,7 @@ class MemoryWriter:
         digest = Digest.of(bytes(self._content))
         if expected is not None and digest != expected:
             raise ContentMismatch(subject=f"blob {expected}", check=f"its bytes have the sha256 {digest.hex}")
-        self._blobs.setdefault(digest, bytes(self._content))
+        if digest not in self._blobs:
+            self._blobs[digest] = bytes(self._content)
+            self._written.add(digest)
         return digest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shlex
 import signal
 import stat
 import subprocess
@@ -22,7 +23,7 @@ from agent_sync.errors import AgentSyncError, FileFault, UnsafePath
 from agent_sync.store.contents import Contents
 from agent_sync.store.reclaiming import reclaim
 from agent_sync_oci.digest import Digest
-from tests.builders.stores import TODAY_S, a_disk_store, place, put
+from tests.builders.stores import TODAY_S, a_disk_store, place, put, whole
 from tests.builders.trees import a_packed_tree, sha256
 
 Process = subprocess.Popen[str]
@@ -168,7 +169,7 @@ def test_a_read_only_store_is_read_and_refuses_to_be_written(open_folder: Path) 
         store = a_disk_store(folder)
         with Contents(store) as contents:
             contents.add_tree(packed)
-            assert contents.read(sha256("text"), limit=10) == b"text"
+            assert whole(sha256("text"), contents) == b"text"
         with pytest.raises(FileFault, match=r"cannot be written: .*[Pp]ermission denied") as refused:
             put(b"more", store)
         assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
@@ -205,8 +206,18 @@ def test_a_store_that_others_may_write_is_refused(folder: Path) -> None:
         folder.chmod(mode)
         with pytest.raises(UnsafePath, match=f"others may write in it .mode 0{mode:o}") as refused:
             put(b"blob", a_disk_store(folder))
-        assert refused.value.remedy
+        assert str(refused.value.remedy).startswith(f"chmod go-w {folder}; ")
     assert list(folder.iterdir()) == []
+
+
+def test_the_command_that_helps_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "a; touch b"
+    folder.mkdir()
+    folder.chmod(0o777)
+    with pytest.raises(UnsafePath) as refused:
+        private_folder(str(folder))
+    assert refused.value.remedy is not None
+    assert shlex.split(refused.value.remedy) == ["chmod", "go-w", str(folder)]
 
 
 def test_a_store_of_another_user_is_refused(folder: Path) -> None:
@@ -298,6 +309,7 @@ def test_what_a_living_process_is_writing_is_not_swept(folder: Path, start: Star
 
 MANY = """
 from agent_sync.store.contents import Contents
+from tests.builders.stores import whole
 from tests.builders.trees import a_packed_tree, sha256
 number = int(sys.argv[2])
 print("ready", flush=True); sys.stdin.readline()
@@ -309,8 +321,8 @@ for round in range(8):
         contents.add_tree(shared)
         contents.add_blob(own)
         for n in range(20):
-            contents.read(sha256(f"shared {round} {n} " * 500), limit=10**6)
-        contents.read(sha256(f"own {number} {round}" * 1000), limit=10**6)
+            whole(sha256(f"shared {round} {n} " * 500), contents)
+        whole(sha256(f"own {number} {round}" * 1000), contents)
 """
 
 

@@ -11,10 +11,13 @@ import trustme
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """`ca_file`: the PEM file a client has to trust; `server`: TLS for 127.0.0.1, localhost and other.localhost."""
+    """`ca_file`: the PEM file a client has to trust; `server`: TLS for 127.0.0.1, localhost and other.localhost, whose
+    key and certificate are in `server_file` as well.
+    """
 
     ca_file: Path
     server: ssl.SSLContext
+    server_file: Path
 
 
 def an_authority(folder: Path) -> Authority:
@@ -23,5 +26,8 @@ def an_authority(folder: Path) -> Authority:
     ca_file = folder / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1", "localhost", "other.localhost").configure_cert(server)
-    return Authority(ca_file, server)
+    issued = authority.issue_cert("127.0.0.1", "localhost", "other.localhost")
+    issued.configure_cert(server)
+    server_file = folder / "server.pem"
+    issued.private_key_and_cert_chain_pem.write_to_path(str(server_file))
+    return Authority(ca_file, server, server_file)

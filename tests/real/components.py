@@ -9,15 +9,18 @@ from typing import NoReturn
 
 import pytest
 
-_SYSTEM_PACKAGES = Path(__file__).resolve().parents[2] / ".ci" / "system-packages"
+_LISTS = Path(__file__).resolve().parents[2] / ".ci"
+# Where .ci/go-tools builds; looked up at import, before this process gets a HOME of its own.
+_GO_TOOLS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent-sync-tools" / "go" / "bin"
 
 
 def require(program: str) -> Path:
-    """Where `program` (a line of .ci/system-packages) is installed; without it the test does not run."""
-    package = _packages()[program]
-    found = shutil.which(program, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+    """Where `program` (a line of .ci/system-packages or go-tools.txt) is; without it the test does not run."""
+    commands = _listed("system-packages", "apt-get install") | _listed("go-tools.txt", "go install")
+    command = commands[program]
+    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:{_GO_TOOLS}")
     if found is None:
-        _cannot_run(f"{program} is not installed here: apt-get install {package}, or `make programs`")
+        _cannot_run(f"{program} is not installed here: {command}, or `make programs`")
     return Path(found)
 
 
@@ -31,9 +34,11 @@ def require_real_rules() -> Path:
     return Path(named)
 
 
-def _packages() -> dict[str, str]:
-    lines = _SYSTEM_PACKAGES.read_text(encoding="utf-8").splitlines()
-    return dict(line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
+def _listed(name: str, installer: str) -> dict[str, str]:
+    """The programs of a list, each with the command that installs it."""
+    lines = (_LISTS / name).read_text(encoding="utf-8").splitlines()
+    pairs = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
+    return {program: f"{installer} {package}" for program, package in pairs}
 
 
 def _cannot_run(reason: str) -> NoReturn:

@@ -118,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.requests.append(request)
         self.server.answer(request, Reply(self))
 
-    do_POST = do_HEAD = do_GET
+    do_HEAD = do_PATCH = do_POST = do_PUT = do_GET
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the base class's
         """Nothing: `HttpServer.requests` is the log."""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
+
+import pytest
 
 from tests.builders.command_line import LOCAL, CommandMachine, a_local_machine
 
@@ -66,3 +70,40 @@ def test_x16_an_edited_file_is_kept_and_reported(tmp_path: Path) -> None:
     machine.configure("version: 1\n")
     assert ".cursor/rules/a.md" in machine.run("prune").said
     assert machine.outputs() == {".cursor/rules/a.md": "edited\n"}
+
+
+@pytest.mark.parametrize("words", [["sync"], ["sync", "--prune"], ["sync", "--dry-run"], ["prune"], ["check"]])
+def test_x16_each_command_says_what_to_do_with_an_edited_orphan(tmp_path: Path, words: list[str]) -> None:
+    machine = an_edited_orphan(tmp_path)
+    ran = machine.run(*words, expect=1 if words == ["check"] else 0)
+    assert re.search("edited.*delete .* move .* away, then agent-sync prune|edited prune leaves: delete", ran.out)
+    assert "prune removes" not in ran.out
+    assert ".cursor/rules/a.md" in ran.out
+    assert machine.outputs()[".cursor/rules/a.md"] == "edited\n"
+
+
+def test_x16_an_edited_orphan_is_told_apart_in_the_documents(tmp_path: Path) -> None:
+    machine = an_edited_orphan(tmp_path)
+    machine.put("rules/b.md", "b\n")
+    checked = json.loads(machine.run("check", "--json", expect=1).out)
+    assert checked["orphaned"] == [{"path": ".cursor/rules/a.md", "source": "rules", "edited": True}]
+    machine.run("update", "--yes")
+    synced = json.loads(machine.run("sync", "--json").out)
+    assert (synced["orphans"], synced["kept_back"]) == ([], [".cursor/rules/a.md"])
+
+
+def test_x16_what_was_advised_helps(tmp_path: Path) -> None:
+    machine = an_edited_orphan(tmp_path)
+    (machine.project / ".cursor/rules/a.md").unlink()
+    machine.run("prune")
+    machine.run("check", "--strict")
+    assert "orphans" not in machine.lock
+
+
+def an_edited_orphan(tmp_path: Path) -> CommandMachine:
+    """The target moved to another tool, after the file in the old one's folder had been edited."""
+    machine = synced(tmp_path)
+    machine.put(".cursor/rules/a.md", "edited\n")
+    machine.configure(LOCAL.replace("cursor", "cline"))
+    machine.lock_and_sync()
+    return machine

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import select
 import subprocess
 import sys
@@ -79,6 +80,33 @@ def test_r020_an_update_of_one_source_leaves_the_others_text(
     machine.run("update", "first", "--yes")
     assert entry("second", machine) == before
     assert machine.locked("first")["resolved"]["commit"] == repository.resolve("main")
+
+
+def test_r020_an_update_of_one_source_leaves_what_is_declared_no_more(machine: CommandMachine) -> None:
+    machine.lock_and_sync()
+    before = entry("first", machine)
+    config = machine.read("agent-sync.yaml")
+    machine.configure(re.sub(".*first.*\n", "", config))
+    machine.run("update", "second", "--yes")
+    assert entry("first", machine) == before
+    assert "declared no more" in machine.run("sync", "--locked", expect=4).err
+    machine.run("sync")
+    machine.run("prune")
+    assert [source["name"] for source in machine.lock["sources"]] == ["second"]
+    assert machine.outputs() == {".second/b.md": "b\n"}
+    machine.run("sync", "--locked")
+    machine.run("check", "--strict")
+
+
+def test_r020_a_source_that_got_another_name_is_updated_by_that(machine: CommandMachine) -> None:
+    machine.lock_and_sync()
+    machine.configure(machine.read("agent-sync.yaml").replace("second,", "renamed,"))
+    machine.run("update", "renamed", "--yes")
+    assert [source["name"] for source in machine.lock["sources"]] == ["first", "renamed", "second"]
+    assert {each["source"] for each in machine.lock["outputs"]} == {"first", "renamed"}
+    machine.run("sync")
+    machine.run("update", "--yes")
+    assert [source["name"] for source in machine.lock["sources"]] == ["first", "renamed"]
 
 
 def test_r080_update_shows_what_changes_from_what_to_what(machine: CommandMachine, repository: GitRepository) -> None:

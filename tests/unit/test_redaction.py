@@ -1,12 +1,14 @@
-"""What is taken out of an address before anybody sees it, and what is not."""
+"""What is taken out of an address, or of text with addresses in it, before anybody sees it, and what is not."""
 
 from __future__ import annotations
+
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_sync.redaction import redacted
+from agent_sync.redaction import holds_credential, redacted, starred, without_credentials
 
 SECRET = "s3cr3t"
 
@@ -80,6 +82,34 @@ PLAIN = [
     "./rules",
     "",
     "say: what is a token? ask him",
+    "https://glen-smith@example.com/r",
+    "ssh://git@host:22/r",
+    "https://host:8443/@scope/r",
+    "https://host:/a@b",
+    "https://me@host:443/a:b@c",
+    "git@host:path@v1",
+    "/srv/a@b",
+    "https://example.com/?token=",
+]
+
+# As people paste them into `repo:`, with what must be gone afterwards.
+LOGINS = [
+    ("https://me:s3cr3t@host/r", "https://me:***@host/r"),
+    ("https://:s3cr3t@host/r", "https://:***@host/r"),
+    ("ssh://git:s3cr3t@host/r", "ssh://git:***@host/r"),
+    ("me:s3cr3t@host/r", "me:***@host/r"),
+    ("me:s3cr3t@host:path/r", "me:***@host:path/r"),
+    ("https://ghp_s3cr3t@github.com/r", "https://***@github.com/r"),
+    ("ghp_s3cr3t@github.com/r", "***@github.com/r"),
+    ("https://github_pat_s3cr3t@github.com/r", "https://***@github.com/r"),
+    ("https://glpat-s3cr3t@gitlab.com/r", "https://***@gitlab.com/r"),
+    ("https://ghp_s3cr3t:x-oauth-basic@github.com/r", "https://***:***@github.com/r"),
+    ("https://me:ghp_s3cr3t@github.com/r", "https://me:***@github.com/r"),
+    ("https://0123456789abcdef0123456789abcdef01234567@host/r", "https://***@host/r"),
+    ("https://me:s3/cr3t@host/r", "https://me:***@host/r"),
+    ("https://me:12/s3cr3t@host/r", "https://me:12/s3cr3t@host/r"),
+    ("https://me:s3?cr#3t@host/r", "https://me:***@host/r"),
+    ("https://me:s3'cr\"3t@host/r", "https://me:***@host/r"),
 ]
 
 
@@ -112,6 +142,49 @@ def test_what_holds_no_secret_comes_back_to_the_letter(address: str) -> None:
 )
 def test_passwords_and_malformed_addresses(address: str, shown: str) -> None:
     assert redacted(address) == shown
+
+
+@pytest.mark.parametrize(("address", "shown"), LOGINS)
+def test_a_credential_is_seen_and_hidden(address: str, shown: str) -> None:
+    assert redacted(address) == shown
+    assert without_credentials(f'    repo: "{address}"') == f'    repo: "{shown}"'
+    assert holds_credential(address) == (address != shown)
+
+
+@pytest.mark.parametrize("address", PLAIN)
+def test_a_user_name_alone_is_no_credential(address: str) -> None:
+    assert not holds_credential(address)
+    assert without_credentials(address) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("  url: https://host/p.md?token=abc&v=1  # see notes", "  url: https://host/p.md?token=***&v=1  # see notes"),
+        ("url: 'https://host/p.md?sig=abc'", "url: 'https://host/p.md?sig=***'"),
+        ("[https://host/a, me:pw@host/b,ghp_x@host/c]", "[https://host/a, me:***@host/b,***@host/c]"),
+        ("fatal: unable to access 'https://a:b@host/r/': no", "fatal: unable to access 'https://a:***@host/r/': no"),
+        ("remote: ask me@host or you:now at 10:30", "remote: ask me@host or you:now at 10:30"),
+    ],
+)
+def test_a_secret_is_hidden_wherever_an_address_stands(text: str, shown: str) -> None:
+    assert without_credentials(text) == shown
+
+
+@pytest.mark.parametrize(("address", "shown"), LOGINS)
+def test_with_stars_nothing_moves(address: str, shown: str) -> None:
+    line = starred(f'repo: "{address}"  # why')
+    assert len(line) == len(f'repo: "{address}"  # why')
+    assert line.endswith('/r"  # why')
+    assert ("s3" in line) == ("s3" in shown)
+
+
+@pytest.mark.parametrize("piece", ["//:x", "(", ",a:", "ghp_:a", "?a", "&a=b", "?token", "//a:", "a@", "'", "x:@"])
+def test_text_that_is_made_to_be_slow_to_search_is_not(piece: str) -> None:
+    before = time.process_time()
+    for hide in (redacted, without_credentials, starred):
+        hide(piece * 100_000)
+    assert time.process_time() - before < 5  # what takes quadratic time takes minutes
 
 
 @given(

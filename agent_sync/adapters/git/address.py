@@ -6,15 +6,10 @@ import os.path
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from agent_sync.config.addresses import (
-    Protocol,
-    fault_of_repository,
-    holds_credential,
-    protocol_of,
-    without_credentials,
-)
+from agent_sync.config.addresses import Protocol, fault_of_repository, protocol_of
 from agent_sync.errors import Untrusted
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
+from agent_sync.redaction import holds_credential, without_credentials
 
 
 @dataclass(frozen=True, slots=True)

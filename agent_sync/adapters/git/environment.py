@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agent_sync.adapters.git.address import GitAddress
 from agent_sync.adapters.git.program import Bounds, run
 from agent_sync.errors import ConfigInvalid
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
 
 Setting = tuple[str, str]
 

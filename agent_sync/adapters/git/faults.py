@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from agent_sync.adapters.git.address import GitAddress
-from agent_sync.config.addresses import without_credentials
 from agent_sync.errors import AgentSyncError, ConfigInvalid, NetworkError, UnsafePath, Untrusted
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
+from agent_sync.redaction import without_credentials
 
 _LOGIN = {
     "ssh": "see that `ssh-add -l` shows a key that this server knows, and that its host key is in ~/.ssh/known_hosts",

@@ -37,10 +37,10 @@ class RemoteGit:
 
     @contextmanager
     def open(
-        self, repo: str, *, timeout_s: float, max_bytes: int, cancellation: Cancellation | None = None
+        self, repo: str, *, timeout_s: float, max_bytes: int, cancellation: Cancellation
     ) -> Iterator[GitRepository]:
         address = read_address(repo, root=self._root)
-        budget = Budget(address, timeout_s, max_bytes, cancellation or Cancellation())
+        budget = Budget(address, timeout_s, max_bytes, cancellation)
         with self._scratch() as folder:
             git = self._installed_git(folder.name)
 

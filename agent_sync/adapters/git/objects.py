@@ -14,8 +14,8 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from agent_sync.errors import LimitExceeded, NetworkError, UnsafePath, Untrusted
+from agent_sync.escaping import shown
 from agent_sync.ports import GitCommit, GitEntry, SignedObject
-from agent_sync.tree.names import shown
 
 _FOLDER = 0o40000
 

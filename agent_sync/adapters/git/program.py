@@ -37,13 +37,15 @@ class Ended:
 class Bounds:
     """How long a program may take, and how much it may write and say; `subject` names what it works for.
 
-    `look_around` is called several times a second; what it raises ends the program.
+    `setting` is the key under `limits:` that `timeout_s` comes from, None if it is fixed. `look_around` is called
+    several times a second; what it raises ends the program.
     """
 
     subject: str
     timeout_s: float
     max_file_bytes: int | None = None
     max_output_bytes: int = 1 << 26
+    setting: str | None = None
     look_around: Callable[[], object] = lambda: None
 
 
@@ -140,6 +142,6 @@ def _tail(complaints: IO[bytes]) -> str:
 def _too_slow(bounds: Bounds) -> LimitExceeded:
     return LimitExceeded(
         subject=bounds.subject,
-        check=f"it took longer than {bounds.timeout_s:.3g} s (fetch_timeout)",
-        remedy="try again, or raise `fetch_timeout` under `limits:`",
+        check=f"it took longer than {bounds.timeout_s:.3g} s{f' ({bounds.setting})' if bounds.setting else ''}",
+        remedy=f"try again, or raise `{bounds.setting}` under `limits:`" if bounds.setting else "try again",
     )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 from agent_sync.adapters.git.address import GitAddress
 from agent_sync.adapters.git.transport import Transport, make_repository, read_refs
 from agent_sync.errors import ConfigInvalid, NetworkError
+from agent_sync.escaping import shown
 from agent_sync.ports import GitCommit, GitEntry, SignedObject
-from agent_sync.tree.names import shown
 
 if TYPE_CHECKING:
     from agent_sync.adapters.git.objects import Objects

@@ -14,8 +14,8 @@ from pathlib import Path
 from agent_sync.adapters.git.environment import isolated
 from agent_sync.adapters.git.program import Bounds, Ended, run
 from agent_sync.errors import Untrusted
+from agent_sync.escaping import shown
 from agent_sync.ports import Folder, SignedObject
-from agent_sync.tree.names import shown
 
 _SUBJECT = "the signature"
 _TIMEOUT_S = 30.0

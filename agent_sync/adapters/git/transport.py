@@ -64,7 +64,14 @@ class Budget:
         try:
             self._refuse_more_than(self.max_bytes - 1, repository)
             left = self.max_bytes - size_of_objects(repository)
-            yield Bounds(str(self.address), max(0.0, self.remaining_s), left, _LONGEST_LISTING_BYTES, look_around)
+            yield Bounds(
+                str(self.address),
+                max(0.0, self.remaining_s),
+                max_file_bytes=left,
+                max_output_bytes=_LONGEST_LISTING_BYTES,
+                setting="fetch_timeout",
+                look_around=look_around,
+            )
         finally:
             self.remaining_s -= time.monotonic() - start
 

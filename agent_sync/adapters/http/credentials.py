@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import FileFault
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
 
 if TYPE_CHECKING:
     import httpx

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import LimitExceeded, NetworkError
+from agent_sync.escaping import shown
 from agent_sync.redaction import redacted
-from agent_sync.tree.names import shown
 
 if TYPE_CHECKING:
     import httpx

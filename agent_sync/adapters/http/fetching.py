@@ -49,8 +49,7 @@ class HttpFetcher:
                 left_s = end - monotonic()
                 if left_s <= 0:
                     raise took_too_long(url, timeout_s)
-                chunk = body.next(timeout_s=min(left_s, _TICK_S))
-                if chunk:
+                for chunk in body.next(timeout_s=min(left_s, _TICK_S)):
                     write(chunk)
 
     def _body(self, url: str, line: Line, max_bytes: int, timeout_s: float) -> Iterator[bytes]:

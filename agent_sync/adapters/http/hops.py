@@ -14,8 +14,8 @@ from agent_sync.adapters.http.discretion import keep_addresses_out_of_logs
 from agent_sync.adapters.http.faults import refuse_answer, subject_of, too_large, translated
 from agent_sync.adapters.http.line import Line
 from agent_sync.adapters.http.proxies import proxy_for
-from agent_sync.adapters.http.redirects import Address, fault_of_peer, fault_of_target, is_loopback, literal, plain
 from agent_sync.errors import NetworkError
+from agent_sync_oci.addresses import Address, fault_of_peer, fault_of_target, is_loopback, literal, origin_of, plain
 
 MAX_REDIRECTS = 10
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "agent-sync"}
@@ -61,7 +61,7 @@ class Journey:
         self._began_here = host is not None and is_loopback(host)
         credentials = authorization_for(first, self._environment)
         for _ in range(MAX_REDIRECTS + 1):
-            headers = credentials if _origin(hop) == _origin(first) else {}
+            headers = credentials if origin_of(hop) == origin_of(first) else {}
             with self._ask(hop, headers, is_first=hop is first) as answer:
                 if not answer.has_redirect_location:
                     yield answer
@@ -124,8 +124,3 @@ class Journey:
             check=f"it redirects to {subject_of(target)}, {fault}",
             remedy="if that address is meant, declare it yourself",
         )
-
-
-def _origin(url: httpx.URL) -> tuple[str, bytes, int | None]:
-    """RFC 6454 §4; httpx leaves a default port out."""
-    return url.scheme, url.raw_host.lower(), url.port

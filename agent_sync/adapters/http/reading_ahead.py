@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 THREAD_NAME = "agent-sync-fetch"
-_DEPTH = 64  # chunks of at most 64 KiB: 4 MiB in flight
+_TOGETHER = 8  # chunks that change hands at once: that takes as long as reading one of them does
+_DEPTH = 8  # times so many chunks of at most 64 KiB: 4 MiB in flight
 _PATIENCE_S = 1.0  # for a thread that has been told to stop; one that waits for a resolver or a proxy ends by itself
 
 
@@ -26,25 +27,26 @@ class ReadAhead:
     def __init__(self, produce: Callable[[], Iterator[bytes]]) -> None:
         self.is_over = False
         self._produce = produce
-        self._ready: queue.Queue[bytes | _End] = queue.Queue(_DEPTH)
+        self._ready: queue.Queue[list[bytes] | _End] = queue.Queue(_DEPTH)
+        self._gathered: list[bytes] = []
         self._unwanted = threading.Event()
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def next(self, *, timeout_s: float) -> bytes:
-        """The next chunk; nothing if none came in time, or (`is_over`) none will. Raises what the iterator raised."""
+    def next(self, *, timeout_s: float) -> Sequence[bytes]:
+        """The next chunks; none if none came in time, or (`is_over`) none will. Raises what the iterator raised."""
         try:
             ready = self._ready.get(timeout=timeout_s)
         except queue.Empty:
-            return b""
+            return ()
         if not isinstance(ready, _End):
             return ready
         self.is_over = True
         if ready.error is not None:
             raise ready.error
-        return b""
+        return ()
 
     def abandon(self, hang_up: Callable[[], None]) -> None:
         """Nobody wants the rest; the thread is gone, unless it waits for something that cannot be interrupted."""
@@ -56,15 +58,22 @@ class ReadAhead:
         with ExitStack() as stack:
             stack.push(self._end)
             for chunk in self._produce():
-                if not self._put(chunk):
+                self._gathered.append(chunk)
+                if len(self._gathered) == _TOGETHER and not self._hand_over():
                     return
 
     def _end(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
         """Whatever ended the iterator is raised by `next`, in the caller's thread; it is settled in this one."""
+        self._hand_over()
         self._put(_End(error))
         return True
 
-    def _put(self, ready: bytes | _End) -> bool:
+    def _hand_over(self) -> bool:
+        """Whether more is wanted."""
+        gathered, self._gathered = self._gathered, []
+        return self._put(gathered)
+
+    def _put(self, ready: list[bytes] | _End) -> bool:
         """Whether it is still wanted."""
         while not self._unwanted.is_set():
             try:

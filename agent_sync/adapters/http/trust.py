@@ -6,7 +6,7 @@ import ssl
 from collections.abc import Mapping
 
 from agent_sync.errors import FileFault
-from agent_sync.tree.names import shown
+from agent_sync.escaping import shown
 
 
 def tls_context(environment: Mapping[str, str]) -> ssl.SSLContext:

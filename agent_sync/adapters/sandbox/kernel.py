@@ -21,9 +21,9 @@ def call(name: str, *arguments: Argument) -> int:
     return _library("syscall", number, *arguments)
 
 
-def prctl(option: int, argument: int = 0, third: int = 0) -> int:
+def prctl(option: int, argument: int) -> int:
     """What prctl(2) returns; the arguments that are left are 0, as the kernel demands of most options."""
-    return _library("prctl", option, argument, third, 0, 0)
+    return _library("prctl", option, argument, 0, 0, 0)
 
 
 def set_times(path: str, times: bytes | None) -> None:

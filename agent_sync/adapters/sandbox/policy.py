@@ -13,7 +13,7 @@ open files, and calls that Landlock guards. Not allowed are:
   vsock, path and abstract unix sockets). A pair of connected stream sockets is a pipe and is allowed; a pair of
   *datagram* sockets is not, since `sendto` takes it to any socket in the file system. io_uring makes sockets without
   `socket`: not named.
-- metadata: Landlock does not see chmod, chown, utime and their kin. They are handed to the supervisor (metadata.py),
+- metadata: Landlock does not see chmod, chown, utime and their kin. They are handed to the supervisor (requests.py),
   which does them inside the output and the temporary home and refuses them elsewhere. Extended attributes do not
   exist.
 - truncation by a way that Landlock misses before Linux 6.2 (`truncate`, and opening for *reading* with O_TRUNC);

@@ -14,8 +14,8 @@ from agent_sync.adapters.sandbox.removal import discard, empty
 from agent_sync.adapters.sandbox.session import supervised
 from agent_sync.adapters.sandbox.syscalls import own_architecture
 from agent_sync.errors import FileFault, LimitExceeded, TransformFailed, UnsafePath
+from agent_sync.escaping import shown
 from agent_sync.ports import Cancellation, Command, Finished
-from agent_sync.tree.names import shown
 
 _PROGRAM_FOLDERS = ("/usr/bin", "/bin")
 _WITHOUT_SANDBOX = (

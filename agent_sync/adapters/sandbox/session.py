@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 from agent_sync.adapters.sandbox.order import Ending, Order, Report
+from agent_sync.escaping import shown
 from agent_sync.ports import Cancellation
-from agent_sync.tree.names import shown
 
 MAX_PRINTED_BYTES = 1 << 16
 

@@ -9,7 +9,7 @@ import typer
 
 from agent_sync.cli.answer import Answer, Verb
 from agent_sync.cli.escaping import printable_line
-from agent_sync.cli.exit_codes import DONE, FOUND
+from agent_sync.cli.exit_codes import DONE, FOUND, UNAVAILABLE
 from agent_sync.cli.lines import Line, Style, Styled, counted
 from agent_sync.cli.session import Session
 
@@ -34,10 +34,17 @@ def check(
     """Compare the project's files with the lock.
 
     The exit code is 1 if they differ. Reported are changed, missing and orphaned files, and unexpected ones in folders
-    that only agent-sync fills.
+    that only agent-sync fills. What --deep cannot verify, because the store does not have it, is a warning; with
+    --strict the exit code is 9 then.
     """
     result = session.project().check(strict=strict, fast=fast, deep=deep)
-    return Answer(_fields(result), lines=_lines(result), code=DONE if result.clean else FOUND)
+    return Answer(_fields(result), lines=_lines(result), code=_code(result))
+
+
+def _code(result: CheckResult) -> int:
+    if not result.clean:
+        return FOUND
+    return UNAVAILABLE if result.strict and result.unverified else DONE
 
 
 def _lines(result: CheckResult) -> Iterator[Line]:
@@ -51,17 +58,24 @@ def _lines(result: CheckResult) -> Iterator[Line]:
         ("foreign", foreign, drift.foreign),
     ):
         for path in paths:
-            owner = f" ({printable_line(result.sources[path])})" if path in result.sources else ""
-            yield (Styled(f"{word:<10}", style), f" {printable_line(path)}{owner}")
+            yield (Styled(f"{word:<10}", style), f" {printable_line(path)}{_notes(path, result)}")
     yield from _summary(result)
+
+
+def _notes(path: RelPath, result: CheckResult) -> str:
+    """` (team-rules, edited)`."""
+    notes = [printable_line(result.sources[path])] if path in result.sources else []
+    notes += ["edited"] if path in result.edited else []
+    return f" ({', '.join(notes)})" if notes else ""
 
 
 def _summary(result: CheckResult) -> Iterator[Line]:
     drift = result.drift
     checked = counted(result.files, "file")
+    unverified = f"; {len(result.unverified)} not verified in the store" if result.unverified else ""
     if result.clean:
         foreign = f"; {counted(len(drift.foreign), 'foreign file')} in shared folders" if drift.foreign else ""
-        yield f"{checked} checked, no drift{foreign}"
+        yield f"{checked} checked, no drift{foreign}{unverified}"
         return
     found = {
         "changed": drift.changed,
@@ -70,11 +84,14 @@ def _summary(result: CheckResult) -> Iterator[Line]:
         "unexpected": drift.unexpected,
         "foreign": drift.foreign if result.strict else (),
     }
-    yield f"{checked} checked: {', '.join(f'{len(paths)} {word}' for word, paths in found.items() if paths)}"
+    counts = ", ".join(f"{len(paths)} {word}" for word, paths in found.items() if paths)
+    yield f"{checked} checked: {counts}{unverified}"
     if drift.changed or drift.missing:
         yield "agent-sync diff shows what changed, agent-sync sync writes what the lock says"
-    if drift.orphaned:
+    if len(drift.orphaned) > len(result.edited):
         yield "agent-sync prune removes what is declared no more"
+    if result.edited:
+        yield "what was edited prune leaves: delete it or move it away, then agent-sync prune"
 
 
 def _fields(result: CheckResult) -> dict[str, object]:
@@ -87,9 +104,10 @@ def _fields(result: CheckResult) -> dict[str, object]:
         "files": result.files,
         "changed": owned(result.drift.changed),
         "missing": owned(result.drift.missing),
-        "orphaned": owned(result.drift.orphaned),
+        "orphaned": [{**each, "edited": each["path"] in result.edited} for each in owned(result.drift.orphaned)],
         "unexpected": result.drift.unexpected,
         "foreign": result.drift.foreign,
+        "unverified": result.unverified,
     }
 
 
@@ -102,9 +120,11 @@ VERB = Verb(
         "files": "how many files were compared",
         "changed": "files that are not what the lock says: `path`, `source`",
         "missing": "files that are not there: `path`, `source`",
-        "orphaned": "files of an earlier lock that are still there: `path`, `source`",
+        "orphaned": "files of an earlier lock that are still there: `path`, `source`, and whether they were `edited`:"
+        " `prune` leaves such files",
         "unexpected": "files that nothing declares, in folders that only agent-sync fills",
         "foreign": "files that nothing declares, in folders that are shared",
+        "unverified": "with `--deep`, what could not be verified, because its bytes are not in the store",
     },
     examples=("agent-sync check", "agent-sync check --strict --no-inherit"),
     repeatable=lambda values: not values["deep"],

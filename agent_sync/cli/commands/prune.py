@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.changes import action_fields, action_lines, difference_fields, difference_lines
-from agent_sync.cli.lines import Line, counted, listed
+from agent_sync.cli.changes import (
+    action_fields,
+    action_lines,
+    difference_fields,
+    difference_lines,
+    edited_orphan_lines,
+)
+from agent_sync.cli.lines import Line, counted
 from agent_sync.cli.session import Session
 
 if TYPE_CHECKING:
@@ -34,9 +40,7 @@ def _lines(result: PruneResult, *, dry_run: bool) -> Iterator[Line]:
     yield from action_lines(result.removed)
     if not result.difference.same:
         yield from difference_lines(result.difference, files=False)
-    if result.kept_back:
-        yield "edited since they were written, so they stay:"
-        yield from listed("  ", result.kept_back)
+    yield from edited_orphan_lines(result.kept_back)
     removed = "would remove" if dry_run else "removed"
     lock = "" if result.difference.same else "; the lock would change" if dry_run else "; the lock is written"
     nothing = not result.removed and result.difference.same

@@ -21,7 +21,8 @@ _STYLES = {"synced": Style.ADDED, "pending": Style.CHANGED, "missing": Style.REM
 def status(session: Session, names: Names = None) -> Answer:
     """Show the state of each source.
 
-    synced: as locked. drifted: changed here. missing: a file is gone. pending: an update or a sync has yet to come.
+    synced: as locked. drifted: changed here. missing: a file is gone. pending: an update or a sync has yet to come, for
+    instance because the folder of a local source has changed since it was locked. Upstream is not asked: verify does.
     """
     result = session.project().status(names or ())
     return Answer(_fields(result), lines=_lines(result))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.changes import action_fields, action_lines, diff_fields, diff_lines
+from agent_sync.cli.changes import action_fields, action_lines, diff_fields, diff_lines, edited_orphan_lines
 from agent_sync.cli.escaping import printable_line
 from agent_sync.cli.lines import Line, Style, Styled, counted, listed
 from agent_sync.cli.options import refuse_both
@@ -65,12 +65,10 @@ def _summary(result: SyncResult) -> Line:
 
 
 def _left(result: SyncResult) -> Iterator[Line]:
-    if result.plan.kept_back:
-        yield "declared no more, but edited since they were written, so they stay:"
-        yield from listed("  ", result.plan.kept_back)
     if result.orphans:
         yield "declared no more; agent-sync prune removes them:"
         yield from listed("  ", result.orphans)
+    yield from edited_orphan_lines(result.plan.kept_back)
 
 
 def _fields(result: SyncResult) -> dict[str, object]:
@@ -95,8 +93,8 @@ VERB = Verb(
         " file was `edited` here",
         "unchanged": "how many files were right already",
         "kept": "the edits that were kept: the `path` they had, the `place` where they lie",
-        "kept_back": "files that are declared no more and stay, because they were edited",
-        "orphans": "files that are declared no more and were left where they are",
+        "kept_back": "files that are declared no more and were edited: neither `sync --prune` nor `prune` removes them",
+        "orphans": "other files that are declared no more and were left where they are",
         "diffs": "of a dry run, the unified diff of each change: `path`, `text`",
     },
     examples=(

@@ -15,7 +15,7 @@ from agent_sync.cli.exit_codes import FOUND
 from agent_sync.cli.lines import Line, Style, Styled
 from agent_sync.cli.options import Names
 from agent_sync.cli.session import Session
-from agent_sync.errors import PartialFailure, UsageWrong
+from agent_sync.errors import UsageWrong
 
 if TYPE_CHECKING:
     from agent_sync.operations.update import UpdateResult
@@ -44,7 +44,7 @@ def update(
     return Answer(
         _fields(result, dry_run=dry_run),
         lines=[*([] if question.put else question.shown(result)), *_outcome(result, question, dry_run=dry_run)],
-        failure=_failure(result),
+        failure=result.failure,
         code=FOUND if question.declined else None,
     )
 
@@ -105,14 +105,6 @@ def _outcome(result: UpdateResult, question: _Question, *, dry_run: bool) -> Ite
         yield f"dry run: {question.written(result)} not written"
     elif not result.failures:
         yield f"{printable_line(question.lock)} is up to date"
-
-
-def _failure(result: UpdateResult) -> PartialFailure | None:
-    try:
-        result.raise_failures()
-    except PartialFailure as failure:
-        return failure
-    return None
 
 
 def _fields(result: UpdateResult, *, dry_run: bool) -> dict[str, object]:

@@ -12,7 +12,6 @@ from agent_sync.cli.exit_codes import DONE, FOUND
 from agent_sync.cli.lines import Line, Style, Styled, aligned, counted
 from agent_sync.cli.options import Names
 from agent_sync.cli.session import Session
-from agent_sync.errors import PartialFailure
 
 if TYPE_CHECKING:
     from agent_sync.operations.verify import SourceDelta, VerifyResult
@@ -24,14 +23,14 @@ def verify(session: Session, names: Names = None) -> Answer:
     The exit code is 1 if it has. Neither the lock nor a file is touched.
     """
     result = session.project().verify(names or ())
-    failure = _failure(result)
+    failure = result.failure
     found = FOUND if result.changed else DONE
     return Answer(_fields(result), lines=_lines(result), failure=failure, code=None if failure else found)
 
 
 def _lines(result: VerifyResult) -> Iterator[Line]:
     changed = [(Styled("changed", Style.CHANGED), each.name, _moved(each)) for each in result.changed]
-    failed = [(Styled("failed", Style.ERROR), name, "could not be asked") for name in result.errors]
+    failed = [(Styled("failed", Style.ERROR), name, "could not be asked") for name in result.failures]
     yield from aligned([*changed, *failed])
     if result.up_to_date:
         names = ", ".join(map(printable_line, result.up_to_date))
@@ -44,19 +43,11 @@ def _moved(delta: SourceDelta) -> str:
     return f"{delta.locked}, other content" if delta.locked == delta.upstream else f"{delta.locked} -> {delta.upstream}"
 
 
-def _failure(result: VerifyResult) -> PartialFailure | None:
-    try:
-        result.raise_failures()
-    except PartialFailure as failure:
-        return failure
-    return None
-
-
 def _fields(result: VerifyResult) -> dict[str, object]:
     return {
         "up_to_date": result.up_to_date,
         "changed": [{"name": each.name, "locked": each.locked, "upstream": each.upstream} for each in result.changed],
-        "failures": failures_fields(result.errors),
+        "failures": failures_fields(result.failures),
     }
 
 

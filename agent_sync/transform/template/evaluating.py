@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
+from itertools import islice
 from typing import assert_never
 
 from agent_sync.transform.template.budget import Meter
@@ -81,7 +82,7 @@ class Evaluation:
         if not isinstance(piped, _Piped):
             arguments.append(piped)
         self.position = call.position
-        return function.call(call.name, arguments, self.meter)
+        return function.call(arguments, self.meter)
 
     def _logic(self, operands: list[Operand], dot: Value, piped: Value | _Piped, *, stops_at: bool) -> Value:
         """`and`, `or`: the first argument with that truth, else the last one. Those after it are not evaluated."""
@@ -139,15 +140,12 @@ class Evaluation:
 
 
 _MOST_KEYS_COMPARED = 200
-_FAR_IN_LENGTH = 4
 
 
 def _no_entry(mapping: Mapping[str, Value], name: str) -> str:
     """The message for a key that is not there; it names one that is spelt almost so."""
-    from difflib import get_close_matches  # here, because only an error needs it
+    from agent_sync.documents import closest  # here, because only an error needs it
 
-    keys: Iterable[object] = mapping
-    alike = [key for key in keys if isinstance(key, str) and abs(len(key) - len(name)) < _FAR_IN_LENGTH]
-    close = get_close_matches(name, alike[:_MOST_KEYS_COMPARED], n=1)
-    hint = f"; did you mean {word(close[0])}?" if close else ""
+    near = closest(name, islice(mapping, _MOST_KEYS_COMPARED))
+    hint = f"; did you mean {word(near)}?" if near is not None else ""
     return f"there is no variable {word(name)}{hint}"

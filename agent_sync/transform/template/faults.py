@@ -6,8 +6,9 @@ Deep inside only the fact is known (`Refused`); who walks the template adds the 
 from __future__ import annotations
 
 from agent_sync.errors import LimitExceeded, MissingVariable, Place, TransformFailed
+from agent_sync.escaping import shown, visible
 
-LONGEST_SHOWN = 60
+_LONGEST_WORD = 60
 _LONGEST_LINE = 200
 
 
@@ -49,7 +50,7 @@ def as_limit_error(check: str, *, file: str, text: str, position: int) -> LimitE
 
 def subject_of(file: str) -> str:
     """How `file` is named in a message."""
-    return f"template {''.join(c if c.isprintable() else _escaped(c) for c in file)}"
+    return f"template {visible(file)}"
 
 
 def place_in(text: str, position: int, *, file: str) -> Place:
@@ -68,8 +69,7 @@ def place_in(text: str, position: int, *, file: str) -> Place:
 
 def word(text: str) -> str:
     """`text` in quotes for a message, cut where it is long, escaped where it could harm a terminal."""
-    short = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "..."
-    return '"' + "".join(c if c.isprintable() and c != '"' else _escaped(c) for c in short) + '"'
+    return shown(text, longest=_LONGEST_WORD)
 
 
 _LEAVE_OUT = "or leave the file out with an `exclude:` glob in the transform"
@@ -98,8 +98,3 @@ def _is_foreign(text: str, position: int) -> bool:
 def _visible(character: str) -> str:
     """One column for one character, so that a caret below the line stays in its place."""
     return character if character.isprintable() else " " if character == "\t" else "\ufffd"
-
-
-def _escaped(character: str) -> str:
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

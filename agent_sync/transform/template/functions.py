@@ -27,13 +27,12 @@ class Function:
     most: int | None
     result: Callable[[list[Value], Meter], Value]
 
-    def call(self, name: str, arguments: list[Value], meter: Meter) -> Value:
-        """What the function makes of `arguments`.
+    def call(self, arguments: list[Value], meter: Meter) -> Value:
+        """What the function makes of `arguments`, whose number was checked.
 
         Raises:
-            Refused: they are too many, too few or of the wrong kind.
+            Refused: they are of the wrong kind.
         """
-        self.check_count(name, len(arguments))
         for argument in arguments:
             if isinstance(argument, str):
                 meter.read(argument)

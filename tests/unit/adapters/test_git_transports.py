@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync.errors import NetworkError
+from agent_sync.ports import Cancellation
 from agent_sync.ports import GitRepository as Port
 from tests.builders.git_hosts import WITHOUT_GIT, ScratchFolders, a_git_host
 from tests.builders.git_worlds import GitWorld, git_sources
@@ -39,7 +40,9 @@ def rules(tmp_path: Path) -> GitRepository:
 
 @contextmanager
 def _opened(folder: Path, address: str, environment: Mapping[str, str] | None = None) -> Iterator[Port]:
-    with a_git_host(folder, environment).open(address, timeout_s=60, max_bytes=10**8) as repository:
+    with a_git_host(folder, environment).open(
+        address, timeout_s=60, max_bytes=10**8, cancellation=Cancellation()
+    ) as repository:
         yield repository
 
 
@@ -217,7 +220,7 @@ def test_one_host_serves_several_threads(tmp_path: Path, rules: GitRepository, e
     commit = rules.resolve("main")
 
     def content(_: int) -> bytes:
-        with host.open(str(rules.path), timeout_s=60, max_bytes=10**8) as repository:
+        with host.open(str(rules.path), timeout_s=60, max_bytes=10**8, cancellation=Cancellation()) as repository:
             repository.fetch([commit], without_blobs=False)
             return _file(repository, commit, b"core/a.md")
 

@@ -194,6 +194,7 @@ CHANGES: dict[str, Callable[[Folder], object]] = {
     "make_folder": lambda folder: folder.make_folder(_X),
     "remove_folder": lambda folder: folder.remove_folder(RelPath("empty")),
     "lock": lambda folder: folder.lock(_X).__enter__(),
+    "chunks": lambda folder: folder.chunks(A),  # only for what is then written somewhere
 }
 
 
@@ -242,6 +243,7 @@ def world(place: Path, notes: Notes) -> World:
         store=port,
         git=port,
         fetcher=port,
+        registries=port,
         runner=port,
         signatures=port,
         clock=port,
@@ -251,7 +253,7 @@ def world(place: Path, notes: Notes) -> World:
     return recorded(bare, notes)
 
 
-@pytest.mark.parametrize("port", ["store", "git", "fetcher", "runner", "signatures"])
+@pytest.mark.parametrize("port", ["store", "git", "fetcher", "registries", "runner", "signatures"])
 def test_using_what_cannot_be_asked_again_spoils_and_works(world: World, notes: Notes, port: str) -> None:
     assert not notes.spoilt
     assert getattr(world, port).use() == "used"

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from agent_sync.errors import RollbackIncomplete
+from agent_sync.apply.transaction import MAX_JOURNAL_BYTES, State, Transaction
+from agent_sync.errors import LimitExceeded, RollbackIncomplete
 from agent_sync.ports import Kind
 from agent_sync.tree import RelPath
 from tests.builders.checkouts import AFTER, BEFORE, EDIT, EDITED, ACheckout, as_shown
@@ -94,12 +95,30 @@ def test_what_cannot_be_put_back_stays_in_the_journal_and_the_rest_is_put_back(k
     killed.folder.put(f"{EDITED}/theirs", "a folder in the way")
     with pytest.raises(RollbackIncomplete, match="folder stands") as caught:
         killed.checkout.recover()
-    assert EDITED in caught.value.subject
+    assert caught.value.subject == f'file "{EDITED}"'
     assert "agent-sync recover" in str(caught.value.remedy)
     assert files_of(killed.folder)["AGENTS.md"] == BEFORE["AGENTS.md"]
     killed.folder.drop(EDITED)
     killed.checkout.recover()
     assert killed.checkout.targets() == as_shown(BEFORE)
+
+
+def test_two_files_that_cannot_be_put_back_are_one_and_one_more(killed: KilledBeforeCommit) -> None:
+    for path in (EDITED, "AGENTS.md"):
+        killed.folder.drop(path)
+        killed.folder.put(f"{path}/theirs", "a folder in the way")
+    with pytest.raises(RollbackIncomplete) as caught:
+        killed.checkout.recover()
+    assert caught.value.subject.endswith(", and 1 more file")
+
+
+def test_a_journal_that_could_not_be_read_back_is_not_written() -> None:
+    folder = MemoryFolder()
+    transaction = Transaction.begin(ACheckout(folder).checkout, "aa")
+    with pytest.raises(LimitExceeded, match=f"{MAX_JOURNAL_BYTES + 1} bytes"):
+        transaction.open(bytes(MAX_JOURNAL_BYTES + 1), applied_lock=b"lock")
+    assert [path for path in files_of(folder) if path.startswith(".agent-sync/txn/") and path[-1] != "/"] == []
+    assert transaction.state() is State.STAGING
 
 
 def test_a_folder_that_had_given_way_to_a_file_is_back_with_the_folders_in_it() -> None:

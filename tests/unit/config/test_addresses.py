@@ -1,4 +1,4 @@
-"""Addresses: protocols, credentials, what git and ssh would misread, and allow-lists."""
+"""Addresses: protocols, what git and ssh would misread, and allow-lists."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import pytest
 from agent_sync.config.addresses import (
     fault_of_repository,
     fault_of_url,
-    holds_credential,
     in_allow_list,
     protocol_of,
-    without_credentials,
 )
 
 
@@ -37,46 +35,6 @@ from agent_sync.config.addresses import (
 )
 def test_the_protocol_of_an_address(address: str, protocol: str | None) -> None:
     assert protocol_of(address) == protocol
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "https://me:secret@host/r",
-        "https://:secret@host/r",
-        "ssh://git:secret@host/r",
-        "me:secret@host/r",
-        "https://ghp_abcdefghijklmnop@github.com/r",
-        "https://github_pat_abc@github.com/r",
-    ],
-)
-def test_a_credential_is_seen_and_hidden(address: str) -> None:
-    assert holds_credential(address)
-    hidden = without_credentials(f'    repo: "{address}"')
-    assert "secret" not in hidden
-    assert "abc" not in hidden
-    assert "***" in hidden
-
-
-@pytest.mark.parametrize(
-    "address",
-    [
-        "https://me@host/r",
-        "git@host:org/r",
-        "ssh://git@host:22/r",
-        "https://host:8443/@scope/r",
-        "https://host/a:b@c",
-        "/srv/a@b",
-    ],
-)
-def test_a_user_name_alone_is_no_credential(address: str) -> None:
-    assert not holds_credential(address)
-    assert without_credentials(address) == address
-
-
-def test_a_secret_in_a_query_is_hidden_from_a_line_of_a_file() -> None:
-    hidden = without_credentials("  url: https://host/p.md?token=abc&v=1  # see notes")
-    assert hidden == "  url: https://host/p.md?token=***&v=1  # see notes"
 
 
 @pytest.mark.parametrize(

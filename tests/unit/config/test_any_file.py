@@ -67,7 +67,7 @@ def outcome(data: dict[str, Any], level: Level) -> Layer | AgentSyncError:
 def test_any_file_is_read_or_refused_with_a_spot(data: dict[str, Any], level: Level) -> None:
     result = outcome(data, level)
     if isinstance(result, Layer):
-        assert merged((result,), None).origins is not None
+        assert merged((result,), ()).origins is not None
         return
     assert result.place is not None
     assert result.place.file == "the-file"

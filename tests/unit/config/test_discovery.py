@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.config import ConfigPath, Environment, discover
+from agent_sync.config import ConfigPath, Environment, discover, is_on
 
 
 def test_r008_the_three_places_on_linux() -> None:
@@ -16,7 +16,7 @@ def test_r008_the_three_places_on_linux() -> None:
     assert places.user.path == "/home/me/.config/agent-sync/agent-sync.yaml"
     assert places.system is not None
     assert places.system.path == "/etc/agent-sync/agent-sync.yaml"
-    assert places.policy.path == "/etc/agent-sync/policy.yaml"
+    assert places.policies[0].path == "/etc/agent-sync/policy.yaml"
     assert places.inherit
 
 
@@ -46,7 +46,7 @@ def test_r008_the_three_places_on_windows() -> None:
     assert places.user.path == r"C:\Users\me\AppData\Roaming\agent-sync\agent-sync.yaml"
     assert places.system is not None
     assert places.system.path == r"D:\Data\agent-sync\agent-sync.yaml"
-    assert places.policy.path == r"D:\Data\agent-sync\policy.yaml"
+    assert places.policies[0].path == r"D:\Data\agent-sync\policy.yaml"
 
 
 def test_who_has_no_home_has_no_file_of_their_own() -> None:
@@ -75,13 +75,23 @@ def test_r013_the_variable_that_turns_inheriting_off(value: str, *, inherit: boo
     assert places.inherit is inherit
 
 
+@pytest.mark.parametrize("value", ["1", "true", "True", " 1 ", "true\n"])
+def test_all_variables_are_switched_on_by_the_same_words(value: str) -> None:
+    assert is_on(value)
+
+
+@pytest.mark.parametrize("value", ["", "0", "false", "off", "11"])
+def test_anything_else_leaves_a_variable_off(value: str) -> None:
+    assert not is_on(value)
+
+
 def test_r013_the_option_that_turns_inheriting_off() -> None:
     assert not discover(Environment(cwd="/w"), no_inherit=True).inherit
 
 
 def test_a_policy_that_a_variable_names_must_be_there() -> None:
     places = discover(Environment(cwd="/w", variables={"AGENT_SYNC_POLICY": "/p.yaml"}))
-    assert places.policy == ConfigPath("/p.yaml", "/p.yaml", required=True)
+    assert places.policies == (ConfigPath("/p.yaml", "/p.yaml", required=True),)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ def test_r008_missing_files_are_skipped_and_those_there_are_listed_in_order() ->
     assert [layer.level for layer in a_load("version: 1", system="version: 1").layers] == ["system", "project"]
     every = a_load("version: 1", user="version: 1", system="version: 1", policy="version: 1")
     assert [layer.level for layer in every.layers] == ["system", "user", "project"]
-    assert every.policy is not None
+    assert every.policies
     assert every.layers[1].file.path == "/home/me/.config/agent-sync/agent-sync.yaml"
 
 

@@ -152,9 +152,10 @@ def test_every_part_still_knows_where_it_was_written() -> None:
     line = f"sources: [{GIT}]"
     config = a_load(line, system="# first\nsources:\n" + local("old", "rules")).merged
     assert config.origins is not None
-    assert [config.origins.layer("sources", index).level for index in (0, 1)] == ["system", "project"]
-    assert str(config.origins.place("sources", 0, "path")) == "/etc/agent-sync/agent-sync.yaml:4:36"
-    assert str(config.origins.place("sources", 1, "ref", key=True)) == f"agent-sync.yaml:2:{line.index('ref') + 1}"
+    low = config.origins.problem("sources", 0, "path", check="", remedy=None)
+    high = config.origins.problem("sources", 1, "ref", key=True, check="", remedy=None)
+    assert str(low.place) == "/etc/agent-sync/agent-sync.yaml:4:36"
+    assert str(high.place) == f"agent-sync.yaml:2:{line.index('ref') + 1}"
 
 
 class TestTheProjectAlone:
@@ -192,7 +193,6 @@ class TestTheProjectAlone:
         loaded = a_load(self.PROJECT, user=self.USER)
         assert [source.name for source in loaded.merged.sources] == ["personal", "own"]
         assert len(loaded.merged.targets) == 4
-        assert loaded.inherited == {"personal"}
 
     def test_the_demands_of_other_layers_hold_for_it(self) -> None:
         loaded = a_load(self.PROJECT, user=self.USER)
@@ -202,10 +202,10 @@ class TestTheProjectAlone:
     def test_its_parts_know_where_they_were_written(self) -> None:
         project = a_load(self.PROJECT, user=self.USER).project
         assert project.origins is not None
-        place = project.origins.place("transforms", 0, "source")
+        place = project.origins.problem("transforms", 0, "source", check="", remedy=None).place
+        assert place is not None
         assert (place.line, place.text[place.column - 1 :]) == (7, "own, type: template}]")
 
     def test_without_a_project_file_everything_is_the_projects(self) -> None:
         loaded = a_load(user="sources:\n" + local("personal"))
         assert loaded.project == loaded.merged
-        assert loaded.inherited == frozenset()

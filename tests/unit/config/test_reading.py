@@ -286,6 +286,13 @@ def test_a_password_is_not_repeated_by_an_error_about_something_else_in_its_line
     assert "hunter2" not in error.place.text
 
 
+def test_what_is_hidden_of_a_line_moves_no_caret() -> None:
+    error = refused("sources: [{name: a, type: git, repo: 'https://me@h/r?token=abc', ref: 5}]")
+    assert error.place is not None
+    assert error.place.text[error.place.column - 1 :] == "5}]"
+    assert "'https://me@h/r?token=***', ref" in error.place.text
+
+
 def test_a_name_that_is_declared_twice_is_refused_with_both_lines() -> None:
     error = refused("sources:\n  - {name: a, type: local, path: x}\n  - {name: a, type: local, path: y}\n")
     assert error.subject == "agent-sync.yaml, sources[1].name"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from agent_sync.config import Environment, Safeguards, Signers, discover, signed_of, signers_of
-from agent_sync.config.loading import load_policy
+from agent_sync.config.loading import load_policies
 from agent_sync.config.reading import Level
 from agent_sync.errors import ConfigInvalid
 from tests.builders.configs import a_layer, a_load, load_files, yaml_of
@@ -75,11 +75,11 @@ def test_the_policy_holds_without_inheriting_and_other_layers_do_not() -> None:
 def test_the_policy_alone_is_known_without_any_configuration() -> None:
     places = discover(Environment(cwd="/w"))
     policy = yaml_of("security: {signed: tag}\nlimits: {max_files: 3}\ntrust: {require: signed}")
-    config = load_policy(places, lambda path: policy if path == "/etc/agent-sync/policy.yaml" else None)
+    config = load_policies(places, lambda path: policy if path == "/etc/agent-sync/policy.yaml" else None)
     assert config.security.signed == ("tag",)
     assert config.limits.max_files == 3
     assert [trust.require for trust in config.trust] == ["signed"]
-    assert load_policy(places, lambda _: None).security == Safeguards()
+    assert load_policies(places, lambda _: None).security == Safeguards()
 
 
 def test_trust_adds_up_from_every_file() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.documents import emit
+from agent_sync.documents import DigestTable, emit
 from agent_sync.documents.canonical import read_canonical
 from tests.builders.documents import a_lock
 
@@ -18,9 +18,11 @@ def test_a_lock_is_read() -> None:
     assert read_canonical(emit(lock)) == lock
 
 
-def test_a_map_of_files_is_read() -> None:
+def test_a_map_of_files_is_read_as_a_table() -> None:
     files = {"a.md": {"sha256": "1" * 64}, "b.md": {"sha256": "f" * 64, "executable": True}}
-    assert read_canonical(_FILES) == {"version": 1, "files": files}
+    read = read_canonical(_FILES)
+    assert read == {"version": 1, "files": files}
+    assert isinstance(read["files"], DigestTable)
 
 
 @pytest.mark.parametrize(

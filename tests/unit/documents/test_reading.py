@@ -165,10 +165,11 @@ def test_the_collector_rests_while_a_document_is_built() -> None:
 
 
 @pytest.mark.parametrize(("text", "loads_yaml"), [("version: 1\na: b\n", False), ("version: 1 # one\n", True)])
-def test_a_canonical_lock_is_read_without_loading_yaml(text: str, loads_yaml: bool) -> None:
+def test_what_was_emitted_is_read_without_loading_yaml(text: str, loads_yaml: bool) -> None:
     program = (
         "import sys; from agent_sync.documents import read_document; from agent_sync.errors import LockInvalid;"
-        f"read_document({text.encode()!r}, file='f', error=LockInvalid, max_bytes=99); print('yaml' in sys.modules)"
+        f"read_document({text.encode()!r}, file='f', error=LockInvalid, max_bytes=99, emitted=True);"
+        "print('yaml' in sys.modules)"
     )
     path = f"import sys; sys.path[:] = {sys.path!r};"
     answer = subprocess.run([sys.executable, "-c", path + program], capture_output=True, text=True, check=True)

@@ -35,43 +35,56 @@ def test_what_only_looks_like_it_is_not(path: str) -> None:
     assert not is_executable_config(RelPath(path))
 
 
-@pytest.mark.parametrize(
-    ("text", "what"),
-    [
-        ("ok\nhid\U000e0041\U000e0042den", "tag characters"),
-        ("if (admin\u202e) {", "bidirectional overrides"),
-        ("a\u2066b\u2069", "bidirectional overrides"),
-        ("x\ufe00\ufe01\ufe02", "a run of variation selectors"),
-        ("x\U000e0100\U000e0101", "a run of variation selectors"),
-        ("a\u200b\u200c\u200b\u200cb", "a run of zero-width characters"),
-    ],
-)
+HIDDEN = [
+    ("ok\nhid\U000e0041\U000e0042den", "tag characters"),
+    ("if (admin\u202e) {", "bidirectional overrides"),
+    ("a\u2066b\u2069", "bidirectional overrides"),
+    ("x\ufe00\ufe01\ufe02", "a run of variation selectors"),
+    ("x\U000e0100\U000e0101", "a run of variation selectors"),
+    ("a\u200b\u200c\u200b\u200cb", "a run of zero-width characters"),
+]
+HONEST = [
+    "plain",
+    "\ufeffwith a mark",
+    "\u2764\ufe0f and \U0001f469\u200d\U0001f469\u200d\U0001f467",
+    "\u05e9\u05dc\u05d5\u05dd",
+    "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
+]
+
+
+@pytest.mark.parametrize(("text", "what"), HIDDEN)
 def test_hidden_text_is_found(text: str, what: str) -> None:
-    found = find_hidden_text(text.encode())
+    found = find_hidden_text([text.encode()])
     assert found is not None
     assert found.what == what
 
 
 def test_it_is_placed_by_line_and_column() -> None:
-    assert find_hidden_text("one\ntwo \U000e0041".encode()) == ("tag characters", 2, 5)
+    assert find_hidden_text(["one\ntwo \U000e0041".encode()]) == ("tag characters", 2, 5)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "plain",
-        "\ufeffwith a mark",
-        "\u2764\ufe0f and \U0001f469\u200d\U0001f469\u200d\U0001f467",
-        "\u05e9\u05dc\u05d5\u05dd",
-        "\U0001f3f4\U000e0067\U000e0062\U000e0073\U000e0063\U000e0074\U000e007f",
-    ],
-)
+@pytest.mark.parametrize("text", HONEST)
 def test_honest_text_passes(text: str) -> None:
-    assert find_hidden_text(text.encode()) is None
+    assert find_hidden_text([text.encode()]) is None
+
+
+@pytest.mark.parametrize("text", [text for text, _ in HIDDEN] + HONEST)
+def test_it_does_not_matter_in_what_pieces_a_file_comes(text: str) -> None:
+    whole = f"one\ntwo {text} three".encode()
+    expected = find_hidden_text([whole])
+    for end in range(len(whole) + 1):
+        assert find_hidden_text([whole[:end], whole[end:]]) == expected
+    assert find_hidden_text([whole[at : at + 1] for at in range(len(whole))]) == expected
+
+
+def test_of_a_binary_file_the_rest_is_not_asked_for() -> None:
+    pieces = iter([b"text", b"\0", b"the rest"])
+    assert find_hidden_text(pieces) is None
+    assert list(pieces) == [b"the rest"]
 
 
 def test_binary_files_are_not_text() -> None:
-    assert find_hidden_text("\0\u202e".encode()) is None
+    assert find_hidden_text(["\0\u202e".encode()]) is None
 
 
 def test_a_file_becomes_dangerous_by_where_it_lands() -> None:

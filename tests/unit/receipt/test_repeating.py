@@ -17,7 +17,6 @@ from agent_sync.receipt.repeating import MAX_AGE_S, repeated
 from tests.builders.receipts import key_at, sha256_of
 
 STATUS = ["status", "--json"]
-NOW_S = int(time.time())
 SECOND = 10**9
 
 
@@ -28,18 +27,20 @@ class Machine:
         self.folder = folder
         self.file = folder / "file"
         self.file.write_text("text")
+        self.now_s = int(time.time())
         self.environment = {"AGENT_SYNC_CACHE": str(folder.parent / "cache")}
         self.shelf = folder.parent / "cache" / "receipts"
 
-    def leave(self, *, begun_ns: int, made_s: int = NOW_S) -> bool:
+    def leave(self, *, begun_ns: int) -> bool:
         notes = Notes(begun_ns=begun_ns)
         notes.read(str(self.file), key_at(self.file), sha256_of(self.file), trusting=True)
         notes.say(1, b"to stdout\n")
         notes.say(2, b"to stderr\n")
-        return leave(notes, STATUS, self.environment, made_s=made_s)
+        return leave(notes, STATUS, self.environment, made_s=self.now_s)
 
-    def repeats(self, *, now_s: int = NOW_S + 10) -> bool:
-        return repeated(STATUS, self.environment, now_ns=now_s * SECOND)
+    def repeats(self, *words: str, after_s: int = 10) -> bool:
+        """Whether `words`, else the same question, are answered so many seconds after."""
+        return repeated(words or STATUS, self.environment, now_ns=(self.now_s + after_s) * SECOND)
 
     @property
     def receipt(self) -> Path:
@@ -53,7 +54,7 @@ def machine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Machine:
     (tmp_path / "project").mkdir()
     machine = Machine(tmp_path / "project")
     with contextlib.chdir(machine.folder):
-        assert machine.leave(begun_ns=(NOW_S + 60) * SECOND)
+        assert machine.leave(begun_ns=(machine.now_s + 60) * SECOND)
     capfd.readouterr()
     return machine
 
@@ -68,8 +69,8 @@ def test_the_answer_comes_again_on_the_streams_that_it_came_on(
 
 def test_another_question_is_not_answered(machine: Machine) -> None:
     with contextlib.chdir(machine.folder):
-        assert not repeated(["status"], machine.environment, now_ns=NOW_S * SECOND)
-        assert not repeated([*STATUS, "--quiet"], machine.environment, now_ns=NOW_S * SECOND)
+        assert not machine.repeats("status")
+        assert not machine.repeats(*STATUS, "--quiet")
     with contextlib.chdir(machine.folder.parent):
         assert not machine.repeats()
 
@@ -86,7 +87,7 @@ def test_a_receipt_put_under_another_name_is_not_believed(machine: Machine) -> N
         asked = question(["check"])
         assert asked is not None
         machine.receipt.rename(machine.shelf / asked)
-        assert not repeated(["check"], machine.environment, now_ns=NOW_S * SECOND)
+        assert not machine.repeats("check")
 
 
 @pytest.mark.parametrize(("age_s", "believed"), [(-1, False), (0, True), (MAX_AGE_S - 1, True), (MAX_AGE_S, False)])
@@ -94,7 +95,7 @@ def test_a_receipt_is_good_for_a_day_and_not_before_it_was_made(
     machine: Machine, age_s: int, *, believed: bool
 ) -> None:
     with contextlib.chdir(machine.folder):
-        assert machine.repeats(now_s=NOW_S + age_s) == believed
+        assert machine.repeats(after_s=age_s) == believed
 
 
 @pytest.mark.parametrize("content", [b"", b"agent-sync receipt 1\n", b"\x80\x04K\x01."])
@@ -129,7 +130,7 @@ def test_spoilt_notes_leave_nothing(machine: Machine) -> None:
     notes = Notes(begun_ns=0)
     notes.spoil()
     with contextlib.chdir(machine.folder):
-        assert not leave(notes, STATUS, machine.environment, made_s=NOW_S)
+        assert not leave(notes, STATUS, machine.environment, made_s=machine.now_s)
     assert list(machine.shelf.iterdir()) == []
 
 
@@ -141,20 +142,20 @@ def test_what_was_young_is_hashed_until_it_is_old_enough(machine: Machine) -> No
     with contextlib.chdir(machine.folder):
         machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
         young = machine.receipt.read_bytes()
-        assert machine.repeats(now_s=NOW_S)
+        assert machine.repeats(after_s=0)
         assert machine.receipt.read_bytes() == young, "it still is young"
-        assert machine.repeats(now_s=NOW_S + 60)
+        assert machine.repeats(after_s=60)
         old = machine.receipt.read_bytes()
         assert old != young
-        assert machine.repeats(now_s=NOW_S + 70)
+        assert machine.repeats(after_s=70)
         assert machine.receipt.read_bytes() == old
 
 
 def test_being_written_anew_does_not_make_it_last_longer(machine: Machine) -> None:
     with contextlib.chdir(machine.folder):
         machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
-        assert machine.repeats(now_s=NOW_S + MAX_AGE_S - 1)
-        assert not machine.repeats(now_s=NOW_S + MAX_AGE_S)
+        assert machine.repeats(after_s=MAX_AGE_S - 1)
+        assert not machine.repeats(after_s=MAX_AGE_S)
 
 
 # -- what later runs may use -----------------------------------------------------------------------------------------

@@ -27,7 +27,7 @@ def _taken(
     git = MemoryGit()
     commit = git.add("r").commit(files)
     selection = Selection(Declared("git", paths=paths, exclude=exclude, root=root), limits or Limits())
-    with git.open("r", timeout_s=1, max_bytes=10_000_000) as repository:
+    with git.open("r", timeout_s=1, max_bytes=10_000_000, cancellation=Cancellation()) as repository:
         repository.fetch([commit], without_blobs=True)
         for entry in repository.entries(repository.commit(commit).tree):
             selection.offer(entry.path.decode("utf-8", "surrogateescape"), entry)

@@ -6,6 +6,7 @@ import pytest
 
 from agent_sync.errors import ConfigInvalid
 from agent_sync.events import Event, Warned
+from agent_sync.ports import Cancellation
 from agent_sync.resolve.git_refs import Chosen, choose
 from tests.fakes.git import MemoryGit, MemoryRepository
 
@@ -19,7 +20,7 @@ class _Remote:
         self.events: list[Event] = []
 
     def choose(self, ref: str) -> Chosen:
-        with self.git.open("r", timeout_s=1, max_bytes=1) as opened:
+        with self.git.open("r", timeout_s=1, max_bytes=1, cancellation=Cancellation()) as opened:
             return choose(ref, opened, subject="source s", observer=self.events.append)
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from typing import BinaryIO
 
 import pytest
 
-from agent_sync.errors import AgentSyncError, BlobCorrupt, BytesUnavailable, LimitExceeded, LockInvalid
+from agent_sync.errors import AgentSyncError, BlobCorrupt, BytesUnavailable, LockInvalid
 from agent_sync.lock.model import Declared, GitPin, LockedSource, PackedTree, UrlPin
 from agent_sync.store.contents import Contents
-from agent_sync.tree import RelPath, Sha256
+from agent_sync.tree import RelPath
 from agent_sync.tree.tarball import BLOCK
 from agent_sync_oci.digest import Digest
+from tests.builders.stores import whole
 from tests.builders.trees import GOLDEN_FILES, a_packed_tree, a_tree, as_bytes, program, sha256
 from tests.fakes.store import MemoryStore
 
@@ -37,8 +37,7 @@ def test_every_file_comes_out_as_it_went_in() -> None:
     contents = contents_of(a_packed_tree({**GOLDEN_FILES, "large.bin": LARGE}, store), store)
     for content in (*GOLDEN_FILES.values(), LARGE):
         digest = sha256(content)
-        assert contents.read(digest, limit=2**20) == as_bytes(content)
-        assert b"".join(contents.chunks(digest)) == as_bytes(content)
+        assert whole(digest, contents) == as_bytes(content)
         assert contents.size(digest) == len(as_bytes(content))
         assert digest in contents
 
@@ -47,7 +46,7 @@ def test_a_loose_blob_is_a_file_too() -> None:
     store = MemoryStore()
     contents = Contents(store)
     contents.add_blob(store.put(b"policy"))
-    assert contents.read(sha256("policy"), limit=10) == b"policy"
+    assert whole(sha256("policy"), contents) == b"policy"
     assert contents.size(sha256("policy")) == 6
 
 
@@ -60,8 +59,8 @@ def test_a_source_of_the_lock_is_added_by_its_pin() -> None:
     contents.add_source(
         LockedSource("url", Declared("url"), UrlPin("https://x.test/p", sha256("from a server"), RelPath("p")))
     )
-    assert contents.read(sha256("from git"), limit=100) == b"from git"
-    assert contents.read(sha256("from a server"), limit=100) == b"from a server"
+    assert whole(sha256("from git"), contents) == b"from git"
+    assert whole(sha256("from a server"), contents) == b"from a server"
 
 
 def test_a_source_whose_lock_names_no_blob_is_read_from_what_was_packed_instead() -> None:
@@ -72,7 +71,7 @@ def test_a_source_whose_lock_names_no_blob_is_read_from_what_was_packed_instead(
     without.add_source(source)
     given.add_source(source, packed=packed)
     assert sha256("text") not in without
-    assert given.read(sha256("text"), limit=100) == b"text"
+    assert whole(sha256("text"), given) == b"text"
 
 
 def test_no_blob_is_opened_before_it_is_needed_and_none_twice() -> None:
@@ -82,8 +81,8 @@ def test_no_blob_is_opened_before_it_is_needed_and_none_twice() -> None:
     contents.add_tree(a_packed_tree({"c.md": "third"}, store))
     assert sha256("third") in contents
     assert store.opened == []
-    contents.read(sha256("first"), limit=10)
-    contents.read(sha256("second"), limit=10)
+    whole(sha256("first"), contents)
+    whole(sha256("second"), contents)
     assert store.opened == [first.blob]
 
 
@@ -99,28 +98,17 @@ def test_a_blob_that_is_not_in_the_store_is_unavailable() -> None:
     packed = a_packed_tree({"a.md": "text"}, store)
     store.blobs.clear()
     with pytest.raises(BytesUnavailable, match="not in the store"):
-        contents_of(packed, store).read(sha256("text"), limit=10)
+        whole(sha256("text"), contents_of(packed, store))
 
 
-def test_a_file_longer_than_the_limit_is_not_read() -> None:
-    store = MemoryStore()
-    contents = contents_of(a_packed_tree({"a.md": "12345"}, store), store)
-    assert contents.read(sha256("12345"), limit=5) == b"12345"
-    with pytest.raises(LimitExceeded, match="5 bytes, 4 are allowed"):
-        contents.read(sha256("12345"), limit=4)
-
-
-@pytest.mark.parametrize("read", [lambda c, d: c.read(d, limit=2**20), lambda c, d: list(c.chunks(d))])
 @pytest.mark.parametrize("offset", [0, 100, 124, 148, 156, 257, 500, BLOCK + 3, BLOCK + 130, 2 * BLOCK])
-def test_a_flipped_bit_in_a_header_or_a_body_is_found_on_reading(
-    offset: int, read: Callable[[Contents, Sha256], object]
-) -> None:
+def test_a_flipped_bit_in_a_header_or_a_body_is_found_on_reading(offset: int) -> None:
     store = MemoryStore()
     packed = a_packed_tree({"a.md": "text"}, store)
     assert packed.blob is not None
     store.blobs[packed.blob] = changed(store.blobs[packed.blob], offset)
     with pytest.raises(BlobCorrupt) as refused:
-        read(contents_of(packed, store), sha256("text"))
+        whole(sha256("text"), contents_of(packed, store))
     assert refused.value.digest == packed.blob
     assert refused.value.remedy
 
@@ -132,7 +120,7 @@ def test_a_flipped_bit_in_a_loose_blob_is_found_on_reading() -> None:
     contents = Contents(store)
     contents.add_blob(digest)
     with pytest.raises(BlobCorrupt, match="its bytes are not what its name says"):
-        contents.read(sha256("policy"), limit=10)
+        whole(sha256("policy"), contents)
 
 
 def test_the_last_piece_of_a_changed_file_is_never_handed_out() -> None:
@@ -146,6 +134,36 @@ def test_the_last_piece_of_a_changed_file_is_never_handed_out() -> None:
     assert sum(map(len, got)) < len(LARGE)
 
 
+@pytest.mark.parametrize("content", [b"", b"text", LARGE])
+def test_a_glance_shows_all_of_a_file(content: bytes) -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a": content}, store)
+    assert b"".join(contents_of(packed, store).glance(sha256(content))) == content
+    store.written.clear()
+    assert b"".join(contents_of(packed, store).glance(sha256(content))) == content
+
+
+@pytest.mark.parametrize("content", [b"text", LARGE])
+def test_before_a_glance_shows_the_first_piece_all_are_verified(content: bytes) -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a": content}, store)
+    assert packed.blob is not None
+    store.blobs[packed.blob] = changed(store.blobs[packed.blob], 2 * BLOCK + len(content) - 1)
+    store.written.clear()
+    with pytest.raises(BlobCorrupt):
+        next(contents_of(packed, store).glance(sha256(content)))
+
+
+def test_what_this_process_has_written_is_not_hashed_again_for_a_glance() -> None:
+    store = MemoryStore()
+    packed = a_packed_tree({"a": "text"}, store)
+    assert packed.blob is not None
+    store.blobs[packed.blob] = store.blobs[packed.blob].replace(b"text", b"Text")
+    assert list(contents_of(packed, store).glance(sha256("text"))) == [b"Text"]
+    with pytest.raises(BlobCorrupt):
+        list(contents_of(packed, store).chunks(sha256("text")))
+
+
 @pytest.mark.parametrize("length", [0, 1, BLOCK, 3 * BLOCK + 1, -BLOCK, -1])
 def test_a_truncated_blob_is_corrupt(length: int) -> None:
     store = MemoryStore()
@@ -153,13 +171,13 @@ def test_a_truncated_blob_is_corrupt(length: int) -> None:
     assert packed.blob is not None
     store.blobs[packed.blob] = store.blobs[packed.blob][:length]
     with pytest.raises(BlobCorrupt, match=r"it has [0-9]+ bytes, the lock says 2560"):
-        contents_of(packed, store).read(sha256("text"), limit=10)
+        whole(sha256("text"), contents_of(packed, store))
 
 
 def test_a_blob_that_is_cut_off_after_it_was_opened_is_corrupt() -> None:
     store = ShrinkingStore()
     contents = contents_of(a_packed_tree({"a.md": "text", "b.md": "more"}, store), store)
-    contents.read(sha256("text"), limit=10)
+    whole(sha256("text"), contents)
     store.shrink(3 * BLOCK)
     with pytest.raises(BlobCorrupt):
         list(contents.chunks(sha256("more")))
@@ -184,7 +202,7 @@ def test_a_lock_that_lies_about_a_whole_blob_is_what_is_blamed(lie: dict[str, ob
     store = MemoryStore()
     packed = lying(a_packed_tree({"a.md": "text"}, store), **lie)
     with pytest.raises(LockInvalid, match="the lock's list of files and its blob disagree"):
-        contents_of(packed, store).read(next(iter(packed.files.values())).sha256, limit=10)
+        whole(next(iter(packed.files.values())).sha256, contents_of(packed, store))
 
 
 def test_the_lock_of_a_tree_with_fewer_files_than_its_blob_is_blamed() -> None:
@@ -192,7 +210,7 @@ def test_the_lock_of_a_tree_with_fewer_files_than_its_blob_is_blamed() -> None:
     packed = a_packed_tree({"a.md": "text", "b.md": "more"}, store)
     fewer = replace(packed, files=packed.files.without([RelPath("b.md")]))
     with pytest.raises(LockInvalid, match="does not end at byte"):
-        contents_of(fewer, store).read(sha256("text"), limit=10)
+        whole(sha256("text"), contents_of(fewer, store))
 
 
 def test_a_whole_copy_that_replaces_a_corrupt_blob_is_read_by_the_same_contents() -> None:
@@ -203,17 +221,17 @@ def test_a_whole_copy_that_replaces_a_corrupt_blob_is_read_by_the_same_contents(
     store.blobs[packed.blob] = changed(whole, 2 * BLOCK)
     contents = contents_of(packed, store)
     with pytest.raises(BlobCorrupt):
-        contents.read(sha256("text"), limit=10)
+        whole(sha256("text"), contents)
     store.set_aside(packed.blob)
     store.put(whole)
-    assert contents.read(sha256("text"), limit=10) == b"text"
+    assert whole(sha256("text"), contents) == b"text"
 
 
 def test_reading_goes_on_after_close() -> None:
     store = MemoryStore()
     with contents_of(a_packed_tree({"a.md": "text"}, store), store) as contents:
-        contents.read(sha256("text"), limit=10)
-    assert contents.read(sha256("text"), limit=10) == b"text"
+        whole(sha256("text"), contents)
+    assert whole(sha256("text"), contents) == b"text"
 
 
 def test_many_blobs_are_not_all_open_at_once() -> None:
@@ -223,7 +241,7 @@ def test_many_blobs_are_not_all_open_at_once() -> None:
     for text in texts:
         contents.add_tree(a_packed_tree({"a.md": text}, store))
     for text in texts * 2:
-        assert contents.read(sha256(text), limit=10) == text.encode()
+        assert whole(sha256(text), contents) == text.encode()
     assert 1 < len(store.files) - sum(file.closed for file in store.files) <= 32
     contents.close()
     assert all(file.closed for file in store.files)

@@ -99,7 +99,7 @@ def test_a_sound_store_passes_its_audit(store: DiskStore) -> None:
     events: list[Event] = []
     result = audit(store, cancellation=Cancellation(), observer=events.append)
     assert (result.checked, result.corrupt, result.disagreements) == (3, (), ())
-    assert events[-1] == Progressed("verifying the store", 3, 3, "blobs")
+    assert events[-1] == Progressed("verifying the store", 3, 3)
 
 
 def test_corrupt_blobs_are_set_aside_and_reported(store: DiskStore, tmp_path: Path) -> None:

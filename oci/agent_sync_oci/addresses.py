@@ -6,10 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import httpx
+from typing import Protocol
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -19,7 +16,28 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291 §2.5.5.1; holds ::1 and :: as well
 
 
-def fault_of_target(current: httpx.URL, target: httpx.URL, *, began_here: bool) -> str | None:
+class Url(Protocol):
+    """What is asked of an address. `httpx.URL` has it; a second parser might read another host out of the same text."""
+
+    @property
+    def scheme(self) -> str: ...
+
+    @property
+    def raw_host(self) -> bytes: ...
+
+    @property
+    def port(self) -> int | None: ...
+
+    @property
+    def userinfo(self) -> bytes: ...
+
+
+def origin_of(url: Url) -> tuple[str, bytes, int | None]:
+    """Scheme, host and port (RFC 6454 §4): who may see credentials. httpx leaves a default port out."""
+    return url.scheme, url.raw_host.lower(), url.port
+
+
+def fault_of_target(current: Url, target: Url, *, began_here: bool) -> str | None:
     """Why `current` may not redirect to `target`, as far as the address tells; None if it may."""
     if target.scheme not in ("http", "https") or not target.raw_host:
         return "which is no http(s) address"

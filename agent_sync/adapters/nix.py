@@ -1,0 +1,51 @@
+"""Nix, as it is installed here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from urllib.parse import quote
+
+from agent_sync.adapters.git.program import Bounds, run
+from agent_sync.adapters.nar_hashing import nar_hash
+from agent_sync.errors import FileFault
+from agent_sync.nix.store_paths import STORE_DIR
+from agent_sync.ports import Cancellation
+
+_TIMEOUT_S = 3600.0
+_AT_ONCE = 500  # paths for one process: a command line is not as long as one likes
+
+
+class InstalledNix:
+    """Implements `ports.Nix` with the program `nix`, found on PATH, and the settings of its user."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    @property
+    def store_dir(self) -> str:
+        """What Nix itself takes it to be."""
+        return self._environment.get("NIX_STORE_DIR") or STORE_DIR
+
+    def hash(self, path: str, *, cancellation: Cancellation) -> str:
+        """Without Nix: see `nar_hashing`."""
+        return nar_hash(os.path.abspath(path), look_around=cancellation.check)
+
+    def copy(self, paths: Sequence[str], *, cache: str, cancellation: Cancellation) -> None:
+        """These store paths are in the store, from the binary cache in the folder `cache`."""
+        words = ("nix", "--extra-experimental-features", "nix-command", "copy", "--from", f"file://{quote(cache)}")
+        bounds = Bounds("Nix's store", _TIMEOUT_S, look_around=cancellation.check)
+        for start in range(0, len(paths), _AT_ONCE):
+            wanted = paths[start : start + _AT_ONCE]
+            ended = run((*words, *wanted), bounds, environment=self._environment, folder=cache)
+            if ended.exit_code != 0:
+                raise FileFault(
+                    subject="Nix's store",
+                    check=f"nix copy ended with {ended.exit_code}: {_last_line(ended.complaint)}",
+                    remedy="see whether `nix` works here: nix store ping",
+                )
+
+
+def _last_line(complaint: str) -> str:
+    lines = [line for line in complaint.splitlines() if line.strip() and "--show-trace" not in line]
+    return lines[-1].strip() if lines else "it said nothing"

@@ -1,0 +1,72 @@
+"""Places on this machine and on the network, opened as registries."""
+
+from __future__ import annotations
+
+import posixpath
+import ssl
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agent_sync.ports import Cancellation
+from agent_sync_oci.reference import ArchivePlace, LayoutPlace, Place, RegistryPlace
+from agent_sync_oci.registry.protocol import Registry
+
+if TYPE_CHECKING:
+    from agent_sync_oci.registry.remote import Network
+
+
+class MachineRegistries:
+    """Implements `ports.Registries`. Each kind is loaded when the first place of it is opened."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """`environment` says where credentials lie, which authorities count and which proxies to use."""
+        self._environment = environment
+
+    def open(
+        self, place: Place, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
+    ) -> AbstractContextManager[Registry]:
+        match place:
+            case LayoutPlace():
+                from agent_sync_oci.registry.layout import LayoutRegistry
+
+                return LayoutRegistry(place.folder)
+            case ArchivePlace():
+                from agent_sync_oci.registry.archive import ArchiveRegistry
+
+                return ArchiveRegistry(place.file)
+            case RegistryPlace():
+                from agent_sync_oci.registry.remote import RemoteRegistry
+
+                return RemoteRegistry(
+                    place,
+                    plain_http=plain_http or None,
+                    timeout_s=timeout_s,
+                    network=_network(self._environment),
+                    check=cancellation.check,
+                )
+
+
+def _network(environment: Mapping[str, str]) -> Network:
+    """What this machine has for reaching registries."""
+    from agent_sync.adapters.http.proxies import proxy_for
+    from agent_sync.adapters.http.trust import tls_context
+    from agent_sync_oci.registry.remote import Network
+
+    def authorities() -> ssl.SSLContext:
+        return tls_context(environment)
+
+    return Network(
+        authorities=authorities,
+        proxy_for=lambda url: proxy_for(url, environment, authorities=authorities()),
+        docker_config=_docker_config(environment),
+    )
+
+
+def _docker_config(environment: Mapping[str, str]) -> Path | None:
+    """The file that `docker login` writes: in DOCKER_CONFIG, else below the home."""
+    folder = environment.get("DOCKER_CONFIG")
+    if not folder and (home := environment.get("HOME")):
+        folder = posixpath.join(home, ".docker")
+    return Path(folder, "config.json") if folder else None

@@ -1,0 +1,100 @@
+"""zstd, and the one door to it: canonical tars get smaller on the way out and are bounded on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import BinaryIO, Protocol, cast
+
+from agent_sync.errors import ContentMismatch, LimitExceeded
+
+LEVEL = 3
+WORKERS = 2  # one, two and four workers give the same bytes; none gives others
+MAX_WINDOW_BYTES = 8 << 20
+_PIECE_BYTES = 1 << 17
+
+
+class Writes(Protocol):
+    """Anything that bytes can be written to, and that says how many it took."""
+
+    def write(self, chunk: bytes, /) -> int: ...
+
+
+class Reads(Protocol):
+    """Anything that bytes can be read from."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+def compress(content: Reads, target: Writes, *, size: int) -> None:
+    """The `size` bytes of `content` are in `target`, as one zstd frame with its length and a checksum.
+
+    One version of the compressor makes the same bytes of the same content, on every machine.
+    """
+    import zstandard
+
+    how = zstandard.ZstdCompressionParameters.from_level(
+        LEVEL, source_size=size, threads=WORKERS, write_checksum=True, write_content_size=True
+    )
+    compressor = zstandard.ZstdCompressor(compression_params=how)
+    with compressor.stream_writer(cast(BinaryIO, target), size=size, closefd=False) as writer:
+        while piece := content.read(_PIECE_BYTES):
+            writer.write(piece)
+
+
+class Decompressing:
+    """Takes compressed pieces and hands on what is in them, never more than `max_bytes`.
+
+    A frame may ask for a window of 8 MiB at most; a bomb is met while it unfolds, not afterwards.
+    """
+
+    def __init__(self, write: Callable[[bytes], object], *, max_bytes: int, subject: str) -> None:
+        import zstandard
+
+        self._left = max_bytes
+        self._max_bytes = max_bytes
+        self._subject = subject
+        self._write = write
+        self._error = zstandard.ZstdError
+        decompressor = zstandard.ZstdDecompressor(max_window_size=MAX_WINDOW_BYTES)
+        self._writer = decompressor.stream_writer(
+            cast(BinaryIO, _Target(self._hand_on)), write_size=_PIECE_BYTES, closefd=False
+        )
+
+    def write(self, piece: bytes, /) -> None:
+        """Raises: LimitExceeded (more than `max_bytes`, or too large a window), ContentMismatch (not zstd)."""
+        try:
+            self._writer.write(piece)
+        except self._error as error:
+            raise self._refusal(str(error)) from error
+
+    def _hand_on(self, piece: bytes) -> None:
+        self._left -= len(piece)
+        if self._left < 0:
+            raise LimitExceeded(
+                subject=self._subject,
+                check=f"decompressed it has more than the {self._max_bytes} bytes that are expected",
+                remedy="do not use this place; it serves something else than the lock pins",
+            )
+        self._write(piece)
+
+    def _refusal(self, reason: str) -> ContentMismatch | LimitExceeded:
+        if "memory" in reason or "window" in reason.lower():
+            return LimitExceeded(
+                subject=self._subject,
+                check=f"its zstd frame asks for a window of more than {MAX_WINDOW_BYTES} bytes",
+                remedy="push it again with agent-sync",
+            )
+        return ContentMismatch(
+            subject=self._subject, check=f"it is not zstd: {reason}", remedy="do not use this place, or push it again"
+        )
+
+
+class _Target:
+    """A function as something that bytes can be written to."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._take = write
+
+    def write(self, piece: bytes) -> int:
+        self._take(piece)
+        return len(piece)

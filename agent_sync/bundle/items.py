@@ -1,0 +1,75 @@
+"""What travels with a lock: the blobs that it needs, each as one item."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agent_sync.bundle.media_types import RENDERED, SOURCE
+from agent_sync.errors import LockInvalid
+from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, PackedTree, UrlPin
+from agent_sync_oci.digest import Digest
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One blob: the canonical tar of `packed`, or, where that is None, a file as it is. `file` is what it is called in
+    statements; `size` in bytes, None where another implementation's lock does not say.
+    """
+
+    title: str
+    file: str
+    artifact_type: str
+    blob: Digest
+    size: int | None
+    packed: PackedTree | None = None
+
+    @property
+    def what(self) -> str:
+        """For messages."""
+        return f"the bundle's part {self.title}"
+
+
+def items_of(lock: Lock) -> tuple[Item, ...]:
+    """Every source, then what transforms made, then what overrides made; in the order of the lock.
+
+    Raises: LockInvalid if the lock does not say what a source's packed form is.
+    """
+    sources = tuple(map(item_of, lock.sources))
+    for source, item in zip(lock.sources, sources, strict=True):
+        if item is None:
+            raise LockInvalid(
+                subject=f"source {source.name}",
+                check="the lock does not say what its packed tree is (`blob`), as another implementation's does not",
+                remedy="agent-sync update",
+            )
+    return (*(item for item in sources if item is not None), *made_items(lock))
+
+
+def item_of(source: LockedSource) -> Item | None:
+    """The source before any transform; None if the lock, another implementation's, names no blob."""
+    match source.pin:
+        case UrlPin(sha256=sha256, key=key, size=size):
+            return Item(source.name, posixpath.basename(key), SOURCE, Digest.from_hex(sha256), size)
+        case GitPin(packed=packed) | LocalPin(packed=packed):
+            return _tree(source.name, SOURCE, packed)
+
+
+def made_items(lock: Lock) -> tuple[Item, ...]:
+    """What transforms and overrides made."""
+    return tuple(item for item in _made(lock) if item is not None)
+
+
+def _made(lock: Lock) -> Iterator[Item | None]:
+    for source in lock.sources:
+        if source.transformed is not None:
+            yield _tree(f"{source.name} (transformed)", RENDERED, source.transformed.packed)
+    if lock.rendered is not None:
+        yield _tree("(rendered)", RENDERED, lock.rendered.packed)
+
+
+def _tree(title: str, artifact_type: str, packed: PackedTree | None) -> Item | None:
+    if packed is None or packed.blob is None:
+        return None
+    return Item(title, f"{title}.tar", artifact_type, packed.blob, packed.size, packed)

@@ -1,0 +1,95 @@
+"""What machine and project demand of bundles, from the files that say it."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from agent_sync.bundle.faults import translated
+from agent_sync.config.security import IdentitySigner as IdentityModel
+from agent_sync.config.security import KeySigner as KeyModel
+from agent_sync.config.security import Trust, TrustRule
+from agent_sync.errors import Untrusted
+from agent_sync.ports import Folder
+from agent_sync.tree import RelPath
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.trust.policy import Policy, Revocation, Rule
+
+if TYPE_CHECKING:
+    from agent_sync_oci.signing.signers import Signer
+    from agent_sync_oci.signing.trusted_root import TrustedRoot
+
+MAX_KEY_BYTES = 64 * 1024
+MAX_ROOT_BYTES = 4 * 1024 * 1024
+
+Read = Callable[[str], bytes | None]
+
+
+class TrustFiles:
+    """Reads the files that `trust:` names: absolute ones through `read`, the others below the project's root."""
+
+    def __init__(self, project: Folder, read: Read) -> None:
+        self._project = project
+        self._read = read
+
+    def content(self, path: str, *, what: str) -> bytes:
+        """The file's bytes. Raises: Untrusted if there is none: what nobody can check, nobody vouches for."""
+        content = self._read(path) if posixpath.isabs(path) else self._below(RelPath(path))
+        if content is None:
+            raise Untrusted(
+                subject=f"{what} {path}", check="there is no such file", remedy="put it there, or correct `trust:`"
+            )
+        return content
+
+    def _below(self, path: RelPath) -> bytes | None:
+        if self._project.stat(path) is None:
+            return None
+        with self._project.open(path) as file:
+            return file.read(MAX_ROOT_BYTES + 1)
+
+
+def policy_of(trusts: Iterable[Trust], files: TrustFiles) -> Policy:
+    """All demands together: rules add up, revocations unite, and nothing is ever taken away.
+
+    Raises: Untrusted (a file is missing or is not what it was pinned to be), UsageWrong (a file that is no key).
+    """
+    return Policy.united(*(_policy(trust, files) for trust in trusts))
+
+
+def _policy(trust: Trust, files: TrustFiles) -> Policy:
+    return Policy(
+        rules=tuple(_rule(rule, files) for rule in trust.rules),
+        revoked=tuple(Revocation(each.digest, each.reason) for each in trust.revoked),
+        require_signed=trust.require == "signed",
+        root=_root(trust, files),
+    )
+
+
+def _rule(rule: TrustRule, files: TrustFiles) -> Rule:
+    return Rule(
+        bundle=rule.bundle,
+        threshold=rule.threshold,
+        signers=tuple(_signer(each, files) for each in rule.signers),
+        transparency_log=rule.transparency_log == "required",
+    )
+
+
+def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
+    from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
+    from agent_sync_oci.signing.keys import load_public
+
+    if isinstance(signer, IdentityModel):
+        return IdentitySigner(signer.identity, signer.issuer)
+    with translated():
+        return KeySigner(load_public(files.content(signer.key, what="the public key")), signer.key)
+
+
+def _root(trust: Trust, files: TrustFiles) -> TrustedRoot | None:
+    from agent_sync_oci.signing.trusted_root import TrustedRoot
+
+    if trust.root is None:
+        return None
+    expected = None if trust.root_sha256 is None else Digest.parse(trust.root_sha256).hex
+    with translated():
+        return TrustedRoot.read(files.content(trust.root, what="the trusted root"), expected)

@@ -1,0 +1,155 @@
+"""A bundle from a place into the store. The order of trust is the order of lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from agent_sync.bundle.index import OpenedIndex, lockfile_manifest, lockfile_of, opened
+from agent_sync.bundle.items import Item, items_of
+from agent_sync.bundle.signatures import signatures_of
+from agent_sync.bundle.unpacking import unpack
+from agent_sync.errors import ContentMismatch, LimitExceeded, Untrusted
+from agent_sync.lock import GitPin, Lock
+from agent_sync.lock.consistency import refuse_bad_digests
+from agent_sync.lock.reading import MAX_LOCK_BYTES, read_lock
+from agent_sync.resolve.side_by_side import side_by_side
+from agent_sync.store.roots import mentioned
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.registry.protocol import Registry
+from agent_sync_oci.trust.judging import Verdict, judge
+from agent_sync_oci.trust.policy import Policy
+
+if TYPE_CHECKING:
+    from agent_sync.ports import World
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the receiver demands of a bundle: the name it was signed for, and whom to believe.
+
+    `own_lock` is the lockfile that the project has, `pinned` says that the place was named by digest: either vouches
+    for an unsigned bundle where no rule asks for more, and so does `allow_unsigned`. `max_bytes` bounds each part whose
+    length the lock does not tell.
+    """
+
+    name: str
+    policy: Policy
+    max_bytes: int
+    own_lock: bytes | None = None
+    pinned: bool = False
+    allow_unsigned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A bundle that may be used: who vouches for it, and the lock in it."""
+
+    bundle: OpenedIndex
+    verdict: Verdict
+    signatures: tuple[bytes, ...]
+    content: bytes
+    lock: Lock
+
+
+def find(wanted: Digest | str, registry: Registry, expected: Expected) -> Found:
+    """The bundle at that tag or digest, judged; nothing but manifests, signatures and the lock was fetched.
+
+    1 tag -> digest, which the bytes hash to; 2 who vouches for this digest under this name; 3 the lock inside, whole
+    and fit for use; 4 nothing in it is revoked.
+
+    Raises: Untrusted, ContentMismatch, LockInvalid, LimitExceeded, and what reading from the registry raises.
+    """
+    bundle = opened(registry.manifest(wanted), where=f"{registry.name} {wanted}")
+    signatures = signatures_of(bundle.index.digest, registry)
+    verdict = judge(expected.policy, expected.name, bundle.index.digest, signatures, also=_named(bundle))
+    _refuse(verdict, bundle)
+    content = _lockfile(bundle, registry)
+    if not verdict.signed:
+        _refuse_unsigned(content, bundle, expected)
+    lock = _read(content, registry)
+    _refuse(judge(expected.policy, expected.name, bundle.index.digest, signatures, also=_held(content, lock)), bundle)
+    return Found(bundle, verdict, signatures, content, lock)
+
+
+def fetch(found: Found, registry: Registry, world: World, *, max_bytes: int) -> tuple[Item, ...]:
+    """Every part of the bundle is in the store, proved against the lock; those that were not there before come back.
+
+    Raises: ContentMismatch, LimitExceeded, LockInvalid, FileFault, and what reading from the registry raises.
+    """
+    parts = dict(found.bundle.parts)
+    missing = {item.blob: item for item in items_of(found.lock) if world.store.size(item.blob) is None}
+    jobs = [partial(_fetch, item, parts, registry, world, max_bytes) for item in missing.values()]
+    side_by_side(jobs, cancellation=world.cancellation)
+    return tuple(missing.values())
+
+
+def _fetch(item: Item, parts: dict[str, Digest], registry: Registry, world: World, max_bytes: int) -> dict[str, None]:
+    if item.title not in parts:
+        raise ContentMismatch(
+            subject=item.what, check="the bundle's index does not name it", remedy="push the bundle again"
+        )
+    unpack(registry.manifest(parts[item.title]), item, registry, world.store, max_bytes=max_bytes)
+    return {}
+
+
+def _held(content: bytes, lock: Lock) -> frozenset[str]:
+    """Whatever a revocation may name in a lock: blobs and files by their sha256, commits and trees by git's."""
+    pins = [source.pin for source in lock.sources]
+    git = {each for pin in pins if isinstance(pin, GitPin) for each in (pin.commit, pin.tree)}
+    return frozenset({*mentioned(content), *git})
+
+
+def _named(bundle: OpenedIndex) -> frozenset[str]:
+    return frozenset(_digests(bundle))
+
+
+def _digests(bundle: OpenedIndex) -> Iterator[str]:
+    yield bundle.lockfile
+    for _, digest in bundle.parts:
+        yield digest
+
+
+def _refuse(verdict: Verdict, bundle: OpenedIndex) -> None:
+    if not verdict.accepted:
+        raise Untrusted(
+            subject=f"bundle {bundle.name} {bundle.index.digest}",
+            check="; ".join(verdict.refusals),
+            remedy="`agent-sync bundle verify` explains each rule; have it signed by whom the policy names",
+        )
+
+
+def _refuse_unsigned(content: bytes, bundle: OpenedIndex, expected: Expected) -> None:
+    if not (expected.pinned or expected.allow_unsigned or content == expected.own_lock):
+        raise Untrusted(
+            subject=f"bundle {bundle.name} {bundle.index.digest}",
+            check="no rule says who must have signed it, and nothing else vouches for it",
+            remedy=f"write a trust policy, name the place with @{bundle.index.digest}, or say --allow-unsigned",
+        )
+
+
+def _lockfile(bundle: OpenedIndex, registry: Registry) -> bytes:
+    config = lockfile_of(registry.manifest(bundle.lockfile), where=registry.name)
+    if config.size > MAX_LOCK_BYTES:
+        raise LimitExceeded(
+            subject=f"the lockfile of bundle {bundle.name}",
+            check=f"it has {config.size} bytes, and at most {MAX_LOCK_BYTES} are read",
+        )
+    content = bytearray()
+    registry.get_blob(config, content.extend)
+    if lockfile_manifest(bytes(content)).digest != bundle.lockfile:
+        raise ContentMismatch(
+            subject=f"the lockfile of bundle {bundle.name}",
+            check="its manifest says more than that it is one",
+            remedy="push the bundle again with agent-sync",
+        )
+    return bytes(content)
+
+
+def _read(content: bytes, registry: Registry) -> Lock:
+    where = f"the lockfile of the bundle in {registry.name}"
+    lock = read_lock(content, file=where)
+    refuse_bad_digests(lock, file=where)
+    return lock

@@ -1,0 +1,55 @@
+"""The signatures of a bundle, as they lie beside it in a place."""
+
+from __future__ import annotations
+
+import io
+
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.errors import TooMuch
+from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest
+from agent_sync_oci.media_types import SIGSTORE_BUNDLE
+from agent_sync_oci.registry.protocol import Registry
+from agent_sync_oci.transfer.referrers import attach, referrers
+
+MAX_SIGNATURE_BYTES = 1 << 20  # a bundle with certificates, log entry and time stamps has about 10 KB
+
+_CONTENT = "dev.sigstore.bundle.content"
+_PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
+
+
+def attach_signature(bundle: bytes, subject: Manifest | Index, registry: Registry, *, predicate_type: str) -> Manifest:
+    """The Sigstore bundle lies beside its subject, where cosign looks for it too."""
+    layer = Descriptor(SIGSTORE_BUNDLE, Digest.of(bundle), len(bundle))
+    manifest = Manifest.make(
+        artifact_type=SIGSTORE_BUNDLE,
+        config=EMPTY,
+        layers=(layer,),
+        subject=subject.descriptor,
+        annotations={_CONTENT: "dsse-envelope", _PREDICATE_TYPE: predicate_type},
+    )
+    registry.put_blob(EMPTY, lambda: io.BytesIO(EMPTY_CONTENT))
+    registry.put_blob(layer, lambda: io.BytesIO(bundle))
+    attach(registry, manifest)
+    return manifest
+
+
+def signatures_of(subject: Digest, registry: Registry) -> tuple[bytes, ...]:
+    """Every Sigstore bundle that lies beside the subject, unproved, each once.
+
+    Raises: TooMuch if one is larger than any honest one, and what reading from the registry raises.
+    """
+    found = referrers(registry, subject, artifact_type=SIGSTORE_BUNDLE)
+    return tuple(dict.fromkeys(_bundle_of(manifest, registry) for manifest in found if len(manifest.layers) == 1))
+
+
+def _bundle_of(manifest: Manifest, registry: Registry) -> bytes:
+    layer = manifest.layers[0]
+    if layer.size > MAX_SIGNATURE_BYTES:
+        raise TooMuch(
+            subject=f"signature {manifest.digest} in {registry.name}",
+            check=f"it has {layer.size} bytes, and at most {MAX_SIGNATURE_BYTES} are read",
+            remedy="remove it from that place",
+        )
+    content = bytearray()
+    registry.get_blob(layer, content.extend)
+    return bytes(content)

@@ -1,0 +1,74 @@
+"""An artifact of a place -> the blob that the lock pins, in the store; nothing that the place says is believed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from agent_sync.bundle.compression import Decompressing
+from agent_sync.bundle.items import Item
+from agent_sync.bundle.media_types import LAYER_RAW, LAYER_TAR, LAYER_ZSTD, RENDERED, SOURCE
+from agent_sync.errors import ContentMismatch, LimitExceeded
+from agent_sync.escaping import shown
+from agent_sync.ports import BlobStore
+from agent_sync.store.verifying import verify_packed
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.manifest import Descriptor, Index, Manifest
+from agent_sync_oci.registry.protocol import Registry
+
+_OVERHEAD_BYTES = 64 * 1024
+_REMEDY = "do not use this place: it serves something else than the lock pins; or push the bundle to it again"
+
+
+def unpack(manifest: Manifest | Index, item: Item, registry: Registry, store: BlobStore, *, max_bytes: int) -> None:
+    """The item's blob is in the store, and is exactly what the lock says, down to each file.
+
+    1 one layer, of a type that we make; 2 not longer than the lock lets it be; 3 its bytes have its digest (the
+    registry's promise); 4 unfolded they are not longer than the lock says, than `max_bytes` where it does not say;
+    5 they are the lock's blob; 6 the files in it are the lock's.
+
+    Raises: ContentMismatch, LimitExceeded, LockInvalid, FileFault, and what reading from the registry raises.
+    """
+    with store.writer() as writer:
+        _unfold(manifest, item, registry, writer.write, max_bytes=max_bytes)
+        writer.commit(item.blob)
+    if item.packed is not None:
+        verify_packed(item.packed, store, subject=item.what)
+
+
+def prove(manifest: Manifest | Index, item: Item, registry: Registry, *, max_bytes: int) -> None:
+    """Nothing, if the artifact carries the item's blob: all of it is read, and nothing kept.
+
+    Raises: ContentMismatch, LimitExceeded, and what reading from the registry raises.
+    """
+    sha256 = hashlib.sha256()
+    _unfold(manifest, item, registry, sha256.update, max_bytes=max_bytes)
+    if Digest.from_hex(sha256.hexdigest()) != item.blob:
+        check = f"what {registry.name} has for it has the sha256 {sha256.hexdigest()}"
+        raise ContentMismatch(subject=item.what, check=check, remedy=_REMEDY)
+
+
+def _unfold(
+    manifest: Manifest | Index, item: Item, registry: Registry, write: Callable[[bytes], object], *, max_bytes: int
+) -> None:
+    layer = _layer(manifest, item)
+    bound = max_bytes if item.size is None else item.size
+    if layer.size > bound + bound // 128 + _OVERHEAD_BYTES:
+        check = f"{registry.name} offers {layer.size} bytes for it, and it has {bound} unpacked"
+        raise LimitExceeded(subject=item.what, check=check, remedy=_REMEDY)
+    if layer.media_type == LAYER_ZSTD:
+        write = Decompressing(write, max_bytes=bound, subject=item.what).write
+    registry.get_blob(layer, write)
+
+
+def _layer(manifest: Manifest | Index, item: Item) -> Descriptor:
+    allowed = (LAYER_RAW,) if item.packed is None else (LAYER_ZSTD, LAYER_TAR)
+    if (
+        not isinstance(manifest, Manifest)
+        or manifest.artifact_type not in (SOURCE, RENDERED)  # the same bytes may be both, and travel once
+        or len(manifest.layers) != 1
+        or manifest.layers[0].media_type not in allowed
+    ):
+        check = f"{manifest.digest} is no artifact that carries it (its type is {shown(str(manifest.artifact_type))})"
+        raise ContentMismatch(subject=item.what, check=check, remedy=_REMEDY)
+    return manifest.layers[0]

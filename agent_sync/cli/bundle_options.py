@@ -1,0 +1,116 @@
+"""What the commands of bundles take: places, names, and who signs."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent_sync.bundle.faults import translated
+from agent_sync.cli.options import refuse_both
+from agent_sync.cli.session import Session
+from agent_sync.errors import UsageWrong
+from agent_sync_oci.reference import Place, parse_place
+
+if TYPE_CHECKING:
+    from agent_sync.bundle.signing import Signing
+
+PASS_PHRASE = "AGENT_SYNC_KEY_PASSWORD"  # noqa: S105  # the name of the variable
+TOKEN = "SIGSTORE_ID_TOKEN"  # noqa: S105  # as above
+
+PlaceArgument = Annotated[
+    str,
+    typer.Argument(metavar="PLACE", help="HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]."),
+]
+Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="The name that signatures are bound to.")]
+PlainHttp = Annotated[
+    bool, typer.Option("--plain-http", help="Speak to a registry without TLS; on loopback that is done anyway.")
+]
+Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="Sign with this private key.")]
+TrustConfig = Annotated[
+    str | None,
+    typer.Option("--trust-config", metavar="FILE", help="Sign without a key, at the services that this file names."),
+]
+IdentityToken = Annotated[
+    str | None,
+    typer.Option("--identity-token", metavar="TOKEN", help="Who signs; else SIGSTORE_ID_TOKEN, or the CI's own."),
+]
+PolicyFile = Annotated[
+    str | None,
+    typer.Option("--policy", metavar="FILE", help="Demand what this policy file says, too; it takes nothing away."),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SigningOptions:
+    """What was said about who signs."""
+
+    key: str | None = None
+    trust_config: str | None = None
+    identity_token: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was."""
+        return any((self.key, self.trust_config, self.identity_token))
+
+
+def place_of(text: str, session: Session) -> Place:
+    """The place; a folder or file is meant from the current folder. Raises UsageWrong."""
+    from agent_sync.bundle.naming import below
+
+    with translated():
+        return below(session.folder, parse_place(text))
+
+
+def signing_of(options: SigningOptions, session: Session) -> Signing:
+    """Who signs. Raises UsageWrong if that is not clear, or a file cannot be used."""
+    from agent_sync.bundle.signing import key_signing, keyless_signing
+
+    refuse_both(key=bool(options.key), trust_config=bool(options.trust_config))
+    if options.key:
+        return key_signing(read_named(options.key, session, what="the key"), lambda: _pass_phrase(session))
+    if options.trust_config:
+        config = read_named(options.trust_config, session, what="the trust configuration")
+        return keyless_signing(_token(options, session.environment), config)
+    raise UsageWrong(
+        subject="signing",
+        check="nothing says who signs",
+        remedy="give --key FILE, or --trust-config FILE with an identity token",
+    )
+
+
+def read_named(path: str, session: Session, *, what: str) -> bytes:
+    """The bytes of a file that was named on the command line. Raises UsageWrong if there is none, FileFault."""
+    from agent_sync.adapters.files import read_file
+
+    content = read_file(posixpath.join(session.folder, path))
+    if content is None:
+        raise UsageWrong(subject=f"{what} {path}", check="there is no such file", remedy="correct its name")
+    return content
+
+
+def _pass_phrase(session: Session) -> bytes:
+    given = session.environment.get(PASS_PHRASE)
+    if given is None and (given := session.ask_secret("pass phrase of the key: ")) is None:
+        raise UsageWrong(
+            subject="the key's pass phrase", check="nobody can be asked for it", remedy=f"set {PASS_PHRASE}"
+        )
+    return given.encode()
+
+
+def _token(options: SigningOptions, environment: Mapping[str, str]) -> str:
+    from agent_sync_oci.signing.keyless import ambient_token
+
+    with translated():
+        token = options.identity_token or environment.get(TOKEN) or ambient_token()
+    if token is None:
+        raise UsageWrong(
+            subject="keyless signing",
+            check="there is no identity token, and this is no CI that gives one",
+            remedy=f"give --identity-token, or set {TOKEN}",
+        )
+    return token

@@ -1,0 +1,117 @@
+"""agent-sync push"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent_sync.cli.amounts import bytes_text
+from agent_sync.cli.answer import Answer, Verb
+from agent_sync.cli.bundle_options import (
+    IdentityToken,
+    Key,
+    Name,
+    PlaceArgument,
+    PlainHttp,
+    SigningOptions,
+    TrustConfig,
+    place_of,
+    signing_of,
+)
+from agent_sync.cli.lines import Line, counted, listed
+from agent_sync.cli.session import Session
+from agent_sync.errors import UsageWrong
+
+if TYPE_CHECKING:
+    from agent_sync.operations.push import PushResult
+
+Compress = Annotated[
+    str | None,
+    typer.Option(
+        "--compress", metavar="zstd|none", help="How trees travel.  [default: zstd; none into a layout folder]"
+    ),
+]
+
+
+def push(
+    session: Session,
+    place: PlaceArgument,
+    *,
+    name: Name = None,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="Sign the bundle; say who with --key or --trust-config.")
+    ] = False,
+    key: Key = None,
+    trust_config: TrustConfig = None,
+    identity_token: IdentityToken = None,
+    compress: Compress = None,
+    plain_http: PlainHttp = False,
+) -> Answer:
+    """Put the lock and everything that it needs into a registry, a layout folder or one file.
+
+    What is there already is not sent again, and the tag moves last. The digest that is printed names exactly this
+    bundle for ever.
+    """
+    from agent_sync.operations.push import PushRequest
+
+    options = SigningOptions(key, trust_config, identity_token)
+    if options.given and not sign:
+        raise UsageWrong(subject="push", check="it was told who signs, and not to sign", remedy="add --sign")
+    if compress not in (None, "zstd", "none"):
+        raise UsageWrong(subject="--compress", check=f"{compress!r} is no way to compress", remedy="say zstd or none")
+    result = session.project().push(
+        PushRequest(
+            place=place_of(place, session),
+            name=name,
+            compression="zstd" if compress == "zstd" else "none" if compress == "none" else None,
+            signing=signing_of(options, session) if sign else None,
+            plain_http=plain_http,
+        )
+    )
+    return Answer(_fields(result), lines=_lines(result, verbose=session.options.verbose))
+
+
+def _lines(result: PushResult, *, verbose: bool) -> Iterator[Line]:
+    if verbose:
+        yield from listed("sent ", result.sent)
+        yield from listed("there already ", result.present)
+    signed = ", signed" if result.signed else ""
+    yield (
+        f"bundle {result.name}{signed}: sent {counted(len(result.sent), 'part')} ({bytes_text(result.sent_bytes)}),"
+        f" {len(result.present)} there already"
+    )
+    yield str(result.place)
+
+
+def _fields(result: PushResult) -> dict[str, object]:
+    return {
+        "name": result.name,
+        "place": str(result.place),
+        "digest": result.digest,
+        "sent": result.sent,
+        "present": result.present,
+        "sent_bytes": result.sent_bytes,
+        "signed": result.signed,
+    }
+
+
+VERB = Verb(
+    "push",
+    push,
+    fields={
+        "name": "the name that signatures of the bundle are bound to",
+        "place": "where it is, with its digest",
+        "digest": "the digest that names this bundle for ever",
+        "sent": "the parts that were sent",
+        "present": "the parts that were there already",
+        "sent_bytes": "how many bytes of parts were sent",
+        "signed": "whether a signature was laid beside it",
+    },
+    examples=(
+        "agent-sync push registry.example.com/team/agents:v1 --sign --key cosign.key",
+        "agent-sync push oci:./bundles --name acme/agents",
+        "agent-sync push oci-archive:agents.tar --name acme/agents --sign --key cosign.key",
+    ),
+)

@@ -1,0 +1,115 @@
+"""A Nix binary cache in a folder: NARs as blobs under their digests, where an image layout keeps its own, and beside
+them the narinfo of each path. Over a layout that `push` wrote, one folder serves both.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+
+from agent_sync.errors import FileFault, LockInvalid
+from agent_sync.lock import PackedTree, UrlPin
+from agent_sync.nix.archives import file_archive, tree_archive
+from agent_sync.nix.narinfo import CACHE_INFO_FILE, NarInfo, Sign, cache_info
+from agent_sync.nix.pinned import Pinned, nar_sha256
+from agent_sync.ports import Cancellation, Contents, Folder, Kind
+from agent_sync.store.staging import STAGING, new_name, put
+from agent_sync.tree import RelPath, parent
+from agent_sync_oci.digest import Digest
+
+_BLOBS = "blobs/sha256"
+_SMALL_PIECES = 1 << 18
+
+
+class BinaryCache:
+    """The cache in `folder`, for stores at `store_dir`. What is there already, and whole, is not written again."""
+
+    def __init__(self, folder: Folder, *, store_dir: str, sign: Sign | None = None) -> None:
+        self._folder = folder
+        self._store_dir = store_dir
+        self._sign = sign
+
+    def begin(self) -> None:
+        """The folder says what it is. Raises FileFault, UnsafePath."""
+        put(self._folder, RelPath(CACHE_INFO_FILE), cache_info(self._store_dir))
+
+    def add(self, pinned: Pinned, contents: Contents, *, cancellation: Cancellation) -> NarInfo:
+        """The path can be had from this cache: first its NAR is there, whole, and then its narinfo.
+
+        Raises: what `contents` raises; LockInvalid if its files have another narHash than the lock says; FileFault.
+        """
+        match pinned.content:
+            case PackedTree(files=files) as packed:
+                expected = Digest.from_hex(nar_sha256(packed).hex())
+                archive, flat = tree_archive(files, contents), None
+            case UrlPin(sha256=sha256):
+                expected = None
+                archive, flat = file_archive(sha256, contents), bytes.fromhex(sha256)
+        size = None if expected is None else self._whole(expected)
+        nar, size = self._write(archive, cancellation) if expected is None or size is None else (expected, size)
+        if expected is not None and nar != expected:
+            raise _other_nar(pinned, nar)
+        info = NarInfo(pinned.path, nar, size, f"{_BLOBS}/{nar.hex}", flat)
+        put(self._folder, RelPath(info.file), info.text(self._sign))
+        return info
+
+    def finish(self) -> None:
+        """What was needed for writing only is gone."""
+        with suppress(FileFault):
+            self._folder.remove_folder(STAGING)
+
+    def _whole(self, nar: Digest) -> int | None:
+        """The length of that NAR, if it is here and is what its name says."""
+        place = _place(nar)
+        stat = self._folder.stat(place)
+        if stat is None or stat.kind is not Kind.FILE or self._folder.digest(place) != nar.hex:
+            return None
+        return stat.size
+
+    def _write(self, archive: Iterable[bytes], cancellation: Cancellation) -> tuple[Digest, int]:
+        """The archive has the name of its digest; the digest, and its length."""
+        staged = new_name()
+        digest = hashlib.sha256()
+        size = 0
+        file = self._folder.open_new(staged)
+        try:
+            for piece in _larger(archive):
+                cancellation.check()
+                digest.update(piece)
+                size += len(piece)
+                file.write(piece)
+            file.flush()
+            file.close()
+            nar = Digest.from_hex(digest.hexdigest())
+            self._folder.make_folder(parent(_place(nar)))
+            self._folder.rename(staged, _place(nar))
+        finally:
+            file.close()
+            self._folder.remove(staged)
+        return nar, size
+
+
+def _place(nar: Digest) -> RelPath:
+    return RelPath(f"{_BLOBS}/{nar.hex}")
+
+
+def _larger(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in fewer pieces: each is a system call."""
+    held: list[bytes] = []
+    size = 0
+    for piece in pieces:
+        held.append(piece)
+        size += len(piece)
+        if size >= _SMALL_PIECES:
+            yield b"".join(held)
+            held, size = [], 0
+    yield b"".join(held)
+
+
+def _other_nar(pinned: Pinned, nar: Digest) -> LockInvalid:
+    return LockInvalid(
+        subject=pinned.what,
+        check=f"its files have the narHash {nar}, the lock says another",
+        remedy="restore the lock from version control, or make it again: agent-sync update",
+    )

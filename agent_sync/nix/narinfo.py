@@ -1,0 +1,69 @@
+"""The small files of a Nix binary cache: what it says of itself, and of each store path (Nix manual, "HTTP Binary Cache
+Store").
+
+`CA` says that the path follows from the content, so that Nix takes it from anybody; a `Sig` is for those who ask for one
+all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agent_sync.nix.store_paths import nix32
+from agent_sync_oci.digest import Digest
+
+CACHE_INFO_FILE = "nix-cache-info"
+
+Sign = Callable[[bytes], str]
+"""The fingerprint of a path -> `name:signature`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NarInfo:
+    """A store path and its NAR: the digest and length in bytes, and where it lies in the cache.
+
+    `flat` holds the SHA-256 of a single file; without it the path follows from the NAR.
+    """
+
+    path: str
+    nar: Digest
+    size: int
+    place: str
+    flat: bytes | None = None
+
+    @property
+    def file(self) -> str:
+        """The name of its file in the cache."""
+        return f"{self.path.rpartition('/')[2].partition('-')[0]}.narinfo"
+
+    @property
+    def fingerprint(self) -> bytes:
+        """What a signature is made for; the last field would be its references."""
+        return f"1;{self.path};{self._nar_hash};{self.size};".encode()
+
+    def text(self, sign: Sign | None = None) -> bytes:
+        """The file's content."""
+        address = f"fixed:r:{self._nar_hash}" if self.flat is None else f"fixed:sha256:{nix32(self.flat)}"
+        lines = [
+            f"StorePath: {self.path}",
+            f"URL: {self.place}",
+            "Compression: none",
+            f"FileHash: {self._nar_hash}",
+            f"FileSize: {self.size}",
+            f"NarHash: {self._nar_hash}",
+            f"NarSize: {self.size}",
+            "References: ",
+            *([] if sign is None else [f"Sig: {sign(self.fingerprint)}"]),
+            f"CA: {address}",
+        ]
+        return "".join(f"{line}\n" for line in lines).encode()
+
+    @property
+    def _nar_hash(self) -> str:
+        return f"sha256:{nix32(bytes.fromhex(self.nar.hex))}"
+
+
+def cache_info(store_dir: str) -> bytes:
+    """What the cache says of itself. It is asked after cache.nixos.org, whose priority is 40: it has little."""
+    return f"StoreDir: {store_dir}\nWantMassQuery: 1\nPriority: 50\n".encode()

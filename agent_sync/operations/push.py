@@ -1,0 +1,122 @@
+"""push: the lock and all that it needs, into a registry, a layout folder or an archive."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from agent_sync.bundle.faults import translated
+from agent_sync.bundle.index import opened
+from agent_sync.bundle.kept import keep
+from agent_sync.bundle.naming import bundle_name, tag_to_move
+from agent_sync.bundle.packing import Compression
+from agent_sync.bundle.pushing import Outgoing, Pushed, push_bundle
+from agent_sync.bundle.signing import Signing, sign_and_attach
+from agent_sync.lock import Lock
+from agent_sync.lock.consistency import refuse_bad_digests
+from agent_sync.operations.inputs import Inputs
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.manifest import Index
+from agent_sync_oci.reference import LayoutPlace, Place
+from agent_sync_oci.registry.protocol import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class PushRequest:
+    """Where to, and how. Without `compression`: zstd towards registries and archives, none in a layout folder, whose
+    blobs Nix reads as they are. `signing` makes the signature that is to lie beside the bundle.
+    """
+
+    place: Place
+    name: str | None = None
+    compression: Compression | None = None
+    signing: Signing | None = None
+    plain_http: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """The bundle: its name, where it is (with its digest), and the titles of its parts: sent, or there already."""
+
+    name: str
+    place: Place
+    digest: Digest
+    sent: tuple[str, ...]
+    present: tuple[str, ...]
+    sent_bytes: int
+    signed: bool
+
+
+def push(inputs: Inputs, request: PushRequest) -> PushResult:
+    """The committed lock and every blob that it needs are at the place, signed if that was asked for.
+
+    1 the lock, checked; 2 its bytes, in the store; 3 parts, index, signature, and then the tag.
+
+    Raises: UsageWrong (no name, a digest as target), LockMissing, LockInvalid, BytesUnavailable, BlobCorrupt,
+        NetworkError, FileFault, and what resolving a source again raises.
+    """
+    name = bundle_name(request.place, asked=request.name, configured=_configured(inputs))
+    tag = tag_to_move(request.place)
+    content, lock = _lock(inputs)
+    _supply(inputs, lock)
+    outgoing = Outgoing(name, content, lock, inputs.demands.limits.max_source_size, _compression(request))
+    pushed = _push(inputs, request, outgoing, tag)
+    inputs.world.store.remember(content, path=inputs.lock_file.path)
+    return PushResult(
+        name=name,
+        place=replace(request.place, tag=tag, digest=pushed.index.digest),
+        digest=pushed.index.digest,
+        sent=pushed.sent,
+        present=pushed.present,
+        sent_bytes=pushed.sent_bytes,
+        signed=request.signing is not None,
+    )
+
+
+def _configured(inputs: Inputs) -> str | None:
+    return inputs.config.bundle.name if inputs.config is not None and inputs.config.bundle is not None else None
+
+
+def _compression(request: PushRequest) -> Compression:
+    return request.compression or ("none" if isinstance(request.place, LayoutPlace) else "zstd")
+
+
+def _lock(inputs: Inputs) -> tuple[bytes, Lock]:
+    content = inputs.lock_file.content()
+    lock = inputs.lock_file.require(content)
+    refuse_bad_digests(lock, file=inputs.lock_file.shown)
+    assert content is not None, "a lock was required"
+    return content, lock
+
+
+def _supply(inputs: Inputs, lock: Lock) -> None:
+    """Whatever the lock needs is in the store."""
+    supplier = inputs.supplier()
+    supplier.sources(lock.sources)
+    supplier.made(lock)
+
+
+def _push(inputs: Inputs, request: PushRequest, outgoing: Outgoing, tag: str | None) -> Pushed:
+    world = inputs.world
+    with translated():
+        opening = world.registries.open(
+            request.place,
+            timeout_s=inputs.demands.limits.fetch_timeout_s,
+            cancellation=world.cancellation,
+            plain_http=request.plain_http,
+        )
+        with opening as registry:
+            return push_bundle(
+                outgoing,
+                registry,
+                world,
+                tag=tag,
+                attach=lambda index: _sign(index, outgoing, request, registry, inputs),
+            )
+
+
+def _sign(index: Index, outgoing: Outgoing, request: PushRequest, registry: Registry, inputs: Inputs) -> None:
+    """The signature lies beside the bundle, and in the store: who signs here may also sync here."""
+    if request.signing is None:
+        return
+    signature = sign_and_attach(outgoing.name, index, outgoing.lock, registry, request.signing)
+    keep(opened(index, where=registry.name), outgoing.content, (signature,), inputs.world.store)

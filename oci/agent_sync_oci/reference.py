@@ -1,0 +1,204 @@
+"""References: how a place that holds artifacts is spelt, and what of it is meant.
+
+    registry.example.com/team/agents:v1@sha256:...    a repository of a registry
+    oci:DIR:v1                                        an image layout in a folder
+    oci-archive:FILE:v1                               the same in one tar file
+
+The tag and the digest can be left out. There is no default host and no default tag: what is meant is said.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from typing import NoReturn
+
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.errors import ReferenceInvalid, shown
+
+# The grammar of references (distribution/reference, reference.go; distribution spec 1.1, "Pulling manifests").
+_LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"(?P<name>{_LABEL}(?:\.{_LABEL})*|\[(?P<ipv6>[0-9a-f:.]+)\])(?::(?P<port>[1-9][0-9]{{0,4}}))?")
+_PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
+_LONGEST_HOST = 253  # RFC 1035 §2.3.4
+_LONGEST_REPOSITORY = 255
+_DIGEST = re.compile(r"(?P<before>.*)@(?P<digest>sha[0-9]+:.*)")
+
+LAYOUT = "oci:"
+ARCHIVE = "oci-archive:"
+_FORMS = "write HOST/REPOSITORY[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPlace:
+    """A repository of a registry; `host` in lower case, with its port if one was given."""
+
+    host: str
+    repository: str
+    tag: str | None = None
+    digest: Digest | None = None
+
+    def __str__(self) -> str:
+        return self.name + _spelt(self.tag, self.digest)
+
+    @property
+    def name(self) -> str:
+        """The repository without tag and digest."""
+        return f"{self.host}/{self.repository}"
+
+    @property
+    def wanted(self) -> Digest | str | None:
+        """What `Registry.manifest` is asked for: the digest if there is one, else the tag."""
+        return self.digest or self.tag
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether what is sent there stays on this machine."""
+        name = _HOST.fullmatch(self.host)
+        host = "" if name is None else name["ipv6"] or name["name"]
+        if host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutPlace:
+    """An image layout in a folder."""
+
+    folder: str
+    tag: str | None = None
+    digest: Digest | None = None
+
+    def __str__(self) -> str:
+        return self.name + _spelt(self.tag, self.digest)
+
+    @property
+    def name(self) -> str:
+        """The layout without tag and digest."""
+        return LAYOUT + self.folder
+
+    @property
+    def wanted(self) -> Digest | str | None:
+        """What `Registry.manifest` is asked for: the digest if there is one, else the tag."""
+        return self.digest or self.tag
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivePlace:
+    """An image layout in one tar file."""
+
+    file: str
+    tag: str | None = None
+    digest: Digest | None = None
+
+    def __str__(self) -> str:
+        return self.name + _spelt(self.tag, self.digest)
+
+    @property
+    def name(self) -> str:
+        """The archive without tag and digest."""
+        return ARCHIVE + self.file
+
+    @property
+    def wanted(self) -> Digest | str | None:
+        """What `Registry.manifest` is asked for: the digest if there is one, else the tag."""
+        return self.digest or self.tag
+
+
+Place = RegistryPlace | LayoutPlace | ArchivePlace
+
+
+def parse_place(text: str) -> Place:
+    """The place that `text` spells; `str` spells it back. Raises ReferenceInvalid."""
+    if not text.isprintable():
+        _refuse(text, "it has a character that cannot be printed")
+    if text.startswith(LAYOUT):
+        return LayoutPlace(*_path(text, LAYOUT))
+    if text.startswith(ARCHIVE):
+        return ArchivePlace(*_path(text, ARCHIVE))
+    return _registry_place(text)
+
+
+def is_tag(text: str) -> bool:
+    """Whether a registry takes `text` as a tag."""
+    return _TAG.fullmatch(text) is not None
+
+
+def _registry_place(text: str) -> RegistryPlace:
+    if "://" in text:
+        _refuse(text, "it is a URL", "leave out what stands before the host, and the `//`")
+    before, digest = _without_digest(text)
+    host, slash, rest = before.partition("/")
+    repository, colon, tag = rest.partition(":")
+    if not slash or not _names_a_host(host):
+        _refuse(
+            text, "it does not begin with a registry's host", "write the host, such as registry.example.com/team/agents"
+        )
+    if len(repository) > _LONGEST_REPOSITORY or _REPOSITORY.fullmatch(repository) is None:
+        _refuse(
+            text,
+            f"{shown(repository)} is no repository",
+            "use lower-case letters, digits and . _ - between the slashes",
+        )
+    return RegistryPlace(_host(text, host.lower()), repository, _tag(text, tag) if colon else None, digest)
+
+
+def _path(text: str, kind: str) -> tuple[str, str | None, Digest | None]:
+    before, digest = _without_digest(text.removeprefix(kind))
+    path, colon, tag = before.partition(":")
+    if not path:
+        _refuse(text, "it names no file or folder", f"write {kind}PATH or {kind}PATH:TAG")
+    return path, _tag(text, tag) if colon else None, digest
+
+
+def _without_digest(text: str) -> tuple[str, Digest | None]:
+    split = _DIGEST.fullmatch(text)
+    if split is None:
+        return text, None
+    try:
+        return split["before"], Digest.parse(split["digest"])
+    except ValueError:
+        _refuse(text, f"{shown(split['digest'])} is no digest", "write sha256: and 64 digits in lower case")
+
+
+def _names_a_host(first: str) -> bool:
+    """As every client decides it: else `team/agents` would be the repository `agents` of a host called `team`."""
+    return "." in first or ":" in first or first.lower() == "localhost"
+
+
+def _host(text: str, host: str) -> str:
+    match = _HOST.fullmatch(host)
+    if match is None or len(match["name"]) > _LONGEST_HOST or not _is_ipv6(match["ipv6"]):
+        _refuse(text, f"{shown(host)} is no host")
+    if match["port"] is not None and int(match["port"]) > 65535:
+        _refuse(text, f"{match['port']} is no port")
+    return host
+
+
+def _is_ipv6(text: str | None) -> bool:
+    try:
+        return text is None or ipaddress.ip_address(text).version == 6
+    except ValueError:
+        return False
+
+
+def _tag(text: str, tag: str) -> str:
+    if not is_tag(tag):
+        _refuse(
+            text, f"{shown(tag)} is no tag", "use letters, digits and . _ -, at most 128; a path must have no colon"
+        )
+    return tag
+
+
+def _spelt(tag: str | None, digest: Digest | None) -> str:
+    return (f":{tag}" if tag is not None else "") + (f"@{digest}" if digest is not None else "")
+
+
+def _refuse(text: str, check: str, remedy: str = _FORMS) -> NoReturn:
+    raise ReferenceInvalid(subject=f"reference {shown(text)}", check=check, remedy=remedy)

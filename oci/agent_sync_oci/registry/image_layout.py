@@ -1,0 +1,168 @@
+"""The seven calls on an image layout, whatever it lies in: a folder, or one tar file."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from io import BytesIO
+from types import TracebackType
+from typing import BinaryIO, Self
+
+from agent_sync_oci.canonical import read_json
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.errors import ContentLies, NotFound, PlaceFault, TooMuch, shown
+from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_manifest
+from agent_sync_oci.media_types import SIGSTORE_BUNDLE
+from agent_sync_oci.registry.files import chunks_of_file, faults
+from agent_sync_oci.registry.layout_index import LayoutIndex
+from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write
+from agent_sync_oci.registry.verifying import copy_verified
+
+_MAX_LAYOUT_FILE_BYTES = 4096
+_MAX_LISTED_BYTES = 64 * 1024 * 1024
+"""Of all manifests that an index lists, which are opened to find the referrers among them."""
+
+_Refers = tuple[Digest, Descriptor]
+
+
+class ImageLayout(ABC):
+    """Implements `Registry` on what a subclass can do with bytes. Any thread may use it."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        # Whom a manifest that the index lists refers to: what has a digest stays as it is.
+        self._refers: dict[Digest, _Refers | None] = {}
+
+    # -- what a subclass does
+
+    @abstractmethod
+    def blob_size(self, digest: Digest) -> int | None:
+        """As `Registry` says."""
+
+    @abstractmethod
+    def put_blob(self, blob: Descriptor, open_body: OpenBody, *, mount_from: str | None = None) -> None:
+        """As `Registry` says."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """As `Registry` says."""
+
+    @abstractmethod
+    def _abandon(self) -> None:
+        """Nothing is held, and what was not finished is not there."""
+
+    @abstractmethod
+    def _open(self, digest: Digest) -> BinaryIO | None:
+        """The blob's bytes, not verified; None if it is not here."""
+
+    @abstractmethod
+    def _index(self) -> LayoutIndex:
+        """The index as it is now."""
+
+    @abstractmethod
+    def _change_index(self, change: Callable[[LayoutIndex], LayoutIndex]) -> None:
+        """The index is what `change` makes of it; nobody else changes it meanwhile."""
+
+    # -- what is made of it
+
+    def manifest(self, wanted: Digest | str) -> Manifest | Index:
+        if isinstance(wanted, Digest):
+            return self._manifest(wanted, None)
+        found = self._index().find(wanted, subject=self.name)
+        if found is None:
+            raise NotFound(subject=f"tag {shown(wanted)} in {self.name}", check="it is not there")
+        return self._manifest(found.digest, found)
+
+    def put_manifest(self, manifest: Manifest | Index, *, tag: str | None = None) -> bool:
+        self.put_blob(manifest.descriptor, lambda: BytesIO(manifest.content))
+        subject = manifest.subject
+        signs = subject is not None and manifest.listed_type == SIGSTORE_BUNDLE
+
+        def change(index: LayoutIndex) -> LayoutIndex:
+            if tag is not None:
+                index = index.tagging(manifest, tag)
+            if subject is None:
+                return index
+            index = index.listing(manifest)
+            return index.signing(subject) if signs and self.blob_size(subject.digest) is not None else index
+
+        if tag is not None or subject is not None:
+            self._change_index(change)
+        return True
+
+    def get_blob(self, blob: Descriptor, write: Write) -> None:
+        file = self._open(blob.digest)
+        if file is None:
+            raise NotFound(subject=f"blob {blob.digest} in {self.name}", check="it is not there")
+        with file:
+            copy_verified(chunks_of_file(file, place=self.name), blob, write, place=self.name)
+
+    def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        entries = {entry.digest: entry.descriptor for entry in self._index().entries}
+        if sum(each.size for each in entries.values()) > _MAX_LISTED_BYTES:
+            raise TooMuch(subject=self.name, check=f"its index lists more than {_MAX_LISTED_BYTES} bytes of manifests")
+        referring = map(self._referring, entries.values())
+        found = tuple(each[1] for each in referring if each is not None and each[0] == subject)
+        if len(found) > MAX_REFERRERS:
+            raise TooMuch(
+                subject=f"referrers of {subject} in {self.name}", check=f"there are more than {MAX_REFERRERS}"
+            )
+        return found
+
+    def tags(self) -> tuple[str, ...]:
+        return self._index().tags()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self._abandon()
+
+    # -- how
+
+    def _manifest(self, digest: Digest, said: Descriptor | None) -> Manifest | Index:
+        subject = f"manifest {digest} in {self.name}"
+        file = self._open(digest)
+        if file is None:
+            raise NotFound(subject=subject, check="it is not there")
+        with file, faults(self.name, "read a manifest"):
+            content = file.read(MAX_MANIFEST_BYTES + 1)
+        # Before its text is looked at: what does not have its digest comes from nobody knows whom.
+        if len(content) <= MAX_MANIFEST_BYTES and Digest.of(content) != digest:
+            raise ContentLies(subject=subject, check=f"its bytes have the digest {Digest.of(content)}")
+        if said is not None and said.size != len(content):
+            raise ContentLies(subject=subject, check=f"it has {len(content)} bytes, and the index says {said.size}")
+        return read_manifest(content, None if said is None else said.media_type, subject=subject)
+
+    def _referring(self, entry: Descriptor) -> _Refers | None:
+        """The subject of what an entry of the index describes, and how a list of referrers has it."""
+        if entry.digest not in self._refers:
+            try:
+                found = self._manifest(entry.digest, entry)
+            except (ContentLies, NotFound, TooMuch):  # it is missing, or no manifest that we read: it refers to nothing
+                return None
+            listed = Descriptor(found.media_type, entry.digest, entry.size, found.annotations, found.listed_type)
+            self._refers[entry.digest] = None if found.subject is None else (found.subject.digest, listed)
+        return self._refers[entry.digest]
+
+
+def refuse_other_versions(oci_layout: BinaryIO, *, subject: str) -> None:
+    """This `oci-layout` file is of the version that is known. Raises PlaceFault."""
+    content = oci_layout.read(_MAX_LAYOUT_FILE_BYTES)
+    try:
+        spelt = read_json(content, subject=subject)
+    except (ContentLies, TooMuch) as error:
+        raise PlaceFault(subject=subject, check=f"its file oci-layout: {error.check}") from error
+    version = spelt.get("imageLayoutVersion") if isinstance(spelt, dict) else None
+    if version != "1.0.0":
+        raise PlaceFault(subject=subject, check=f"it is an image layout of version {shown(version)}, not 1.0.0")
+
+
+def read_index(index_json: BinaryIO, *, subject: str) -> LayoutIndex:
+    """The index in this `index.json` file. Raises ContentLies, TooMuch."""
+    return LayoutIndex.read(index_json.read(MAX_MANIFEST_BYTES + 1), subject=f"index.json of {subject}")

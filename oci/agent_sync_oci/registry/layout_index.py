@@ -1,0 +1,129 @@
+"""`index.json`, the list of what a layout holds under a tag or as a referrer (OCI image spec 1.1, image-layout.md).
+
+An entry that another program wrote stays as it is, fields that are not understood included. The order is: what has a
+tag, indexes first (cosign takes the first entry that is marked as signed), by tag; then the rest, by digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from agent_sync_oci.canonical import canonical_json, read_json
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.errors import ContentLies, shown
+from agent_sync_oci.layout import EMPTY_INDEX, KIND, SIGNED, TAG
+from agent_sync_oci.manifest import Descriptor, Index, Manifest, read_descriptor, read_manifest
+from agent_sync_oci.media_types import IMAGE_INDEX
+from agent_sync_oci.reference import is_tag
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry, by its JSON and what that describes."""
+
+    spelt: Mapping[str, object] = field(repr=False)
+    descriptor: Descriptor
+
+    @classmethod
+    def read(cls, spelt: object) -> Self:
+        """The entry that this JSON is. Raises ContentLies."""
+        descriptor = read_descriptor(spelt, subject="entry of index.json")
+        assert isinstance(spelt, dict)
+        return cls(spelt, descriptor)
+
+    @property
+    def digest(self) -> Digest:
+        return self.descriptor.digest
+
+    @property
+    def tag(self) -> str | None:
+        """The tag, if a registry would take it as one; other programs write whole references there."""
+        tag = self.descriptor.annotations.get(TAG)
+        return tag if tag is not None and is_tag(tag) else None
+
+    @property
+    def is_signed(self) -> bool:
+        return self.descriptor.annotations.get(KIND) == SIGNED
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it names nothing, so that an entry with a tag says all that it says."""
+        return TAG not in self.descriptor.annotations
+
+    def annotated(self, annotations: Mapping[str, str]) -> Entry:
+        """The entry with these annotations beside its own."""
+        return Entry.read({**self.spelt, "annotations": {**self.descriptor.annotations, **annotations}})
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutIndex:
+    """An `index.json`; a change makes another."""
+
+    entries: tuple[Entry, ...]
+    rest: Mapping[str, object] = field(repr=False)
+    """What the file says beside the entries."""
+
+    @classmethod
+    def read(cls, content: bytes, *, subject: str) -> Self:
+        """The index that these bytes spell. Raises ContentLies, TooMuch."""
+        read_manifest(content, IMAGE_INDEX, subject=subject)
+        rest = read_json(content, subject=subject)
+        assert isinstance(rest, dict)
+        return cls(tuple(Entry.read(spelt) for spelt in rest.pop("manifests") or ()), rest)
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file."""
+        entries = [dict(entry.spelt) for entry in sorted(self.entries, key=_order)]
+        return canonical_json({**self.rest, "mediaType": IMAGE_INDEX, "manifests": entries})
+
+    def tags(self) -> tuple[str, ...]:
+        """Every tag, sorted."""
+        return tuple(sorted({tag for entry in self.entries if (tag := entry.tag) is not None}))
+
+    def find(self, tag: str, *, subject: str) -> Descriptor | None:
+        """What the tag names. Raises ContentLies, naming `subject`, if that is two things."""
+        found = {entry.digest: entry.descriptor for entry in self.entries if entry.tag == tag}
+        if len(found) > 1:
+            raise ContentLies(subject=subject, check=f"the tag {shown(tag)} names {len(found)} manifests")
+        return next(iter(found.values()), None)
+
+    def tagging(self, manifest: Manifest | Index, tag: str) -> LayoutIndex:
+        """The index in which the tag names this manifest, and no other."""
+        before = self._of(manifest.digest)
+        signed = {KIND: SIGNED} if any(entry.is_signed for entry in before) else {}
+        kept = [each for each in self.entries if each.tag != tag and not (each.is_plain and each in before)]
+        return self._with(kept, _listed(manifest).annotated({**signed, TAG: tag}))
+
+    def listing(self, manifest: Manifest | Index) -> LayoutIndex:
+        """The index in which this manifest is, tagged or not."""
+        return self if self._of(manifest.digest) else self._with(self.entries, _listed(manifest))
+
+    def signing(self, signed: Descriptor) -> LayoutIndex:
+        """The index in which what `signed` describes is, and is marked as something that has signatures."""
+        plain = Descriptor(signed.media_type, signed.digest, signed.size)
+        before = self._of(signed.digest) or [Entry.read(plain.document())]
+        others = [entry for entry in self.entries if entry.digest != signed.digest]
+        return self._with(others, *(entry.annotated({KIND: SIGNED}) for entry in before))
+
+    def _of(self, digest: Digest) -> list[Entry]:
+        return [entry for entry in self.entries if entry.digest == digest]
+
+    def _with(self, kept: Iterable[Entry], *added: Entry) -> LayoutIndex:
+        return LayoutIndex((*kept, *added), self.rest)
+
+
+NO_ENTRIES = LayoutIndex.read(EMPTY_INDEX, subject="an empty index")
+
+
+def _listed(manifest: Manifest | Index) -> Entry:
+    """The entry of this manifest: a referrer's with its artifact type, so that others need not open it to know that."""
+    plain = manifest.descriptor
+    kind = manifest.listed_type if manifest.subject is not None else None
+    return Entry.read(Descriptor(plain.media_type, plain.digest, plain.size, artifact_type=kind).document())
+
+
+def _order(entry: Entry) -> tuple[bool, bool, str, str]:
+    return entry.tag is None, entry.descriptor.media_type != IMAGE_INDEX, entry.tag or "", entry.digest

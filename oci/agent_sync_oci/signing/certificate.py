@@ -1,0 +1,92 @@
+"""Whom a Fulcio certificate names: one identity, vouched for by one issuer (Fulcio's oid-info.md).
+
+Taking either without the other would be a mistake: any issuer may call anybody anything.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from agent_sync_oci.errors import SignatureRejected
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate, Extensions
+
+_SUBJECT = "the signer's certificate"
+_ISSUER = "1.3.6.1.4.1.57264.1.8"
+_FIRST_ISSUER = "1.3.6.1.4.1.57264.1.1"  # the same as bare text; the only one in certificates of 2022 and before
+
+
+class Identity(NamedTuple):
+    """An e-mail address or a URI, and the address of who knows that it is true."""
+
+    name: str
+    issuer: str
+
+
+def identity_in(der: bytes) -> Identity:
+    """The identity in a certificate of which nothing is checked. Raises SignatureRejected: it names not just one."""
+    from cryptography.x509 import DuplicateExtension, UnsupportedGeneralNameType, load_der_x509_certificate
+
+    try:
+        return identity_of(load_der_x509_certificate(der))
+    except (ValueError, DuplicateExtension, UnsupportedGeneralNameType) as error:
+        raise _rejected("it is damaged") from error
+
+
+def identity_of(certificate: Certificate) -> Identity:
+    """The identity in this certificate. Raises SignatureRejected: it names not just one."""
+    from cryptography.x509 import (
+        ExtensionNotFound,
+        RFC822Name,
+        SubjectAlternativeName,
+        UniformResourceIdentifier,
+    )
+
+    extensions = certificate.extensions
+    try:
+        names = list(extensions.get_extension_for_class(SubjectAlternativeName).value)
+    except ExtensionNotFound as error:
+        raise _rejected("it names nobody") from error
+    match names:
+        case [RFC822Name(value=name) | UniformResourceIdentifier(value=name)]:
+            return Identity(name, _issuer(extensions))
+        case _:
+            raise _rejected("it does not name just one e-mail address or URI")
+
+
+def _issuer(extensions: Extensions) -> str:
+    first, second = _extension(extensions, _FIRST_ISSUER), _extension(extensions, _ISSUER)
+    said = {octets for octets in (first, _utf8_string(second)) if octets is not None}
+    if len(said) != 1:
+        raise _rejected("it does not name just one issuer")
+    try:
+        return said.pop().decode()
+    except UnicodeDecodeError as error:
+        raise _rejected("it is damaged") from error
+
+
+def _extension(extensions: Extensions, dotted: str) -> bytes | None:
+    from cryptography.x509 import ExtensionNotFound, ObjectIdentifier, UnrecognizedExtension
+
+    try:
+        value = extensions.get_extension_for_oid(ObjectIdentifier(dotted)).value
+    except ExtensionNotFound:
+        return None
+    assert isinstance(value, UnrecognizedExtension)
+    return value.value
+
+
+def _utf8_string(der: bytes | None) -> bytes | None:
+    """What a UTF8String of up to 255 bytes holds, in the one encoding that DER has for it."""
+    if der is None:
+        return None
+    for header in (b"\x0c" + der[1:2], b"\x0c\x81" + der[2:3]):
+        body = der[len(header) :]
+        if der.startswith(header) and len(body) == header[-1] and (len(body) > 127) == (len(header) == 3):
+            return body
+    raise _rejected("its issuer is no text")
+
+
+def _rejected(check: str) -> SignatureRejected:
+    return SignatureRejected(subject=_SUBJECT, check=check)

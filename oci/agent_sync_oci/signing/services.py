@@ -1,0 +1,186 @@
+"""The services that a trust configuration names: they issue certificates, log signatures and stamp the time.
+
+The only file here that talks to a network, through `sigstore`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from agent_sync_oci.canonical import canonical_json, read_json
+from agent_sync_oci.errors import ContentLies, KeyUnusable, SignatureRejected, SigningFault, shown
+from agent_sync_oci.signing.checking import check_bundle
+from agent_sync_oci.signing.fields import Fields
+from agent_sync_oci.signing.keys import PublicKey
+from agent_sync_oci.signing.signers import Signer
+from agent_sync_oci.signing.sigstore_bundle import Envelope, LogEntry, base64_text, read_entry
+from agent_sync_oci.signing.statement import read_statement
+from agent_sync_oci.signing.trusted_root import TrustedRoot
+
+if TYPE_CHECKING:
+    from sigstore.models import ClientTrustConfig, TransparencyLogEntry
+    from sigstore.oidc import IdentityToken
+
+_SUBJECT = "the trust configuration"
+_LONGEST_S = 120.0  # Rekor 2 answers when the entry is in the log, which takes seconds
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Made by `read`. `root`: what their answers can be checked with."""
+
+    root: TrustedRoot
+    _config: ClientTrustConfig = field(repr=False)
+
+    @classmethod
+    def read(cls, trust_config: bytes) -> Self:
+        """The services of a `ClientTrustConfig` in JSON (protobuf-specs, sigstore_trustroot.proto).
+
+        Raises KeyUnusable: it is none, or names no service that is in use today.
+        """
+        from sigstore.errors import Error
+        from sigstore.models import ClientTrustConfig
+
+        try:
+            document = read_json(trust_config, subject=_SUBJECT)
+            config = ClientTrustConfig.from_json(canonical_json(document).decode())
+            _ = config.signing_config
+        except (ContentLies, Error, ValueError) as error:
+            check = f"it is none that can be used: {shown(str(error).partition(chr(10))[0])}"
+            raise KeyUnusable(subject=_SUBJECT, check=check) from error
+        assert isinstance(document, dict)
+        return cls(TrustedRoot.read(canonical_json(document["trustedRoot"])), config)
+
+    def sign(self, statement: bytes, token: str) -> bytes:
+        """The Sigstore bundle, as JSON, in which the identity of `token` signs this in-toto statement.
+
+        Raises KeyUnusable (the token), SigningFault (a service).
+        """
+        from sigstore.dsse import Statement
+        from sigstore.sign import SigningContext
+
+        identity = _identity(token)
+
+        def signed() -> bytes:
+            with SigningContext.from_trust_config(self._config).signer(identity) as signer:
+                return signer.sign_dsse(Statement(statement)).to_json().encode()
+
+        return _within(_LONGEST_S, signed)
+
+    def witness(self, envelope: Envelope, key: PublicKey) -> tuple[LogEntry, tuple[bytes, ...]]:
+        """The log's entry for what `key` signed, and the time stamps of its signature. Raises SigningFault."""
+
+        def witnessed() -> tuple[LogEntry, tuple[bytes, ...]]:
+            stamps = [tsa.request_timestamp(envelope.signature) for tsa in self._config.signing_config.get_tsas()]
+            return self._logged(envelope, key), tuple(stamp.as_bytes() for stamp in stamps)
+
+        return _within(_LONGEST_S, witnessed)
+
+    def assured(self, bundle: bytes, signer: Signer, statement: bytes) -> bytes:
+        """`bundle`, which whoever has this root will believe. Raises SigningFault: the services' part does not hold."""
+        try:
+            check_bundle(bundle, [signer], root=self.root, predicate_type=read_statement(statement).predicate_type)
+        except SignatureRejected as error:
+            raise _fault(f"what they answered does not hold: {error}") from error
+        return bundle
+
+    def _logged(self, envelope: Envelope, key: PublicKey) -> LogEntry:
+        from sigstore._internal.rekor import EntryRequestBody  # there is no public way to log what a key signed
+        from sigstore._internal.rekor.client_v2 import RekorV2Client
+
+        log, *_ = self._config.signing_config.get_tlogs()
+        request = _rekor_2(envelope, key) if isinstance(log, RekorV2Client) else _rekor_1(envelope, key)
+        return _entry(log.create_entry(EntryRequestBody(request)))
+
+
+def _identity(token: str) -> IdentityToken:
+    from sigstore.oidc import IdentityError, IdentityToken
+
+    try:
+        return IdentityToken(token)
+    except IdentityError as error:
+        check = "it is malformed, has expired, or is not meant for Sigstore"
+        raise KeyUnusable(subject="the identity token", check=check) from error
+
+
+def _rekor_2(envelope: Envelope, key: PublicKey) -> dict[str, object]:
+    verifier = {"publicKey": {"rawBytes": base64_text(key.der)}, "keyDetails": "PKIX_ECDSA_P256_SHA_256"}
+    sha256 = hashlib.sha256(envelope.signed_bytes()).digest()
+    signature = {"content": base64_text(envelope.signature), "verifier": verifier}
+    return {"hashedRekordRequestV002": {"digest": base64_text(sha256), "signature": signature}}
+
+
+def _rekor_1(envelope: Envelope, key: PublicKey) -> dict[str, object]:
+    spelt = {
+        "payload": base64_text(envelope.payload),
+        "payloadType": envelope.payload_type,
+        "signatures": [{"sig": base64_text(envelope.signature)}],
+    }
+    content = {"envelope": canonical_json(spelt).decode(), "verifiers": [base64_text(key.pem)]}
+    return {"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": content}}
+
+
+def _entry(answer: TransparencyLogEntry) -> LogEntry:
+    document = read_json(answer._inner.to_json().encode(), subject=_LOG)  # the public type shows nothing of it
+    return read_entry(Fields(document, subject=_LOG))
+
+
+_LOG = "the log's answer"
+
+
+# -- faults and time -------------------------------------------------------------------------------------------------
+
+
+def _within(longest_s: float, work: Callable[[], _Result]) -> _Result:
+    """What `work` returns, or SigningFault after that many seconds: `sigstore` itself would wait for ever."""
+    results: list[_Result] = []
+    faults: list[SigningFault] = []
+
+    def run() -> None:
+        try:
+            with _faults_named():
+                results.append(work())
+        except SigningFault as fault:
+            faults.append(fault)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(longest_s)
+    for fault in faults:
+        raise fault
+    for result in results:
+        return result
+    raise _fault("it did not answer in time")
+
+
+@contextmanager
+def _faults_named() -> Iterator[None]:
+    """Turns whatever goes wrong between us and a service into SigningFault."""
+    from sigstore._internal.fulcio.client import ExpiredCertificate, FulcioClientError
+    from sigstore._internal.rekor import RekorClientError
+    from sigstore._internal.timestamp import TimestampError
+    from sigstore.errors import Error
+    from sigstore.oidc import ExpiredIdentity
+
+    answers = (Error, FulcioClientError, RekorClientError, TimestampError, ExpiredCertificate, ExpiredIdentity)
+    try:
+        yield
+    except answers as error:
+        raise _fault(f"it refused, or answered with nonsense: {_reason(error)}") from error
+    except (OSError, ValueError, TypeError, LookupError) as error:  # OSError: `requests` has its own under it
+        raise _fault(f"it could not be reached, or answered with nonsense: {_reason(error)}") from error
+
+
+def _reason(error: BaseException) -> str:
+    return shown(str(error) or str(error.__cause__ or type(error).__name__))
+
+
+def _fault(check: str) -> SigningFault:
+    return SigningFault(subject="a service of the trust configuration", check=check)

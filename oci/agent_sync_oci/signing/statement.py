@@ -1,0 +1,94 @@
+"""Statements of in-toto (Statement v1): which artifacts are meant, by name and digest, and what is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from agent_sync_oci.canonical import canonical_json, read_json
+from agent_sync_oci.errors import ContentLies, SignatureRejected, TooMuch, shown
+
+COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
+"""The predicate type of a plain signature, as cosign 3 makes it: nothing is said but that it is signed."""
+
+_TYPE = "https://in-toto.io/Statement/v1"
+_READ_TYPES = {_TYPE, "https://in-toto.io/Statement/v0.1"}  # the same fields; what GitHub and npm wrote until 2023
+_MOST_SUBJECTS = 10_000
+_SUBJECT = "the signed statement"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One artifact. `name` may be empty; `sha256` is 64 hexadecimal digits, or None where only other digests are."""
+
+    name: str
+    sha256: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """`predicate` is what is said of the subjects; its shape is named by `predicate_type`."""
+
+    subjects: tuple[Subject, ...]
+    predicate_type: str
+    predicate: Mapping[str, object] = field(default_factory=dict, hash=False)
+
+
+def statement_bytes(statement: Statement) -> bytes:
+    """The statement as canonical JSON: what is signed."""
+    return canonical_json(
+        {
+            "_type": _TYPE,
+            "subject": [{"name": each.name, "digest": {"sha256": each.sha256}} for each in statement.subjects],
+            "predicateType": statement.predicate_type,
+            "predicate": dict(statement.predicate),
+        }
+    )
+
+
+def read_statement(payload: bytes) -> Statement:
+    """The statement that a signed payload spells.
+
+    Raises:
+        SignatureRejected: it is no statement, names nothing, or says something twice.
+        TooMuch: it is nested too deeply, or names more than 10,000 subjects.
+    """
+    try:
+        document = read_json(payload, subject=_SUBJECT)
+    except ContentLies as error:
+        raise SignatureRejected(subject=_SUBJECT, check=error.check) from error
+    if not isinstance(document, dict) or document.get("_type") not in _READ_TYPES:
+        raise _rejected("it is no in-toto statement of version 1")
+    predicate_type, predicate = document.get("predicateType"), document.get("predicate")
+    if not isinstance(predicate_type, str) or not predicate_type:
+        raise _rejected("it does not say what kind of statement it is")
+    if not isinstance(predicate, dict | None):
+        raise _rejected("what it says is no object")
+    return Statement(_subjects(document.get("subject")), predicate_type, predicate or {})
+
+
+def _subjects(listed: object) -> tuple[Subject, ...]:
+    if not isinstance(listed, list) or not listed:
+        raise _rejected("it names no subject")
+    if len(listed) > _MOST_SUBJECTS:
+        raise TooMuch(subject=_SUBJECT, check=f"it names {len(listed)} subjects; at most {_MOST_SUBJECTS} are read")
+    return tuple(map(_subject, listed))
+
+
+def _subject(document: object) -> Subject:
+    fields = document if isinstance(document, dict) else {}
+    name, digests = fields.get("name") or "", fields.get("digest")
+    if not isinstance(name, str) or not isinstance(digests, dict) or not digests:
+        raise _rejected(f"one of its subjects has no digest: {shown(document)}")
+    sha256 = digests.get("sha256")
+    if sha256 is not None and not _is_sha256(sha256):
+        raise _rejected(f"the SHA-256 of {shown(name)} is none")
+    return Subject(name, sha256)
+
+
+def _is_sha256(text: object) -> bool:
+    return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")
+
+
+def _rejected(check: str) -> SignatureRejected:
+    return SignatureRejected(subject=_SUBJECT, check=check)

@@ -1,0 +1,172 @@
+"""The trusted root: the certificate authorities, logs and time-stamp authorities that keyless signatures rest on.
+
+It comes from a file that somebody vouches for by its SHA-256; nothing is fetched, cached or refreshed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
+
+from agent_sync_oci.canonical import canonical_json, read_json
+from agent_sync_oci.errors import ContentLies, SignatureRejected, TooMuch, shown
+from agent_sync_oci.signing.fields import Fields
+
+if TYPE_CHECKING:
+    from sigstore.verify import Verifier
+
+_SUBJECT = "the trusted root"
+_MOST_BYTES = 1024 * 1024
+_MEDIA_TYPES = {
+    "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+    "application/vnd.dev.sigstore.trustedroot.v0.2+json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """From `start` to `end`, both included; None: for ever."""
+
+    start: datetime | None
+    end: datetime | None
+
+    def __contains__(self, moment: datetime) -> bool:
+        return (self.start is None or self.start <= moment) and (self.end is None or moment <= self.end)
+
+
+@dataclass(frozen=True, slots=True)
+class LogKey:
+    """The key of a transparency log, as SubjectPublicKeyInfo in DER; `details` names its algorithm."""
+
+    der: bytes = field(repr=False)
+    details: str
+    period: Period
+
+    def has_signed(self, signature: bytes, content: bytes) -> bool:
+        """Whether `signature` is the log's over `content`. Raises SignatureRejected for a key that is not usable."""
+        from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+        from cryptography.hazmat.primitives.hashes import SHA256
+        from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+        try:
+            match self.details, load_der_public_key(self.der):
+                case "PKIX_ECDSA_P256_SHA_256", EllipticCurvePublicKey() as key:
+                    key.verify(signature, content, ECDSA(SHA256()))
+                case "PKIX_ED25519", Ed25519PublicKey() as key:
+                    key.verify(signature, content)
+                case _:
+                    raise _rejected(f"a log's key is of a kind that is not known: {shown(self.details)}")
+        except InvalidSignature:
+            return False
+        except (ValueError, UnsupportedAlgorithm) as error:
+            raise _rejected("a log's key is damaged") from error
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class TimeAuthority:
+    """Who states the time: its certificates in DER, its own first, the root last."""
+
+    certificates: tuple[bytes, ...] = field(repr=False)
+    period: Period
+
+
+@dataclass(frozen=True)
+class TrustedRoot:
+    """Made by `read`. `logs`: by the name that entries and checkpoints give the log. Equal if its bytes are."""
+
+    content: bytes = field(repr=False)
+    logs: Mapping[bytes, LogKey] = field(compare=False, repr=False)
+    time_authorities: tuple[TimeAuthority, ...] = field(compare=False, repr=False)
+
+    @classmethod
+    def read(cls, content: bytes, expected_sha256: str | None = None) -> Self:
+        """The root that `content` spells (protobuf-specs, sigstore_trustroot.proto), if that is its SHA-256 in hex.
+
+        Raises:
+            SignatureRejected: it is another file than the one vouched for, or no trusted root.
+            TooMuch: it is larger than 1 MiB.
+        """
+        if len(content) > _MOST_BYTES:
+            raise TooMuch(subject=_SUBJECT, check=f"it is larger than {_MOST_BYTES} bytes")
+        sha256 = hashlib.sha256(content).hexdigest()
+        if expected_sha256 not in (None, sha256):
+            remedy = "take the file that was vouched for; if the new one is wanted, pin its SHA-256"
+            raise _rejected(f"its SHA-256 is {sha256}, and {expected_sha256} is pinned", remedy)
+        try:
+            fields = Fields(read_json(content, subject=_SUBJECT), subject=_SUBJECT)
+        except ContentLies as error:
+            raise _rejected(error.check) from error
+        if (media_type := fields.text("mediaType")) not in _MEDIA_TYPES:
+            fields.refuse(f"its media type is {shown(media_type)}, which is no trusted root")
+        logs = {name: key for each in fields.each("tlogs") for name, key in _log(each)}
+        return cls(content, logs, tuple(map(_time_authority, fields.each("timestampAuthorities"))))
+
+    @property
+    def sha256(self) -> str:
+        """The file's SHA-256, in hexadecimal digits."""
+        return hashlib.sha256(self.content).hexdigest()
+
+    @cached_property
+    def verifier(self) -> Verifier:
+        """What checks certificates against this root; made once, since making it costs more than a check.
+
+        Raises SignatureRejected: the root lacks what a keyless signature needs.
+        """
+        import logging
+
+        from sigstore.errors import Error
+        from sigstore.models import TrustedRoot as Parsed
+        from sigstore.verify import Verifier
+        from sigstore_models.trustroot.v1 import TrustedRoot as Model
+
+        logging.getLogger("sigstore").addHandler(logging.NullHandler())  # what it warns of is in our errors
+        try:
+            # Spelt anew, so that both readers have read the same.
+            model = Model.from_json(canonical_json(read_json(self.content, subject=_SUBJECT)))
+            return Verifier(trusted_root=Parsed(model))
+        except (Error, ValueError) as error:
+            raise _rejected(f"keyless signatures cannot be checked with it: {_first_line(error)}") from error
+
+
+def _log(fields: Fields) -> list[tuple[bytes, LogKey]]:
+    """The log under each of its names."""
+    key = fields.inner("publicKey") or fields.refuse("it has no key")
+    made = LogKey(key.octets("rawBytes"), key.text("keyDetails"), _period(key))
+    names = [each.octets("keyId") for each in (fields.inner("logId"), fields.inner("checkpointKeyId")) if each]
+    return [(name, made) for name in names if name] or fields.refuse("it has no name")
+
+
+def _time_authority(fields: Fields) -> TimeAuthority:
+    chain = fields.inner("certChain") or fields.refuse("it has no certificate")
+    return TimeAuthority(tuple(each.octets("rawBytes") for each in chain.each("certificates")), _period(fields))
+
+
+def _period(fields: Fields) -> Period:
+    valid = fields.inner("validFor")
+    return Period(_moment(valid, "start"), _moment(valid, "end")) if valid else Period(None, None)
+
+
+def _moment(fields: Fields, name: str) -> datetime | None:
+    text = fields.text(name)
+    if not text:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        fields.refuse(f"{shown(text)} is no time")
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _first_line(error: Exception) -> str:
+    return shown(str(error).partition("\n")[0])
+
+
+def _rejected(check: str, remedy: str | None = None) -> SignatureRejected:
+    return SignatureRejected(subject=_SUBJECT, check=check, remedy=remedy)

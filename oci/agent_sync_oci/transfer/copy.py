@@ -1,0 +1,184 @@
+"""Copying an artifact: everything that a manifest reaches, byte for byte, so that digests and signatures stay good."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Collection, Container, Iterable
+from dataclasses import dataclass
+from functools import partial
+from graphlib import TopologicalSorter
+
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.errors import ContentLies, NotFound, TooMuch
+from agent_sync_oci.manifest import Descriptor, Index, Manifest
+from agent_sync_oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST
+from agent_sync_oci.registry.protocol import Registry, Write
+from agent_sync_oci.transfer.push import Outgoing, send
+from agent_sync_oci.transfer.referrers import attach, list_referrers
+from agent_sync_oci.transfer.relay import Relay
+from agent_sync_oci.transfer.side_by_side import side_by_side
+
+MAX_MANIFESTS = 10_000
+MAX_MANIFESTS_BYTES = 64 * 1024 * 1024
+"""Of one artifact, which are held in memory. A few kilobytes of indexes can reach any number through each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """How many blobs and bytes went over, and how many blobs the target had or was said to have."""
+
+    blobs: int
+    bytes: int
+    skipped: int
+
+
+def _nothing() -> None:
+    """What is called between pieces, unless somebody wants to be."""
+
+
+def copy(
+    source: Registry,
+    target: Registry,
+    root: Digest,
+    *,
+    with_referrers: bool,
+    have: Container[Digest] = (),
+    tag: str | None = None,
+    mount_from: str | None = None,
+    check: Callable[[], object] = _nothing,
+) -> Copied:
+    """The target has the manifest `root` and all that it reaches; `tag`, if given, names it there.
+
+    Blobs go first, then manifests, each after what it names, and the tag moves last, so that whoever looks meanwhile
+    sees nothing that is not whole.
+
+    Args:
+        with_referrers: what was attached to any of the manifests goes with them, and what was attached to that.
+        have: blobs that the receiver has, and that are left out.
+        mount_from: a repository of the target's registry that may have some of the blobs.
+        check: called between pieces; what it raises ends the copy.
+    """
+    reached = _reach(source, root, with_referrers=with_referrers)
+    blobs = {blob.digest: blob for manifest in reached.values() for blob in _blobs(manifest)}
+    wanted = [blob for digest, blob in sorted(blobs.items()) if digest not in have]
+    sent = send(target, (_outgoing(source, blob, check) for blob in wanted), mount_from=mount_from)
+    _put_manifests(target, reached)
+    if tag is not None:
+        target.put_manifest(reached[root], tag=tag)
+    return Copied(sent.blobs, sent.bytes, sent.skipped + len(blobs) - len(wanted))
+
+
+_Reached = dict[Digest, Manifest | Index]
+
+
+@dataclass(frozen=True, slots=True)
+class _Lead:
+    """A manifest that another one lists, or that is listed as a referrer of `subject`."""
+
+    listed: Descriptor
+    subject: Digest | None = None
+
+
+def _reach(source: Registry, root: Digest, *, with_referrers: bool) -> _Reached:
+    """Every manifest that is to be copied, by its digest."""
+    first = source.manifest(root)
+    reached: _Reached = {root: first}
+    found = [first]
+    while found:
+        leads = side_by_side(partial(_leads, source, with_referrers=with_referrers), found)
+        new = {each.listed.digest: each for some in leads for each in some if each.listed.digest not in reached}
+        _refuse_too_much(source, root, reached, new.values())
+        found = [each for each in side_by_side(partial(_follow, source), new.values()) if each is not None]
+        reached.update((each.digest, each) for each in found)
+    return reached
+
+
+def _leads(source: Registry, manifest: Manifest | Index, *, with_referrers: bool) -> list[_Lead]:
+    referrers = list_referrers(source, manifest.digest) if with_referrers else ()
+    attached = [_Lead(each, manifest.digest) for each in referrers if _is_manifest(each)]
+    return [*attached, *map(_Lead, _children(manifest))]  # the last one counts: what is listed as a child must be there
+
+
+def _follow(source: Registry, lead: _Lead) -> Manifest | Index | None:
+    """The manifest; None if it is listed as a referrer and is none, which anybody who may push can bring about."""
+    try:
+        manifest = source.manifest(lead.listed.digest)
+    except (ContentLies, NotFound, TooMuch):
+        if lead.subject is None:
+            raise
+        return None
+    if lead.subject is not None:
+        return manifest if manifest.subject is not None and manifest.subject.digest == lead.subject else None
+    if (manifest.media_type, len(manifest.content)) != (lead.listed.media_type, lead.listed.size):
+        raise ContentLies(
+            subject=f"manifest {manifest.digest} in {source.name}",
+            check=f"it has {len(manifest.content)} bytes of {manifest.media_type}, and the index that lists it says "
+            f"{lead.listed.size} of {lead.listed.media_type}",
+        )
+    return manifest
+
+
+def _refuse_too_much(source: Registry, root: Digest, reached: _Reached, new: Collection[_Lead]) -> None:
+    size = sum(len(each.content) for each in reached.values()) + sum(each.listed.size for each in new)
+    if len(reached) + len(new) > MAX_MANIFESTS or size > MAX_MANIFESTS_BYTES:
+        raise TooMuch(
+            subject=f"manifest {root} in {source.name}",
+            check=f"it reaches more than {MAX_MANIFESTS} manifests or {MAX_MANIFESTS_BYTES} bytes of them",
+        )
+
+
+def _is_manifest(listed: Descriptor) -> bool:
+    return listed.media_type in (IMAGE_INDEX, IMAGE_MANIFEST)
+
+
+def _children(manifest: Manifest | Index) -> Iterable[Descriptor]:
+    return filter(_is_manifest, manifest.manifests) if isinstance(manifest, Index) else ()
+
+
+def _blobs(manifest: Manifest | Index) -> Iterable[Descriptor]:
+    """What an index lists beside manifests is a blob to whoever keeps it."""
+    if isinstance(manifest, Manifest):
+        return (manifest.config, *manifest.layers)
+    return (each for each in manifest.manifests if not _is_manifest(each))
+
+
+def _outgoing(source: Registry, blob: Descriptor, check: Callable[[], object]) -> Outgoing:
+    def produce(write: Write) -> None:
+        def checked(piece: bytes) -> None:
+            check()
+            write(piece)
+
+        source.get_blob(blob, checked)
+
+    return blob, lambda: io.BufferedReader(Relay(produce))
+
+
+def _put_manifests(target: Registry, reached: _Reached) -> None:
+    """Each manifest after what it lists, and after its subject."""
+    order = TopologicalSorter({digest: _before(manifest) & reached.keys() for digest, manifest in reached.items()})
+    order.prepare()
+    while order.is_active():
+        ready = order.get_ready()
+        side_by_side(partial(_put_one_by_one, target), _by_subject(reached[digest] for digest in ready))
+        order.done(*ready)
+
+
+def _before(manifest: Manifest | Index) -> set[Digest]:
+    before = {each.digest for each in _children(manifest)}
+    return before if manifest.subject is None else before | {manifest.subject.digest}
+
+
+def _by_subject(manifests: Iterable[Manifest | Index]) -> Iterable[list[Manifest | Index]]:
+    """Those of one subject together: they may have to be entered into one list, where we would overtake ourselves."""
+    groups: dict[Digest, list[Manifest | Index]] = {}
+    for manifest in sorted(manifests, key=lambda each: each.digest):
+        groups.setdefault(manifest.digest if manifest.subject is None else manifest.subject.digest, []).append(manifest)
+    return groups.values()
+
+
+def _put_one_by_one(target: Registry, manifests: Iterable[Manifest | Index]) -> None:
+    for manifest in manifests:
+        if manifest.subject is None:
+            target.put_manifest(manifest)
+        else:
+            attach(target, manifest)

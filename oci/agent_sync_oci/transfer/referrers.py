@@ -1,0 +1,101 @@
+"""What was attached to a manifest: signatures and the like (distribution spec 1.1, "Listing Referrers").
+
+A registry without the referrers API has them in an index at the tag `sha256-<digits of the subject>`, which every
+client keeps up to date by itself.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.errors import ContentLies, NotFound, RegistryFault, TooMuch
+from agent_sync_oci.manifest import Descriptor, Index, Manifest
+from agent_sync_oci.media_types import EMPTY_CONFIG, IMAGE_MANIFEST
+from agent_sync_oci.registry.protocol import MAX_REFERRERS, Registry
+
+MAX_CONSIDERED = 64
+"""Of the referrers of one type. Whoever may push can attach any number, and each costs a request."""
+
+_ATTEMPTS = 8
+
+
+def attach(registry: Registry, manifest: Manifest | Index) -> None:
+    """The manifest is in the registry and is found as a referrer of its subject.
+
+    Raises RegistryFault if others keep changing the list and ours does not stay in it.
+    """
+    assert manifest.subject is not None
+    if registry.put_manifest(manifest):
+        return
+    plain = manifest.descriptor
+    entry = Descriptor(plain.media_type, plain.digest, plain.size, manifest.annotations, manifest.listed_type)
+    tag = _fallback_tag(manifest.subject.digest)
+    for _ in range(_ATTEMPTS):
+        listed = _listed_at(registry, tag)
+        if entry.digest in {each.digest for each in listed}:
+            return
+        registry.put_manifest(Index.make(artifact_type=None, manifests=(*listed, entry)), tag=tag)
+    raise RegistryFault(
+        subject=f"tag {tag} in {registry.name}",
+        check="others keep changing it, so that what was attached does not stay in it",
+        remedy="run this again when they have finished",
+    )
+
+
+def list_referrers(registry: Registry, subject: Digest) -> tuple[Descriptor, ...]:
+    """All that the registry lists as a referrer of the subject, in its order; by the API, else at the fallback tag.
+
+    Raises TooMuch for more than MAX_REFERRERS.
+    """
+    listed = registry.referrers(subject) or _listed_at(registry, _fallback_tag(subject))
+    if len(listed) > MAX_REFERRERS:
+        raise TooMuch(
+            subject=f"referrers of {subject} in {registry.name}", check=f"there are more than {MAX_REFERRERS}"
+        )
+    return listed
+
+
+def referrers(registry: Registry, subject: Digest, *, artifact_type: str | None) -> tuple[Manifest, ...]:
+    """The referrers of this type (None: of any), in the registry's order; of more than MAX_CONSIDERED the first.
+
+    What is listed and then is missing, is no manifest that may be read, or has another subject, is passed over: whoever
+    may push can list it, and it must not keep the others from being found.
+    """
+    wanted = [each for each in list_referrers(registry, subject) if _may_be(each, artifact_type)]
+    found = []
+    for each in wanted[:MAX_CONSIDERED]:
+        with suppress(ContentLies, NotFound, TooMuch):
+            manifest = registry.manifest(each.digest)
+            if isinstance(manifest, Manifest) and _is_of(manifest, subject, artifact_type):
+                found.append(manifest)
+    return tuple(found)
+
+
+def _may_be(listed: Descriptor, artifact_type: str | None) -> bool:
+    """Some registries and clients list no type, or that of the empty config: then only the manifest can tell."""
+    unknown = listed.artifact_type is None or listed.artifact_type == EMPTY_CONFIG
+    return listed.media_type == IMAGE_MANIFEST and (
+        artifact_type is None or unknown or listed.artifact_type == artifact_type
+    )
+
+
+def _is_of(manifest: Manifest, subject: Digest, artifact_type: str | None) -> bool:
+    refers = manifest.subject is not None and manifest.subject.digest == subject
+    return refers and artifact_type in (None, manifest.listed_type)
+
+
+def _listed_at(registry: Registry, tag: str) -> tuple[Descriptor, ...]:
+    try:
+        found = registry.manifest(tag)
+    except NotFound:
+        return ()
+    if isinstance(found, Index):
+        return found.manifests
+    raise ContentLies(
+        subject=f"tag {tag} in {registry.name}", check="it names a manifest, where a list of referrers should be"
+    )
+
+
+def _fallback_tag(subject: Digest) -> str:
+    return f"sha256-{subject.hex}"

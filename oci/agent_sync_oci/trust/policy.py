@@ -1,0 +1,112 @@
+"""What is demanded of a bundle's signatures, as values. Policies add up; none can take back what another demands."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from agent_sync_oci.signing.signers import IdentitySigner, Signer
+from agent_sync_oci.signing.trusted_root import TrustedRoot
+from agent_sync_oci.trust.glob import matches
+
+_REVOCABLE = re.compile(r"sha256:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{64}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedRoot:
+    """A trusted root that is not here yet, by the SHA-256 of its file in hex: it may come with the bundle."""
+
+    sha256: str
+
+    def __post_init__(self) -> None:
+        if not _SHA256.fullmatch(self.sha256):
+            raise ValueError("a trusted root is pinned by the 64 hexadecimal digits of its SHA-256")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`threshold` of `signers` must have signed each bundle whose name `bundle` means (a pattern, see `glob`).
+
+    With `transparency_log`, a signature counts only if a log of `root` holds it. Each rule has its own root, so that
+    no other policy can swap it. Raises ValueError for a rule that nothing, or anything, would satisfy.
+    """
+
+    bundle: str
+    threshold: int
+    signers: tuple[Signer, ...]
+    transparency_log: bool = False
+    root: TrustedRoot | PinnedRoot | None = None
+
+    def __post_init__(self) -> None:
+        if not self.bundle:
+            raise ValueError("a rule needs a pattern of the bundles that it is about")
+        if not self.signers:
+            raise ValueError("a rule needs a signer; an empty list would be satisfied by nobody")
+        if not 1 <= self.threshold <= len(set(self.signers)):
+            raise ValueError(
+                f"the threshold must be from 1 to the number of different signers, {len(set(self.signers))}"
+            )
+        if self.root is None and any(isinstance(each, IdentitySigner) for each in self.signers):
+            raise ValueError("a signer with an identity can be checked only with a trusted root")
+        if self.root is None and self.transparency_log:
+            raise ValueError("a log entry can be checked only with a trusted root")
+
+    def is_about(self, name: str) -> bool:
+        """Whether it is about the bundle with this name."""
+        return matches(self.bundle, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """`digest`: of an index, manifest, blob or file (`sha256:` and hex), or a commit (hex)."""
+
+    digest: str
+    reason: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _REVOCABLE.fullmatch(self.digest):
+            raise ValueError("what is revoked is named by `sha256:` and 64 hexadecimal digits, or a commit in full")
+
+    @property
+    def hex(self) -> str:
+        """The digest without its algorithm."""
+        return self.digest.removeprefix("sha256:")
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Every rule about a name must be satisfied; with `require_signed`, or if there are rules, one must be about it."""
+
+    rules: tuple[Rule, ...] = ()
+    revoked: tuple[Revocation, ...] = ()
+    require_signed: bool = False
+
+    @classmethod
+    def united(cls, *policies: Policy) -> Policy:
+        """The policy that demands what each of them demands."""
+        return cls(
+            tuple(dict.fromkeys(rule for policy in policies for rule in policy.rules)),
+            tuple(dict.fromkeys(revocation for policy in policies for revocation in policy.revoked)),
+            any(policy.require_signed for policy in policies),
+        )
+
+    @property
+    def pinned_roots(self) -> frozenset[str]:
+        """The SHA-256 (hex) of each trusted root that a rule pins and that is not here yet."""
+        return frozenset(rule.root.sha256 for rule in self.rules if isinstance(rule.root, PinnedRoot))
+
+    def with_roots(self, contents: Iterable[bytes]) -> Policy:
+        """The same policy, with each pinned root that is among `contents`; what nobody pinned is not read."""
+        wanted = self.pinned_roots
+        named = {hashlib.sha256(content).hexdigest(): content for content in contents}
+        found = {sha256: TrustedRoot.read(named[sha256], sha256) for sha256 in sorted(wanted & named.keys())}
+        return replace(self, rules=tuple(_with_root(rule, found) for rule in self.rules))
+
+
+def _with_root(rule: Rule, found: dict[str, TrustedRoot]) -> Rule:
+    if not isinstance(rule.root, PinnedRoot):
+        return rule
+    return replace(rule, root=found.get(rule.root.sha256, rule.root))

@@ -1,0 +1,94 @@
+"""Every kind of place that artifacts can lie in, for tests that hold for all of them.
+
+A new kind is a new line in `PLACES`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.layout import blob_path
+from agent_sync_oci.manifest import Manifest
+from agent_sync_oci.registry.archive import ArchiveRegistry
+from agent_sync_oci.registry.archive_file import ArchiveFile
+from agent_sync_oci.registry.layout import LayoutRegistry
+from agent_sync_oci.registry.memory import MemoryRegistry
+from agent_sync_oci.registry.protocol import Registry
+
+
+@dataclass(frozen=True, slots=True)
+class SomePlace:
+    """A place that holds nothing at first.
+
+    `open` may be called any number of times; each registry is to be closed. `damage` gives a blob or manifest other
+    bytes, as many as before, behind the place's back. One that does not list referrers needs the fallback tag.
+    """
+
+    open: Callable[[], Registry]
+    damage: Callable[[Digest, bytes], object]
+    lists_referrers: bool = True
+
+
+MakePlace = Callable[[Path], AbstractContextManager[SomePlace]]
+
+
+@contextmanager
+def _in_memory(_: Path) -> Iterator[SomePlace]:
+    yield _memory(MemoryRegistry())
+
+
+@contextmanager
+def _in_memory_without_referrers(_: Path) -> Iterator[SomePlace]:
+    yield _memory(MemoryRegistry(lists_referrers=False))
+
+
+@contextmanager
+def _in_a_layout(folder: Path) -> Iterator[SomePlace]:
+    layout = folder / "layout"
+    yield SomePlace(
+        lambda: LayoutRegistry(str(layout)),
+        lambda digest, content: (layout / blob_path(digest)).write_bytes(content),
+    )
+
+
+@contextmanager
+def _in_an_archive(folder: Path) -> Iterator[SomePlace]:
+    file = folder / "archive.tar"
+    yield SomePlace(lambda: ArchiveRegistry(str(file)), lambda digest, content: overwrite(file, digest, content))
+
+
+PLACES: dict[str, MakePlace] = {
+    "memory": _in_memory,
+    "memory without referrers": _in_memory_without_referrers,
+    "layout": _in_a_layout,
+    "archive": _in_an_archive,
+}
+
+
+def overwrite(file: Path, digest: Digest, content: bytes) -> None:
+    """A blob in an archive has other bytes, as many as before."""
+    archive = ArchiveFile.open(str(file), place=str(file))
+    assert archive is not None
+    span = archive.blobs[digest]
+    archive.close()
+    assert len(content) == span.size
+    with file.open("r+b") as opened:
+        opened.seek(span.offset)
+        opened.write(content)
+
+
+def _memory(registry: MemoryRegistry) -> SomePlace:
+    def damage(digest: Digest, content: bytes) -> None:
+        if digest in registry.blobs:
+            registry.blobs[digest] = content
+        if digest in registry.manifests:
+            kept = registry.manifests[digest]
+            assert isinstance(kept, Manifest)
+            changed = Manifest(content, kept.artifact_type, kept.subject, kept.annotations, kept.config, kept.layers)
+            registry.manifests[digest] = changed
+
+    return SomePlace(lambda: registry, damage, lists_referrers=registry.lists_referrers)

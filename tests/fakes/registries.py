@@ -1,0 +1,25 @@
+"""Places in memory, which stay what they were made into until the end of the test."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+from agent_sync.ports import Cancellation
+from agent_sync_oci.reference import Place
+from agent_sync_oci.registry.memory import MemoryRegistry
+from agent_sync_oci.registry.protocol import Registry
+
+
+class MemoryRegistries:
+    """Implements `ports.Registries`. `opened` has the places that were asked for, in order."""
+
+    def __init__(self) -> None:
+        self.registries: dict[str, MemoryRegistry] = {}
+        self.opened: list[Place] = []
+
+    def open(
+        self, place: Place, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
+    ) -> AbstractContextManager[Registry]:
+        del timeout_s, cancellation, plain_http
+        self.opened.append(place)
+        return nullcontext(self.registries.setdefault(place.name, MemoryRegistry(place.name)))

@@ -1,0 +1,109 @@
+"""Nix with a store, a configuration and a home of its own: nothing of the machine's Nix is seen, no network is used."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.builders.environment import a_clean_environment
+from tests.real.components import require
+
+# Builders run as this user and see the machine: the tests' nixpkgs is made of its programs.
+_CONFIGURATION = """\
+experimental-features = nix-command flakes
+sandbox = false
+build-users-group =
+substituters = {substituters}
+trusted-public-keys = {keys}
+flake-registry =
+warn-dirty = false
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run of Nix ended, and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Nix:
+    """A machine with Nix; all of it lies below `folder`."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "store"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of every program that is to see this Nix and no other."""
+        return {
+            **a_clean_environment(self.folder / "home", os.environ),
+            "NIX_CONF_DIR": str(self.folder / "conf"),
+            "NIX_STORE_DIR": str(self.store),
+            "NIX_STATE_DIR": str(self.folder / "var"),
+            "NIX_LOG_DIR": str(self.folder / "log"),
+            **self.variables,
+        }
+
+    def run(
+        self, *words: str, expect: int | None = 0, cwd: Path | None = None, variables: Mapping[str, str] | None = None
+    ) -> Ended:
+        """A program of Nix, run to its end. `expect` is the exit code that it must have (None: any)."""
+        ended = subprocess.run(
+            words,
+            cwd=cwd or self.folder,
+            env={**self.environment, **(variables or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        ran = Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+        assert expect is None or ran.code == expect, f"{words} ended with {ran.code}\n{ran.out}{ran.err}"
+        return ran
+
+    def eval(self, expression: str, *, impure: bool = False, expect: int | None = 0) -> Ended:
+        """`nix eval --json` of the expression: in pure evaluation, as in a flake, unless it is to read other files."""
+        return self.run("nix", "eval", "--json", *(["--impure"] if impure else []), "--expr", expression, expect=expect)
+
+    def value(self, expression: str, *, impure: bool = False) -> Any:  # noqa: ANN401  # whatever JSON can say
+        """What the expression comes to."""
+        return json.loads(self.eval(expression, impure=impure).out)
+
+    def refusal(self, expression: str, *, impure: bool = False) -> str:
+        """What Nix says where the expression must not come to anything."""
+        return self.eval(expression, impure=impure, expect=1).err
+
+    def forget(self) -> None:
+        """The store is empty, and nothing of what was fetched is remembered."""
+        for place in (self.store, self.folder / "var", self.folder / "home" / ".cache"):
+            _remove(place)
+
+
+def a_nix(folder: Path, *, substituters: str = "", keys: str = "") -> Nix:
+    """A machine with Nix and an empty store below `folder`, which is made; without it the test does not run."""
+    require("nix")
+    for name in ("conf", "home"):
+        (folder / name).mkdir(parents=True)
+    (folder / "conf" / "nix.conf").write_text(_CONFIGURATION.format(substituters=substituters, keys=keys))
+    return Nix(folder)
+
+
+def _remove(place: Path) -> None:
+    """Nix takes the right to write away from all that it keeps."""
+    for folder, _, _ in os.walk(place):
+        Path(folder).chmod(0o755)
+    shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,173 @@
+"""A whole Sigstore on loopback: certificates, transparency logs of both generations, time stamps.
+
+Its certificates, signed certificate timestamps, Merkle proofs, checkpoints and time stamps are real; only who somebody
+is, is believed without proof (a token is taken as it is).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import jwt
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
+
+from tests.real.http_server import Reply, Request, serve
+from tests.real.sigstore_authority import CertificateAuthority, certificate_der, now, public_der
+from tests.real.sigstore_log import Json, Log, Rekor1, Rekor2, b64
+from tests.real.sigstore_time import TimeStampAuthority
+
+_NAME = "127.0.0.1"  # what sigstore-go makes of the address of a log: its host, without the port
+_EC = "PKIX_ECDSA_P256_SHA_256"
+
+Respond = Callable[[Request], tuple[int, str, bytes]]
+
+
+@dataclass(frozen=True)
+class SigstoreStack:
+    """`url`: all its services. `failing`: paths that answer 500."""
+
+    url: str
+    start: datetime
+    authority: CertificateAuthority
+    time: TimeStampAuthority
+    rekor1: Rekor1 = field(default_factory=lambda: Rekor1(_NAME))
+    rekor2: Rekor2 = field(default_factory=lambda: Rekor2(_NAME))
+    failing: set[str] = field(default_factory=set)
+
+    def trusted_root(self) -> bytes:
+        """The trusted root in JSON (protobuf-specs, sigstore_trustroot.proto)."""
+        return json.dumps(self._trusted_root()).encode()
+
+    def trust_config(self, *, rekor: int = 2, stamped: bool = True) -> bytes:
+        """What `sigstore` signs with: services and root."""
+        return json.dumps(
+            {
+                "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+                "trustedRoot": self._trusted_root(),
+                "signingConfig": json.loads(self.signing_config(rekor=rekor, stamped=stamped)),
+            }
+        ).encode()
+
+    def signing_config(self, *, rekor: int = 2, stamped: bool = True) -> bytes:
+        """What `cosign --signing-config` reads."""
+        stamps = {"tsaUrls": self._service("/api/v1/timestamp", 1), "tsaConfig": {"selector": "ANY"}}
+        return json.dumps(
+            {
+                "mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json",
+                "caUrls": self._service("", 1),
+                "oidcUrls": self._service("/oidc", 1),
+                "rekorTlogUrls": self._service("", rekor),
+                "rekorTlogConfig": {"selector": "ANY"},
+                **(stamps if stamped else {}),
+            }
+        ).encode()
+
+    def token(
+        self, subject: str = "ci@example.test", issuer: str = "https://issuer.example.test", **claims: str | int
+    ) -> str:
+        """An identity token; the authority believes it."""
+        clock = int(time.time())
+        said = {
+            "iss": issuer,
+            "sub": subject,
+            "aud": "sigstore",
+            "iat": clock - 1,
+            "nbf": clock - 1,
+            "exp": clock + 600,
+        }
+        return jwt.encode(said | claims, "k" * 32, algorithm="HS256")
+
+    def _trusted_root(self) -> Json:
+        ct_key = public_der(self.authority.ct_key)
+        return {
+            "mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
+            "tlogs": [self._log(each.key, each.log_id, each.key_details) for each in self._logs()],
+            "certificateAuthorities": [self._chain(self.authority.intermediate, self.authority.root)],
+            "ctlogs": [self._log(ct_key, hashlib.sha256(ct_key).digest(), _EC)],
+            "timestampAuthorities": [self._chain(*self.time.chain)],
+        }
+
+    def _logs(self) -> tuple[Log, ...]:
+        return self.rekor1, self.rekor2
+
+    def _log(self, key: bytes, log_id: bytes, details: str) -> Json:
+        public = {"rawBytes": b64(key), "keyDetails": details, "validFor": self._valid()}
+        return {"baseUrl": self.url, "hashAlgorithm": "SHA2_256", "publicKey": public, "logId": {"keyId": b64(log_id)}}
+
+    def _chain(self, *certificates: x509.Certificate) -> Json:
+        (name,) = certificates[-1].subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return {
+            "subject": {"organization": "fake.dev", "commonName": name.value},
+            "uri": self.url,
+            "certChain": {"certificates": [{"rawBytes": b64(certificate_der(each))} for each in certificates]},
+            "validFor": self._valid(),
+        }
+
+    def _service(self, path: str, version: int) -> list[Json]:
+        return [{"url": self.url + path, "majorApiVersion": version, "validFor": self._valid(), "operator": "fake.dev"}]
+
+    def _valid(self) -> Json:
+        return {"start": self.start.isoformat().replace("+00:00", "Z")}
+
+    # -- over HTTP ---------------------------------------------------------------------------------------------------
+
+    def answer(self, request: Request, reply: Reply) -> None:
+        """What the service at this path answers."""
+        routes: dict[str, Respond] = {
+            "/api/v2/signingCert": self._issue,
+            "/api/v1/log/entries": lambda asked: (201, _JSON, _json(self.rekor1.answer(json.loads(asked.body)))),
+            "/api/v2/log/entries": lambda asked: (201, _JSON, _json(self.rekor2.answer(json.loads(asked.body)))),
+            "/api/v1/timestamp": lambda asked: (200, "application/timestamp-reply", self.time.answer(asked.body)),
+        }
+        if request.path in self.failing:
+            status, kind, body = 500, _JSON, b'{"message": "out of order"}'
+        else:
+            status, kind, body = routes.get(request.path, _not_found)(request)
+        reply.send(status, {"Content-Type": kind, "Content-Length": str(len(body))}, [body])
+
+    def _issue(self, request: Request) -> tuple[int, str, bytes]:
+        asked = json.loads(request.body)
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        token = bearer or asked["credentials"]["oidcIdentityToken"]
+        claims = jwt.decode(token, options={"verify_signature": False})
+        csr = x509.load_pem_x509_csr(base64.b64decode(asked["certificateSigningRequest"]))
+        key = csr.public_key()
+        assert csr.is_signature_valid
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        leaf = self.authority.issue(key, [claims.get("email") or claims["sub"]], claims["iss"], claims=claims)
+        chain = [leaf, self.authority.intermediate, self.authority.root]
+        pems = [each.public_bytes(Encoding.PEM).decode() for each in chain]
+        return 201, _JSON, _json({"signedCertificateEmbeddedSct": {"chain": {"certificates": pems}}})
+
+
+_JSON = "application/json"
+
+
+def _json(document: Json) -> bytes:
+    return json.dumps(document).encode()
+
+
+def _not_found(request: Request) -> tuple[int, str, bytes]:
+    return 404, _JSON, _json({"message": f"nothing at {request.path}"})
+
+
+@contextmanager
+def serve_sigstore() -> Iterator[SigstoreStack]:
+    """A stack of its own, whose certificates are an hour old; gone at the end of the block."""
+    start = now() - timedelta(hours=1)
+    with tempfile.TemporaryDirectory() as folder:
+        stack = SigstoreStack("", start, CertificateAuthority(start), TimeStampAuthority(Path(folder), start))
+        with serve(stack.answer) as server:
+            yield replace(stack, url=server.url)
