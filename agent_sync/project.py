@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from agent_sync.operations.info import InfoResult
     from agent_sync.operations.init import InitResult
     from agent_sync.operations.migrate import MigrateResult
+    from agent_sync.operations.nix_export import NixExportResult
+    from agent_sync.operations.nix_hash import NixHashResult
+    from agent_sync.operations.nix_import import NixImportResult
     from agent_sync.operations.prune import PruneResult
     from agent_sync.operations.pull import PullRequest, PullResult
     from agent_sync.operations.push import PushRequest, PushResult
@@ -99,7 +102,7 @@ class Project:
         """A bundle from a place into the store; see `operations.pull`."""
         from agent_sync.operations.pull import pull
 
-        return pull(self._inputs(), request)
+        return pull(self._inputs(frozen=not self._is_declared()), request)
 
     def verify(self, names: Sequence[str] = ()) -> VerifyResult:
         """Compare the lock with upstream; see `operations.verify`."""
@@ -155,6 +158,26 @@ class Project:
 
         return init(self.world.project, RelPath(posixpath.basename(self.places.project.path)))
 
+    def nix_hash(self, path: str) -> NixHashResult:
+        """What Nix calls whatever lies at the absolute path; see `operations.nix_hash`."""
+        from agent_sync.operations.nix_hash import nix_hash
+
+        return nix_hash(self.world, path)
+
+    def nix_import(self) -> NixImportResult:
+        """All that the lock pins, into the Nix store of this machine; see `operations.nix_import`."""
+        from agent_sync.operations.nix_import import nix_import
+
+        return nix_import(self._inputs())
+
+    def nix_export(self, folder: str, *, secret_key: bytes | None = None) -> NixExportResult:
+        """All that the lock pins, as a Nix binary cache in the folder at the absolute path; see
+        `operations.nix_export`.
+        """
+        from agent_sync.operations.nix_export import nix_export
+
+        return nix_export(self._inputs(), folder, secret_key=secret_key)
+
     def _loaded(self) -> Loaded:
         """The configuration as it is now, its warnings announced. Raises ConfigInvalid and its kin."""
         from agent_sync.config.loading import load
@@ -163,6 +186,12 @@ class Project:
         for warning in loaded.warnings:
             self.world.observer(warning)
         return loaded
+
+    def _is_declared(self) -> bool:
+        """Whether there is a configuration. Where bundles are all that arrives, there need not be one."""
+        from agent_sync.config.loading import is_declared
+
+        return is_declared(self.places, self.world.read_file)
 
     def _inputs(self, *, frozen: bool = False) -> Inputs:
         """What a verb starts from; with `frozen` the configuration is not read, and only the machine's policy

@@ -6,6 +6,7 @@ import os
 import posixpath
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent_sync.adapters.clock import SystemClock
@@ -24,7 +25,7 @@ from agent_sync.store.disk import DiskStore
 
 if TYPE_CHECKING:
     from agent_sync.config.discovery import Platform
-    from agent_sync.ports import Fetcher, GitHost, Registries, Runner, SignatureChecker
+    from agent_sync.ports import Fetcher, GitHost, Nix, Registries, Runner, SignatureChecker
     from agent_sync.receipt.noting import Notes
 
 
@@ -38,20 +39,17 @@ def open_project(
     offline: bool = False,
     observer: Observer = ignore,
     environment: Mapping[str, str] | None = None,
-    notes: Notes | None = None,
 ) -> Project:
     """The project in the folder `path`, on this machine.
 
     `config`, `lockfile`, `no_inherit`, `policy` and `offline` are the command line's flags of those names; `observer`
-    hears events; `environment` takes the place of the process's environment variables; `notes` are taken of all that
-    is read, for a receipt. Nothing is read before a verb needs it.
+    hears events; `environment` takes the place of the process's environment variables. Nothing is read before a verb
+    needs it.
 
     Raises: UsageWrong for a malformed AGENT_SYNC_SOURCES, FileFault if the folder cannot be opened.
     """
     variables = os.environ if environment is None else environment
-    # What leads to git, HTTP and the store may look at all of it: using those leaves no receipt in any case.
-    looked_at = variables if notes is None else notes.environment(variables)
-    here = _environment(path, looked_at)
+    here = _environment(path, variables)
     places = discover(here, config=config, lockfile=lockfile, no_inherit=no_inherit, policy=policy)
     clock = SystemClock()
     store = _store(variables, clock)
@@ -63,17 +61,21 @@ def open_project(
         registries=late(lambda: _registries(variables)),
         runner=late(_runner),
         signatures=late(lambda: _signatures(variables, store)),
+        nix=late(lambda: _nix(variables)),
         clock=clock,
         at=DiskFolder,
         read_file=read_file,
         observer=observer,
-        offline=offline or is_on(looked_at.get("AGENT_SYNC_OFFLINE", "")),
+        offline=offline or is_on(variables.get("AGENT_SYNC_OFFLINE", "")),
     )
-    if notes is not None:
-        from agent_sync.adapters.recording import recorded
+    return Project(world, places, handed=_handed(variables))
 
-        world = recorded(world, notes)
-    return Project(world, places, handed=_handed(looked_at))
+
+def noted(project: Project, notes: Notes) -> Project:
+    """The same project; notes are taken of all that is read through it, for a receipt."""
+    from agent_sync.adapters.recording import recorded
+
+    return replace(project, world=recorded(project.world, notes))
 
 
 def open_cache(*, observer: Observer = ignore, environment: Mapping[str, str] | None = None) -> Cache:
@@ -102,6 +104,12 @@ def _fetcher(variables: Mapping[str, str]) -> Fetcher:
     from agent_sync.adapters.http import HttpFetcher
 
     return HttpFetcher(variables)
+
+
+def _nix(variables: Mapping[str, str]) -> Nix:
+    from agent_sync.adapters.nix import InstalledNix
+
+    return InstalledNix(variables)
 
 
 def _registries(variables: Mapping[str, str]) -> Registries:

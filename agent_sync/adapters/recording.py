@@ -38,6 +38,7 @@ def recorded(world: World, notes: Notes) -> World:
         registries=_Unrepeatable(world.registries, notes),
         runner=_Unrepeatable(world.runner, notes),
         signatures=_Unrepeatable(world.signatures, notes),
+        nix=_Unrepeatable(world.nix, notes),
     )
 
 

@@ -8,8 +8,8 @@ from agent_sync.apply.result import Recovered
 from agent_sync.apply.settling import settle, undisturbed
 from agent_sync.apply.transaction import JOURNAL, Transaction, read_journal
 from agent_sync.checkout import TRANSACTION, Checkout
-from agent_sync.checkout.walking import sweep
 from agent_sync.ports import World
+from agent_sync.ports.sweeping import sweep
 
 
 def recover(checkout: Checkout, world: World) -> Recovered | None:

@@ -19,9 +19,10 @@ from enum import Enum
 from agent_sync.apply.spots import Spot, Targets
 from agent_sync.checkout import TRANSACTION, Checkout
 from agent_sync.checkout.copying import copy
-from agent_sync.checkout.walking import sweep
+from agent_sync.checkout.reading import read_bounded
 from agent_sync.errors import CrossesFileSystems, FileFault, LimitExceeded, UnsafePath
 from agent_sync.ports import Folder
+from agent_sync.ports.sweeping import sweep
 from agent_sync.tree import ROOT, RelPath, join, parent
 
 MAX_JOURNAL_BYTES = 100_000_000
@@ -173,14 +174,5 @@ def read_journal(checkout: Checkout) -> bytes | None:
 
     Raises: UnsafePath, FileFault, LimitExceeded.
     """
-    if checkout.folder.stat(JOURNAL) is None:
-        return None
-    with checkout.folder.open(JOURNAL) as file:
-        content = file.read(MAX_JOURNAL_BYTES + 1)
-    if len(content) > MAX_JOURNAL_BYTES:
-        raise LimitExceeded(
-            subject=f"file {JOURNAL}",
-            check=f"it has more than {MAX_JOURNAL_BYTES} bytes, which no journal of ours has",
-            remedy=f"look at {TRANSACTION}/undo/, put back what you need, then remove {TRANSACTION}/",
-        )
-    return content
+    remedy = f"look at {TRANSACTION}/undo/, put back what you need, then remove {TRANSACTION}/"
+    return read_bounded(JOURNAL, checkout.folder, max_bytes=MAX_JOURNAL_BYTES, remedy=remedy)

@@ -10,18 +10,20 @@ from agent_sync.bundle.faults import translated
 from agent_sync.config.security import IdentitySigner as IdentityModel
 from agent_sync.config.security import KeySigner as KeyModel
 from agent_sync.config.security import Trust, TrustRule
-from agent_sync.errors import Untrusted
+from agent_sync.errors import ConfigInvalid, Untrusted
 from agent_sync.ports import Folder
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.trust.policy import Policy, Revocation, Rule
+from agent_sync_oci.trust.policy import PinnedRoot, Policy, Revocation, Rule
 
 if TYPE_CHECKING:
     from agent_sync_oci.signing.signers import Signer
     from agent_sync_oci.signing.trusted_root import TrustedRoot
 
-MAX_KEY_BYTES = 64 * 1024
 MAX_ROOT_BYTES = 4 * 1024 * 1024
+_HOW = (
+    "docs/reference/configuration.md, `trust`, says what belongs there; keys without a log: transparency_log: optional"
+)
 
 Read = Callable[[str], bytes | None]
 
@@ -52,32 +54,37 @@ class TrustFiles:
 def policy_of(trusts: Iterable[Trust], files: TrustFiles) -> Policy:
     """All demands together: rules add up, revocations unite, and nothing is ever taken away.
 
-    Raises: Untrusted (a file is missing or is not what it was pinned to be), UsageWrong (a file that is no key).
+    Raises: Untrusted (a file is missing or is not what it was pinned to be), UsageWrong (a file that is no key),
+        ConfigInvalid (a rule that nothing, or anything, would satisfy).
     """
     return Policy.united(*(_policy(trust, files) for trust in trusts))
 
 
 def _policy(trust: Trust, files: TrustFiles) -> Policy:
-    return Policy(
-        rules=tuple(_rule(rule, files) for rule in trust.rules),
-        revoked=tuple(Revocation(each.digest, each.reason) for each in trust.revoked),
-        require_signed=trust.require == "signed",
-        root=_root(trust, files),
-    )
+    root = _root(trust, files)
+    try:
+        return Policy(
+            rules=tuple(_rule(rule, root, files) for rule in trust.rules),
+            revoked=tuple(Revocation(each.digest, each.reason) for each in trust.revoked),
+            require_signed=trust.require == "signed",
+        )
+    except ValueError as error:
+        raise ConfigInvalid(subject="trust", check=str(error), remedy=_HOW) from error
 
 
-def _rule(rule: TrustRule, files: TrustFiles) -> Rule:
+def _rule(rule: TrustRule, root: TrustedRoot | PinnedRoot | None, files: TrustFiles) -> Rule:
     return Rule(
         bundle=rule.bundle,
         threshold=rule.threshold,
         signers=tuple(_signer(each, files) for each in rule.signers),
         transparency_log=rule.transparency_log == "required",
+        root=root,
     )
 
 
 def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
-    from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
     from agent_sync_oci.signing.keys import load_public
+    from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
 
     if isinstance(signer, IdentityModel):
         return IdentitySigner(signer.identity, signer.issuer)
@@ -85,11 +92,12 @@ def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
         return KeySigner(load_public(files.content(signer.key, what="the public key")), signer.key)
 
 
-def _root(trust: Trust, files: TrustFiles) -> TrustedRoot | None:
+def _root(trust: Trust, files: TrustFiles) -> TrustedRoot | PinnedRoot | None:
+    """The trusted root from its file; without a file, the one that is pinned and may come with a bundle."""
     from agent_sync_oci.signing.trusted_root import TrustedRoot
 
+    pinned = None if trust.root_sha256 is None else Digest.parse(trust.root_sha256).hex
     if trust.root is None:
-        return None
-    expected = None if trust.root_sha256 is None else Digest.parse(trust.root_sha256).hex
+        return None if pinned is None else PinnedRoot(pinned)
     with translated():
-        return TrustedRoot.read(files.content(trust.root, what="the trusted root"), expected)
+        return TrustedRoot.read(files.content(trust.root, what="the trusted root"), pinned)

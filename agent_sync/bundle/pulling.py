@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING
 
 from agent_sync.bundle.index import OpenedIndex, lockfile_manifest, lockfile_of, opened
 from agent_sync.bundle.items import Item, items_of
+from agent_sync.bundle.revocable import digests_in
 from agent_sync.bundle.signatures import signatures_of
+from agent_sync.bundle.trusted_roots import root_in
 from agent_sync.bundle.unpacking import unpack
 from agent_sync.errors import ContentMismatch, LimitExceeded, Untrusted
-from agent_sync.lock import GitPin, Lock
+from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
 from agent_sync.lock.reading import MAX_LOCK_BYTES, read_lock
 from agent_sync.resolve.side_by_side import side_by_side
-from agent_sync.store.roots import mentioned
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.trust.judging import Verdict, judge
@@ -45,11 +46,12 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A bundle that may be used: who vouches for it, and the lock in it."""
+    """A bundle that may be used: who vouches for it, the trusted root that came with it, and the lock in it."""
 
     bundle: OpenedIndex
     verdict: Verdict
     signatures: tuple[bytes, ...]
+    root: bytes | None
     content: bytes
     lock: Lock
 
@@ -64,14 +66,16 @@ def find(wanted: Digest | str, registry: Registry, expected: Expected) -> Found:
     """
     bundle = opened(registry.manifest(wanted), where=f"{registry.name} {wanted}")
     signatures = signatures_of(bundle.index.digest, registry)
-    verdict = judge(expected.policy, expected.name, bundle.index.digest, signatures, also=_named(bundle))
+    root = root_in(registry) if expected.policy.pinned_roots else None
+    policy = expected.policy if root is None else expected.policy.with_roots((root,))
+    verdict = judge(policy, expected.name, bundle.index.digest, signatures, also=_named(bundle))
     _refuse(verdict, bundle)
     content = _lockfile(bundle, registry)
     if not verdict.signed:
         _refuse_unsigned(content, bundle, expected)
     lock = _read(content, registry)
-    _refuse(judge(expected.policy, expected.name, bundle.index.digest, signatures, also=_held(content, lock)), bundle)
-    return Found(bundle, verdict, signatures, content, lock)
+    _refuse(judge(policy, expected.name, bundle.index.digest, signatures, also=digests_in(content)), bundle)
+    return Found(bundle, verdict, signatures, root, content, lock)
 
 
 def fetch(found: Found, registry: Registry, world: World, *, max_bytes: int) -> tuple[Item, ...]:
@@ -93,13 +97,6 @@ def _fetch(item: Item, parts: dict[str, Digest], registry: Registry, world: Worl
         )
     unpack(registry.manifest(parts[item.title]), item, registry, world.store, max_bytes=max_bytes)
     return {}
-
-
-def _held(content: bytes, lock: Lock) -> frozenset[str]:
-    """Whatever a revocation may name in a lock: blobs and files by their sha256, commits and trees by git's."""
-    pins = [source.pin for source in lock.sources]
-    git = {each for pin in pins if isinstance(pin, GitPin) for each in (pin.commit, pin.tree)}
-    return frozenset({*mentioned(content), *git})
 
 
 def _named(bundle: OpenedIndex) -> frozenset[str]:

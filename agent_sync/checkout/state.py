@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from agent_sync.checkout.kept import Kept
-from agent_sync.errors import FileFault, LimitExceeded, ProjectBusy, UnsafePath
+from agent_sync.checkout.reading import read_bounded
+from agent_sync.errors import FileFault, ProjectBusy, UnsafePath
 from agent_sync.escaping import shown
 from agent_sync.lock.reading import MAX_LOCK_BYTES
 from agent_sync.ports import Folder, Kind
@@ -110,19 +111,5 @@ class Checkout:
             self.folder.replace(INHERITED, content)
 
     def _read(self, path: RelPath) -> bytes | None:
-        stat = self.folder.stat(path)
-        if stat is None:
-            return None
-        if stat.size > MAX_LOCK_BYTES:
-            raise _too_large(path)
-        with self.folder.open(path) as file:
-            content = file.read(MAX_LOCK_BYTES + 1)
-        if len(content) > MAX_LOCK_BYTES:  # it grew meanwhile
-            raise _too_large(path)
-        return content
-
-
-def _too_large(path: RelPath) -> LimitExceeded:
-    again = "agent-sync sync" if path == APPLIED else "agent-sync update --inherited"
-    check = f"it has more than {MAX_LOCK_BYTES} bytes, the most that a lock may have"
-    return LimitExceeded(subject=f"file {path}", check=check, remedy=f"delete it; {again} makes it again")
+        again = "agent-sync sync" if path == APPLIED else "agent-sync update --inherited"
+        return read_bounded(path, self.folder, max_bytes=MAX_LOCK_BYTES, remedy=f"delete it; {again} makes it again")

@@ -45,9 +45,14 @@ COMMANDS: Commands = {
     "recover": "recover",
     "migrate": "migrate",
     "info": "info",
+    "push": "push",
+    "pull": "pull",
     "cache": Family(
         "Look after the store, which all projects of this user share.",
         {"list": "cache_list", "verify": "cache_verify", "gc": "cache_gc"},
+    ),
+    "nix": Family(
+        "Give what the lock pins to Nix.", {"hash": "nix_hash", "import": "nix_import", "export": "nix_export"}
     ),
 }
 

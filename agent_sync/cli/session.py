@@ -42,9 +42,10 @@ class Session:
         self._surroundings = surroundings
         self._notes = notes
         environment = surroundings.environment
+        self._environment = environment if notes is None else notes.environment(environment)
         self.screen = Screen(
             surroundings.streams,
-            environment if notes is None else notes.environment(environment),
+            self._environment,
             no_color=options.no_color,
             quiet=options.quiet,
             hear=None if notes is None else notes.say,
@@ -56,7 +57,7 @@ class Session:
 
         Raises: UsageWrong, FileFault.
         """
-        from agent_sync.wiring import open_project
+        from agent_sync.wiring import noted, open_project
 
         project = open_project(
             self._surroundings.folder,
@@ -66,16 +67,17 @@ class Session:
             policy=policy,
             offline=self.options.offline,
             observer=self.listener,
-            environment=self._surroundings.environment,
-            notes=self._notes,
+            environment=self._environment,
         )
+        if self._notes is not None:
+            project = noted(project, self._notes)
         return project.within(cancellation=self._surroundings.cancellation)
 
     def cache(self) -> Cache:
         """The user's store. Raises UsageWrong, FileFault."""
         from agent_sync.wiring import open_cache
 
-        cache = open_cache(observer=self.listener, environment=self._surroundings.environment)
+        cache = open_cache(observer=self.listener, environment=self._environment)
         return replace(cache, cancellation=self._surroundings.cancellation)
 
     def show(self, lines: Iterable[Line]) -> None:

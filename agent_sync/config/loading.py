@@ -63,6 +63,12 @@ def load(places: Places, read: Read, project: Folder) -> Loaded:
     )
 
 
+def is_declared(places: Places, read: Read) -> bool:
+    """Whether there is any configuration; one that was named must be there, and counts even if it is not."""
+    files = [each for each in (places.project, *((places.system, places.user) if places.inherit else ())) if each]
+    return any(each.required or read(each.path) is not None for each in files)
+
+
 def load_policies(places: Places, read: Read) -> Config:
     """The policies' demands alone, on a configuration that declares nothing: all that `sync --frozen` reads."""
     return merged((), _policies(places, read))

@@ -9,16 +9,15 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from agent_sync.errors import FileFault, LockInvalid
-from agent_sync.lock import PackedTree, UrlPin
+from agent_sync.lock import UrlPin
 from agent_sync.nix.archives import file_archive, tree_archive
-from agent_sync.nix.narinfo import CACHE_INFO_FILE, NarInfo, Sign, cache_info
+from agent_sync.nix.narinfo import CACHE_INFO_FILE, NarInfo, Sign, cache_info, nar_place
 from agent_sync.nix.pinned import Pinned, nar_sha256
 from agent_sync.ports import Cancellation, Contents, Folder, Kind
 from agent_sync.store.staging import STAGING, new_name, put
 from agent_sync.tree import RelPath, parent
 from agent_sync_oci.digest import Digest
 
-_BLOBS = "blobs/sha256"
 _SMALL_PIECES = 1 << 18
 
 
@@ -39,20 +38,26 @@ class BinaryCache:
 
         Raises: what `contents` raises; LockInvalid if its files have another narHash than the lock says; FileFault.
         """
-        match pinned.content:
-            case PackedTree(files=files) as packed:
-                expected = Digest.from_hex(nar_sha256(packed).hex())
-                archive, flat = tree_archive(files, contents), None
-            case UrlPin(sha256=sha256):
-                expected = None
-                archive, flat = file_archive(sha256, contents), bytes.fromhex(sha256)
-        size = None if expected is None else self._whole(expected)
-        nar, size = self._write(archive, cancellation) if expected is None or size is None else (expected, size)
-        if expected is not None and nar != expected:
-            raise _other_nar(pinned, nar)
-        info = NarInfo(pinned.path, nar, size, f"{_BLOBS}/{nar.hex}", flat)
+        content = pinned.content
+        if isinstance(content, UrlPin):
+            nar, size = self._write(file_archive(content.sha256, contents), cancellation)
+            info = NarInfo(pinned.path, nar, size, bytes.fromhex(content.sha256))
+        else:
+            nar = Digest.from_hex(nar_sha256(content).hex())
+            info = NarInfo(
+                pinned.path, nar, self._add_tree(pinned, nar, tree_archive(content.files, contents), cancellation)
+            )
         put(self._folder, RelPath(info.file), info.text(self._sign))
         return info
+
+    def _add_tree(self, pinned: Pinned, nar: Digest, archive: Iterable[bytes], cancellation: Cancellation) -> int:
+        """The length of the tree's NAR, which is there."""
+        size = self._whole(nar)
+        if size is None:
+            written, size = self._write(archive, cancellation)
+            if written != nar:
+                raise _other_nar(pinned, written)
+        return size
 
     def finish(self) -> None:
         """What was needed for writing only is gone."""
@@ -61,7 +66,7 @@ class BinaryCache:
 
     def _whole(self, nar: Digest) -> int | None:
         """The length of that NAR, if it is here and is what its name says."""
-        place = _place(nar)
+        place = RelPath(nar_place(nar))
         stat = self._folder.stat(place)
         if stat is None or stat.kind is not Kind.FILE or self._folder.digest(place) != nar.hex:
             return None
@@ -82,16 +87,12 @@ class BinaryCache:
             file.flush()
             file.close()
             nar = Digest.from_hex(digest.hexdigest())
-            self._folder.make_folder(parent(_place(nar)))
-            self._folder.rename(staged, _place(nar))
+            self._folder.make_folder(parent(RelPath(nar_place(nar))))
+            self._folder.rename(staged, RelPath(nar_place(nar)))
         finally:
             file.close()
             self._folder.remove(staged)
         return nar, size
-
-
-def _place(nar: Digest) -> RelPath:
-    return RelPath(f"{_BLOBS}/{nar.hex}")
 
 
 def _larger(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ Sign = Callable[[bytes], str]
 
 @dataclass(frozen=True, slots=True)
 class NarInfo:
-    """A store path and its NAR: the digest and length in bytes, and where it lies in the cache.
+    """A store path and its NAR: the digest and the length in bytes.
 
     `flat` holds the SHA-256 of a single file; without it the path follows from the NAR.
     """
@@ -29,7 +29,6 @@ class NarInfo:
     path: str
     nar: Digest
     size: int
-    place: str
     flat: bytes | None = None
 
     @property
@@ -47,7 +46,7 @@ class NarInfo:
         address = f"fixed:r:{self._nar_hash}" if self.flat is None else f"fixed:sha256:{nix32(self.flat)}"
         lines = [
             f"StorePath: {self.path}",
-            f"URL: {self.place}",
+            f"URL: {nar_place(self.nar)}",
             "Compression: none",
             f"FileHash: {self._nar_hash}",
             f"FileSize: {self.size}",
@@ -62,6 +61,11 @@ class NarInfo:
     @property
     def _nar_hash(self) -> str:
         return f"sha256:{nix32(bytes.fromhex(self.nar.hex))}"
+
+
+def nar_place(nar: Digest) -> str:
+    """Where a NAR lies in the cache: where an image layout has the blob of that digest."""
+    return f"blobs/sha256/{nar.hex}"
 
 
 def cache_info(store_dir: str) -> bytes:

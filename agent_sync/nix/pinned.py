@@ -10,6 +10,7 @@ from agent_sync.errors import LockInvalid
 from agent_sync.lock import Lock, PackedTree, UrlPin
 from agent_sync.lock.outputs import stored_parts
 from agent_sync.nix.store_paths import name_of, path_of_file, path_of_tree
+from agent_sync.store.contents import Contents
 from agent_sync_oci.digest import Digest
 
 
@@ -20,6 +21,14 @@ class Pinned:
     what: str
     path: str
     content: PackedTree | UrlPin
+
+    def add_to(self, contents: Contents) -> None:
+        """The files can be read from `contents`."""
+        match self.content:
+            case PackedTree():
+                contents.add_tree(self.content)
+            case UrlPin(sha256=sha256):
+                contents.add_blob(Digest.from_hex(sha256))
 
 
 def all_pinned(lock: Lock, *, store_dir: str) -> tuple[Pinned, ...]:

@@ -42,6 +42,11 @@ class Inputs:
         assert self.config is not None, "only --frozen has no configuration"
         return self.config
 
+    @property
+    def bundle_name(self) -> str | None:
+        """What bundles of this configuration are called, if it says so."""
+        return self.config.bundle.name if self.config is not None and self.config.bundle is not None else None
+
     def inherited_content(self) -> bytes | None:
         """The bytes of the inherited lock; None if there is none, or if only the project's file counts."""
         return self.checkout.inherited() if self.inherit else None
@@ -53,8 +58,12 @@ class Inputs:
 
 @dataclass(frozen=True, slots=True)
 class Locks:
-    """The committed lock, what the user's own layers lay over it, and the lock last written to this checkout."""
+    """The committed lock, what the user's own layers lay over it, and the lock last written to this checkout.
 
+    `contents` are the bytes of the first two, as they were read.
+    """
+
+    contents: tuple[bytes, ...]
     shared: Lock
     inherited: Lock | None
     applied: Lock | None
@@ -73,9 +82,11 @@ def read_locks(inputs: Inputs) -> Locks:
     content = inputs.lock_file.content()
     shared = inputs.lock_file.require(content)
     refuse_bad_digests(shared, file=inputs.lock_file.shown)
-    inherited = inherited_lock(inputs.inherited_content(), shared)
+    own = inputs.inherited_content()
+    inherited = inherited_lock(own, shared)
     applied = inputs.checkout.applied()
-    return Locks(shared, inherited, shared if applied == content else _read_applied(applied))
+    contents = tuple(each for each in (content, own) if each is not None)
+    return Locks(contents, shared, inherited, shared if applied == content else _read_applied(applied))
 
 
 def inherited_lock(content: bytes | None, shared: Lock) -> Lock | None:

@@ -54,7 +54,7 @@ def pull(inputs: Inputs, request: PullRequest) -> PullResult:
     """
     world = inputs.world
     limits = inputs.demands.limits
-    name = bundle_name(request.place, asked=request.name, configured=_configured(inputs))
+    name = bundle_name(request.place, asked=request.name, configured=inputs.bundle_name)
     own = inputs.lock_file.content()
     expected = Expected(
         name=name,
@@ -76,7 +76,7 @@ def pull(inputs: Inputs, request: PullRequest) -> PullResult:
             refuse_other_signers(name, found, world.store, accepted=request.accept_signer_change)
             _refuse_other_lock(found, own, inputs, write_lock=request.write_lock)
             fetched = fetch(found, registry, world, max_bytes=limits.max_source_size)
-    keep(found.bundle, found.content, found.signatures, world.store)
+    keep(found.bundle, found.content, found.signatures, world.store, root=found.root)
     remember_signers(name, found, world.store)
     written = request.write_lock and inputs.lock_file.replace(found.content)
     world.store.remember(found.content, path=inputs.lock_file.path)
@@ -89,10 +89,6 @@ def pull(inputs: Inputs, request: PullRequest) -> PullResult:
         present=tuple(title for title, _ in found.bundle.parts if title not in titles),
         lock_written=written,
     )
-
-
-def _configured(inputs: Inputs) -> str | None:
-    return inputs.config.bundle.name if inputs.config is not None and inputs.config.bundle is not None else None
 
 
 def _refuse_other_lock(found: Found, own: bytes | None, inputs: Inputs, *, write_lock: bool) -> None:

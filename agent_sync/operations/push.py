@@ -54,7 +54,7 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
     Raises: UsageWrong (no name, a digest as target), LockMissing, LockInvalid, BytesUnavailable, BlobCorrupt,
         NetworkError, FileFault, and what resolving a source again raises.
     """
-    name = bundle_name(request.place, asked=request.name, configured=_configured(inputs))
+    name = bundle_name(request.place, asked=request.name, configured=inputs.bundle_name)
     tag = tag_to_move(request.place)
     content, lock = _lock(inputs)
     _supply(inputs, lock)
@@ -70,10 +70,6 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
         sent_bytes=pushed.sent_bytes,
         signed=request.signing is not None,
     )
-
-
-def _configured(inputs: Inputs) -> str | None:
-    return inputs.config.bundle.name if inputs.config is not None and inputs.config.bundle is not None else None
 
 
 def _compression(request: PushRequest) -> Compression:

@@ -13,6 +13,7 @@ from agent_sync.operations.desired import Desired, desire
 from agent_sync.operations.edited_sources import edited_sources
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.operations.recover import writing
+from agent_sync.operations.signed_lock import refuse_untrusted
 from agent_sync.plan.building import build
 from agent_sync.plan.model import Action, Plan, Step
 from agent_sync.plan.observing import Observed, all_paths, observe
@@ -61,6 +62,7 @@ def sync(inputs: Inputs, *, dry_run: bool = False, locked: bool = False, prune: 
     with writing(inputs, dry_run=dry_run):
         supplier = inputs.supplier()
         locks = read_locks(inputs)
+        refuse_untrusted(locks.contents, inputs)
         _refuse_no_outputs(inputs, locks.effective)
         desired = desire(inputs, locks, supplier, locked=locked)
         _refuse_edited_sources(inputs, desired.lock)

@@ -12,6 +12,7 @@ from agent_sync.ports.commands import Command, Finished, Runner
 from agent_sync.ports.files import Folder, Kind, NewFile, Stat
 from agent_sync.ports.git import GitCommit, GitEntry, GitHost, GitRepository, SignatureChecker, SignedObject
 from agent_sync.ports.network import Fetcher
+from agent_sync.ports.nix import Nix
 from agent_sync.ports.registries import Registries
 from agent_sync.ports.time import Cancellation, Clock
 from agent_sync.ports.world import World
@@ -32,6 +33,7 @@ __all__ = [
     "GitRepository",
     "Kind",
     "NewFile",
+    "Nix",
     "Registries",
     "Runner",
     "SignatureChecker",

@@ -11,6 +11,7 @@ from agent_sync.ports.commands import Runner
 from agent_sync.ports.files import Folder
 from agent_sync.ports.git import GitHost, SignatureChecker
 from agent_sync.ports.network import Fetcher
+from agent_sync.ports.nix import Nix
 from agent_sync.ports.registries import Registries
 from agent_sync.ports.time import Cancellation, Clock
 
@@ -31,6 +32,7 @@ class World:
     registries: Registries
     runner: Runner
     signatures: SignatureChecker
+    nix: Nix
     clock: Clock
     at: Callable[[str], Folder]
     read_file: Callable[[str], bytes | None]

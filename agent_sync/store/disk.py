@@ -18,11 +18,12 @@ from typing import BinaryIO
 
 from agent_sync.errors import BytesUnavailable, ContentMismatch, FileFault, ProjectBusy, UnsafePath
 from agent_sync.ports import BlobWriter, Clock, Folder, Kind, NewFile
+from agent_sync.ports.sweeping import sweep
 from agent_sync.store.blobs import true_digest
 from agent_sync.store.holding import Holding, OpenFolder, faults_of
 from agent_sync.store.records import read_records, remove_record, write_record
 from agent_sync.store.roots import Root, read_roots, root_path, write_root
-from agent_sync.store.staging import new_name, put, remove_all, sweep
+from agent_sync.store.staging import new_name, put, sweep_staging
 from agent_sync.tree import RelPath, join
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.layout import BLOBS_FOLDER, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, blob_path
@@ -93,7 +94,7 @@ class DiskStore:
             yield folder.below(path)
         finally:
             with suppress(FileFault, UnsafePath):  # what cannot be removed now is swept later
-                remove_all(folder, path)
+                sweep(path, folder=folder)
 
     def remember(self, lock: bytes, *, path: str) -> None:
         """It does not fail if the store cannot be written: at the worst, blobs are reclaimed and fetched again."""
@@ -141,8 +142,8 @@ class DiskStore:
         """`tmp/` and `corrupt/` are empty. Only for who holds the store exclusively."""
         folder = self._holding.folder()
         for name in folder.names(_CORRUPT):
-            remove_all(folder, join(_CORRUPT, RelPath(name)))
-        sweep(folder)
+            sweep(join(_CORRUPT, RelPath(name)), folder=folder)
+        sweep_staging(folder)
 
     def exclusive(self, *, wait_s: float) -> AbstractContextManager[None]:
         """No other process uses the store meanwhile. ProjectBusy if one still does after `wait_s` seconds."""
@@ -180,7 +181,7 @@ class DiskStore:
         place = _place(digest)
         stat = folder.stat(place)
         if stat is not None and stat.kind is Kind.FOLDER:
-            remove_all(folder, place)
+            sweep(place, folder=folder)
         # Whatever else stands there is replaced in this one step: moved away first, it would be missing for a moment,
         # and by now it may be the same blob, which another process has written and is reading.
         folder.rename(staged, place)
@@ -194,7 +195,7 @@ class DiskStore:
             return
         with _store_faults(folder):
             if stat.kind is not Kind.FILE:
-                remove_all(folder, place)
+                sweep(place, folder=folder)
                 return
             folder.make_folder(_CORRUPT)
             try:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from agent_sync.errors import FileFault, ProjectBusy, UnsafePath
 from agent_sync.ports import Folder
-from agent_sync.store.staging import STAGING, sweep
+from agent_sync.store.staging import STAGING, sweep_staging
 from agent_sync.tree import RelPath
 
 _LOCK = RelPath("lock")
@@ -103,7 +103,7 @@ def faults_of(store: str, check: str) -> Iterator[None]:
 def _sweep_if_alone(folder: Folder) -> None:
     """What a killed process has left in `tmp/` is removed, unless others are at work: then it may be theirs."""
     with suppress(ProjectBusy, FileFault), folder.lock(_LOCK):
-        sweep(folder)
+        sweep_staging(folder)
 
 
 def _locked(folder: Folder, *, shared: bool, wait_s: float) -> AbstractContextManager[None]:

@@ -48,12 +48,11 @@ def spans(tree: Tree, read: Read) -> Iterator[tuple[Sha256, Span]]:
                 offset = _passed(folder_header(each.encode()), offset, read, each)
             folder = parent
         name = path.encode()
-        length = header_length(name)
-        header = read(offset, length)
+        header = read(offset, header_length(name))
         size = size_in(header)
         if size is None or header != file_header(name, size, executable=entry.executable):
             raise NotThisTree(f"the header at byte {offset} is not that of {shown(path)}")
-        offset += length
+        offset += len(header)
         yield entry.sha256, Span(offset, size)
         offset += size + -size % BLOCK
     if read(offset, len(END) + 1) != END:

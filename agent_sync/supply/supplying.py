@@ -11,7 +11,7 @@ from agent_sync.errors import BytesUnavailable, ContentMismatch
 from agent_sync.lock import Lock, LockedSource, PackedTree, UrlPin
 from agent_sync.plan.deriving import derived
 from agent_sync.store.contents import Contents
-from agent_sync.supply.handed import from_folder
+from agent_sync.supply.handed import from_handed, tree_from_folder
 from agent_sync.supply.upstream import fetch_again
 from agent_sync.tree import Sha256, Tree
 from agent_sync_oci.digest import Digest
@@ -25,8 +25,8 @@ class Supplier:
     """Supplies one run of one verb. Without a configuration (`--frozen`) sources are fetched by what the lock records,
     and nothing that a transform made can be made again.
 
-    `demands` has the limits and the security that hold in any case. `handed` maps source names to absolute folders
-    that hold their trees (AGENT_SYNC_SOURCES).
+    `demands` has the limits and the security that hold in any case. `handed` says in which absolute folders trees lie:
+    those of sources by name, what transforms and overrides made by narHash (AGENT_SYNC_SOURCES).
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Supplier:
         missing = [source for source in sources if not self._is_here(source)]
         for source in missing:
             if source.name in self._handed:
-                self._packed[source.name] = from_folder(source, self._handed[source.name], self._world)
+                self._packed[source.name] = from_handed(source, self._handed[source.name], self._world)
         self._ask_caches(item_of(source) for source in missing if source.name not in self._packed)
         wanted = [source for source in missing if source.name not in self._packed and not self._is_here(source)]
         self._packed.update(fetch_again(wanted, self._config, self._demands, self._world))
@@ -92,8 +92,12 @@ class Supplier:
         return packed.blob is not None and self._world.store.size(packed.blob) is not None
 
     def _have(self, made: Iterable[PackedTree], lock: Lock) -> None:
-        """These are in the store: from a cache, or made again, all together."""
+        """These are in the store: handed over, from a cache, or made again, all together."""
         wanted = list(made)
+        for packed in wanted:
+            folder = self._handed.get(packed.nar_hash or "")
+            if folder is not None and not self._has(packed):
+                tree_from_folder(packed.files, folder, self._world, what="what transforms or overrides made")
         if not all(map(self._has, wanted)):
             self._ask_caches(made_items(lock))
         if not all(map(self._has, wanted)):

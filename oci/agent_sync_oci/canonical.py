@@ -14,6 +14,9 @@ from agent_sync_oci.errors import ContentLies, TooMuch, shown
 MAX_DEPTH = 64
 """Lists and objects within each other. Signature bundles, the deepest of what we read, have less than 16."""
 
+MAX_BRACKETS = 200_000
+"""Lists and objects altogether: four megabytes of `[],` would be a hundred megabytes of lists."""
+
 # The closing quote may be missing: the text then goes to the end, instead of being tried again from every later quote.
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 _BRACKET = re.compile(rb"[\[\]{}]")
@@ -32,10 +35,9 @@ def read_json(content: bytes, *, subject: str) -> object:
 
     Raises:
         ContentLies: it is not JSON in UTF-8, or says something twice (two readers would take two values).
-        TooMuch: it is deeper than MAX_DEPTH.
+        TooMuch: it is deeper than MAX_DEPTH, or has more than MAX_BRACKETS lists and objects.
     """
-    if _too_deep(content):
-        raise TooMuch(subject=subject, check=f"it is nested more than {MAX_DEPTH} levels deep")
+    _refuse_too_much(content, subject)
     try:
         value: object = json.loads(
             content.decode(), object_pairs_hook=_each_key_once, parse_constant=_no_number, parse_float=_finite
@@ -47,15 +49,18 @@ def read_json(content: bytes, *, subject: str) -> object:
     return value
 
 
-def _too_deep(content: bytes) -> bool:
+def _refuse_too_much(content: bytes, subject: str) -> None:
     if content.count(b"[") + content.count(b"{") <= MAX_DEPTH:
-        return False
-    depth = 0
+        return
+    depth = opened = 0
     for bracket in _BRACKET.finditer(_TEXT.sub(b"", content)):
-        depth += 1 if bracket[0] in b"[{" else -1
+        opens = bracket[0] in b"[{"
+        depth += 1 if opens else -1
+        opened += opens
         if depth > MAX_DEPTH:
-            return True
-    return False
+            raise TooMuch(subject=subject, check=f"it is nested more than {MAX_DEPTH} levels deep")
+        if opened > MAX_BRACKETS:
+            raise TooMuch(subject=subject, check=f"it has more than {MAX_BRACKETS} lists and objects")
 
 
 def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -7,22 +7,29 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.architecture.tree import ROOT
+from tests.builders.command_line import CommandMachine, a_local_machine
 
 _HEAVY = {"asyncio", "click", "httpx", "importlib.metadata", "pydantic", "pygit2", "rich", "typer", "yaml"}
 
 
-def _loaded(*words: str) -> set[str]:
-    """The modules that an interpreter with these arguments loads."""
+def _loaded(*words: str, machine: CommandMachine | None = None) -> set[str]:
+    """The modules that an interpreter with these arguments loads, in the project of the machine if there is one."""
     sources = os.pathsep.join((str(ROOT), str(ROOT / "oci")))
     result = subprocess.run(
         [sys.executable, "-X", "importtime", *words],
-        env=os.environ | {"PYTHONPATH": sources},
+        cwd=None if machine is None else machine.project,
+        env=os.environ | {"PYTHONPATH": sources} | ({} if machine is None else {"HOME": str(machine.home)}),
         capture_output=True,
         text=True,
         check=True,
     )
     return {line.rpartition("|")[2].strip() for line in result.stderr.splitlines() if line.startswith("import time:")}
+
+
+_WAYS_OUT = {f"agent_sync.adapters.{name}" for name in ("git", "http", "nix", "registries", "sandbox.runner")}
 
 
 def test_importing_the_library_loads_nothing_heavy() -> None:
@@ -51,3 +58,19 @@ def test_the_installed_command_is_as_light_as_python(tmp_path: Path) -> None:
     assert answer.stdout.startswith("agent-sync ")
     loaded = _loaded(str(command), "--version")
     assert loaded & (_HEAVY | {"re"}) == set()
+
+
+def test_help_loads_nothing_of_what_the_command_needs() -> None:
+    loaded = _loaded("-m", "agent_sync", "sync", "--help")
+    assert loaded & (_HEAVY - {"typer"}) == set()
+    needed = ("adapters", "config", "lock", "operations", "wiring")
+    assert {name for name in loaded if name.startswith(tuple(f"agent_sync.{part}" for part in needed))} == set()
+
+
+@pytest.mark.parametrize("command", ["sync", "status", "check"])
+def test_a_run_with_nothing_to_fetch_or_to_make_does_not_load_what_would(tmp_path: Path, command: str) -> None:
+    machine = a_local_machine(tmp_path)
+    machine.lock_and_sync()
+    loaded = _loaded("-m", "agent_sync", command, machine=machine)
+    assert "agent_sync.wiring" in loaded, "it is no answer from a receipt"
+    assert loaded & (_WAYS_OUT | {"agent_sync.transform.template", "httpx", "pygit2"}) == set()

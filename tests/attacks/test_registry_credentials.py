@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import base64
-import io
-import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from agent_sync_oci.errors import NotFound, OciError, RegistryFault
+from agent_sync_oci.errors import OciError, RegistryFault
 from agent_sync_oci.registry.remote import RemoteRegistry
 from tests.builders.remotes import (
     a_blob,
     a_docker_config,
     a_remote,
     content_of,
-    put_artifact,
     put_content,
     refused,
 )
-from tests.real.answers import a_file, a_redirect, a_status, behind_password, html
+from tests.real.answers import a_file, a_redirect, a_status, behind_password
 from tests.real.authority import Authority
 from tests.real.http_server import Answer, HttpServer, Reply, Request, serve
 from tests.real.proxy import serve_proxy
@@ -65,7 +61,7 @@ def _registry(
     """A registry behind a login that the client has; the docker configuration names `others`, too."""
     with serve_double(instead=instead, around=around) as double:
         hosts = [double.host, *(other.url.partition("://")[2] for other in others)]
-        config = a_docker_config(tmp_path / "config.json", {host: LOGIN for host in hosts})
+        config = a_docker_config(tmp_path / "config.json", dict.fromkeys(hosts, LOGIN))
         with a_remote(double.host, docker_config=config) as registry:
             yield double, registry
 
@@ -245,7 +241,7 @@ def test_a_token_server_that_the_user_names_gets_the_password_for_it(tmp_path: P
         assert set(_given(other.requests)) == {BASIC}
 
 
-def test_who_has_no_password_asks_any_token_server_as_nobody(tmp_path: Path) -> None:
+def test_who_has_no_password_asks_any_token_server_as_nobody() -> None:
     with _elsewhere(a_file(b'{"token": "t"}')) as other, serve_double(around=_asking_for_tokens_of(other)) as double:
         with a_remote(double.host) as registry:
             refused(lambda: registry.manifest("v1"))

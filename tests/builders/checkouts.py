@@ -76,6 +76,7 @@ class ACheckout:
             registries=nothing,
             runner=nothing,
             signatures=nothing,
+            nix=nothing,
             clock=self.clock,
             at=nothing,
             read_file=nothing,

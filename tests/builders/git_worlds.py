@@ -60,10 +60,11 @@ class GitWorld:
             project=cast(Folder, KeyFiles(self.files)),
             store=self.store,
             git=self.git,
-            fetcher=cast(Any, None),  # no git source asks for these five
+            fetcher=cast(Any, None),  # no git source asks for any of these
             registries=cast(Any, None),
             runner=cast(Any, None),
             signatures=self.signatures,
+            nix=cast(Any, None),
             clock=cast(Any, None),
             at=cast(Any, None),
             read_file=self.machine.get,

@@ -19,6 +19,7 @@ from tests.builders.stores import StoppedClock
 from tests.fakes.folder import MemoryFolder
 from tests.fakes.git import MemoryGit, MemorySignatures
 from tests.fakes.registries import MemoryRegistries
+from tests.fakes.nix import MemoryNix
 from tests.fakes.store import MemoryStore
 
 ROOT = "/project"
@@ -89,6 +90,7 @@ class MemoryProject:
             registries=self.registries,
             runner=NoRunner(),
             signatures=MemorySignatures(),
+            nix=MemoryNix(self._at),
             clock=StoppedClock(),
             at=self._at,
             read_file=self._read_file,

@@ -148,11 +148,10 @@ def test_a_body_that_is_not_what_was_said_is_refused_and_leaves_nothing(registry
 
 def test_what_a_body_raises_comes_out_and_leaves_nothing(registry: Registry) -> None:
     class Failing(BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
+        def read(self, *_: object) -> bytes:
             raise Broken
 
-        def readinto(self, buffer: object, /) -> int:
-            raise Broken
+        readinto = read  # type: ignore[assignment]
 
     with pytest.raises(Broken):
         registry.put_blob(described(b"one"), lambda: Failing(b"one"))
@@ -192,10 +191,8 @@ def test_a_manifest_whose_bytes_have_changed_is_refused(place: SomePlace) -> Non
     with place.open() as registry:
         manifest = put_artifact(registry, b"one", tag="v1")
     place.damage(manifest.digest, manifest.content.replace(b"rules", b"mules"))
-    with place.open() as registry:
-        for wanted in (manifest.digest, "v1"):
-            with pytest.raises(ContentLies, match=manifest.digest.hex):
-                registry.manifest(wanted)
+    with place.open() as registry, pytest.raises(ContentLies, match=manifest.digest):
+        registry.manifest(manifest.digest)
 
 
 def test_a_referrer_is_listed_under_its_subject_alone(place: SomePlace) -> None:

@@ -14,7 +14,6 @@ from agent_sync.documents import emit, read_document
 from agent_sync.errors import AgentSyncError, LockInvalid
 from tests.architecture.tree import ROOT
 from tests.builders.documents import a_document
-from tests.docs.pages import blocks
 from tests.real.nix import Nix
 
 _DOCUMENTS = 5_000
@@ -68,6 +67,8 @@ def test_nix_never_reads_a_damaged_document_in_another_way(nix: Nix) -> None:
     found = compared(nix, texts)
     assert [text for text, same in zip(texts, found, strict=True) if same is False] == []
     assert found.count(True) > _DOCUMENTS // 10, "hardly anything was compared"
+
+
 def damaged(number: int) -> str:
     chance = random.Random(number)
     lines = emit(a_document(number % 977)).split("\n")
@@ -76,7 +77,44 @@ def damaged(number: int) -> str:
     return "\n".join(lines)
 
 
-_PIECES = ("- ", "  ", " ", ": ", ":", "#", " #", '"', "'", "\\", "? ", "[]", "{}", "~", "-", "0", "1e5", "\t", "\r", "é", "\u2028", "|", "&a", "*a", "!a", "%", "---", "...", "null", "yes", "1.5", "=", "<<", ",", "a: b", "x")
+_PIECES = (
+    "- ",
+    "  ",
+    " ",
+    ": ",
+    ":",
+    "#",
+    " #",
+    '"',
+    "'",
+    "\\",
+    "? ",
+    "[]",
+    "{}",
+    "~",
+    "-",
+    "0",
+    "1e5",
+    "\t",
+    "\r",
+    "é",
+    "\u2028",
+    "|",
+    "&a",
+    "*a",
+    "!a",
+    "%",
+    "---",
+    "...",
+    "null",
+    "yes",
+    "1.5",
+    "=",
+    "<<",
+    ",",
+    "a: b",
+    "x",
+)
 
 
 def _damage(lines: list[str], chance: random.Random) -> None:

@@ -101,7 +101,7 @@ class LayoutFolder:
                 if os.fstat(oci_layout).st_size == 0:
                     write_all(oci_layout, LAYOUT_CONTENT)
                 _make_folders(root)
-                if size_of(INDEX_FILE, root) is None:
+                if INDEX_FILE not in os.listdir(root):  # a link is no reason to put an empty index in its place
                     with NewFile(root) as index:
                         write_all(index.descriptor, EMPTY_INDEX)
                         index.publish(INDEX_FILE)

@@ -157,6 +157,8 @@ def _is_by(key: PublicKey, content: Envelope | Message) -> bool:
 
 
 def _check_witnesses(read: SigstoreBundle, root: TrustedRoot) -> None:
+    if len(set(read.entries)) != len(read.entries):
+        raise _rejected("it has the same log entry twice")
     for entry in read.entries:
         check_entry(entry, root.logs)
     check_time_stamps(read.time_stamps, read.content.signature, root.time_authorities)

@@ -32,12 +32,11 @@ class Fields:
         return value if isinstance(value, str) else self._refuse(name, "no text")
 
     def number(self, name: str) -> int:
-        """The number from 0 to 2^63, as text or as a number, or 0."""
+        """The number from 0 to 2^63, which is spelt as text, or 0."""
         value = self._left.pop(name, "0")
-        spelt = str(value) if type(value) is int else value
-        if not isinstance(spelt, str) or not _NUMBER.fullmatch(spelt):
-            self._refuse(name, "no number from 0 to 2^63")
-        return int(spelt)
+        if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+            self._refuse(name, "no number from 0 to 2^63, as text")
+        return int(value)
 
     def octets(self, name: str) -> bytes:
         """The bytes that base64 spells, or none."""

@@ -65,7 +65,7 @@ def judge(
     rules = [rule for rule in policy.rules if rule.is_about(name)]
     opinions = {root: _opinions(root, rules, name, digest, signatures) for root in {rule.root for rule in rules}}
     verdicts = tuple(_on_rule(rule, opinions[rule.root]) for rule in rules)
-    refusals = [*_revoked(policy, {str(digest), *also})]
+    refusals = policy.revoked_among({str(digest), *also})
     if not rules and (policy.rules or policy.require_signed):
         refusals.append(f"no rule is about the name {shown(name)}, and signatures are required")
     refusals += [_unsatisfied(verdict) for verdict in verdicts if not verdict.satisfied]
@@ -115,15 +115,6 @@ def _on_rule(rule: Rule, opinions: Sequence[_Opinion]) -> RuleVerdict:
         else:
             signers[opinion.signer] = None
     return RuleVerdict(rule, tuple(signers), tuple(passed_over))
-
-
-def _revoked(policy: Policy, digests: Collection[str]) -> list[str]:
-    present = {digest.removeprefix("sha256:") for digest in digests}
-    return [
-        f"{revocation.digest} is revoked" + (f": {shown(revocation.reason)}" if revocation.reason else "")
-        for revocation in policy.revoked
-        if revocation.hex in present
-    ]
 
 
 def _unsatisfied(verdict: RuleVerdict) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
+from agent_sync_oci.errors import shown
 from agent_sync_oci.signing.signers import IdentitySigner, Signer
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.trust.glob import matches
@@ -92,6 +93,20 @@ class Policy:
             tuple(dict.fromkeys(revocation for policy in policies for revocation in policy.revoked)),
             any(policy.require_signed for policy in policies),
         )
+
+    @property
+    def requires_signatures(self) -> bool:
+        """Whether a bundle that nobody has signed is refused, whatever its name."""
+        return self.require_signed or bool(self.rules)
+
+    def revoked_among(self, digests: Collection[str]) -> list[str]:
+        """What is revoked of these digests, each with the reason."""
+        present = {digest.removeprefix("sha256:") for digest in digests}
+        return [
+            f"{revocation.digest} is revoked" + (f": {shown(revocation.reason)}" if revocation.reason else "")
+            for revocation in self.revoked
+            if revocation.hex in present
+        ]
 
     @property
     def pinned_roots(self) -> frozenset[str]:

@@ -246,6 +246,7 @@ def world(place: Path, notes: Notes) -> World:
         registries=port,
         runner=port,
         signatures=port,
+        nix=port,
         clock=port,
         at=cast(Any, None),
         read_file=read_file,
@@ -253,7 +254,7 @@ def world(place: Path, notes: Notes) -> World:
     return recorded(bare, notes)
 
 
-@pytest.mark.parametrize("port", ["store", "git", "fetcher", "registries", "runner", "signatures"])
+@pytest.mark.parametrize("port", ["store", "git", "fetcher", "registries", "runner", "signatures", "nix"])
 def test_using_what_cannot_be_asked_again_spoils_and_works(world: World, notes: Notes, port: str) -> None:
     assert not notes.spoilt
     assert getattr(world, port).use() == "used"

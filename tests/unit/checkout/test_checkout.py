@@ -8,6 +8,7 @@ import pytest
 
 from agent_sync.checkout import Checkout
 from agent_sync.errors import AgentSyncError, FileFault, LimitExceeded, ProjectBusy, UnsafePath
+from agent_sync.lock.reading import MAX_LOCK_BYTES
 from agent_sync.ports import Kind
 from agent_sync.tree import RelPath
 from tests.builders.folders import files_of
@@ -98,7 +99,7 @@ def test_a_lock_in_it_that_is_no_file_is_refused(
 
 
 def test_a_lock_in_it_that_is_endless_is_refused(folder: MemoryFolder) -> None:
-    folder.put(".agent-sync/applied.lock", bytes(100_000_001))
+    folder.put(".agent-sync/applied.lock", bytes(MAX_LOCK_BYTES + 1))
     with pytest.raises(LimitExceeded, match=r"applied\.lock"):
         Checkout(folder).applied()
 

@@ -98,14 +98,71 @@ def test_one_source_that_wants_everything_makes_it_one_transfer(git: MemoryGit, 
     assert git.asked == [("refs",), ("fetch", commit)]
 
 
-def test_what_is_locked_and_in_the_store_is_not_fetched_again(git: MemoryGit, remote: MemoryRepository) -> None:
+@pytest.mark.parametrize("paths", ["", ", paths: [a.md, link.md]"])
+def test_of_what_is_locked_and_in_the_store_only_names_ids_and_links_are_fetched_again(
+    git: MemoryGit, remote: MemoryRepository, paths: str
+) -> None:
+    commit = remote.commit({"a.md": "1", "b.md": "2", "link.md": Symlink("a.md")})
+    [link] = [entry.oid for entry in remote.trees[remote.commits[commit].tree] if entry.mode == 0o120000]
+    world = GitWorld(git)
+    config = git_sources(f"name: rules, ref: main{paths}")
+    locked = world.locked(config)
+    git.asked.clear()
+    assert world.locked(config, Lock((locked,))) == locked
+    assert git.asked == [("refs",), ("fetch", commit, "without blobs"), ("blobs", link)]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        lambda packed: replace(packed, nar_hash=None),
+        lambda packed: replace(packed, nar_hash=f"sha256-{'A' * 43}="),
+        lambda packed: replace(packed, files=a_tree({"a.md": "2"})),
+        lambda packed: replace(packed, files=a_tree({"a.md": "1", "b.md": "1"})),
+        lambda packed: replace(packed, files=a_tree({"a.md": program("1")})),
+    ],
+)
+def test_what_a_lock_says_wrongly_of_stored_bytes_is_found_out(
+    git: MemoryGit, remote: MemoryRepository, forged: Callable[[PackedTree], PackedTree]
+) -> None:
     remote.commit({"a.md": "1"})
     world = GitWorld(git)
     config = git_sources("name: rules, ref: main")
     locked = world.locked(config)
-    git.asked.clear()
+    pin = replace(_pin(locked), tree="1" * 40, packed=forged(_pin(locked).packed))
+    assert world.locked(config, Lock((replace(locked, pin=pin),))) == locked
+
+
+def test_the_stored_bytes_of_another_commit_are_not_taken_for_this_one(
+    git: MemoryGit, remote: MemoryRepository
+) -> None:
+    world = GitWorld(git)
+    config = git_sources("name: rules, ref: main")
+    remote.commit({"a.md": "old"})
+    old = world.locked(config)
+    commit = remote.commit({"a.md": "new"})
+    forged = replace(old, pin=replace(_pin(old), commit=commit))
+    assert world.locked(config, Lock((forged,))).tree == a_tree({"a.md": "new"})
+
+
+def test_what_is_locked_still_keeps_the_bounds_of_today(git: MemoryGit, remote: MemoryRepository) -> None:
+    remote.commit({"a.md": "1234"})
+    world = GitWorld(git)
+    locked = world.locked(git_sources("name: rules, ref: main"))
+    config = git_sources("name: rules, ref: main, limits: {max_file_size: 3}")
+    with pytest.raises(LimitExceeded):
+        world.locked(config, Lock((locked,)))
+
+
+def test_a_stored_blob_that_is_corrupt_is_set_aside_and_made_again(git: MemoryGit, remote: MemoryRepository) -> None:
+    remote.commit({"a.md": "1"})
+    world = GitWorld(git)
+    config = git_sources("name: rules, ref: main")
+    locked = world.locked(config)
+    [(digest, whole)] = world.store.blobs.items()
+    world.store.blobs[digest] = whole[:512] + b"X" + whole[513:]
     assert world.locked(config, Lock((locked,))) == locked
-    assert git.asked == [("refs",)]
+    assert world.store.blobs == {digest: whole}
 
 
 @pytest.mark.parametrize("change", ["commit", "declaration", "store"])

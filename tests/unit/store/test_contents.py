@@ -217,13 +217,13 @@ def test_a_whole_copy_that_replaces_a_corrupt_blob_is_read_by_the_same_contents(
     store = MemoryStore()
     packed = a_packed_tree({"a.md": "text"}, store)
     assert packed.blob is not None
-    whole = store.blobs[packed.blob]
-    store.blobs[packed.blob] = changed(whole, 2 * BLOCK)
+    right = store.blobs[packed.blob]
+    store.blobs[packed.blob] = changed(right, 2 * BLOCK)
     contents = contents_of(packed, store)
     with pytest.raises(BlobCorrupt):
         whole(sha256("text"), contents)
     store.set_aside(packed.blob)
-    store.put(whole)
+    store.put(right)
     assert whole(sha256("text"), contents) == b"text"
 
 

@@ -14,8 +14,8 @@ import pytest
 from agent_sync.adapters.private_folder import private_folder
 from agent_sync.errors import FileFault
 from agent_sync.ports import Folder, NewFile
+from agent_sync.ports.sweeping import sweep
 from agent_sync.store.disk import DiskStore
-from agent_sync.store.staging import remove_all
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 from tests.builders.stores import DAY_S, TODAY_S, StoppedClock, a_disk_store, place, put
@@ -235,7 +235,7 @@ def test_a_folder_nested_deeper_than_any_path_can_be_is_removed(tmp_path: Path) 
         here = below
     os.close(os.open("file", os.O_CREAT, dir_fd=here))
     os.close(here)
-    remove_all(private_folder(str(tmp_path)), RelPath("deep"))
+    sweep(RelPath("deep"), folder=private_folder(str(tmp_path)))
     assert files_below(tmp_path) == set()
     assert not deep.exists()
 

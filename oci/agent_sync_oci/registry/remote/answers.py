@@ -63,6 +63,11 @@ def body_of(answer: httpx.Response, *, max_bytes: int, subject: str) -> bytes:
     raise TooMuch(subject=subject, check=f"it has more than {max_bytes} bytes, and no more are read")
 
 
+def shown_place(url: httpx.URL) -> str:
+    """As much of an address as cannot be a secret."""
+    return shown(f"{url.scheme}://{url.netloc.decode('ascii')}")
+
+
 def agree_on_digest(answer: httpx.Response, digest: Digest, *, subject: str) -> None:
     """Nothing, if the registry says no other digest of what it has. Raises ContentLies."""
     said = answer.headers.get("docker-content-digest")

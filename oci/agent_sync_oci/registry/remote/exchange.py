@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import httpx
 
 from agent_sync_oci.addresses import fault_of_target, origin_of
-from agent_sync_oci.errors import RegistryFault, shown
+from agent_sync_oci.errors import RegistryFault
 from agent_sync_oci.reference import RegistryPlace
+from agent_sync_oci.registry.remote.answers import shown_place
 from agent_sync_oci.registry.remote.network import Network
 from agent_sync_oci.registry.remote.patience import Patience
 from agent_sync_oci.registry.remote.persistence import persistently
@@ -159,10 +160,9 @@ class Exchange:
             raise self._refused(None, what, "which is no address") from error
 
     def _refused(self, target: httpx.URL | None, what: str, fault: str) -> RegistryFault:
-        """Of the address only what cannot be a secret is shown."""
-        shown_target = "something" if target is None else shown(f"{target.scheme}://{target.host}:{target.port or ''}")
+        where = "something" if target is None else shown_place(target)
         return RegistryFault(
             subject=self.name,
-            check=f"{what} to {shown_target}, {fault}",
+            check=f"{what} to {where}, {fault}",
             remedy="do not follow it: what you send there, credentials included, would be theirs",
         )

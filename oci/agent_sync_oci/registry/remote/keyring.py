@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import json
 import os
 import re
@@ -91,7 +90,7 @@ class Keyring(AuthBackend):  # type: ignore[misc]
             except subprocess.TimeoutExpired as error:
                 raise _helper_failed(program, f"it did not answer within {self._helper_timeout_s:g} s") from error
             finally:
-                with contextlib.suppress(ProcessLookupError):
+                if process.returncode is None:  # while nobody has waited for it, its number is not given to another
                     os.killpg(process.pid, signal.SIGKILL)
         if process.returncode == 0:
             return said

@@ -23,7 +23,7 @@ from agent_sync_oci.addresses import fault_of_target, origin_of
 from agent_sync_oci.canonical import read_json
 from agent_sync_oci.errors import ContentLies, RegistryFault, TooMuch, shown
 from agent_sync_oci.reference import RegistryPlace
-from agent_sync_oci.registry.remote.answers import body_of, expect
+from agent_sync_oci.registry.remote.answers import body_of, expect, shown_place
 from agent_sync_oci.registry.remote.keyring import Keyring
 from agent_sync_oci.registry.remote.network import Network
 from agent_sync_oci.registry.remote.patience import Patience
@@ -169,10 +169,10 @@ class _TokenServer:
         try:
             url = httpx.URL(realm)
         except (httpx.InvalidURL, UnicodeError) as error:
-            raise self._refused(realm, "which is no address") from error
+            raise self._refused("something", "which is no address") from error
         fault = fault_of_target(self._base, url, began_here=self._wire.began_here)
         if fault is not None:
-            raise self._refused(realm, fault)
+            raise self._refused(shown_place(url), fault)
         return url
 
     def get(
@@ -193,10 +193,10 @@ class _TokenServer:
         del method  # GET
         return self.get(url, params=params, verify=verify)
 
-    def _refused(self, realm: str, fault: str) -> RegistryFault:
+    def _refused(self, where: str, fault: str) -> RegistryFault:
         return RegistryFault(
             subject=self._subject,
-            check=f"it sends us to {shown(realm.partition('?')[0])} for a token, {fault}",
+            check=f"it sends us to {where} for a token, {fault}",
             remedy="do not use it: no honest registry does that",
         )
 

@@ -17,7 +17,7 @@ from agent_sync_oci.registry.remote.patience import Patience
 BROKEN = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.ProxyError)
 """What ends a connection."""
 
-PAUSES_S = (0.1, 0.4, 1.2)
+PAUSES_S = (0.1, 0.3, 0.9)
 """Before the second, third and fourth attempt; there is no fifth."""
 
 BUSY = frozenset({429, 502, 503, 504})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from agent_sync_oci.errors import KeyUnusable
 from agent_sync_oci.signing.key_file import seal, unseal
 from agent_sync_oci.signing.keys import generate, load_private, load_public
+from tests.real.sigstore_log import Json
 
 _PASS_PHRASE = b"correct horse"
 
@@ -22,11 +22,12 @@ def _never_asked() -> bytes:
     raise AssertionError("the pass phrase was asked for")
 
 
-def _document(pem: bytes) -> Any:
-    return json.loads(base64.b64decode(b"".join(pem.splitlines()[1:-1])))
+def _document(pem: bytes) -> Json:
+    document: Json = json.loads(base64.b64decode(b"".join(pem.splitlines()[1:-1])))
+    return document
 
 
-def _spelt(document: Any, label: bytes = b"ENCRYPTED SIGSTORE PRIVATE KEY") -> bytes:
+def _spelt(document: object, label: bytes = b"ENCRYPTED SIGSTORE PRIVATE KEY") -> bytes:
     body = base64.b64encode(json.dumps(document).encode())
     return b"-----BEGIN %b-----\n%b\n-----END %b-----\n" % (label, body, label)
 
