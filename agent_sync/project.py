@@ -15,7 +15,12 @@ from agent_sync.ports import Cancellation, World
 from agent_sync.tree import RelPath
 
 if TYPE_CHECKING:
+    from agent_sync.bundle.inspecting import Inspected
+    from agent_sync.bundle.signing import Signing
     from agent_sync.config.loading import Loaded
+    from agent_sync.operations.bundle_copy import CopyRequest, CopyResult
+    from agent_sync.operations.bundle_sign import SignResult
+    from agent_sync.operations.bundle_verify import Asked, BundleVerdict
     from agent_sync.operations.check import CheckResult
     from agent_sync.operations.diff import DiffResult
     from agent_sync.operations.info import InfoResult
@@ -33,6 +38,7 @@ if TYPE_CHECKING:
     from agent_sync.operations.sync import SyncResult
     from agent_sync.operations.update import UpdateResult
     from agent_sync.operations.verify import VerifyResult
+    from agent_sync_oci.reference import Place
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,35 @@ class Project:
         """A bundle from a place into the store; see `operations.pull`."""
         from agent_sync.operations.pull import pull
 
-        return pull(self._inputs(frozen=not self._is_declared()), request)
+        return pull(self._inputs_if_declared(), request)
+
+    def inspect_bundle(self, place: Place, *, plain_http: bool = False) -> Inspected:
+        """What lies in a place; see `operations.bundle_inspect`."""
+        from agent_sync.operations.bundle_inspect import bundle_inspect
+
+        return bundle_inspect(self._inputs_if_declared(), place, plain_http=plain_http)
+
+    def verify_bundle(
+        self, place: Place, *, name: str | None = None, asked: Asked | None = None, plain_http: bool = False
+    ) -> BundleVerdict:
+        """Who vouches for a bundle; see `operations.bundle_verify`."""
+        from agent_sync.operations.bundle_verify import bundle_verify
+
+        return bundle_verify(self._inputs_if_declared(), place, name=name, asked=asked, plain_http=plain_http)
+
+    def sign_bundle(
+        self, place: Place, signing: Signing, *, name: str | None = None, plain_http: bool = False
+    ) -> SignResult:
+        """One more signature beside a bundle; see `operations.bundle_sign`."""
+        from agent_sync.operations.bundle_sign import bundle_sign
+
+        return bundle_sign(self._inputs_if_declared(), place, signing, name=name, plain_http=plain_http)
+
+    def copy_bundle(self, request: CopyRequest) -> CopyResult:
+        """A bundle from one place to another; see `operations.bundle_copy`."""
+        from agent_sync.operations.bundle_copy import bundle_copy
+
+        return bundle_copy(self._inputs_if_declared(), request)
 
     def verify(self, names: Sequence[str] = ()) -> VerifyResult:
         """Compare the lock with upstream; see `operations.verify`."""
@@ -187,11 +221,11 @@ class Project:
             self.world.observer(warning)
         return loaded
 
-    def _is_declared(self) -> bool:
-        """Whether there is a configuration. Where bundles are all that arrives, there need not be one."""
+    def _inputs_if_declared(self) -> Inputs:
+        """The same for verbs that can do without a configuration: where bundles arrive, there need not be one."""
         from agent_sync.config.loading import is_declared
 
-        return is_declared(self.places, self.world.read_file)
+        return self._inputs(frozen=not is_declared(self.places, self.world.read_file))
 
     def _inputs(self, *, frozen: bool = False) -> Inputs:
         """What a verb starts from; with `frozen` the configuration is not read, and only the machine's policy

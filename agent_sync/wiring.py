@@ -24,6 +24,7 @@ from agent_sync.store.cache import Cache
 from agent_sync.store.disk import DiskStore
 
 if TYPE_CHECKING:
+    from agent_sync.adapters.key_files import KeyFiles
     from agent_sync.config.discovery import Platform
     from agent_sync.ports import Fetcher, GitHost, Nix, Registries, Runner, SignatureChecker
     from agent_sync.receipt.noting import Notes
@@ -122,6 +123,13 @@ def _runner() -> Runner:
     from agent_sync.adapters.sandbox.runner import SandboxRunner
 
     return SandboxRunner()
+
+
+def generate_keys(prefix: str, pass_phrase: bytes) -> KeyFiles:
+    """A new key pair for signing bundles: `prefix`.key, encrypted, and `prefix`.pub. Raises FileFault."""
+    from agent_sync.adapters.key_files import write_key_pair
+
+    return write_key_pair(prefix, pass_phrase)
 
 
 def _environment(path: str, variables: Mapping[str, str]) -> Environment:

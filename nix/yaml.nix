@@ -5,7 +5,7 @@
 file: text:
 let
   inherit (builtins)
-    attrNames concatLists concatMap elem elemAt filter fromJSON genList head isAttrs isList isString length listToAttrs
+    addErrorContext attrNames concatLists concatMap elem elemAt filter fromJSON genList head isAttrs isList isString length listToAttrs
     map match replaceStrings seq split stringLength substring toString;
 
   maxDepth = 64; # as in agent-sync; deeper would end in a stack overflow
@@ -33,7 +33,8 @@ let
     else if isPlain || match "[ -~]*" s != null then s
     else if match "[^[:cntrl:]]*" s == null then fail number "a tab or another control character"
     else if replaceStrings hidden nothing s != s then fail number "a hidden character"
-    else seq (fromJSON ''"${replaceStrings [ "\\" "\"" ] [ "\\\\" "\\\"" ] s}"'') s;
+    else seq (addErrorContext "${file}, line ${toString number}: it is not UTF-8" (fromJSON ''"${escaped s}"'')) s;
+  escaped = replaceStrings [ "\\" "\"" ] [ "\\\\" "\\\"" ];
 
   # A line: its number, how far it is indented, and what follows.
   toLine = index:

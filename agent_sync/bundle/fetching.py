@@ -10,6 +10,7 @@ from agent_sync.bundle.faults import translated
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.media_types import source_tag
 from agent_sync.bundle.naming import below
+from agent_sync.bundle.opening import opened_place
 from agent_sync.bundle.unpacking import unpack
 from agent_sync.errors import AgentSyncError, Cancelled, ContentMismatch, LimitExceeded, LockInvalid, NotThere
 from agent_sync.events import Warned
@@ -46,12 +47,11 @@ def fetch_from_caches(items: Iterable[Item], caches: Sequence[str], world: World
 def _fetch_from(cache: str, items: Sequence[Item], world: World, limits: Limits) -> None:
     with translated():
         place = below(world.project.name, parse_place(cache))
-        if world.offline and isinstance(place, RegistryPlace):
-            return
-        opened = world.registries.open(place, timeout_s=limits.fetch_timeout_s, cancellation=world.cancellation)
-        with opened as registry:
-            jobs = [partial(_fetch, item, cache, registry, world, limits) for item in items]
-            side_by_side(jobs, cancellation=world.cancellation)
+    if world.offline and isinstance(place, RegistryPlace):
+        return
+    with opened_place(place, world, limits) as registry:
+        jobs = [partial(_fetch, item, cache, registry, world, limits) for item in items]
+        side_by_side(jobs, cancellation=world.cancellation)
 
 
 def _fetch(item: Item, cache: str, registry: Registry, world: World, limits: Limits) -> dict[str, None]:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent_sync.bundle.index import OpenedIndex, lockfile_manifest, lockfile_of, opened
+from agent_sync.bundle.index import OpenedIndex, opened
 from agent_sync.bundle.items import Item, items_of
+from agent_sync.bundle.lockfiles import read_lockfile
 from agent_sync.bundle.revocable import digests_in
 from agent_sync.bundle.signatures import signatures_of
 from agent_sync.bundle.trusted_roots import root_in
 from agent_sync.bundle.unpacking import unpack
-from agent_sync.errors import ContentMismatch, LimitExceeded, Untrusted
+from agent_sync.errors import ContentMismatch, Untrusted
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
-from agent_sync.lock.reading import MAX_LOCK_BYTES, read_lock
+from agent_sync.lock.reading import read_lock
 from agent_sync.resolve.side_by_side import side_by_side
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.registry.protocol import Registry
@@ -46,7 +47,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A bundle that may be used: who vouches for it, the trusted root that came with it, and the lock in it."""
+    """A bundle: who vouches for it, the trusted root that came with it, and, if it may be used, the lock in it."""
 
     bundle: OpenedIndex
     verdict: Verdict
@@ -57,25 +58,40 @@ class Found:
 
 
 def find(wanted: Digest | str, registry: Registry, expected: Expected) -> Found:
-    """The bundle at that tag or digest, judged; nothing but manifests, signatures and the lock was fetched.
-
-    1 tag -> digest, which the bytes hash to; 2 who vouches for this digest under this name; 3 the lock inside, whole
-    and fit for use; 4 nothing in it is revoked.
+    """The bundle at that tag or digest, which may be used; nothing but manifests, signatures and the lock was fetched.
 
     Raises: Untrusted, ContentMismatch, LockInvalid, LimitExceeded, and what reading from the registry raises.
     """
+    found = judged(wanted, registry, expected.policy, name=expected.name)
+    if not found.verdict.accepted:
+        raise Untrusted(
+            subject=_bundle(found.bundle),
+            check="; ".join(found.verdict.refusals),
+            remedy="`agent-sync bundle verify` explains each rule; have it signed by whom the policy names",
+        )
+    if not found.verdict.signed:
+        _refuse_unsigned(found, expected)
+    return found
+
+
+def judged(wanted: Digest | str, registry: Registry, policy: Policy, *, name: str) -> Found:
+    """The bundle at that tag or digest, and the verdict on it.
+
+    1 tag -> digest, which the bytes hash to; 2 who vouches for this digest under this name: if nobody does, nothing
+    more is read; 3 the lock inside, whole and fit for use; 4 nothing in it is revoked.
+
+    Raises: ContentMismatch, LockInvalid, LimitExceeded, and what reading from the registry raises.
+    """
     bundle = opened(registry.manifest(wanted), where=f"{registry.name} {wanted}")
     signatures = signatures_of(bundle.index.digest, registry)
-    root = root_in(registry) if expected.policy.pinned_roots else None
-    policy = expected.policy if root is None else expected.policy.with_roots((root,))
-    verdict = judge(policy, expected.name, bundle.index.digest, signatures, also=_named(bundle))
-    _refuse(verdict, bundle)
-    content = _lockfile(bundle, registry)
-    if not verdict.signed:
-        _refuse_unsigned(content, bundle, expected)
-    lock = _read(content, registry)
-    _refuse(judge(policy, expected.name, bundle.index.digest, signatures, also=digests_in(content)), bundle)
-    return Found(bundle, verdict, signatures, root, content, lock)
+    root = root_in(registry) if policy.pinned_roots else None
+    whole = policy if root is None else policy.with_roots((root,))
+    verdict = judge(whole, name, bundle.index.digest, signatures, also=_named(bundle))
+    if not verdict.accepted:
+        return Found(bundle, verdict, signatures, root, b"", Lock())
+    content = read_lockfile(bundle, registry)
+    revoked = tuple(policy.revoked_among(digests_in(content)))
+    return Found(bundle, replace(verdict, refusals=revoked), signatures, root, content, _read(content, registry))
 
 
 def fetch(found: Found, registry: Registry, world: World, *, max_bytes: int) -> tuple[Item, ...]:
@@ -109,40 +125,17 @@ def _digests(bundle: OpenedIndex) -> Iterator[str]:
         yield digest
 
 
-def _refuse(verdict: Verdict, bundle: OpenedIndex) -> None:
-    if not verdict.accepted:
+def _refuse_unsigned(found: Found, expected: Expected) -> None:
+    if not (expected.pinned or expected.allow_unsigned or found.content == expected.own_lock):
         raise Untrusted(
-            subject=f"bundle {bundle.name} {bundle.index.digest}",
-            check="; ".join(verdict.refusals),
-            remedy="`agent-sync bundle verify` explains each rule; have it signed by whom the policy names",
-        )
-
-
-def _refuse_unsigned(content: bytes, bundle: OpenedIndex, expected: Expected) -> None:
-    if not (expected.pinned or expected.allow_unsigned or content == expected.own_lock):
-        raise Untrusted(
-            subject=f"bundle {bundle.name} {bundle.index.digest}",
+            subject=_bundle(found.bundle),
             check="no rule says who must have signed it, and nothing else vouches for it",
-            remedy=f"write a trust policy, name the place with @{bundle.index.digest}, or say --allow-unsigned",
+            remedy=f"write a trust policy, name the place with @{found.bundle.index.digest}, or say --allow-unsigned",
         )
 
 
-def _lockfile(bundle: OpenedIndex, registry: Registry) -> bytes:
-    config = lockfile_of(registry.manifest(bundle.lockfile), where=registry.name)
-    if config.size > MAX_LOCK_BYTES:
-        raise LimitExceeded(
-            subject=f"the lockfile of bundle {bundle.name}",
-            check=f"it has {config.size} bytes, and at most {MAX_LOCK_BYTES} are read",
-        )
-    content = bytearray()
-    registry.get_blob(config, content.extend)
-    if lockfile_manifest(bytes(content)).digest != bundle.lockfile:
-        raise ContentMismatch(
-            subject=f"the lockfile of bundle {bundle.name}",
-            check="its manifest says more than that it is one",
-            remedy="push the bundle again with agent-sync",
-        )
-    return bytes(content)
+def _bundle(bundle: OpenedIndex) -> str:
+    return f"bundle {bundle.name} {bundle.index.digest}"
 
 
 def _read(content: bytes, registry: Registry) -> Lock:

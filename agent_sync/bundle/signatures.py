@@ -5,10 +5,12 @@ from __future__ import annotations
 import io
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import TooMuch
+from agent_sync_oci.errors import SignatureRejected, TooMuch
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest
 from agent_sync_oci.media_types import SIGSTORE_BUNDLE
 from agent_sync_oci.registry.protocol import Registry
+from agent_sync_oci.signing.checking import who_signed
+from agent_sync_oci.signing.statement import COSIGN_SIGN
 from agent_sync_oci.transfer.referrers import attach, referrers
 
 MAX_SIGNATURE_BYTES = 1 << 20  # a bundle with certificates, log entry and time stamps has about 10 KB
@@ -39,7 +41,27 @@ def signatures_of(subject: Digest, registry: Registry) -> tuple[bytes, ...]:
     Raises: TooMuch if one is larger than any honest one, and what reading from the registry raises.
     """
     found = referrers(registry, subject, artifact_type=SIGSTORE_BUNDLE)
-    return tuple(dict.fromkeys(_bundle_of(manifest, registry) for manifest in found if len(manifest.layers) == 1))
+    signatures = (each for each in found if len(each.layers) == 1 and _may_sign(each))
+    return tuple(dict.fromkeys(_bundle_of(manifest, registry) for manifest in signatures))
+
+
+def claims_of(manifest: Manifest, registry: Registry) -> tuple[str | None, str | None]:
+    """What kind of statement a Sigstore bundle holds, and who claims to have signed it; (None, None) for all else.
+
+    Nothing of it is proved: it is for people to look at.
+    """
+    if manifest.listed_type != SIGSTORE_BUNDLE or len(manifest.layers) != 1:
+        return None, None
+    try:
+        claims = who_signed(_bundle_of(manifest, registry))
+    except (SignatureRejected, TooMuch) as error:
+        claims = f"nobody: {error.check}"
+    return manifest.annotations.get(_PREDICATE_TYPE), claims
+
+
+def _may_sign(manifest: Manifest) -> bool:
+    """Attestations say more than that somebody signs, and say so on the outside; what says nothing is looked at."""
+    return manifest.annotations.get(_PREDICATE_TYPE) in (None, COSIGN_SIGN)
 
 
 def _bundle_of(manifest: Manifest, registry: Registry) -> bytes:

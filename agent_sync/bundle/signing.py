@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from agent_sync.bundle.items import items_of
 from agent_sync.bundle.signatures import attach_signature
-from agent_sync.lock import Lock
+from agent_sync.lock.reading import read_lock
 from agent_sync_oci.manifest import Index
 from agent_sync_oci.registry.protocol import Registry
+
+if TYPE_CHECKING:
+    from agent_sync_oci.signing.statement import Statement
 
 Signing = Callable[[bytes], bytes]
 """A statement -> a Sigstore bundle that holds it, signed."""
@@ -35,15 +39,31 @@ def keyless_signing(token: str, trust_config: bytes) -> Signing:
     return lambda statement: sign_keyless(statement, token, trust_config)
 
 
-def sign_and_attach(name: str, index: Index, lock: Lock, registry: Registry, signing: Signing) -> bytes:
-    """A signature over the bundle lies beside it; its Sigstore bundle comes back.
+def sign_and_attach(name: str, index: Index, content: bytes, registry: Registry, signing: Signing) -> bytes:
+    """The bundle is signed, and beside it lie signed statements of how its lock came to be and of what it is made of.
 
-    The first subject is the index under the bundle's name; then come the sources, each by the digest of its
-    uncompressed content, so that the signature also speaks for bytes that are compressed anew.
+    The signature's Sigstore bundle comes back. Its first subject is the index under the bundle's name; then come the
+    sources, each by the digest of its uncompressed content, so that it also speaks for bytes that are compressed anew.
+    `content` is the lockfile in the bundle.
     """
-    from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject, statement_bytes
+    from agent_sync.bundle.provenance import provenance_of
+    from agent_sync.bundle.sbom import bill_of_materials
+    from agent_sync_oci.signing.attestation import bill_of_materials_statement, provenance_statement
+    from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject
 
-    subjects = (Subject(name, index.digest.hex), *(Subject(each.file, each.blob.hex) for each in items_of(lock)))
-    bundle = signing(statement_bytes(Statement(subjects, COSIGN_SIGN, {})))
-    attach_signature(bundle, index, registry, predicate_type=COSIGN_SIGN)
+    lock = read_lock(content)
+    bundle = Subject(name, index.digest.hex)
+    subjects = (bundle, *(Subject(item.file, item.blob.hex) for item in items_of(lock)))
+    signature = _attach(Statement(subjects, COSIGN_SIGN, {}), index, registry, signing)
+    _attach(provenance_statement((bundle,), provenance_of(lock)), index, registry, signing)
+    bill = bill_of_materials(name, content, lock)
+    _attach(bill_of_materials_statement((bundle,), bill), index, registry, signing)
+    return signature
+
+
+def _attach(statement: Statement, index: Index, registry: Registry, signing: Signing) -> bytes:
+    from agent_sync_oci.signing.statement import statement_bytes
+
+    bundle = signing(statement_bytes(statement))
+    attach_signature(bundle, index, registry, predicate_type=statement.predicate_type)
     return bundle

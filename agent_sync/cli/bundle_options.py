@@ -93,6 +93,14 @@ def read_named(path: str, session: Session, *, what: str) -> bytes:
     return content
 
 
+def new_pass_phrase(session: Session) -> bytes:
+    """The pass phrase for a new key; a person types it twice. Raises UsageWrong."""
+    given = _pass_phrase(session)
+    if PASS_PHRASE not in session.environment and session.ask_secret("the same again: ") != given.decode():
+        raise UsageWrong(subject="the pass phrase", check="the second was another", remedy="begin again")
+    return given
+
+
 def _pass_phrase(session: Session) -> bytes:
     given = session.environment.get(PASS_PHRASE)
     if given is None and (given := session.ask_secret("pass phrase of the key: ")) is None:

@@ -10,6 +10,7 @@ from agent_sync.errors import AgentSyncError, PartialFailure
 DONE = 0
 FOUND = 1
 UNAVAILABLE = 9
+UNTRUSTED = 6
 INTERNAL = 70
 INTERRUPTED = 130
 
@@ -30,7 +31,7 @@ EXIT_CODES = (
     ExitCode(3, "configuration invalid, unknown tool", (errors.ConfigInvalid,)),
     ExitCode(4, "lock missing, stale, corrupt, of an unknown version", (errors.LockError,)),
     ExitCode(5, "bytes do not match their digest", (errors.ContentMismatch,)),
-    ExitCode(6, "signature or policy not satisfied", (errors.Untrusted,)),
+    ExitCode(UNTRUSTED, "signature or policy not satisfied", (errors.Untrusted,)),
     ExitCode(
         7, "a path would leave the project, or a name is not allowed, wherever it is written", (errors.UnsafePath,)
     ),

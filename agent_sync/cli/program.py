@@ -47,6 +47,11 @@ COMMANDS: Commands = {
     "info": "info",
     "push": "push",
     "pull": "pull",
+    "bundle": Family(
+        "Look at bundles, judge, sign and copy them, wherever they lie.",
+        {"inspect": "bundle_inspect", "verify": "bundle_verify", "sign": "bundle_sign", "copy": "bundle_copy"},
+    ),
+    "keys": Family("Make keys that sign bundles.", {"generate": "keys_generate"}),
     "cache": Family(
         "Look after the store, which all projects of this user share.",
         {"list": "cache_list", "verify": "cache_verify", "gc": "cache_gc"},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_sync.bundle.faults import translated
 from agent_sync.bundle.kept import keep
 from agent_sync.bundle.naming import bundle_name, wanted_at
+from agent_sync.bundle.opening import opened_place
 from agent_sync.bundle.policy import TrustFiles, policy_of
 from agent_sync.bundle.pulling import Expected, Found, fetch, find
 from agent_sync.bundle.signer_change import refuse_other_signers, remember_signers
@@ -64,18 +64,11 @@ def pull(inputs: Inputs, request: PullRequest) -> PullResult:
         pinned=request.place.digest is not None,
         allow_unsigned=request.allow_unsigned,
     )
-    with translated():
-        opening = world.registries.open(
-            request.place,
-            timeout_s=limits.fetch_timeout_s,
-            cancellation=world.cancellation,
-            plain_http=request.plain_http,
-        )
-        with opening as registry:
-            found = find(wanted_at(request.place), registry, expected)
-            refuse_other_signers(name, found, world.store, accepted=request.accept_signer_change)
-            _refuse_other_lock(found, own, inputs, write_lock=request.write_lock)
-            fetched = fetch(found, registry, world, max_bytes=limits.max_source_size)
+    with opened_place(request.place, world, limits, plain_http=request.plain_http) as registry:
+        found = find(wanted_at(request.place), registry, expected)
+        refuse_other_signers(name, found, world.store, accepted=request.accept_signer_change)
+        _refuse_other_lock(found, own, inputs, write_lock=request.write_lock)
+        fetched = fetch(found, registry, world, max_bytes=limits.max_source_size)
     keep(found.bundle, found.content, found.signatures, world.store, root=found.root)
     remember_signers(name, found, world.store)
     written = request.write_lock and inputs.lock_file.replace(found.content)

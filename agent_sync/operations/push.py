@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agent_sync.bundle.faults import translated
 from agent_sync.bundle.index import opened
 from agent_sync.bundle.kept import keep
 from agent_sync.bundle.naming import bundle_name, tag_to_move
+from agent_sync.bundle.opening import opened_place
 from agent_sync.bundle.packing import Compression
+from agent_sync.bundle.policy import TrustFiles
 from agent_sync.bundle.pushing import Outgoing, Pushed, push_bundle
 from agent_sync.bundle.signing import Signing, sign_and_attach
+from agent_sync.bundle.trusted_roots import put_root
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
 from agent_sync.operations.inputs import Inputs
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Index
-from agent_sync_oci.reference import LayoutPlace, Place
+from agent_sync_oci.reference import LayoutPlace, Place, RegistryPlace
 from agent_sync_oci.registry.protocol import Registry
 
 
@@ -92,27 +94,31 @@ def _supply(inputs: Inputs, lock: Lock) -> None:
 
 
 def _push(inputs: Inputs, request: PushRequest, outgoing: Outgoing, tag: str | None) -> Pushed:
-    world = inputs.world
-    with translated():
-        opening = world.registries.open(
-            request.place,
-            timeout_s=inputs.demands.limits.fetch_timeout_s,
-            cancellation=world.cancellation,
-            plain_http=request.plain_http,
+    limits = inputs.demands.limits
+    with opened_place(request.place, inputs.world, limits, plain_http=request.plain_http) as registry:
+        pushed = push_bundle(
+            outgoing,
+            registry,
+            inputs.world,
+            tag=tag,
+            attach=lambda index: _sign(index, outgoing, request, registry, inputs),
         )
-        with opening as registry:
-            return push_bundle(
-                outgoing,
-                registry,
-                world,
-                tag=tag,
-                attach=lambda index: _sign(index, outgoing, request, registry, inputs),
-            )
+        if not isinstance(request.place, RegistryPlace):
+            _put_trusted_root(registry, inputs)
+        return pushed
+
+
+def _put_trusted_root(registry: Registry, inputs: Inputs) -> None:
+    """The root that the configuration trusts travels in folders and files: nobody else brings it across an air gap."""
+    files = TrustFiles(inputs.world.project, inputs.world.read_file)
+    root = next((trust.root for trust in inputs.demands.trust if trust.root is not None), None)
+    if root is not None:
+        put_root(files.content(root, what="the trusted root"), registry)
 
 
 def _sign(index: Index, outgoing: Outgoing, request: PushRequest, registry: Registry, inputs: Inputs) -> None:
     """The signature lies beside the bundle, and in the store: who signs here may also sync here."""
     if request.signing is None:
         return
-    signature = sign_and_attach(outgoing.name, index, outgoing.lock, registry, request.signing)
+    signature = sign_and_attach(outgoing.name, index, outgoing.content, registry, request.signing)
     keep(opened(index, where=registry.name), outgoing.content, (signature,), inputs.world.store)

@@ -60,7 +60,7 @@ def spans(tree: Tree, read: Read) -> Iterator[tuple[Sha256, Span]]:
 
 
 class _Window:
-    """The tar, some of it read ahead: of small files, to ask for each header by itself would cost more than the bytes."""
+    """The tar, some of it read ahead: where files are small, to ask for each header by itself would cost more."""
 
     def __init__(self, read: Read) -> None:
         self._read = read

@@ -60,13 +60,6 @@ def test_the_installed_command_is_as_light_as_python(tmp_path: Path) -> None:
     assert loaded & (_HEAVY | {"re"}) == set()
 
 
-def test_help_loads_nothing_of_what_the_command_needs() -> None:
-    loaded = _loaded("-m", "agent_sync", "sync", "--help")
-    assert loaded & (_HEAVY - {"typer"}) == set()
-    needed = ("adapters", "config", "lock", "operations", "wiring")
-    assert {name for name in loaded if name.startswith(tuple(f"agent_sync.{part}" for part in needed))} == set()
-
-
 @pytest.mark.parametrize("command", ["sync", "status", "check"])
 def test_a_run_with_nothing_to_fetch_or_to_make_does_not_load_what_would(tmp_path: Path, command: str) -> None:
     machine = a_local_machine(tmp_path)

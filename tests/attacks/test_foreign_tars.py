@@ -48,9 +48,9 @@ def refused(archive: bytes) -> str:
 @pytest.mark.parametrize(
     ("kind", "what"),
     [
-        (b"1", "hard link"), (b"2", "symbolic link"), (b"3", "character device"), (b"4", "block device"), (b"6", "fifo"),
-        (b"S", "sparse"), (b"7", "type"), (b"K", "type"), (b"D", "type"), (b"M", "type"), (b"V", "type"), (b"X", "type"),
-        (b"A", "type"), (b"\xff", "type"),
+        (b"1", "hard link"), (b"2", "symbolic link"), (b"3", "character device"), (b"4", "block device"),
+        (b"6", "fifo"), (b"S", "sparse"), (b"7", "type"), (b"K", "type"), (b"D", "type"), (b"M", "type"),
+        (b"V", "type"), (b"X", "type"), (b"A", "type"), (b"\xff", "type"),
     ],
 )  # fmt: skip
 def test_nothing_but_files_and_folders_is_taken(kind: bytes, what: str) -> None:
@@ -60,8 +60,8 @@ def test_nothing_but_files_and_folders_is_taken(kind: bytes, what: str) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        b"../x", b"a/../../x", b"/etc/passwd", b"//x", b"a//b", b"a/./b", b".", b"./", b"./../x", b"././x", b"a/..", b"..",
-        b"C:\\x", b"..\\x", b"a\nb", b"a\x1b[2J", b"a\x7f", b"a/", b"", b"\xff\xfe", b"\xed\xa0\x80",
+        b"../x", b"a/../../x", b"/etc/passwd", b"//x", b"a//b", b"a/./b", b".", b"./", b"./../x", b"././x", b"a/..",
+        b"..", b"C:\\x", b"..\\x", b"a\nb", b"a\x1b[2J", b"a\x7f", b"a/", b"", b"\xff\xfe", b"\xed\xa0\x80",
     ],
 )  # fmt: skip
 def test_a_name_that_leads_elsewhere_or_is_not_plain_is_refused(name: bytes) -> None:
@@ -102,7 +102,7 @@ def test_a_name_twice_or_a_file_that_is_also_a_folder_is_refused(members: bytes)
     ("in_pax", "in_header"), [(b"1", 513), (b"513", 1), (b"0", 1), (b"1", 0), (b"600", 0), (b"8589934591", 1)]
 )
 def test_two_sizes_for_one_file_are_refused(in_pax: bytes, in_header: int) -> None:
-    """CVE-2026-class desynchronisation: who follows which size sees other files after this one."""
+    """Who follows the one sees other files after this one than who follows the other."""
     hidden = filled(a_file(b"hidden"))
     assert "two sizes" in refused(pax((b"size", in_pax)) + header(b"a", in_header) + hidden + END)
 
@@ -116,7 +116,7 @@ def test_one_size_said_twice_is_one_size() -> None:
     [
         b"\xff" * 12, b"\xff" * 11 + b"\x00", b"\x81" + b"\0" * 10 + b"\x01", b"\xc0" + b"\0" * 11,
         b"\x80\0\0\0\x80" + b"\0" * 7, b"-0000000001\0", b"0000000000x\0", b"00000000 01\0", b"0x000000001\0",
-        b"1e000000000\0", "٠".encode() * 6,
+        b"1e000000000\0", "\u0660".encode() * 6,
     ],
 )  # fmt: skip
 def test_a_size_that_is_no_number_of_bytes_is_refused(size: bytes) -> None:
@@ -132,15 +132,15 @@ def test_a_size_beyond_the_end_is_refused_before_anything_is_written(size: bytes
         read(archive)
 
 
-@pytest.mark.parametrize("size", [b"-1", b"", b"1.0", b"0x1", b" 1", b"9" * 19, b"9" * 30, "٣".encode()])
+@pytest.mark.parametrize("size", [b"-1", b"", b"1.0", b"0x1", b" 1", b"9" * 19, b"9" * 30, "\u0663".encode()])
 def test_a_size_of_an_extension_that_is_no_number_is_refused(size: bytes) -> None:
     refused(pax((b"size", size)) + a_file(b"a") + END)
 
 
 @pytest.mark.parametrize(
     "key",
-    [b"GNU.sparse.major", b"GNU.sparse.name", b"linkpath", b"hdrcharset", b"SCHILY.realsize", b"SCHILY.filetype", b"size ",
-     b"PATH", b"SUN.holesdata", b"\xff"],
+    [b"GNU.sparse.major", b"GNU.sparse.name", b"linkpath", b"hdrcharset", b"SCHILY.realsize", b"SCHILY.filetype",
+     b"size ", b"PATH", b"SUN.holesdata", b"\xff"],
 )  # fmt: skip
 def test_an_extension_that_is_not_understood_is_refused(key: bytes) -> None:
     refused(pax((key, b"1")) + a_file(b"a") + END)
@@ -149,8 +149,8 @@ def test_an_extension_that_is_not_understood_is_refused(key: bytes) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        b"x", b"5 a=", b"6 a=b\n ", b"06 a=b\n", b"+6 a=b\n", b"-6 a=b\n", b"7 a=b\n", b"5 a=b\n", b"99 a=b\n", b"6  a=b\n",
-        b"3 =\n", b"5 =b\n", b"6 a=bb", b"4 a=\n", b"6 a=b\n\0", b"99999999999999999999 a=b\n",
+        b"x", b"5 a=", b"6 a=b\n ", b"06 a=b\n", b"+6 a=b\n", b"-6 a=b\n", b"7 a=b\n", b"5 a=b\n", b"99 a=b\n",
+        b"6  a=b\n", b"3 =\n", b"5 =b\n", b"6 a=bb", b"4 a=\n", b"6 a=b\n\0", b"99999999999999999999 a=b\n",
     ],
 )  # fmt: skip
 def test_a_malformed_extension_is_refused(content: bytes) -> None:

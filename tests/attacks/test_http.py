@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.http.reading_ahead import reading_ahead
+from agent_sync.adapters.http.reading_ahead import ReadAhead, reading_ahead
 from agent_sync.errors import Cancelled, LimitExceeded, NetworkError
 from agent_sync.ports import Cancellation
 from tests.builders.fetching import a_fetcher, body_of, refusal_of
@@ -244,12 +244,13 @@ def test_what_came_before_an_error_is_handed_over_first(chunks: int) -> None:
         raise ConnectionError
 
     got: list[bytes] = []
-    with (
-        reading_ahead(source, hang_up=lambda: None) as body,
-        pytest.raises(ConnectionError),
-    ):
+
+    def read(body: ReadAhead) -> None:
         while not body.is_over:
             got.extend(body.next(timeout_s=5))
+
+    with reading_ahead(source, hang_up=lambda: None) as body, pytest.raises(ConnectionError):
+        read(body)
     assert got == [b"%d" % number for number in range(chunks)]
 
 

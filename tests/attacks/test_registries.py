@@ -14,7 +14,8 @@ from agent_sync_oci.errors import ContentLies, NotFound, OciError, RegistryFault
 from agent_sync_oci.manifest import EMPTY, MAX_MANIFEST_BYTES, Manifest
 from agent_sync_oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.registry.remote import RemoteRegistry
-from tests.builders.remotes import a_blob, a_remote, content_of, put_artifact, put_content, refused
+from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
+from tests.builders.remotes import a_remote, refused
 from tests.real.answers import a_file, a_redirect, a_status, endless, gzipped, html, longer, short
 from tests.real.http_server import Answer, Request
 from tests.real.registry_double import ServedDouble, serve_double
@@ -62,8 +63,8 @@ def test_a_lying_docker_content_digest_is_noticed(said: str) -> None:
 def test_a_lying_docker_content_digest_of_a_blob_is_noticed(method: str) -> None:
     lie = a_status(200, headers={"Docker-Content-Digest": str(Digest.of(b"another"))}, body=HONEST)
     with _saying("/blobs/", lie, method) as registry:
-        blob = a_blob(HONEST)
-        asked = {"GET": lambda: content_of(registry, blob), "HEAD": lambda: registry.blob_size(blob.digest)}
+        blob = described(HONEST)
+        asked = {"GET": lambda: blob_of(registry, blob), "HEAD": lambda: registry.blob_size(blob.digest)}
         assert isinstance(refused(asked[method]), ContentLies)
 
 
@@ -75,7 +76,7 @@ def test_a_registry_that_took_something_else_than_was_sent_is_noticed(part: str)
 
 def test_a_blob_with_other_bytes_of_the_same_length_is_refused() -> None:
     with _saying("/blobs/", a_file(HONEST[::-1])) as registry:
-        error = refused(lambda: content_of(registry, a_blob(HONEST)))
+        error = refused(lambda: blob_of(registry, described(HONEST)))
         assert isinstance(error, ContentLies)
         assert "sha256" in error.check
 
@@ -145,7 +146,7 @@ def test_what_is_encoded_is_neither_decoded_nor_taken() -> None:
     for part in ("/manifests/", "/blobs/"):
         with _saying(part, gzipped(HONEST)) as registry:
             error = refused(
-                lambda part=part: registry.manifest("v1") if "man" in part else content_of(registry, a_blob(HONEST))
+                lambda part=part: registry.manifest("v1") if "man" in part else blob_of(registry, described(HONEST))
             )
             assert "encoded" in error.check
 
@@ -175,7 +176,7 @@ def test_what_a_registry_says_of_its_refusal_cannot_move_the_cursor(body: bytes)
 
 def _blob_from(answer: Answer, written: list[bytes]) -> OciError:
     with _saying("/blobs/", answer) as registry:
-        return refused(lambda: registry.get_blob(a_blob(HONEST), written.append))
+        return refused(lambda: registry.get_blob(described(HONEST), written.append))
 
 
 @pytest.mark.parametrize(
@@ -219,7 +220,7 @@ def test_a_continuation_at_another_byte_is_refused() -> None:
         return a_status(206, headers={"Content-Range": f"bytes {half + 1}-9/{len(HONEST)}"}, body=HONEST[half + 1 :])
 
     with serve_double(instead=instead) as double, a_remote(double.host) as registry:
-        assert "another byte" in refused(lambda: content_of(registry, a_blob(HONEST))).check
+        assert "another byte" in refused(lambda: blob_of(registry, described(HONEST))).check
 
 
 def test_what_is_continued_is_verified_as_a_whole() -> None:
@@ -232,25 +233,25 @@ def test_what_is_continued_is_verified_as_a_whole() -> None:
         return a_status(206, headers={"Content-Range": f"bytes {half}-{len(HONEST) - 1}/*"}, body=rest)
 
     with serve_double(instead=instead) as double, a_remote(double.host) as registry:
-        assert isinstance(refused(lambda: content_of(registry, a_blob(HONEST))), ContentLies)
+        assert isinstance(refused(lambda: blob_of(registry, described(HONEST))), ContentLies)
 
 
 @pytest.mark.parametrize("length", ["-1", "9" * 30])
 def test_a_size_that_makes_no_sense_is_not_believed(length: str) -> None:
     with _saying("/blobs/", a_status(200, headers={"Content-Length": length}), "HEAD") as registry:
-        assert isinstance(refused(lambda: registry.blob_size(a_blob(HONEST).digest)), RegistryFault)
+        assert isinstance(refused(lambda: registry.blob_size(described(HONEST).digest)), RegistryFault)
 
 
 def test_a_registry_that_has_another_size_under_the_digest_is_noticed_before_a_push() -> None:
     with _saying("/blobs/", a_status(200, headers={"Content-Length": "5"}), "HEAD") as registry:
-        assert isinstance(refused(lambda: put_content(registry, HONEST)), ContentLies)
+        assert isinstance(refused(lambda: put_blob(registry, HONEST)), ContentLies)
 
 
 @pytest.mark.parametrize("body", [HONEST + b"!", HONEST[1:], HONEST[::-1], b""])
 def test_a_body_that_is_not_the_blob_does_not_get_there(body: bytes, registry_double: ServedDouble) -> None:
     with a_remote(registry_double.host) as registry:
-        assert isinstance(refused(lambda: registry.put_blob(a_blob(HONEST), lambda: io.BytesIO(body))), ContentLies)
-        assert registry.blob_size(a_blob(HONEST).digest) is None
+        assert isinstance(refused(lambda: registry.put_blob(described(HONEST), lambda: io.BytesIO(body))), ContentLies)
+        assert registry.blob_size(described(HONEST).digest) is None
     assert registry_double.registry.blobs == {}
 
 
@@ -315,4 +316,4 @@ def test_a_list_of_something_else_than_tags_is_refused(body: bytes) -> None:
 
 def test_a_redirect_without_end_ends() -> None:
     with _saying("/blobs/", a_redirect("?again")) as registry:
-        assert "redirects" in refused(lambda: content_of(registry, a_blob(HONEST))).check
+        assert "redirects" in refused(lambda: blob_of(registry, described(HONEST))).check

@@ -21,7 +21,8 @@ import pytest
 
 from agent_sync_oci.errors import NotFound, RegistryFault
 from agent_sync_oci.registry.remote import RemoteRegistry
-from tests.builders.remotes import a_blob, a_remote, content_of, put_artifact, put_content, refused
+from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
+from tests.builders.remotes import a_remote, refused
 from tests.real.answers import a_redirect, a_status, first, nothing, short, slow
 from tests.real.docker_registry import DockerRegistry
 from tests.real.http_server import Answer, Request
@@ -30,7 +31,7 @@ from tests.real.registry_double import serve_double
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTENT = bytes(range(256)) * 4_000  # a megabyte, which no buffer holds at once
-BLOB = a_blob(CONTENT)
+BLOB = described(CONTENT)
 
 
 # -- cut ---------------------------------------------------------------------------------------------------------------
@@ -82,16 +83,16 @@ def test_a_connection_that_is_cut_once_at_any_stage_does_no_harm(cut: dict[str, 
             with a_remote(host) as registry:
                 manifest = put_artifact(registry, CONTENT, tag="v1")
                 assert registry.manifest("v1") == manifest
-                assert content_of(registry, BLOB) == CONTENT
+                assert blob_of(registry, BLOB) == CONTENT
             assert double.registry.blobs["team/agents", BLOB.digest] == CONTENT
 
 
 def test_a_download_goes_on_where_it_was_cut() -> None:
     with serve_double() as double:
         with a_remote(double.host) as registry:
-            put_content(registry, CONTENT)
+            put_blob(registry, CONTENT)
         with _cut(double.host, connection=0, received=600_000) as host, a_remote(host) as registry:
-            assert content_of(registry, BLOB) == CONTENT
+            assert blob_of(registry, BLOB) == CONTENT
         start = int(double.requests[-1].headers["range"].removeprefix("bytes=").removesuffix("-"))
         assert 400_000 < start <= 600_000
 
@@ -105,7 +106,7 @@ def test_a_server_that_cannot_go_on_begins_again() -> None:
         return short(CONTENT[:500_000], missing=len(CONTENT) - 500_000)
 
     with serve_double(instead=instead) as double, a_remote(double.host) as registry:
-        assert content_of(registry, BLOB) == CONTENT
+        assert blob_of(registry, BLOB) == CONTENT
 
 
 def test_a_registry_that_always_hangs_up_is_given_up() -> None:
@@ -125,7 +126,7 @@ def test_a_download_that_is_cut_again_and_again_is_given_up() -> None:
         return a_status(206 if start else 200, headers=headers, body=CONTENT[start : start + 1])
 
     with serve_double(instead=instead) as double, a_remote(double.host) as registry:
-        assert "cut 20 times" in refused(lambda: content_of(registry, BLOB)).check
+        assert "cut 20 times" in refused(lambda: blob_of(registry, BLOB)).check
         assert len(double.requests) == 20
 
 
@@ -155,12 +156,12 @@ def test_a_busy_registry_is_asked_again(status: int) -> None:
         a_remote(double.host) as registry,
     ):
         assert registry.tags() == ()
-        assert put_content(registry, CONTENT) == BLOB
+        assert put_blob(registry, CONTENT) == BLOB
 
 
 def test_a_registry_that_stays_busy_is_given_up() -> None:
     with serve_double(around=lambda _: a_status(503)) as double, a_remote(double.host) as registry:
-        assert "503" in refused(lambda: put_content(registry, CONTENT)).check
+        assert "503" in refused(lambda: put_blob(registry, CONTENT)).check
         assert len(double.requests) == 4
 
 
@@ -236,7 +237,7 @@ def _ask(registry: RemoteRegistry) -> object:
 
 def _send(registry: RemoteRegistry) -> object:
     large = b"\0" * 20_000_000
-    return registry.put_blob(a_blob(large), lambda: io.BytesIO(large))
+    return registry.put_blob(described(large), lambda: io.BytesIO(large))
 
 
 @pytest.mark.parametrize(
@@ -292,7 +293,7 @@ def test_a_slow_registry_that_is_in_time_is_waited_for() -> None:
         return slow(content, pause_s=0.02) if request.method == "GET" else None
 
     with serve_double(instead=instead) as double, a_remote(double.host) as registry:
-        assert content_of(registry, a_blob(content)) == content
+        assert blob_of(registry, described(content)) == content
 
 
 # -- much --------------------------------------------------------------------------------------------------------------
@@ -301,13 +302,13 @@ def test_a_slow_registry_that_is_in_time_is_waited_for() -> None:
 def test_many_threads_at_once_each_get_their_own(docker_registry: DockerRegistry) -> None:
     contents = [b"%d\n" % number * 30_000 for number in range(24)]
     with a_remote(docker_registry.host, "many/threads") as registry, ThreadPoolExecutor(8) as pool:
-        blobs = list(pool.map(lambda content: put_content(registry, content), contents))
-        assert list(pool.map(lambda blob: content_of(registry, blob), blobs)) == contents
+        blobs = list(pool.map(lambda content: put_blob(registry, content), contents))
+        assert list(pool.map(lambda blob: blob_of(registry, blob), blobs)) == contents
 
 
 # A push and a pull in a process of its own, so that only they count; the file is sparse.
 MEASURED = """
-import resource, sys
+import sys
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import RegistryPlace
@@ -319,7 +320,8 @@ with RemoteRegistry(RegistryPlace(host, "large/blob"), timeout_s=300) as registr
     registry.put_blob(blob, lambda: open(path, "rb"))
     received = []
     registry.get_blob(blob, lambda chunk: received.append(len(chunk)))
-print(sum(received), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+with open("/proc/self/status") as status:  # what getrusage says begins with what the parent had
+    print(sum(received), *(line.split()[1] for line in status if line.startswith("VmHWM")))
 """
 
 

@@ -14,14 +14,8 @@ import pytest
 
 from agent_sync_oci.errors import OciError, RegistryFault
 from agent_sync_oci.registry.remote import RemoteRegistry
-from tests.builders.remotes import (
-    a_blob,
-    a_docker_config,
-    a_remote,
-    content_of,
-    put_content,
-    refused,
-)
+from tests.builders.artifacts import blob_of, described, put_blob
+from tests.builders.remotes import a_docker_config, a_remote, refused
 from tests.real.answers import a_file, a_redirect, a_status, behind_password
 from tests.real.authority import Authority
 from tests.real.http_server import Answer, HttpServer, Reply, Request, serve
@@ -86,7 +80,7 @@ def test_a_redirect_to_another_port_or_host_gets_no_credentials(
         there = other.url.replace("127.0.0.1", name)
         redirect = _to("/blobs/", a_redirect(f"{there}/blob?signature=s3cr3t"))
         with _registry(tmp_path, instead=redirect, around=around) as (double, registry):
-            assert content_of(registry, a_blob(CONTENT)) == CONTENT
+            assert blob_of(registry, described(CONTENT)) == CONTENT
             assert _given(double.requests)[-1] is not None
         assert _given(other.requests) == [None]
 
@@ -95,7 +89,7 @@ def test_a_redirect_within_the_registry_keeps_them(tmp_path: Path) -> None:
     redirect = _to("/blobs/", a_redirect("/elsewhere"))
     there = _to("/elsewhere", a_file(CONTENT))
     with _registry(tmp_path, instead=lambda request: there(request) or redirect(request)) as (double, registry):
-        assert content_of(registry, a_blob(CONTENT)) == CONTENT
+        assert blob_of(registry, described(CONTENT)) == CONTENT
         assert _given(double.requests) == [None, BASIC, BASIC]
 
 
@@ -108,7 +102,7 @@ def test_a_redirect_from_https_to_http_is_refused(tmp_path: Path, authority: Aut
     ):
         config = a_docker_config(tmp_path / "config.json", {double.host: LOGIN})
         with a_remote(double.host, docker_config=config, authority=authority) as registry:
-            assert "not encrypted" in refused(lambda: content_of(registry, a_blob(CONTENT))).check
+            assert "not encrypted" in refused(lambda: blob_of(registry, described(CONTENT))).check
         assert other.requests == []
 
 
@@ -126,7 +120,7 @@ def test_what_is_sent_is_not_redirected(tmp_path: Path, method: str) -> None:
         return a_redirect(f"{other.url}/", status=307) if request.method == method else None
 
     with _elsewhere() as other, _registry(tmp_path, instead=instead) as (_, registry):
-        assert "307" in refused(lambda: put_content(registry, CONTENT)).check
+        assert "307" in refused(lambda: put_blob(registry, CONTENT)).check
         assert other.requests == []
 
 
@@ -139,7 +133,7 @@ def _from_outside(to: str) -> OciError:
             return httpx.Proxy(proxy.url) if url.host == "registry.example" else None
 
         with a_remote("registry.example", plain_http=True, proxy_for=proxy_for) as registry:
-            return refused(lambda: content_of(registry, a_blob(CONTENT)))
+            return refused(lambda: blob_of(registry, described(CONTENT)))
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "[::1]", "0x7f.1", "169.254.169.254", "[fd00:ec2::254]"])
@@ -197,7 +191,7 @@ def test_an_upload_to_another_port_or_host_is_not_sent(tmp_path: Path, name: str
         location = f"{other.url.replace('127.0.0.1', name)}/upload?token=s3cr3t"
         upload = _to("/uploads/", a_status(202, headers={"Location": location}))
         with _registry(tmp_path, instead=upload) as (_, registry):
-            error = refused(lambda: put_content(registry, CONTENT))
+            error = refused(lambda: put_blob(registry, CONTENT))
             assert "another scheme, host or port" in error.check
         assert other.requests == []
 
@@ -206,7 +200,7 @@ def test_an_upload_to_another_port_or_host_is_not_sent(tmp_path: Path, name: str
 def test_an_upload_to_nowhere_is_not_sent(tmp_path: Path, location: str | None) -> None:
     headers = {} if location is None else {"Location": location}
     with _registry(tmp_path, instead=_to("/uploads/", a_status(202, headers=headers))) as (_, registry):
-        assert isinstance(refused(lambda: put_content(registry, CONTENT)), RegistryFault)
+        assert isinstance(refused(lambda: put_blob(registry, CONTENT)), RegistryFault)
 
 
 def test_a_next_page_elsewhere_is_not_asked_for(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import pytest
 from agent_sync_oci.errors import RegistryFault
 from agent_sync_oci.registry.remote.keyring import Keyring
 from agent_sync_oci.registry.remote.network import Network
-from tests.builders.remotes import a_blob, a_docker_config, a_remote, content_of, put_artifact, put_content, refused
+from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
+from tests.builders.remotes import a_docker_config, a_remote, refused
 from tests.real.answers import behind_password
 from tests.real.registry_double import ServedDouble, serve_double
 from tests.real.token_login import TokenLogin
@@ -176,7 +177,7 @@ def test_a_token_that_expires_in_the_middle_of_a_push_is_renewed(uses: int, tmp_
         with a_remote(double.host, docker_config=config) as registry:
             manifest = put_artifact(registry, CONTENT, CONTENT[1:], tag="v1")
             assert registry.manifest("v1") == manifest
-            assert content_of(registry, manifest.layers[0]) == CONTENT
+            assert blob_of(registry, manifest.layers[0]) == CONTENT
         assert len(logins[0].given) >= 12 // uses
 
 
@@ -191,10 +192,10 @@ def test_a_token_is_asked_for_once_for_reading_and_once_for_writing(tmp_path: Pa
         config = a_docker_config(tmp_path / "config.json", {double.host: "ann:s3cr3t"})
         with a_remote(double.host, docker_config=config) as registry, ThreadPoolExecutor(8) as pool:
             contents = [CONTENT + b"%d" % number for number in range(24)]
-            assert list(pool.map(lambda content: put_content(registry, content).size, contents)) == [
+            assert list(pool.map(lambda content: put_blob(registry, content).size, contents)) == [
                 len(content) for content in contents
             ]
-            assert all(pool.map(lambda content: content_of(registry, a_blob(content)) == content, contents))
+            assert all(pool.map(lambda content: blob_of(registry, described(content)) == content, contents))
         assert sorted(logins[0].scopes) == [["repository:team/agents:pull"], ["repository:team/agents:pull,push"]]
 
 
@@ -206,9 +207,9 @@ def test_a_mount_asks_for_the_other_repository_as_well(tmp_path: Path) -> None:
             a_remote(double.host, docker_config=config) as registry,
             a_remote(double.host, "team/mirror", docker_config=config) as mirror,
         ):
-            blob = put_content(registry, CONTENT)
+            blob = put_blob(registry, CONTENT)
             mirror.put_blob(blob, io.BytesIO, mount_from="team/agents")
-            assert content_of(mirror, blob) == CONTENT
+            assert blob_of(mirror, blob) == CONTENT
         assert "repository:team/mirror:pull,push repository:team/agents:pull" in [
             scopes[0] for scopes in logins[0].scopes
         ]

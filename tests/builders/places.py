@@ -18,6 +18,14 @@ from agent_sync_oci.registry.archive_file import ArchiveFile
 from agent_sync_oci.registry.layout import LayoutRegistry
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import Registry
+from tests.builders.remote_places import (
+    MakeRemote,
+    docker_registry,
+    docker_registry_with_password,
+    docker_registry_with_tls,
+    docker_registry_with_tokens,
+    registry_double,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +69,25 @@ def _in_an_archive(folder: Path) -> Iterator[SomePlace]:
     yield SomePlace(lambda: ArchiveRegistry(str(file)), lambda digest, content: overwrite(file, digest, content))
 
 
+def _remote(make: MakeRemote, *, lists_referrers: bool = False) -> MakePlace:
+    @contextmanager
+    def place(folder: Path) -> Iterator[SomePlace]:
+        with make(folder) as (opened, damage):
+            yield SomePlace(opened, damage, lists_referrers=lists_referrers)
+
+    return place
+
+
 PLACES: dict[str, MakePlace] = {
     "memory": _in_memory,
     "memory without referrers": _in_memory_without_referrers,
     "layout": _in_a_layout,
     "archive": _in_an_archive,
+    "docker-registry": _remote(docker_registry),
+    "docker-registry, password": _remote(docker_registry_with_password),
+    "docker-registry, tokens": _remote(docker_registry_with_tokens),
+    "docker-registry, TLS": _remote(docker_registry_with_tls),
+    "registry with referrers": _remote(registry_double, lists_referrers=True),
 }
 
 

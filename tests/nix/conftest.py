@@ -1,4 +1,4 @@
-"""A machine with Nix for each test, removed after it."""
+"""A machine with Nix for each test, and one locked project for all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.builders.nix_projects import POLICY, NixProject, a_nix_project
+from tests.real.https_files import serve_files
 from tests.real.nix import Nix, a_nix
 
 
@@ -16,3 +18,10 @@ def nix(tmp_path: Path) -> Iterator[Nix]:
     machine = a_nix(tmp_path / "nix")
     yield machine
     machine.forget()
+
+
+@pytest.fixture(scope="session")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> NixProject:
+    """A locked project that is not to be changed; the server of its policy is gone."""
+    with serve_files(authority=None) as server:
+        return a_nix_project(tmp_path_factory.mktemp("locked"), server.publish("policy.md", POLICY))

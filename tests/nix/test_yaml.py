@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
-
-import pytest
 
 from agent_sync.documents import emit, read_document
 from agent_sync.errors import AgentSyncError, LockInvalid
@@ -36,7 +33,7 @@ def compared(nix: Nix, texts: Iterable[str]) -> list[bool | None]:
     documents = [{"text": text, "value": _as_json(python(text))} for text in texts]
     file = nix.folder / "documents.json"
     file.write_text(json.dumps(documents))
-    found: list[bool | None] = nix.value(_COMPARE.format(reader=f"({_READER})", file=file), impure=True)
+    found: list[bool | None] = nix.value(_COMPARE.format(reader=f"({_READER})", file=file))
     return found
 
 

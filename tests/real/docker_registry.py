@@ -31,6 +31,13 @@ class DockerRegistry:
     host: str
     content: Path
 
+    def damage(self, digest: str, content: bytes) -> None:
+        """A blob or manifest has other bytes."""
+        digits = digest.removeprefix("sha256:")
+        data = self.content / "docker/registry/v2/blobs/sha256" / digits[:2] / digits / "data"
+        assert data.is_file()
+        data.write_bytes(content)
+
 
 @contextmanager
 def serve_docker_registry(

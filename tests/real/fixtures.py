@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.real.authority import Authority, an_authority
-from tests.real.docker_registry import PASSWORD, USER, DockerRegistry, serve_docker_registry
+from tests.real.docker_registry import DockerRegistry, serve_docker_registry
 from tests.real.gpg import GpgHome, a_gpg_home
 from tests.real.https_files import FileServer, serve_files
 from tests.real.registry_double import ServedDouble, serve_double
-from tests.real.registry_tokens import TokenServer, serve_tokens
 from tests.real.sigstore_stack import SigstoreStack, serve_sigstore
 from tests.real.ssh_keys import SshKey, an_ssh_key
 from tests.real.sshd import SshServer, serve_ssh
@@ -71,43 +70,8 @@ def registry_double() -> Iterator[ServedDouble]:
         yield double
 
 
-# A real registry takes a tenth of a second to start and keeps its repositories apart: one for all tests is enough.
-
-
 @pytest.fixture(scope="session")
 def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
-    """CNCF distribution, open to everyone."""
+    """CNCF distribution, open to everyone; a test has repositories of its own there."""
     with serve_docker_registry(tmp_path_factory.mktemp("registry")) as registry:
-        yield registry
-
-
-@pytest.fixture(scope="session")
-def docker_registry_with_password(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DockerRegistry]:
-    """The same behind docker_registry.USER and PASSWORD."""
-    with serve_docker_registry(tmp_path_factory.mktemp("registry"), password=True) as registry:
-        yield registry
-
-
-@pytest.fixture(scope="session")
-def token_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenServer]:
-    """Who gives out tokens for `docker_registry_with_tokens`, for the same user and password."""
-    with serve_tokens(tmp_path_factory.mktemp("tokens"), user=USER, password=PASSWORD) as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def docker_registry_with_tokens(
-    tmp_path_factory: pytest.TempPathFactory, token_server: TokenServer
-) -> Iterator[DockerRegistry]:
-    """The same behind tokens."""
-    with serve_docker_registry(tmp_path_factory.mktemp("registry"), tokens=token_server) as registry:
-        yield registry
-
-
-@pytest.fixture(scope="session")
-def docker_registry_with_tls(
-    tmp_path_factory: pytest.TempPathFactory, authority: Authority
-) -> Iterator[DockerRegistry]:
-    """The same with TLS."""
-    with serve_docker_registry(tmp_path_factory.mktemp("registry"), authority=authority) as registry:
         yield registry

@@ -45,6 +45,7 @@ class GpgHome:
 def a_gpg_home(*, today: str | None = None) -> Iterator[GpgHome]:
     """An empty GnuPG home; with `today` (20200131T120000) it lives on that day. Its agent ends with the block."""
     gpg = require("gpg")
+    require("gpgv")  # which judges what it signs
     # Directly under the temporary folder: the path of the agent's socket must stay below 108 bytes.
     folder = Path(tempfile.mkdtemp(prefix="gpg-"))
     if today is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.real.answers import a_file, a_status
 from tests.real.authority import Authority
@@ -39,3 +40,15 @@ def serve_files(*, authority: Authority | None) -> Iterator[FileServer]:
 
     with serve(answer, authority=authority) as server:
         yield FileServer(server, published)
+
+
+@contextmanager
+def serve_folder(folder: Path) -> Iterator[str]:
+    """The address, without a slash at its end, under which the folder's files are served as they are at that time."""
+
+    def answer(request: Request, reply: Reply) -> None:
+        place = folder / request.path.lstrip("/")
+        (a_file(place.read_bytes()) if place.is_file() else a_status(404))(request, reply)
+
+    with serve(answer) as server:
+        yield server.url

@@ -26,6 +26,9 @@ warn-dirty = false
 """
 
 
+_EVALUATE = ("nix", "eval", "--json", "--impure")
+
+
 @dataclass(frozen=True, slots=True)
 class Ended:
     """How a run of Nix ended, and what it said."""
@@ -71,21 +74,19 @@ class Nix:
             check=False,
             timeout=120,
         )
-        ran = Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
+        ran = Ended(ended.returncode, ended.stdout.decode(), ended.stderr.decode(errors="replace"))
         assert expect is None or ran.code == expect, f"{words} ended with {ran.code}\n{ran.out}{ran.err}"
         return ran
 
-    def eval(self, expression: str, *, impure: bool = False, expect: int | None = 0) -> Ended:
-        """`nix eval --json` of the expression: in pure evaluation, as in a flake, unless it is to read other files."""
-        return self.run("nix", "eval", "--json", *(["--impure"] if impure else []), "--expr", expression, expect=expect)
+    def value(self, expression: str) -> Any:  # noqa: ANN401  # whatever JSON can say
+        """What the expression comes to. It may read any file, which it may not in a flake."""
+        return json.loads(self.run(*_EVALUATE, "--expr", expression).out)
 
-    def value(self, expression: str, *, impure: bool = False) -> Any:  # noqa: ANN401  # whatever JSON can say
-        """What the expression comes to."""
-        return json.loads(self.eval(expression, impure=impure).out)
-
-    def refusal(self, expression: str, *, impure: bool = False) -> str:
-        """What Nix says where the expression must not come to anything."""
-        return self.eval(expression, impure=impure, expect=1).err
+    def refusal(self, expression: str) -> str:
+        """What Nix says where the expression must not come to anything, with all that it shows of the way there."""
+        ran = self.run(*_EVALUATE, "--show-trace", "--expr", expression, expect=None)
+        assert ran.code != 0, ran.out
+        return ran.err
 
     def forget(self) -> None:
         """The store is empty, and nothing of what was fetched is remembered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,24 @@ def test_r093_status_has_a_row_for_each_source_with_its_state(tmp_path: Path, ht
     assert "missing" in machine.run("status", "local").out
     other = machine.another("other")
     assert "pending" in other.run("status").out
+
+
+def test_r093_a_local_source_whose_folder_has_changed_is_pending(tmp_path: Path) -> None:
+    machine = synced(tmp_path)
+    machine.put("rules/a.md", "changed\n")
+    ran = machine.run("status")
+    assert "pending" in ran.out
+    assert 'changed "a.md"' in ran.err
+    assert "agent-sync update rules" in ran.err
+    machine.put("rules/a.md", "a\n")
+    assert "synced" in machine.run("status").out
+    (machine.project / "rules/link.md").symlink_to("a.md")
+    ran = machine.run("status")
+    assert "pending" in ran.out
+    assert "link.md" in ran.err
+    shutil.rmtree(machine.project / "rules")
+    ran = machine.run("status")
+    assert ("synced" in ran.out, ran.err) == (True, "")
 
 
 def test_r094_info_tells_versions_places_and_tools(tmp_path: Path) -> None:

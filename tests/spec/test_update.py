@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.builders.command_line import CommandMachine, a_machine
+from tests.builders.command_line import CommandMachine, a_local_machine, a_machine
 from tests.builders.repositories import GitRepository, a_git_repository
 
 CONFIG = """\
@@ -165,3 +166,21 @@ def test_r086_if_all_fail_for_one_reason_its_code_is_given(machine: CommandMachi
     ran = machine.run("update", "first", "--yes", expect=3)
     assert "first" in ran.err
     assert not machine.exists("agent-sync.lock")
+
+
+def test_the_document_tells_what_layers_add_apart_from_the_rest(tmp_path: Path) -> None:
+    machine = a_local_machine(tmp_path)
+    nothing = {"sources": [], "outputs": {"added": [], "changed": [], "removed": []}}
+    first = json.loads(machine.run("update", "--yes", "--json").out)
+    assert first["inherited"] == nothing
+    assert first["outputs"]["added"] == [".cursor/rules/a.md"]
+    user = tmp_path / "user.yaml"
+    user.write_text("version: 1\ntargets:\n  - {source: rules, tools: [cline]}\n")
+    machine.put("rules/b.md", "b\n")
+    with_layer = {"AGENT_SYNC_USER_CONFIG": str(user)}
+    second = json.loads(machine.run("update", "--yes", "--json", environment=with_layer).out)
+    assert second["outputs"]["added"] == [".cursor/rules/b.md"]
+    assert second["inherited"]["outputs"]["added"] == [".cline/rules/a.md", ".cline/rules/b.md"]
+    machine.put("rules/a.md", "changed\n")
+    third = json.loads(machine.run("update", "--yes", "--json", environment=with_layer).out)
+    assert third["inherited"]["outputs"]["changed"] == [".cline/rules/a.md"]

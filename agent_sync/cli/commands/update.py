@@ -36,7 +36,8 @@ def update(
     """Resolve sources upstream, and write the lock that says so.
 
     What changes in the lock is shown first, and written when it is confirmed. A source that fails keeps its entry; the
-    others are written. Without a terminal --yes is needed.
+    others are written. With names all other sources keep theirs, also those that are declared no more. Without a
+    terminal --yes is needed.
     """
     project = session.project()
     question = _Question(session, project.lock_file.shown, yes=yes)

@@ -5,9 +5,13 @@ Taking either without the other would be a mistake: any issuer may call anybody 
 
 from __future__ import annotations
 
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent_sync_oci.errors import SignatureRejected
+from agent_sync_oci.errors import SignatureRejected, shown
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, Extensions
@@ -15,6 +19,7 @@ if TYPE_CHECKING:
 _SUBJECT = "the signer's certificate"
 _ISSUER = "1.3.6.1.4.1.57264.1.8"
 _FIRST_ISSUER = "1.3.6.1.4.1.57264.1.1"  # the same as bare text; the only one in certificates of 2022 and before
+_SILENCE = threading.Lock()  # what is warned of is a setting of the whole process
 
 
 class Identity(NamedTuple):
@@ -24,14 +29,37 @@ class Identity(NamedTuple):
     issuer: str
 
 
+@contextmanager
+def unbelieved_certificates(subject: str) -> Iterator[None]:
+    """Inside, certificates are read that somebody else made: whatever is wrong with one is SignatureRejected.
+
+    `cryptography` also warns of some: that would be foreign text on somebody's terminal.
+    """
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.x509 import (
+        AttributeNotFound,
+        DuplicateExtension,
+        ExtensionNotFound,
+        InvalidVersion,
+        UnsupportedGeneralNameType,
+    )
+
+    damage = (AttributeNotFound, DuplicateExtension, ExtensionNotFound, InvalidVersion, UnsupportedGeneralNameType)
+    try:
+        with _SILENCE, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except (*damage, LookupError, TypeError, UnsupportedAlgorithm, ValueError) as error:
+        check = f"it is damaged: {shown(str(error).partition(chr(10))[0])}"
+        raise SignatureRejected(subject=subject, check=check) from error
+
+
 def identity_in(der: bytes) -> Identity:
     """The identity in a certificate of which nothing is checked. Raises SignatureRejected: it names not just one."""
-    from cryptography.x509 import DuplicateExtension, UnsupportedGeneralNameType, load_der_x509_certificate
+    from cryptography.x509 import load_der_x509_certificate
 
-    try:
+    with unbelieved_certificates(_SUBJECT):
         return identity_of(load_der_x509_certificate(der))
-    except (ValueError, DuplicateExtension, UnsupportedGeneralNameType) as error:
-        raise _rejected("it is damaged") from error
 
 
 def identity_of(certificate: Certificate) -> Identity:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from agent_sync_oci.errors import SignatureRejected, shown
 from agent_sync_oci.media_types import IN_TOTO
-from agent_sync_oci.signing.certificate import Identity, identity_of
+from agent_sync_oci.signing.certificate import Identity, identity_of, unbelieved_certificates
 from agent_sync_oci.signing.keys import PublicKey
 from agent_sync_oci.signing.log_body import check_body
 from agent_sync_oci.signing.log_entry import check_entry
@@ -166,20 +166,19 @@ def _check_witnesses(read: SigstoreBundle, root: TrustedRoot) -> None:
 
 def _check_certificate(read: SigstoreBundle, signer: IdentitySigner, root: TrustedRoot) -> None:
     """Nothing, if the certificate is of the root's authorities, logged, was valid then, and made the signature."""
-    from cryptography.exceptions import UnsupportedAlgorithm
-    from cryptography.x509 import ExtensionNotFound
     from sigstore.errors import Error
     from sigstore.models import Bundle
 
     verifier = root.verifier
     try:
-        bundle = Bundle.from_json(bundle_json(read))  # spelt anew, so that both readers have read the same
-        match read.content:
-            case Envelope():
-                verifier.verify_dsse(bundle, _Exactly(signer))
-            case Message():
-                verifier.verify_artifact(_hashed(read.content.sha256), bundle, _Exactly(signer))
-    except (Error, ValueError, TypeError, LookupError, ExtensionNotFound, UnsupportedAlgorithm) as error:
+        with unbelieved_certificates(_SUBJECT):
+            bundle = Bundle.from_json(bundle_json(read))  # spelt anew, so that both readers have read the same
+            match read.content:
+                case Envelope():
+                    verifier.verify_dsse(bundle, _Exactly(signer))
+                case Message():
+                    verifier.verify_artifact(_hashed(read.content.sha256), bundle, _Exactly(signer))
+    except Error as error:
         raise _rejected(f"it does not hold: {shown(str(error).partition(chr(10))[0])}") from error
 
 

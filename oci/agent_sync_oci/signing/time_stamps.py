@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agent_sync_oci.errors import SignatureRejected
+from agent_sync_oci.signing.certificate import unbelieved_certificates
 from agent_sync_oci.signing.trusted_root import TimeAuthority
 
 _SUBJECT = "the time stamp of the signature"
@@ -23,13 +24,15 @@ def _has_stamped(authority: TimeAuthority, stamp: bytes, signature: bytes) -> bo
     from cryptography.x509 import load_der_x509_certificate
     from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
-    try:
-        response = decode_timestamp_response(stamp)
+    with unbelieved_certificates("a time-stamp authority of the trusted root"):
         own, *intermediates, root = map(load_der_x509_certificate, authority.certificates)
         builder = VerifierBuilder().tsa_certificate(own).add_root_certificate(root)
         for certificate in intermediates:
             builder = builder.add_intermediate_certificate(certificate)
-        builder.build().verify_message(response, signature)
-    except (ValueError, VerificationError):
+    try:
+        with unbelieved_certificates(_SUBJECT):
+            response = decode_timestamp_response(stamp)
+            builder.build().verify_message(response, signature)
+            return response.tst_info.gen_time in authority.period
+    except VerificationError:
         return False
-    return response.tst_info.gen_time in authority.period

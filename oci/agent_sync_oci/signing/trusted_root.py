@@ -144,8 +144,11 @@ def _log(fields: Fields) -> list[tuple[bytes, LogKey]]:
 
 
 def _time_authority(fields: Fields) -> TimeAuthority:
-    chain = fields.inner("certChain") or fields.refuse("it has no certificate")
-    return TimeAuthority(tuple(each.octets("rawBytes") for each in chain.each("certificates")), _period(fields))
+    chain = fields.inner("certChain") or fields.refuse("it has no certificates")
+    certificates = tuple(each.octets("rawBytes") for each in chain.each("certificates"))
+    if len(certificates) < 2:
+        fields.refuse("it needs its own certificate and a root's")
+    return TimeAuthority(certificates, _period(fields))
 
 
 def _period(fields: Fields) -> Period:

@@ -12,7 +12,7 @@ POSIX, GNU = b"ustar\x0000", b"ustar  \x00"
 FILE, OLD_FILE, FOLDER = b"0", b"\0", b"5"
 PAX, PAX_FOR_ALL, LONG_NAME = b"x", b"g", b"L"
 
-_OCTAL = re.compile(rb"[ 0]*([0-7]*)[ \0]*")
+_OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
 _RECORD = re.compile(rb"([1-9][0-9]{0,7}) ([^=\n\0]+)=")
 _NUMBER = re.compile(rb"[0-9]{1,19}")
 _LARGEST_OCTAL = 8**11 - 1  # bytes
@@ -25,10 +25,10 @@ _IGNORED_BEGINNINGS = ("LIBARCHIVE.", "SCHILY.xattr.", "SCHILY.fflags", "SCHILY.
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What one header says, for itself. `kind` is its type flag."""
+    """What one header says, for itself: `kind` is its type flag, `name` may be cut if an extension has the whole."""
 
     kind: bytes
-    name: str
+    name: bytes
     size: int
     mode: int
 
@@ -51,10 +51,8 @@ def read_header(block: bytes) -> Header:
     if _octal(block[148:156], "checksum") != sum(block) - sum(block[148:156]) + 8 * ord(" "):
         raise ValueError("the checksum of a header is wrong")
     name, prefix = _until_nul(block[:100]), _until_nul(block[345:500]) if posix else b""
-    kind = block[156:157]
-    # An extension's own name is made up by whoever wrote it, and may be cut in the middle of a character.
-    spelt = "" if kind in (PAX, PAX_FOR_ALL, LONG_NAME) else _text(prefix + b"/" + name if prefix else name)
-    return Header(kind, spelt, _size(block[124:136]), _octal(block[100:108], "mode"))
+    whole = prefix + b"/" + name if prefix else name
+    return Header(block[156:157], whole, _size(block[124:136]), _octal(block[100:108], "mode"))
 
 
 def read_long_name(content: bytes) -> Extension:
@@ -85,6 +83,11 @@ def read_pax(content: bytes) -> Extension:
     if size is not None and (_NUMBER.fullmatch(size) is None or int(size) > _LARGEST):
         raise ValueError("an extended header has a size that is no number of bytes")
     return Extension(_text(said["path"]) if "path" in said else None, None if size is None else int(size))
+
+
+def true_name(header: Header, extension: Extension) -> str:
+    """The name of the member."""
+    return _text(header.name) if extension.name is None else extension.name
 
 
 def true_size(header: Header, extension: Extension) -> int:

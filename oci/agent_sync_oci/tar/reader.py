@@ -21,6 +21,7 @@ from agent_sync_oci.tar.headers import (
     read_header,
     read_long_name,
     read_pax,
+    true_name,
     true_size,
 )
 
@@ -128,7 +129,7 @@ class TarReader:
 
     def _member(self, header: Header, extension: Extension) -> Member:
         """Its name is empty if it is the archive's own top folder."""
-        name = header.name if extension.name is None else extension.name
+        name = true_name(header, extension)
         if header.kind not in (FILE, OLD_FILE, FOLDER):
             raise ValueError(
                 f"{shown(name)} is {_WHAT.get(header.kind, f'of type {header.kind!r}')}, no file or folder"

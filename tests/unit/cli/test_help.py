@@ -141,11 +141,14 @@ def test_a_word_that_would_act_on_the_terminal_is_shown_escaped(tmp_path: Path) 
 def test_no_help_loads_anything_heavy(tmp_path: Path) -> None:
     """performance: `--help` of any command within 150 ms; pydantic alone takes half of that."""
     program = (
-        "import sys\n"
-        "from agent_sync.__main__ import main\n"
+        "import os, sys\n"
+        "from agent_sync.cli.program import run\n"
+        "from agent_sync.cli.screen import standard_streams\n"
+        "from agent_sync.cli.session import Surroundings\n"
+        "from agent_sync.ports.time import Cancellation\n"
+        "surroundings = Surroundings(standard_streams(), os.environ, Cancellation())\n"
         f"for line in {[*every_command()]!r}:\n"
-        "    sys.argv = ['agent-sync', *line.split(), '--help']\n"
-        "    assert main() == 0\n"
+        "    assert run([*line.split(), '--help'], surroundings) == 0\n"
         "print(*sorted(sys.modules), file=sys.stderr)\n"
     )
     ran = subprocess.run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -19,12 +20,12 @@ from agent_sync.errors import (
     Untrusted,
 )
 from agent_sync.limits import Limits
-from agent_sync.lock import GitPin, Lock, LockedSource
+from agent_sync.lock import GitPin, Lock, LockedSource, PackedTree
 from agent_sync.ports import Cancellation
 from agent_sync.resolve.git import refetch_git, upstream_commits
 from agent_sync.resolve.git_packing import named
 from tests.builders.git_worlds import REPO, GitWorld, git_sources
-from tests.builders.repositories import Executable, Submodule
+from tests.builders.repositories import Executable, Submodule, Symlink
 from tests.builders.trees import a_tree, program
 from tests.fakes.git import MemoryGit, MemoryRepository
 from tests.fakes.store import MemoryStore

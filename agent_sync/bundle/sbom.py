@@ -1,0 +1,78 @@
+"""What a lock consists of, as a CycloneDX bill of materials; and the one door to the library that writes those."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from typing import TYPE_CHECKING
+
+from agent_sync import __version__
+from agent_sync.bundle.items import item_of
+from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, UrlPin
+from agent_sync_oci.canonical import canonical_json
+from agent_sync_oci.digest import Digest
+
+if TYPE_CHECKING:
+    from cyclonedx.model.component import Component
+    from cyclonedx.model.tool import ToolRepository
+
+_NAMESPACE = uuid.UUID("6d4a1f0e-6f0c-5d0a-9c1c-5a3f6c0c4a61")
+
+
+def bill_of_materials(name: str, content: bytes, lock: Lock) -> bytes:
+    """CycloneDX 1.6 in JSON: each source of the lock is a component, with the sha256 of its packed content.
+
+    It holds no time and nothing random: the same lock has the same bill.
+    """
+    from cyclonedx.model.bom import Bom, BomMetaData
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.output.json import JsonV1Dot6
+
+    root = Component(name=name, type=ComponentType.DATA, bom_ref="lock", version=Digest.of(content).hex)
+    bom = Bom(
+        components=[_component(source) for source in lock.sources],
+        serial_number=uuid.uuid5(_NAMESPACE, Digest.of(content)),
+        metadata=BomMetaData(component=root, tools=_tools()),
+    )
+    bom.register_dependency(root, bom.components)
+    said = json.loads(JsonV1Dot6(bom).output_as_string())
+    said["metadata"].pop("timestamp", None)
+    return canonical_json(said)
+
+
+def _tools() -> ToolRepository:
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.tool import ToolRepository
+
+    return ToolRepository(
+        components=[Component(name="agent-sync", type=ComponentType.APPLICATION, version=__version__)]
+    )
+
+
+def _component(source: LockedSource) -> Component:
+    from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
+    from cyclonedx.model.component import Component, ComponentType
+
+    item = item_of(source)
+    uri, kind, version = _origin(source)
+    return Component(
+        name=source.name,
+        type=ComponentType.DATA,
+        bom_ref=f"source:{source.name}",
+        version=version,
+        hashes=[] if item is None else [HashType(alg=HashAlgorithm.SHA_256, content=item.blob.hex)],
+        external_references=[]
+        if uri is None
+        else [ExternalReference(type=ExternalReferenceType(kind), url=XsUri(uri))],
+    )
+
+
+def _origin(source: LockedSource) -> tuple[str | None, str, str | None]:
+    """Where it came from, what kind of place that is to CycloneDX, and which version of it is locked."""
+    match source.pin:
+        case GitPin(commit=commit):
+            return source.declared.repo, "vcs", commit
+        case UrlPin(url=url, sha256=sha256):
+            return url, "distribution", sha256
+        case LocalPin():
+            return None, "other", None

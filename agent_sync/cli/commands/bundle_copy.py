@@ -1,0 +1,87 @@
+"""agent-sync bundle copy"""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from agent_sync.cli.amounts import bytes_text
+from agent_sync.cli.answer import Answer, Verb
+from agent_sync.cli.bundle_options import PlainHttp, place_of, read_named
+from agent_sync.cli.lines import counted
+from agent_sync.cli.session import Session
+
+if TYPE_CHECKING:
+    from agent_sync_oci.reference import Place
+
+_PLACES = "HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]."
+
+
+def bundle_copy(
+    session: Session,
+    source: Annotated[str, typer.Argument(metavar="FROM", help=_PLACES)],
+    target: Annotated[str, typer.Argument(metavar="TO", help=_PLACES)],
+    *,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="LOCK|PLACE", help="Leave out what a receiver has who has this lockfile, or this bundle."
+        ),
+    ] = None,
+    plain_http: PlainHttp = False,
+) -> Answer:
+    """Copy a bundle, byte for byte and with its signatures, between registries, layout folders and files.
+
+    With --since only what is new travels. A receiver that lacks something after all is told so, and keeps what it has.
+    """
+    from agent_sync.operations.bundle_copy import CopyRequest
+
+    request = CopyRequest(
+        place_of(source, session), place_of(target, session), _since(since, session), plain_http=plain_http
+    )
+    result = session.project().copy_bundle(request)
+    skipped = f", {result.skipped} did not need to" if result.skipped else ""
+    lines = (
+        f"bundle {result.name}: {counted(result.blobs, 'blob')} travelled ({bytes_text(result.bytes)}){skipped}",
+        str(result.place),
+    )
+    fields = {
+        "name": result.name,
+        "place": str(result.place),
+        "digest": result.digest,
+        "blobs": result.blobs,
+        "bytes": result.bytes,
+        "skipped": result.skipped,
+    }
+    return Answer(fields, lines=lines)
+
+
+def _since(text: str | None, session: Session) -> bytes | Place | None:
+    """A file that is there is a lockfile; anything else is a place."""
+    if text is None:
+        return None
+    if os.path.isfile(posixpath.join(session.folder, text)):
+        return read_named(text, session, what="the lockfile")
+    return place_of(text, session)
+
+
+VERB = Verb(
+    "bundle copy",
+    bundle_copy,
+    fields={
+        "name": "the name that the bundle says it has",
+        "place": "where it is now, with its digest",
+        "digest": "its digest, the same in both places",
+        "blobs": "how many blobs travelled",
+        "bytes": "what they took",
+        "skipped": "how many did not need to",
+    },
+    examples=(
+        "agent-sync bundle copy registry.example.com/team/agents:v1 oci-archive:agents.tar",
+        "agent-sync bundle copy registry.example.com/team/agents:v2 oci-archive:delta.tar --since agent-sync.lock",
+        "agent-sync bundle copy oci-archive:agents.tar mirror.example.com/team/agents:v1",
+    ),
+)

@@ -1,0 +1,85 @@
+"""agent-sync bundle inspect"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from agent_sync.cli.amounts import bytes_text
+from agent_sync.cli.answer import Answer, Verb
+from agent_sync.cli.bundle_options import PlaceArgument, PlainHttp, place_of
+from agent_sync.cli.lines import Line, Style, Styled, aligned, counted
+from agent_sync.cli.session import Session
+
+if TYPE_CHECKING:
+    from agent_sync.bundle.inspecting import Inspected
+
+
+def bundle_inspect(session: Session, place: PlaceArgument, *, plain_http: PlainHttp = False) -> Answer:
+    """Show what a bundle consists of, how large it is, and what was attached to it.
+
+    Nothing is proved by this: who signed is who claims to have signed. For a judgement: bundle verify.
+    """
+    inspected = session.project().inspect_bundle(place_of(place, session), plain_http=plain_http)
+    return Answer(_fields(inspected), lines=_lines(inspected))
+
+
+def _lines(inspected: Inspected) -> Iterator[Line]:
+    yield (Styled(inspected.name, Style.STRONG), f"  {inspected.digest}")
+    lock = ("agent-sync.lock", bytes_text(inspected.lock_size), str(inspected.lock))
+    parts = ((part.title, bytes_text(part.size), str(part.layer)) for part in inspected.parts)
+    yield from aligned([lock, *parts])
+    yield f"{counted(len(inspected.parts), 'part')}, {bytes_text(inspected.size)}"
+    for each in inspected.attached:
+        states = f" states {each.states}" if each.states else ""
+        yield f"attached {each.artifact_type}{states}"
+        yield from (f"  claims to be by {claims}" for claims in (each.claims,) if claims)
+    if not inspected.attached:
+        yield "nothing was attached to it: it is not signed"
+
+
+def _fields(inspected: Inspected) -> dict[str, object]:
+    return {
+        "name": inspected.name,
+        "digest": inspected.digest,
+        "lock": inspected.lock,
+        "bytes": inspected.size,
+        "parts": [
+            {
+                "title": part.title,
+                "manifest": part.manifest,
+                "media_type": part.media_type,
+                "layer": part.layer,
+                "bytes": part.size,
+            }
+            for part in inspected.parts
+        ],
+        "attached": [
+            {
+                "manifest": each.manifest,
+                "artifact_type": each.artifact_type,
+                "states": each.states,
+                "claims": each.claims,
+            }
+            for each in inspected.attached
+        ],
+    }
+
+
+VERB = Verb(
+    "bundle inspect",
+    bundle_inspect,
+    fields={
+        "name": "the name that the bundle says it has",
+        "digest": "its digest",
+        "lock": "the sha256 of the lockfile in it",
+        "bytes": "what all of it takes on its way",
+        "parts": "each part: `title`, `manifest`, and of its layer the `media_type`, the digest (`layer`), the `bytes`",
+        "attached": "what was attached: `manifest`, `artifact_type`, what it `states`, and who it `claims` to be by"
+        " (not checked)",
+    },
+    examples=(
+        "agent-sync bundle inspect registry.example.com/team/agents:v1",
+        "agent-sync bundle inspect oci:./bundles",
+    ),
+)

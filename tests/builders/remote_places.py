@@ -1,0 +1,76 @@
+"""Registries over HTTP as places: CNCF distribution in each of its guises, and the double, which lists referrers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.registry.protocol import Registry
+from tests.builders.remotes import a_docker_config, a_remote
+from tests.real.authority import Authority, an_authority
+from tests.real.docker_registry import PASSWORD, USER, DockerRegistry, serve_docker_registry
+from tests.real.registry_double import RegistryDouble, serve_double
+from tests.real.registry_tokens import serve_tokens
+
+RemotePlace = tuple[Callable[[], Registry], Callable[[Digest, bytes], object]]
+"""How it is opened, and how what lies there is damaged."""
+
+MakeRemote = Callable[[Path], AbstractContextManager[RemotePlace]]
+
+_REPOSITORY = "team/agents"
+
+
+@contextmanager
+def docker_registry(folder: Path) -> Iterator[RemotePlace]:
+    """Open to everyone."""
+    with serve_docker_registry(folder) as server:
+        yield _of(server)
+
+
+@contextmanager
+def docker_registry_with_password(folder: Path) -> Iterator[RemotePlace]:
+    """Behind a password that a docker configuration holds."""
+    with serve_docker_registry(folder, password=True) as server:
+        yield _of(server, a_docker_config(folder / "config.json", {server.host: f"{USER}:{PASSWORD}"}))
+
+
+@contextmanager
+def docker_registry_with_tokens(folder: Path) -> Iterator[RemotePlace]:
+    """Behind a token server on another port, which has to be named before it gets a password."""
+    with (
+        serve_tokens(folder, user=USER, password=PASSWORD) as tokens,
+        serve_docker_registry(folder, tokens=tokens) as server,
+    ):
+        yield _of(server, a_docker_config(folder / "config.json", {tokens.host: f"{USER}:{PASSWORD}"}))
+
+
+@contextmanager
+def docker_registry_with_tls(folder: Path) -> Iterator[RemotePlace]:
+    """With a certificate of an authority of its own."""
+    authority = an_authority(folder)
+    with serve_docker_registry(folder, authority=authority) as server:
+        yield _of(server, authority=authority)
+
+
+@contextmanager
+def registry_double(_: Path) -> Iterator[RemotePlace]:
+    """With the referrers API."""
+    with serve_double() as double:
+        yield lambda: a_remote(double.host, _REPOSITORY), lambda *change: _damage(double.registry, *change)
+
+
+def _of(server: DockerRegistry, docker_config: Path | None = None, authority: Authority | None = None) -> RemotePlace:
+    def opened() -> Registry:
+        return a_remote(server.host, _REPOSITORY, docker_config=docker_config, authority=authority)
+
+    return opened, server.damage
+
+
+def _damage(registry: RegistryDouble, digest: Digest, content: bytes) -> None:
+    key = (_REPOSITORY, str(digest))
+    if key in registry.blobs:
+        registry.blobs[key] = content
+    if key in registry.manifests:
+        registry.manifests[key] = (registry.manifests[key][0], content)

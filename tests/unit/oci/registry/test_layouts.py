@@ -1,0 +1,171 @@
+"""Layout folders: what is in them, who may write at once, and what a killed process leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.errors import PlaceFault
+from agent_sync_oci.layout import BLOBS_FOLDER, EMPTY_INDEX, INDEX_FILE, KIND, LAYOUT_CONTENT, LAYOUT_FILE, SIGNED, TAG
+from agent_sync_oci.registry.layout import LayoutRegistry
+from agent_sync_oci.transfer.referrers import attach
+from tests.architecture.tree import ROOT
+from tests.builders.artifacts import a_manifest, a_signature, blob_of, described, put_artifact, put_blob, put_index
+
+TAGGING = """
+import sys
+from agent_sync_oci.registry.layout import LayoutRegistry
+from tests.builders.artifacts import put_artifact
+for number in range(20):
+    with LayoutRegistry(sys.argv[1]) as registry:
+        put_artifact(registry, sys.argv[2].encode(), tag=f"{sys.argv[2]}-{number}")
+"""
+WRITING = """
+import sys, time
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.manifest import Descriptor
+from agent_sync_oci.registry.layout import LayoutRegistry
+class Slow:
+    def read(self, size):
+        print(flush=True)
+        time.sleep(60)
+    def __enter__(self):
+        return self
+    def __exit__(self, *_):
+        pass
+LayoutRegistry(sys.argv[1]).put_blob(Descriptor("a/b", Digest.of(b"one"), 3), Slow)
+"""
+
+
+@contextmanager
+def running(program: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of its own, which is gone after the block."""
+    path = os.pathsep.join((str(ROOT), str(ROOT / "oci")))
+    command = [sys.executable, "-c", program, *words]
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, stdout=subprocess.PIPE) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "a" / "layout"
+
+
+@pytest.fixture
+def registry(folder: Path) -> Iterator[LayoutRegistry]:
+    with LayoutRegistry(str(folder)) as opened:
+        yield opened
+
+
+def entries(folder: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads((folder / INDEX_FILE).read_bytes())["manifests"]
+    return found
+
+
+def test_a_layout_holds_what_the_specification_names_and_nothing_else(registry: LayoutRegistry, folder: Path) -> None:
+    manifest = put_artifact(registry, b"one", tag="v1")
+    assert sorted(path.name for path in folder.iterdir()) == ["blobs", INDEX_FILE, LAYOUT_FILE]
+    assert (folder / LAYOUT_FILE).read_bytes() == LAYOUT_CONTENT
+    assert {path.name for path in (folder / BLOBS_FOLDER).iterdir()} == {
+        manifest.digest.hex, manifest.config.digest.hex, manifest.layers[0].digest.hex,
+    }  # fmt: skip
+    assert entries(folder) == [{**manifest.descriptor.document(), "annotations": {TAG: "v1"}}]
+
+
+def test_reading_makes_nothing(registry: LayoutRegistry, folder: Path) -> None:
+    assert registry.tags() == ()
+    assert registry.blob_size(Digest.of(b"one")) is None
+    assert not folder.parent.exists()
+
+
+def test_a_layout_with_blobs_alone_is_one_that_others_can_read(registry: LayoutRegistry, folder: Path) -> None:
+    put_blob(registry, b"one")
+    assert (folder / INDEX_FILE).read_bytes() == EMPTY_INDEX
+
+
+def test_the_same_artifacts_make_the_same_index_in_whatever_order(tmp_path: Path) -> None:
+    contents = {}
+    for order in ([0, 1, 2], [2, 1, 0]):
+        with LayoutRegistry(str(tmp_path / str(order))) as registry:
+            for number in order:
+                put_artifact(registry, b"%d" % number, tag=f"v{number}")
+        contents[(tmp_path / str(order) / INDEX_FILE).read_bytes()] = order
+    assert len(contents) == 1
+
+
+def test_what_another_program_wrote_into_the_index_stays(registry: LayoutRegistry, folder: Path) -> None:
+    theirs = put_artifact(registry, b"theirs")
+    entry = {
+        **theirs.descriptor.document(),
+        "platform": {"os": "linux", "architecture": "amd64"},
+        "annotations": {TAG: "docker.io/library/theirs:latest", "theirs": "yes"},
+        "x": [1.5, None],
+    }
+    index = {"schemaVersion": 2, "manifests": [entry], "annotations": {"whose": "theirs"}}
+    (folder / INDEX_FILE).write_text(json.dumps(index))
+    put_artifact(registry, b"ours", tag="v1")
+    assert registry.tags() == ("v1",)
+    assert entry in entries(folder)
+    assert json.loads((folder / INDEX_FILE).read_bytes())["annotations"] == {"whose": "theirs"}
+
+
+def test_a_signed_index_is_marked_for_cosign_and_comes_first(registry: LayoutRegistry, folder: Path) -> None:
+    child = put_artifact(registry, b"one", tag="a-child")
+    index = put_index(registry, child)
+    for signed in (child, index):
+        attach(registry, a_signature(registry, signed))
+    registry.put_manifest(index, tag="v1")
+    first, second, *signatures = entries(folder)
+    assert (first["digest"], first["annotations"]) == (index.digest, {TAG: "v1", KIND: SIGNED})
+    assert (second["digest"], second["annotations"]) == (child.digest, {TAG: "a-child", KIND: SIGNED})
+    assert len(signatures) == 2
+    assert all("annotations" not in each for each in signatures)
+
+
+def test_what_has_no_signature_is_not_marked(registry: LayoutRegistry, folder: Path) -> None:
+    subject = put_artifact(registry, b"one", tag="v1")
+    attach(registry, a_manifest(described(b""), subject=subject.descriptor))
+    assert KIND not in str(entries(folder)[0])
+
+
+def test_no_process_loses_what_another_one_tags(folder: Path) -> None:
+    names = ["a", "b", "c"]
+    with ExitStack() as stack:
+        processes = [stack.enter_context(running(TAGGING, str(folder), name)) for name in names]
+        assert [process.wait(60) for process in processes] == [0, 0, 0]
+    with LayoutRegistry(str(folder)) as registry:
+        assert registry.tags() == tuple(sorted(f"{name}-{number}" for name in names for number in range(20)))
+        assert {blob_of(registry, described(name.encode())) for name in names} == {b"a", b"b", b"c"}
+
+
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(folder: Path) -> None:
+    with running(WRITING, str(folder)) as killed, running(WRITING, str(folder)) as living:
+        for process in (killed, living):
+            assert process.stdout is not None
+            process.stdout.readline()
+        killed.kill()
+        killed.wait()
+        assert len(list((folder / BLOBS_FOLDER).iterdir())) == 2
+        with LayoutRegistry(str(folder)) as registry:
+            put_blob(registry, b"one")
+        left = [path.name for path in (folder / BLOBS_FOLDER).iterdir() if path.name != Digest.of(b"one").hex]
+        assert len(left) == 1
+
+
+def test_a_place_that_cannot_be_written_says_so(folder: Path) -> None:
+    folder.parent.mkdir()
+    folder.write_text("a file")
+    with LayoutRegistry(str(folder)) as registry, pytest.raises(PlaceFault, match="cannot"):
+        registry.put_blob(described(b"one"), lambda: BytesIO(b"one"))
