@@ -96,6 +96,8 @@ def _masked_pair(pair: re.Match[str], mask: _Mask) -> str:
 
 def _masked_authority(authority: str, mask: _Mask) -> str:
     login, at, host = authority.rpartition("@")
+    if host.startswith("sha256:"):
+        return authority  # an image: name:tag@digest
     user, colon, password = _TOKEN.sub(lambda token: mask(token[0]), login).partition(":")
     if password and "@" not in user:  # in git@host:path@x the colon parts host and path
         password = mask(password)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from urllib.parse import quote
 
-from agent_sync.adapters.git.program import Bounds, run
+from agent_sync.adapters.git.program import Bounds, Ended, run
 from agent_sync.adapters.nar_hashing import nar_hash
 from agent_sync.errors import FileFault
 from agent_sync.nix.store_paths import STORE_DIR
@@ -33,17 +35,32 @@ class InstalledNix:
 
     def copy(self, paths: Sequence[str], *, cache: str, cancellation: Cancellation) -> None:
         """These store paths are in the store, from the binary cache in the folder `cache`."""
-        words = ("nix", "--extra-experimental-features", "nix-command", "copy", "--from", f"file://{quote(cache)}")
         bounds = Bounds("Nix's store", _TIMEOUT_S, look_around=cancellation.check)
-        for start in range(0, len(paths), _AT_ONCE):
-            wanted = paths[start : start + _AT_ONCE]
-            ended = run((*words, *wanted), bounds, environment=self._environment, folder=cache)
-            if ended.exit_code != 0:
-                raise FileFault(
-                    subject="Nix's store",
-                    check=f"nix copy ended with {ended.exit_code}: {_last_line(ended.complaint)}",
-                    remedy="see whether `nix` works here: nix store ping",
-                )
+        with _address(cache) as address:
+            words = ("nix", "--extra-experimental-features", "nix-command", "copy", "--from", address)
+            for start in range(0, len(paths), _AT_ONCE):
+                wanted = paths[start : start + _AT_ONCE]
+                _refuse_failed(run((*words, *wanted), bounds, environment=self._environment, folder=cache))
+
+
+@contextmanager
+def _address(folder: str) -> Iterator[str]:
+    """What Nix calls a cache in that folder. Nix 2.8 does not decode `%20`, so a plain link stands in for it."""
+    if quote(folder) == folder:
+        yield f"file://{folder}"
+        return
+    with tempfile.TemporaryDirectory() as plain:
+        os.symlink(folder, f"{plain}/cache")
+        yield f"file://{plain}/cache"
+
+
+def _refuse_failed(ended: Ended) -> None:
+    if ended.exit_code != 0:
+        raise FileFault(
+            subject="Nix's store",
+            check=f"nix copy ended with {ended.exit_code}: {_last_line(ended.complaint)}",
+            remedy="see whether Nix works here: nix store ping",
+        )
 
 
 def _last_line(complaint: str) -> str:

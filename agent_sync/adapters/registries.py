@@ -6,6 +6,7 @@ import posixpath
 import ssl
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ class MachineRegistries:
     def __init__(self, environment: Mapping[str, str]) -> None:
         """`environment` says where credentials lie, which authorities count and which proxies to use."""
         self._environment = environment
+        self._authorities = cache(partial(_authorities, environment))  # reading them takes tens of milliseconds
 
     def open(
         self, place: Place, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
@@ -43,25 +45,26 @@ class MachineRegistries:
                     place,
                     plain_http=plain_http or None,
                     timeout_s=timeout_s,
-                    network=_network(self._environment),
+                    network=self._network(),
                     check=cancellation.check,
                 )
 
+    def _network(self) -> Network:
+        """What this machine has for reaching registries."""
+        from agent_sync.adapters.http.proxies import proxy_for
+        from agent_sync_oci.registry.remote import Network
 
-def _network(environment: Mapping[str, str]) -> Network:
-    """What this machine has for reaching registries."""
-    from agent_sync.adapters.http.proxies import proxy_for
+        return Network(
+            authorities=self._authorities,
+            proxy_for=lambda url: proxy_for(url, self._environment, authorities=self._authorities),
+            docker_config=_docker_config(self._environment),
+        )
+
+
+def _authorities(environment: Mapping[str, str]) -> ssl.SSLContext:
     from agent_sync.adapters.http.trust import tls_context
-    from agent_sync_oci.registry.remote import Network
 
-    def authorities() -> ssl.SSLContext:
-        return tls_context(environment)
-
-    return Network(
-        authorities=authorities,
-        proxy_for=lambda url: proxy_for(url, environment, authorities=authorities()),
-        docker_config=_docker_config(environment),
-    )
+    return tls_context(environment)
 
 
 def _docker_config(environment: Mapping[str, str]) -> Path | None:

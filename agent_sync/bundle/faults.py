@@ -15,7 +15,7 @@ from agent_sync.errors import (
     Untrusted,
     UsageWrong,
 )
-from agent_sync.redaction import redacted
+from agent_sync.redaction import without_credentials
 from agent_sync_oci import errors as oci
 
 _FAMILIES: tuple[tuple[type[oci.OciError], type[AgentSyncError]], ...] = (
@@ -42,4 +42,6 @@ def translated() -> Iterator[None]:
 def ours(error: oci.OciError) -> AgentSyncError:
     """The same three facts, in the family that the command line and the library's callers know."""
     family = next(each for theirs, each in _FAMILIES if isinstance(error, theirs))
-    return family(subject=redacted(error.subject), check=redacted(error.check), remedy=error.remedy)
+    return family(
+        subject=without_credentials(error.subject), check=without_credentials(error.check), remedy=error.remedy
+    )

@@ -8,17 +8,20 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from agent_sync.errors import FileFault, LockInvalid
+from agent_sync.errors import FileFault, LockInvalid, UsageWrong
+from agent_sync.escaping import shown
 from agent_sync.lock import UrlPin
 from agent_sync.nix.archives import file_archive, tree_archive
 from agent_sync.nix.narinfo import CACHE_INFO_FILE, NarInfo, Sign, cache_info, nar_place
 from agent_sync.nix.pinned import Pinned, nar_sha256
 from agent_sync.ports import Cancellation, Contents, Folder, Kind
 from agent_sync.store.staging import STAGING, new_name, put
-from agent_sync.tree import RelPath, parent
+from agent_sync.tree import ROOT, RelPath, parent
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.layout import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
 
 _SMALL_PIECES = 1 << 18
+_MAX_INFO_BYTES = 4096
 
 
 class BinaryCache:
@@ -30,7 +33,18 @@ class BinaryCache:
         self._sign = sign
 
     def begin(self) -> None:
-        """The folder says what it is. Raises FileFault, UnsafePath."""
+        """The folder says what it is: an image layout, with an empty index if it had none, and a binary cache.
+
+        Raises: UsageWrong if it is neither of the two and not empty, or serves stores elsewhere; FileFault, UnsafePath.
+        """
+        names = self._folder.names(ROOT)
+        if names and CACHE_INFO_FILE not in names and LAYOUT_FILE not in names:
+            raise self._refusal("it is no cache, and there are other files in it", "name an empty folder, or a new one")
+        if CACHE_INFO_FILE in names and f"StoreDir: {self._store_dir}\n" not in self._text(CACHE_INFO_FILE):
+            raise self._refusal(f"it does not serve stores at {self._store_dir}", "name another folder")
+        for file, content in ((LAYOUT_FILE, LAYOUT_CONTENT), (INDEX_FILE, EMPTY_INDEX)):
+            if file not in names:
+                put(self._folder, RelPath(file), content)
         put(self._folder, RelPath(CACHE_INFO_FILE), cache_info(self._store_dir))
 
     def add(self, pinned: Pinned, contents: Contents, *, cancellation: Cancellation) -> NarInfo:
@@ -63,6 +77,13 @@ class BinaryCache:
         """What was needed for writing only is gone."""
         with suppress(FileFault):
             self._folder.remove_folder(STAGING)
+
+    def _text(self, file: str) -> str:
+        with self._folder.open(RelPath(file)) as opened:
+            return opened.read(_MAX_INFO_BYTES).decode(errors="replace")
+
+    def _refusal(self, check: str, remedy: str) -> UsageWrong:
+        return UsageWrong(subject=f"the folder {shown(self._folder.name)}", check=check, remedy=remedy)
 
     def _whole(self, nar: Digest) -> int | None:
         """The length of that NAR, if it is here and is what its name says."""

@@ -25,6 +25,7 @@ _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _LONGEST_HOST = 253  # RFC 1035 §2.3.4
 _LONGEST_REPOSITORY = 255
+_CREDENTIALS = re.compile(r"(?<![^/])[^/]*@(?!sha[0-9]+:)")
 _DIGEST = re.compile(r"(?P<before>.*)@(?P<digest>sha[0-9]+:.*)")
 
 LAYOUT = "oci:"
@@ -118,6 +119,8 @@ def parse_place(text: str) -> Place:
     """The place that `text` spells; `str` spells it back. Raises ReferenceInvalid."""
     if not text.isprintable():
         _refuse(text, "it has a character that cannot be printed")
+    if "://" in text:
+        _refuse(text, "it is a URL", "leave out what stands before the host, and the `//`")
     if text.startswith(LAYOUT):
         return LayoutPlace(*_path(text, LAYOUT))
     if text.startswith(ARCHIVE):
@@ -131,11 +134,11 @@ def is_tag(text: str) -> bool:
 
 
 def _registry_place(text: str) -> RegistryPlace:
-    if "://" in text:
-        _refuse(text, "it is a URL", "leave out what stands before the host, and the `//`")
     before, digest = _without_digest(text)
     host, slash, rest = before.partition("/")
     repository, colon, tag = rest.partition(":")
+    if "@" in host:
+        _refuse(text, "there are credentials in it", "leave them out, and log in with `docker login` or the like")
     if not slash or not _names_a_host(host):
         _refuse(
             text, "it does not begin with a registry's host", "write the host, such as registry.example.com/team/agents"
@@ -201,4 +204,4 @@ def _spelt(tag: str | None, digest: Digest | None) -> str:
 
 
 def _refuse(text: str, check: str, remedy: str = _FORMS) -> NoReturn:
-    raise ReferenceInvalid(subject=f"reference {shown(text)}", check=check, remedy=remedy)
+    raise ReferenceInvalid(subject=f"reference {shown(_CREDENTIALS.sub('***@', text))}", check=check, remedy=remedy)

@@ -235,9 +235,9 @@ def _ask(registry: RemoteRegistry) -> object:
     return registry.manifest("v1")
 
 
-def _send(registry: RemoteRegistry) -> object:
+def _send(registry: RemoteRegistry) -> None:
     large = b"\0" * 20_000_000
-    return registry.put_blob(described(large), lambda: io.BytesIO(large))
+    registry.put_blob(described(large), lambda: io.BytesIO(large))
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -148,7 +149,7 @@ def test_a_login_that_is_none_is_not_sent(auth: object, tmp_path: Path) -> None:
 def test_a_configuration_that_cannot_be_read_is_an_error_and_a_missing_one_is_none(tmp_path: Path) -> None:
     assert "cannot be read" in refused(lambda: _guarded(tmp_path)).check
     for missing in (tmp_path / "nothing.json", None):
-        assert "there is none" in refused(lambda missing=missing: _guarded(missing)).check
+        assert "there is none" in refused(partial(_guarded, missing)).check
 
 
 def test_the_configuration_is_not_looked_at_unless_a_registry_asks_who_we_are(

@@ -11,7 +11,7 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,7 +20,8 @@ from pathlib import Path
 import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from cryptography.x509.oid import NameOID
 
 from tests.real.http_server import Reply, Request, serve
@@ -30,8 +31,6 @@ from tests.real.sigstore_time import TimeStampAuthority
 
 _NAME = "127.0.0.1"  # what sigstore-go makes of the address of a log: its host, without the port
 _EC = "PKIX_ECDSA_P256_SHA_256"
-
-Respond = Callable[[Request], tuple[int, str, bytes]]
 
 
 @dataclass(frozen=True)
@@ -87,7 +86,7 @@ class SigstoreStack:
             "nbf": clock - 1,
             "exp": clock + 600,
         }
-        return jwt.encode(said | claims, "k" * 32, algorithm="HS256")
+        return jwt.encode(said | claims, _PROVIDER, algorithm="ES256")
 
     def _trusted_root(self) -> Json:
         ct_key = public_der(self.authority.ct_key)
@@ -125,42 +124,73 @@ class SigstoreStack:
 
     def answer(self, request: Request, reply: Reply) -> None:
         """What the service at this path answers."""
-        routes: dict[str, Respond] = {
+        routes = {
             "/api/v2/signingCert": self._issue,
-            "/api/v1/log/entries": lambda asked: (201, _JSON, _json(self.rekor1.answer(json.loads(asked.body)))),
-            "/api/v2/log/entries": lambda asked: (201, _JSON, _json(self.rekor2.answer(json.loads(asked.body)))),
-            "/api/v1/timestamp": lambda asked: (200, "application/timestamp-reply", self.time.answer(asked.body)),
+            "/api/v1/log/entries": self._log_in_1,
+            "/api/v2/log/entries": self._log_in_2,
+            "/api/v1/timestamp": self._stamp,
         }
+        respond = routes.get(request.path)
         if request.path in self.failing:
-            status, kind, body = 500, _JSON, b'{"message": "out of order"}'
+            answer = _Answer(500, b'{"message": "out of order"}')
+        elif respond is None:
+            answer = _Answer(404, b'{"message": "no such service"}')
         else:
-            status, kind, body = routes.get(request.path, _not_found)(request)
-        reply.send(status, {"Content-Type": kind, "Content-Length": str(len(body))}, [body])
+            answer = respond(request)
+        length = {"Content-Length": str(len(answer.body))}
+        reply.send(answer.status, {**answer.headers, **length}, [answer.body])
 
-    def _issue(self, request: Request) -> tuple[int, str, bytes]:
+    def _issue(self, request: Request) -> _Answer:
         asked = json.loads(request.body)
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
         token = bearer or asked["credentials"]["oidcIdentityToken"]
         claims = jwt.decode(token, options={"verify_signature": False})
-        csr = x509.load_pem_x509_csr(base64.b64decode(asked["certificateSigningRequest"]))
-        key = csr.public_key()
-        assert csr.is_signature_valid
-        assert isinstance(key, ec.EllipticCurvePublicKey)
-        leaf = self.authority.issue(key, [claims.get("email") or claims["sub"]], claims["iss"], claims=claims)
+        identity = claims.get("email") or claims["sub"]
+        leaf = self.authority.issue(_key_of(asked, identity), [identity], claims["iss"], claims=claims)
         chain = [leaf, self.authority.intermediate, self.authority.root]
         pems = [each.public_bytes(Encoding.PEM).decode() for each in chain]
-        return 201, _JSON, _json({"signedCertificateEmbeddedSct": {"chain": {"certificates": pems}}})
+        return _Answer(201, _json({"signedCertificateEmbeddedSct": {"chain": {"certificates": pems}}}))
+
+    def _log_in_1(self, request: Request) -> _Answer:
+        entry = self.rekor1.answer(json.loads(request.body))
+        (name,) = entry
+        return _Answer(201, _json(entry), {**_JSON, "ETag": name, "Location": f"/api/v1/log/entries/{name}"})
+
+    def _log_in_2(self, request: Request) -> _Answer:
+        return _Answer(201, _json(self.rekor2.answer(json.loads(request.body))))
+
+    def _stamp(self, request: Request) -> _Answer:
+        return _Answer(200, self.time.answer(request.body), {"Content-Type": "application/timestamp-reply"})
 
 
-_JSON = "application/json"
+_JSON = {"Content-Type": "application/json"}
+_PROVIDER = ec.generate_private_key(ec.SECP256R1())  # of the identity provider; nobody checks its signatures
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=lambda: _JSON)
+
+
+def _key_of(asked: Json, identity: str) -> ec.EllipticCurvePublicKey:
+    """The key to be certified, whose private half the client has shown to have: in either of Fulcio's two ways."""
+    if "certificateSigningRequest" in asked:
+        csr = x509.load_pem_x509_csr(base64.b64decode(asked["certificateSigningRequest"]))
+        assert csr.is_signature_valid
+        key = csr.public_key()
+    else:
+        request = asked["publicKeyRequest"]
+        key = load_pem_public_key(request["publicKey"]["content"].encode())
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        key.verify(base64.b64decode(request["proofOfPossession"]), identity.encode(), ec.ECDSA(SHA256()))
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    return key
 
 
 def _json(document: Json) -> bytes:
     return json.dumps(document).encode()
-
-
-def _not_found(request: Request) -> tuple[int, str, bytes]:
-    return 404, _JSON, _json({"message": f"nothing at {request.path}"})
 
 
 @contextmanager

@@ -88,6 +88,8 @@ PLAIN = [
     "https://host:/a@b",
     "https://me@host:443/a:b@c",
     "git@host:path@v1",
+    "localhost:5000/rules:v1@sha256:0123",
+    "oci-layout:rules:v1@sha256:0123",
     "/srv/a@b",
     "https://example.com/?token=",
 ]

@@ -75,7 +75,7 @@ class Journey:
 
     @contextmanager
     def _ask(self, hop: httpx.URL, headers: Mapping[str, str], *, is_first: bool) -> Iterator[httpx.Response]:
-        proxy = proxy_for(hop, self._environment, authorities=self._authorities)
+        proxy = proxy_for(hop, self._environment, authorities=lambda: self._authorities)
 
         def watch(event: str, facts: Mapping[str, Any]) -> None:
             if event == "connection.connect_tcp.complete":

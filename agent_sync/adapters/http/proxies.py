@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import ipaddress
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import httpx
 
 from agent_sync.errors import NetworkError
 
 
-def proxy_for(url: httpx.URL, environment: Mapping[str, str], *, authorities: ssl.SSLContext) -> httpx.Proxy | None:
+def proxy_for(
+    url: httpx.URL, environment: Mapping[str, str], *, authorities: Callable[[], ssl.SSLContext]
+) -> httpx.Proxy | None:
     """The proxy for this address; None if it is reached directly. NetworkError if what is named cannot be one."""
     name = f"{url.scheme}_proxy"
     address = _variable(name, environment) or _variable("all_proxy", environment)
@@ -19,7 +21,7 @@ def proxy_for(url: httpx.URL, environment: Mapping[str, str], *, authorities: ss
         return None
     try:
         proxy = _parsed(address)
-        return httpx.Proxy(proxy, ssl_context=authorities if proxy.scheme == "https" else None)
+        return httpx.Proxy(proxy, ssl_context=authorities() if proxy.scheme == "https" else None)
     except (ValueError, httpx.InvalidURL) as error:
         raise NetworkError(
             subject=f"the proxy that {name} or all_proxy names",  # its address may hold a password

@@ -102,8 +102,8 @@ def check_artifact(
 
 
 def who_signed(bundle: bytes) -> str:
-    """Who claims to have made the signature, for people to read: NOT checked. Raises as `check_bundle` does."""
-    return claim(read_bundle(bundle).verifier)
+    """Who claims to have made the signature, fit for a terminal; NOT checked. Raises as `check_bundle` does."""
+    return shown(claim(read_bundle(bundle).verifier))[1:-1]
 
 
 # -- who -------------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import os
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -17,6 +18,16 @@ from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 
 class Broken(Exception):
     """What happens in the middle."""
+
+
+def write_and_break(file: Path, content: bytes) -> None:
+    with ArchiveRegistry(str(file)) as archive:
+        put_artifact(archive, content, tag="v1")
+        raise Broken
+
+
+def broken() -> BinaryIO:
+    raise Broken
 
 
 def file_names(folder: Path) -> list[str]:
@@ -33,16 +44,14 @@ def test_nothing_is_there_until_the_archive_is_whole(tmp_path: Path) -> None:
 
 def test_an_error_leaves_nothing_and_what_was_there_stays(tmp_path: Path) -> None:
     file = tmp_path / "it.tar"
-    with pytest.raises(Broken), ArchiveRegistry(str(file)) as archive:
-        put_artifact(archive, b"one", tag="v1")
-        raise Broken
+    with pytest.raises(Broken):
+        write_and_break(file, b"one")
     assert file_names(tmp_path) == []
     with ArchiveRegistry(str(file)) as archive:
         put_artifact(archive, b"one", tag="v1")
     before = file.read_bytes()
-    with pytest.raises(Broken), ArchiveRegistry(str(file)) as archive:
-        put_artifact(archive, b"two", tag="v1")
-        raise Broken
+    with pytest.raises(Broken):
+        write_and_break(file, b"two")
     assert file.read_bytes() == before
     assert file_names(tmp_path) == ["it.tar"]
 
@@ -87,13 +96,9 @@ def test_a_failed_blob_leaves_no_hole(tmp_path: Path) -> None:
     file = tmp_path / "it.tar"
     with ArchiveRegistry(str(file)) as archive:
         with pytest.raises(Broken):
-            archive.put_blob(described(bytes(10_000_000)), _broken)
+            archive.put_blob(described(bytes(10_000_000)), broken)
         put_artifact(archive, b"one", tag="v1")
     assert file.stat().st_size < 10_000
-
-
-def _broken() -> None:  # type: ignore[misc]
-    raise Broken
 
 
 def test_other_programs_read_it(tmp_path: Path) -> None:
