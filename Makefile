@@ -32,6 +32,7 @@ bench: environment
 programs:
 	@.ci/system
 	@.ci/go-tools
+	@.ci/node-tools
 
 environment: $(VENV)/.dev
 

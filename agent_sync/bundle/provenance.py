@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from agent_sync import __version__
+from agent_sync._version import __version__
 from agent_sync.bundle.items import item_of
 from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, UrlPin
 

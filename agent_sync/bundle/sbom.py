@@ -6,7 +6,7 @@ import json
 import uuid
 from typing import TYPE_CHECKING
 
-from agent_sync import __version__
+from agent_sync._version import __version__
 from agent_sync.bundle.items import item_of
 from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, UrlPin
 from agent_sync_oci.canonical import canonical_json

@@ -14,6 +14,7 @@ from agent_sync.escaping import shown
 from agent_sync.ports import Folder, Kind
 from agent_sync.tree import ROOT, RelPath, join, parent, safe_path
 
+_MOST_NAMED = 5
 _WHEN = "%Y%m%dT%H%M%SZ"
 _LAST_S = 253_402_300_799  # the end of the year 9999, which is as far as a date goes
 
@@ -84,7 +85,7 @@ class Kept:
             raise UsageWrong(
                 subject=f"file {shown(path)}",
                 check="no edit of it is kept",
-                remedy=f"{self._home}/ has all that is",
+                remedy=self._others(),
             )
         present = self._project.stat(path)
         if present is not None and present.kind is not Kind.FILE:
@@ -94,6 +95,14 @@ class Kept:
         replaced = self.keep_a_copy(path, now_s=now_s) if keep_present and present is not None else None
         self._put_back(edit)
         return Restored(edit, replaced)
+
+    def _others(self) -> str:
+        """What there is instead."""
+        paths = list(dict.fromkeys(shown(edit.path) for edit in reversed(self.all())))
+        more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
+        return (
+            f"there are edits of {', '.join(paths[:_MOST_NAMED])}{more}" if paths else "none of any file is kept here"
+        )
 
     def _put_back(self, edit: KeptEdit) -> None:
         self._project.make_folder(parent(edit.path))

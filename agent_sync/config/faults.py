@@ -104,7 +104,7 @@ def _words(details: ErrorDetails, path: Path, field: FieldInfo | None) -> tuple[
     key, value, context = _key(path), details["input"], details.get("ctx", {})
     match details["type"]:
         case "missing":
-            return f"`{key}` is missing", _add(key, field)
+            return f"`{key}` is missing", _meant(key, value) or _add(key, field)
         case "union_tag_not_found":
             return _untyped(path)
         case "union_tag_invalid":
@@ -123,6 +123,14 @@ def _words(details: ErrorDetails, path: Path, field: FieldInfo | None) -> tuple[
 
 def _key(path: Path) -> str:
     return next((part for part in reversed(path) if isinstance(part, str)), "")
+
+
+def _meant(key: str, given: object) -> str | None:
+    """Another key that stands there, if it looks like the one that is missing."""
+    from agent_sync.documents import closest
+
+    near = closest(key, given) if isinstance(given, Mapping) else None
+    return None if near is None else f"did you mean `{key}` where it says `{near}`?"
 
 
 def _add(key: str, field: FieldInfo | None) -> str | None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent_sync.config.checking import refuse_inconsistent, unused_sources
-from agent_sync.config.discovery import ConfigPath, Places
+from agent_sync.config.discovery import NAME, ConfigPath, Places
 from agent_sync.config.effective import Config
 from agent_sync.config.merging import alone, merged
 from agent_sync.config.reading import Layer, Level, read_layer
-from agent_sync.errors import ConfigInvalid
+from agent_sync.errors import ConfigInvalid, FileFault
 from agent_sync.events import Warned
 
 if TYPE_CHECKING:
@@ -50,17 +52,31 @@ def load(places: Places, read: Read, project: Folder) -> Loaded:
     policies = _policies(places, read)
     layers = _layers(places, read)
     if not layers:
-        raise _nothing(places)
+        raise _nothing(places, read)
     everything = merged(layers, policies)
-    refuse_inconsistent(everything, project)
+    ignored = tuple(each for layer in layers for each in layer.warnings)
+    with _told_with(ignored):
+        refuse_inconsistent(everything, project)
     has_own = len(layers) > 1 and layers[-1].level == "project"
     return Loaded(
         project=alone(layers[-1], layers, policies) if has_own else everything,
         merged=everything,
         layers=layers,
         policies=policies,
-        warnings=(*(each for layer in layers for each in layer.warnings), *unused_sources(everything)),
+        warnings=(*ignored, *unused_sources(everything)),
     )
+
+
+@contextmanager
+def _told_with(ignored: Sequence[Warned]) -> Iterator[None]:
+    """What is wrong is told with the keys that were ignored: `surces:` is why no source is declared."""
+    try:
+        yield
+    except ConfigInvalid as error:
+        if not ignored:
+            raise
+        told = "; ".join(f"{each.subject}: {each.message}" for each in ignored)
+        raise error.restated(remedy=told if error.remedy is None else f"{error.remedy}\n{told}") from error
 
 
 def is_declared(places: Places, read: Read) -> bool:
@@ -95,11 +111,21 @@ def _layer(file: ConfigPath, level: Level, read: Read) -> Layer | None:
     return None
 
 
-def _nothing(places: Places) -> ConfigInvalid:
+def _nothing(places: Places, read: Read) -> ConfigInvalid:
     others = [file.shown for file in (places.system, places.user) if file is not None]
     elsewhere = f", nor {' or '.join(others)}" if places.inherit and others else ""
+    above = _above(places.root, read)
     return ConfigInvalid(
         subject=places.project.shown,
         check=f"there is no such file in {places.root}{elsewhere}",
-        remedy="make one: agent-sync init",
+        remedy="make one: agent-sync init" if above is None else f"go to {above}, where one is, or name it: --config",
     )
+
+
+def _above(folder: str, read: Read) -> str | None:
+    """The nearest folder above that has a configuration: whoever is used to git expects that it is found."""
+    while folder != (folder := posixpath.dirname(folder)):
+        with suppress(FileFault):
+            if read(posixpath.join(folder, NAME)) is not None:
+                return folder
+    return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from agent_sync.errors import UsageWrong
 from agent_sync.escaping import shown
+from agent_sync.operations.asked_path import asked_path
 from agent_sync.operations.desired import desire
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.plan.building import build
@@ -30,8 +31,9 @@ def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
     """
     supplier = inputs.supplier()
     desired = desire(inputs, read_locks(inputs), supplier)
-    wanted = {path: output for path, output in desired.outputs.items() if _is_wanted(path, paths)}
-    for asked in paths:
+    plain = [asked_path(each, inputs.world.project) for each in paths]
+    wanted = {path: output for path, output in desired.outputs.items() if _is_wanted(path, plain)}
+    for asked in plain:
         if not any(_is_wanted(path, (asked,)) for path in wanted):
             raise UsageWrong(
                 subject=shown(asked), check="no output lies there", remedy="see `agent-sync status` for the folders"
@@ -43,5 +45,4 @@ def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
 
 
 def _is_wanted(path: RelPath, asked: Sequence[str]) -> bool:
-    plain = [each.removeprefix("./").rstrip("/") for each in asked]
-    return not asked or any(each in ("", ".") or path == each or path.startswith(f"{each}/") for each in plain)
+    return not asked or any(each == "." or path == each or path.startswith(f"{each}/") for each in asked)

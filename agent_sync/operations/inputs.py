@@ -114,6 +114,5 @@ def _read_own(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[st
         lock = read_lock(content, file=file, elsewhere=elsewhere)
         refuse_bad_digests(lock, file=file)
     except (LockInvalid, UnsafePath, LimitExceeded) as error:
-        error.remedy = remedy
-        raise
+        raise error.restated(remedy=remedy) from error
     return lock

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from agent_sync.checkout import Restored
 from agent_sync.config.paths import project_path
 from agent_sync.lock.outputs import placed
+from agent_sync.operations.asked_path import asked_path
 from agent_sync.operations.inputs import Inputs, read_applied
 from agent_sync.operations.recover import writing
 from agent_sync.tree import Entry, RelPath
@@ -24,7 +25,7 @@ def restore(inputs: Inputs, path: str) -> RestoreResult:
 
     Raises: UsageWrong if none is kept for it; UnsafePath, FileFault if something other than a file stands there.
     """
-    wanted = project_path(path, subject="the path to restore")
+    wanted = project_path(asked_path(path, inputs.world.project), subject="the path to restore")
     with writing(inputs):
         now_s = inputs.world.clock.now_s()
         kept = inputs.checkout.kept

@@ -6,6 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from agent_sync.documents import closest
 from agent_sync.errors import UsageWrong
 from agent_sync.escaping import shown
 from agent_sync.events import Warned
@@ -89,7 +90,8 @@ def _edited(inputs: Inputs, lock: Lock, stale: Container[str]) -> set[str]:
     """The other local sources that sync would refuse as they are now."""
     found = {name: error for name, error in edited_sources(inputs, lock) if name not in stale}
     for name, error in found.items():
-        inputs.world.observer(Warned("stale", f"source {name}", f"{error.check}; {error.remedy}"))
+        what = "" if error.subject == f"source {name}" else f"{error.subject}: "
+        inputs.world.observer(Warned("stale", f"source {name}", f"{what}{error.check}; {error.remedy}"))
     return set(found)
 
 
@@ -102,6 +104,8 @@ def _refuse_unknown(names: Iterable[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
             remedy = f"there are: {', '.join(known)}" if known else "declare one, then run agent-sync update"
+            if (near := closest(name, known)) is not None:
+                remedy = f"did you mean {shown(near)}?"
             raise UsageWrong(subject=f"source {shown(name)}", check="no source is called that", remedy=remedy)
 
 

@@ -22,6 +22,7 @@ class SourceDelta:
     """A source that is not what upstream has now. `locked` and `upstream` name both sides, short."""
 
     name: str
+    type: str
     locked: str
     upstream: str
 
@@ -61,7 +62,7 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
     return VerifyResult(
         up_to_date=tuple(each.name for each in chosen if each.name in found and _is_same(each, lock, found[each.name])),
         changed=tuple(
-            SourceDelta(each.name, _locked(each.name, lock), found[each.name].identity)
+            SourceDelta(each.name, each.type, _locked(each.name, lock), found[each.name].identity)
             for each in chosen
             if each.name in found and not _is_same(each, lock, found[each.name])
         ),

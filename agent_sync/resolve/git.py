@@ -15,7 +15,7 @@ from agent_sync.resolve.declaration import declared, differing_fields
 from agent_sync.resolve.git_packing import Request, named, pack_commits
 from agent_sync.resolve.git_refs import Chosen, choose, is_whole_id
 from agent_sync.resolve.git_trust import refuse_repository, verify_signatures, warn_of_protocol
-from agent_sync.resolve.offline import refuse_offline
+from agent_sync.resolve.offline import refuse_offline, refuse_to_ask
 
 if TYPE_CHECKING:
     from agent_sync.config import Config, Safeguards
@@ -139,7 +139,7 @@ def _repository_of(locked: Sequence[LockedSource]) -> str:
 @contextmanager
 def _opened(sources: Sequence[GitSource], config: Config, world: World) -> Iterator[GitRepository]:
     """The one repository of these sources, if it may be asked."""
-    refuse_offline(sources[0].name, world)
+    refuse_to_ask(sources[0].name, world)
     repo, subject = sources[0].repo, f"source {sources[0].name}"
     refuse_repository(repo, config.security, subject=subject)
     warn_of_protocol(repo, world, subject=subject)

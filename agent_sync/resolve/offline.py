@@ -14,3 +14,13 @@ def refuse_offline(source: str, world: World) -> None:
             check="it lies upstream, the store does not have it, and --offline was given",
             remedy="run it once without --offline, or bring the store along",
         )
+
+
+def refuse_to_ask(source: str, world: World) -> None:
+    """The same where it is not bytes that are wanted, but what upstream has now: no store can tell."""
+    if world.offline:
+        raise BytesUnavailable(
+            subject=f"source {source}",
+            check="upstream has to be asked, and --offline was given",
+            remedy="run it without --offline",
+        )

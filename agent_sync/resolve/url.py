@@ -11,7 +11,7 @@ from agent_sync.lock import LockedSource, UrlPin
 from agent_sync.lock.keys import url_key
 from agent_sync.redaction import redacted
 from agent_sync.resolve.declaration import declared
-from agent_sync.resolve.offline import refuse_offline
+from agent_sync.resolve.offline import refuse_offline, refuse_to_ask
 from agent_sync.store.verifying import is_whole
 from agent_sync.tree import Sha256, safe_path
 from agent_sync_oci.digest import Digest
@@ -70,7 +70,7 @@ def served_digest(source: UrlSource, world: World, *, limits: Limits) -> Digest:
     """The digest of what the address serves now; nothing is kept. Raises NetworkError, LimitExceeded, BytesUnavailable
     (offline).
     """
-    refuse_offline(source.name, world)
+    refuse_to_ask(source.name, world)
     digest = hashlib.sha256()
     _fetch(source.url, digest.update, world, limits)
     return Digest.from_hex(digest.hexdigest())

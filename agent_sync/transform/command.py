@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from agent_sync.config.paths import project_path
-from agent_sync.errors import ConfigInvalid, ContentMismatch, TransformFailed
+from agent_sync.errors import ConfigInvalid, ContentMismatch, FileFault, TransformFailed, UnsafePath
 from agent_sync.escaping import shown
 from agent_sync.events import CommandOutput
 from agent_sync.limits import Limits
 from agent_sync.ports import Command, Contents, Folder, Kind, Stat, World
 from agent_sync.resolve.local import find_files, pack_folder
-from agent_sync.tree import RelPath, Tree, join
+from agent_sync.tree import RelPath, Tree, join, safe_path
 
 if TYPE_CHECKING:
     from agent_sync.config.model import CustomTransform
@@ -48,7 +49,8 @@ def run_command(
         if finished.printed:
             world.observer(CommandOutput(transform.source, finished.printed))
         if finished.exit_code != 0:
-            raise _failed(subject, finished.exit_code, finished.printed)
+            remedy = _misplaced_script(transform, world.project)
+            raise _failed(subject, finished.exit_code, finished.printed, remedy=remedy)
         output = scratch.below(_OUTPUT)
         made = find_files(output, subject=f"{subject}, its output", limits=limits)
         packed = pack_folder(output, made, world, subject=f"{subject}, its output")
@@ -88,13 +90,24 @@ def _lay_out(scratch: Folder, transform: CustomTransform, tree: Tree, contents: 
             scratch.create(join(_PROGRAM, path), iter(lambda: file.read(1 << 20), b""), executable=stat.executable)
 
 
-def _failed(subject: str, exit_code: int, printed: str) -> TransformFailed:
+def _misplaced_script(transform: CustomTransform, project: Folder) -> str | None:
+    """What to do about a file of the project that is not the first word, as in `python3 x.py`: no command finds it."""
+    for word in transform.words[1:]:
+        with suppress(UnsafePath, FileFault):
+            if project.stat(safe_path(word.removeprefix("./"), subject=word)) is not None:
+                return (
+                    f"{shown(word)} is not looked for in the project, but among the source's files: make it the first"
+                    " word, executable, with `#!` and its interpreter in the first line"
+                )
+    return None
+
+
+def _failed(subject: str, exit_code: int, printed: str, *, remedy: str | None) -> TransformFailed:
     how = f"it exited with {exit_code}" if exit_code > 0 else f"signal {-exit_code} ended it"
     tail = printed.strip()[-_SHOWN_CHARACTERS:]
     said = f"; it printed at last: {shown(tail)}" if tail else ""
-    return TransformFailed(
-        subject=subject, check=f"{how}{said}", remedy="run the command by hand on the source's files, or see --verbose"
-    )
+    by_hand = "run the command by hand on the source's files, or see --verbose"
+    return TransformFailed(subject=subject, check=f"{how}{said}", remedy=remedy or by_hand)
 
 
 def _refuse_other_output(transform: CustomTransform, packed: PackedTree, subject: str) -> None:

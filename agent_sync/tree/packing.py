@@ -134,7 +134,7 @@ class _Packing:
 
 
 def _after(last: str, path: RelPath) -> str:
-    """What `path` is sorted by, which comes after `last`. A file in a "folder" that is a file would come right after."""
+    """What `path` is sorted by, which comes after `last`. A file "in" a file would come right after that one."""
     key = path.replace("/", "\0")
     if key <= last or (last and key.startswith(last + "\0")):
         raise ValueError(f"files to pack are not in the order of a tree at {shown(path)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -35,7 +36,7 @@ def without(key: str, lock: str) -> str:
     return re.sub(rf" *{key}: .*\n", "", lock)
 
 
-FORGERIES = {
+FORGERIES: dict[str, Callable[[str], str]] = {
     "another narHash": lambda lock: re.sub("narHash: sha256-....", "narHash: sha256-AAAA", lock),
     "no narHash": lambda lock: without("narHash", lock),
     "another size": lambda lock: re.sub(r"(size: )\d+", r"\g<1>1024", lock),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from tests.benchmarks.inputs import Room, declare, git_source, local_source, sha256_of, write_large
+from tests.benchmarks.inputs import ROOT, Room, declare, git_source, local_source, sha256_of, write_large
 from tests.benchmarks.measuring import Command, Contest, Side, run
 from tests.real.git_http import serve_git
 from tests.real.http_server import Reply, Request, serve
@@ -43,13 +44,25 @@ def many_sources(room: Room, files: int, sources: int) -> Contest:
 
 def downloading(room: Room, size: int) -> Contest:
     """`update` of one large file into an empty store, against curl."""
-    large = room.once("large", lambda place: write_large(place / "file", room.scaled(size))) / "file"
-    server = room.servers.enter_context(serve(partial(_send_file, large)))
-    url = f"{server.url}/file"
-    source = f"{{name: tree, type: url, url: {url}, checksum: sha256:{sha256_of(large)}}}"
+    url, source = _served_file(room, size)
     return Contest(
         _first_update(room, source),
         lambda fresh: room.command("curl", "--silent", "--fail", "-o", str(fresh / "file"), url),
+    )
+
+
+def writing_a_download(room: Room, size: int) -> Contest:
+    """The first `sync` of such a file out of the store, against copying it."""
+    _, source = _served_file(room, size)
+
+    def locked(project: Path) -> None:
+        declare(project, source)
+        run(room.agent_sync("update", "--yes", project=project))
+
+    project = room.once("large-download", locked)
+    return Contest(
+        _first_sync(room, project),
+        lambda fresh: room.command("cp", "-r", str(room.path / "large"), str(fresh / "copy")),
     )
 
 
@@ -68,15 +81,20 @@ def growing(room: Room, few: int, many: int) -> Contest:
 
 
 def packing(room: Room, files: int) -> Contest:
-    """`update` of a local folder: hashed, packed, stored and locked, against tar and zstd, which hash nothing."""
-    if shutil.which("zstd", path=room.environment["PATH"]) is None:
-        raise LookupError("zstd is not installed")
+    """A folder read, hashed, packed and stored, inside a process, against tar and zstd, which hash nothing."""
     tree = room.tree(room.scaled(files))
-    script = 'tar -C "$1" -cf - . | zstd -q -3 -T0 -o "$2"'
-    return Contest(
-        _first_update(room, local_source(tree)),
-        lambda fresh: room.command("sh", "-c", script, "sh", str(tree), str(fresh / "tree.tar.zst")),
-    )
+    words = (sys.executable, "-m", "tests.benchmarks.folder_packing", str(tree))
+
+    def ours(fresh: Path) -> Command:
+        return Command(words, ROOT, {**room.environment, "AGENT_SYNC_CACHE": str(fresh / "cache")}, reports=True)
+
+    return Contest(ours, _packing_beside(room, tree))
+
+
+def updating_a_folder(room: Room, files: int) -> Contest:
+    """The whole `update` of such a folder, its lock and all, against the same."""
+    tree = room.tree(room.scaled(files))
+    return Contest(_first_update(room, local_source(tree)), _packing_beside(room, tree))
 
 
 def large_sources(room: Room, *, verb: str, files: int, size: int) -> Contest:
@@ -95,6 +113,20 @@ def large_sources(room: Room, *, verb: str, files: int, size: int) -> Contest:
         run(room.agent_sync("update", "--yes", project=project))
 
     return Contest(_first_sync(room, room.once("large-locked", locked)))
+
+
+def _packing_beside(room: Room, tree: Path) -> Side:
+    if shutil.which("zstd", path=room.environment["PATH"]) is None:
+        raise LookupError("zstd is not installed")
+    script = 'tar -C "$1" -cf - . | zstd -q -3 -T0 -o "$2"'
+    return lambda fresh: room.command("sh", "-c", script, "sh", str(tree), str(fresh / "tree.tar.zst"))
+
+
+def _served_file(room: Room, size: int) -> tuple[str, str]:
+    """A large file, made once: where it is served, and a source of it."""
+    large = room.once("large", lambda place: write_large(place / "file", room.scaled(size))) / "file"
+    url = f"{room.servers.enter_context(serve(partial(_send_file, large))).url}/file"
+    return url, f"{{name: tree, type: url, url: {url}, checksum: sha256:{sha256_of(large)}}}"
 
 
 def _against_clone(room: Room, url: str, source: str) -> Contest:

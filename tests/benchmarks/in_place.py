@@ -5,10 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tests.benchmarks.inputs import Room, declare, local_source
+from tests.benchmarks.inputs import ROOT, Room, declare, local_source
 from tests.benchmarks.measuring import Command, Contest, Side, run
 
-_ROOT = Path(__file__).parents[2]
 _PYTHON = ("python", "-c", "pass")
 _HASH_ALL = "find out -type f -print0 | xargs -0 sha256sum > /dev/null"
 
@@ -58,7 +57,7 @@ def loading_a_lock(room: Room, files: int) -> Contest:
 
     lock = room.once(f"locked-{count}", make) / "agent-sync.lock"
     words = (sys.executable, "-m", "tests.benchmarks.lock_loading", str(lock))
-    return Contest(lambda _: Command(words, _ROOT, room.environment, reports=True), warm=True)
+    return Contest(lambda _: Command(words, ROOT, room.environment, reports=True), warm=True)
 
 
 def _verb(room: Room, verb: str, project: Path) -> Side:

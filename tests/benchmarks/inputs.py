@@ -17,6 +17,8 @@ from pathlib import Path
 from tests.benchmarks.measuring import Command, run
 from tests.builders.environment import a_clean_environment
 
+ROOT = Path(__file__).parents[2]
+
 _BLOCK = 1 << 20
 _WORDS = ("always", "never", "prefer", "avoid", "tests", "names", "errors", "the", "of", "in", "and", "is", "review")
 _INSTALLED = Path(sys.executable).parent / "agent-sync"

@@ -24,10 +24,13 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How long a command took, and the most memory that it, or a process that it waited for, held at a time."""
+    """How long a command took, the most memory that it, or a process that it waited for, held at a time, and how long
+    processors were busy with all of these.
+    """
 
     seconds: float
     peak_bytes: int
+    cpu_seconds: float
 
 
 Side = Callable[[Path], Command]
@@ -70,6 +73,14 @@ class Measured:
         return statistics.median(self.ratios) if self.theirs else None
 
     @property
+    def cpu_ratio(self) -> float | None:
+        """The same of the processor time, which says more than time where others use the machine."""
+        pairs = zip(self.ours, self.theirs, strict=False)
+        return (
+            statistics.median(ours.cpu_seconds / theirs.cpu_seconds for ours, theirs in pairs) if self.theirs else None
+        )
+
+    @property
     def peak_bytes(self) -> int:
         """The highest of ours."""
         return max(ended.peak_bytes for ended in self.ours)
@@ -103,7 +114,8 @@ def run(command: Command) -> Ended:
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != 0:
         raise RuntimeError(f"{' '.join(command.words)}: exit code {process.returncode}\n{said.decode()}")
-    return Ended(float(said) if command.reports else seconds, usage.ru_maxrss * 1024)
+    cpu_seconds = usage.ru_utime + usage.ru_stime
+    return Ended(float(said) if command.reports else seconds, usage.ru_maxrss * 1024, cpu_seconds)
 
 
 def _run_once(side: Side, room: Path) -> Ended:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from tests.benchmarks import arriving, in_place
+from tests.benchmarks import arriving, in_place, registries, signatures
 from tests.benchmarks.inputs import Room
 from tests.benchmarks.measuring import Contest, Measured
 
@@ -131,14 +131,34 @@ ROWS = (
         Goal(1.2),
         partial(arriving.many_sources, files=_MANY, sources=20),
     ),
-    Row("url", "`update`, url of 500 MB", "`curl -o`", Goal(1.3), partial(arriving.downloading, size=500_000_000)),
+    Row(
+        "url",
+        "`update`, url of 500 MB",
+        "`curl -o`",
+        Goal(1.3, megabytes=100),
+        partial(arriving.downloading, size=500_000_000),
+    ),
+    Row(
+        "url-sync",
+        "first `sync`, url of 500 MB",
+        "`cp -r`",
+        Goal(megabytes=100),
+        partial(arriving.writing_a_download, size=500_000_000),
+    ),
     Row("write", "first `sync` of 20,000 files", "`cp -r`", Goal(1), partial(arriving.writing, files=_MANY)),
     Row(
         "pack",
-        "`update`, local folder of 20,000 files",
+        "pack a folder of 20,000 files",
         "`tar \\| zstd -3 -T0`",
         Goal(1.25),
         partial(arriving.packing, files=_MANY),
+    ),
+    Row(
+        "local",
+        "`update`, local folder of 20,000 files",
+        "`tar \\| zstd -3 -T0`",
+        Goal(),
+        partial(arriving.updating_a_folder, files=_MANY),
     ),
     *(
         Row(
@@ -159,5 +179,31 @@ ROWS = (
             partial(arriving.large_sources, verb=verb, files=20, size=50_000_000),
         )
         for verb in ("update", "sync")
+    ),
+    *(
+        Row(f"{verb}-{name}", f"`{verb}`, {work}", "`skopeo copy`", goal, partial(contest, make=make))
+        for name, work, goal, make in (
+            ("large", "one source of 200 MB", Goal(1.2, megabytes=100), registries.LARGE),
+            ("tree", "one source of 20,000 files", Goal(), registries.TREE),
+            ("sources", "100 sources of 20 files", Goal(), registries.SOURCES),
+        )
+        for verb, contest in (("push", registries.pushing), ("pull", registries.pulling))
+    ),
+    Row(
+        "push-again",
+        "`push`, 200 MB that are there already",
+        "`skopeo copy`",
+        Goal(megabytes=100),
+        partial(registries.pushing_again, make=registries.LARGE),
+    ),
+    *(
+        Row(
+            f"signatures-{kind}",
+            f"judge 100 bundles signed {how}, one process",
+            "",
+            Goal(milliseconds=3000),
+            partial(signatures.judging, bundles=100, keyless=kind == "keyless"),
+        )
+        for kind, how in (("key", "with a key"), ("keyless", "without a key"))
     ),
 )

@@ -15,8 +15,8 @@ BEGIN = "<!-- written by `python -m tests.benchmarks --write` -->"
 END = "<!-- end -->"
 
 _HEAD = (
-    "| work | beside | ratio | min - max | ours | theirs | peak memory | goal | met |",
-    "|---|---|--:|--:|--:|--:|--:|--:|---|",
+    "| work | beside | ratio | min - max | CPU | ours | theirs | peak memory | goal | met |",
+    "|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
 )
 
 
@@ -52,14 +52,15 @@ def line(result: Result) -> str:
     """One row of the table, without its newline."""
     row, measured = result.row, result.measured
     if measured is None:
-        return _cells([row.work, row.beside, f"not run: {result.skipped}", "", "", "", "", _goal(row.goal), ""])
-    ratio, ratios = measured.ratio, measured.ratios
+        return _cells([row.work, row.beside, f"not run: {result.skipped}", "", "", "", "", "", _goal(row.goal), ""])
+    ratio, ratios, cpu_ratio = measured.ratio, measured.ratios, measured.cpu_ratio
     return _cells(
         [
             row.work,
             row.beside,
             "" if ratio is None else f"{ratio:.2f}",
             f"{ratios[0]:.2f} - {ratios[-1]:.2f}" if ratios else "",
+            "" if cpu_ratio is None else f"{cpu_ratio:.2f}",
             _time(measured.seconds),
             _time(measured.their_seconds),
             f"{measured.peak_bytes / 1e6:.0f} MB",
@@ -104,6 +105,7 @@ def _entry(result: Result) -> dict[str, Any]:
         "met": None if row.goal == Goal() else row.goal.met(measured),
         "ratio": measured.ratio,
         "ratios": measured.ratios,
+        "cpu_ratio": measured.cpu_ratio,
         "ours": [asdict(ended) for ended in measured.ours],
         "theirs": [asdict(ended) for ended in measured.theirs],
     }

@@ -16,12 +16,12 @@ from agent_sync.documents import emit, read_document
 from agent_sync.errors import LockInvalid
 from tests.architecture.tree import ROOT
 from tests.builders.environment import a_clean_environment
-from tests.builders.repositories import Executable, a_git_repository
+from tests.builders.repositories import Content, Executable, a_git_repository
 from tests.builders.trees import sha256
 
 SYSTEM = f"{platform.machine()}-linux"
 POLICY = b"- No secrets.\n"
-_RULES = {
+_RULES: Mapping[str, Content] = {
     "core/general.md": "- Rules of {{ .project }}.\n",
     "core/security.md": "- Never print a secret.\n",
     "core/tools/run.sh": Executable("#!/bin/sh\necho ran\n"),

@@ -24,6 +24,7 @@ from tests.builders.remote_places import (
     docker_registry_with_password,
     docker_registry_with_tls,
     docker_registry_with_tokens,
+    go_registry,
     registry_double,
 )
 
@@ -87,7 +88,8 @@ PLACES: dict[str, MakePlace] = {
     "docker-registry, password": _remote(docker_registry_with_password),
     "docker-registry, tokens": _remote(docker_registry_with_tokens),
     "docker-registry, TLS": _remote(docker_registry_with_tls),
-    "registry with referrers": _remote(registry_double, lists_referrers=True),
+    "registry with referrers": _remote(go_registry, lists_referrers=True),
+    "registry double": _remote(registry_double, lists_referrers=True),
 }
 
 

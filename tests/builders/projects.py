@@ -18,8 +18,8 @@ from tests.builders.folders import files_of
 from tests.builders.stores import StoppedClock
 from tests.fakes.folder import MemoryFolder
 from tests.fakes.git import MemoryGit, MemorySignatures
-from tests.fakes.registries import MemoryRegistries
 from tests.fakes.nix import MemoryNix
+from tests.fakes.registries import MemoryRegistries
 from tests.fakes.store import MemoryStore
 
 ROOT = "/project"

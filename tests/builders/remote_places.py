@@ -6,16 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+import pytest
+
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.registry.protocol import Registry
 from tests.builders.remotes import a_docker_config, a_remote
 from tests.real.authority import Authority, an_authority
 from tests.real.docker_registry import PASSWORD, USER, DockerRegistry, serve_docker_registry
+from tests.real.go_registry import serve_go_registry
 from tests.real.registry_double import RegistryDouble, serve_double
 from tests.real.registry_tokens import serve_tokens
 
 RemotePlace = tuple[Callable[[], Registry], Callable[[Digest, bytes], object]]
-"""How it is opened, and how what lies there is damaged."""
+"""How it is opened, and how what lies there is damaged (a skip where only the registry itself could do that)."""
 
 MakeRemote = Callable[[Path], AbstractContextManager[RemotePlace]]
 
@@ -52,6 +55,13 @@ def docker_registry_with_tls(folder: Path) -> Iterator[RemotePlace]:
     authority = an_authority(folder)
     with serve_docker_registry(folder, authority=authority) as server:
         yield _of(server, authority=authority)
+
+
+@contextmanager
+def go_registry(_: Path) -> Iterator[RemotePlace]:
+    """With the referrers API."""
+    with serve_go_registry() as host:
+        yield lambda: a_remote(host, _REPOSITORY), lambda *_: pytest.skip("what it has is in its memory")
 
 
 @contextmanager

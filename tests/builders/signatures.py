@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -31,6 +31,7 @@ from agent_sync_oci.signing.sigstore_bundle import (
     read_entry,
 )
 from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject, statement_bytes
+from agent_sync_oci.signing.trusted_root import TrustedRoot
 from tests.real.sigstore_authority import certificate_der
 from tests.real.sigstore_log import Json, b64, dsse_spec
 from tests.real.sigstore_stack import SigstoreStack
@@ -101,6 +102,13 @@ def a_keyless_message_bundle(stack: SigstoreStack, artifact: bytes, made: Keyles
     message = Message(sha256, key.sign(sha256, ec.ECDSA(Prehashed(SHA256()))))
     make = _hashed_1 if made.rekor == 1 else _hashed_2
     return _witnessed(stack, certificate, message, make(sha256, message.signature, certificate), made)
+
+
+def a_changed_root(stack: SigstoreStack, change: Callable[[Json], None]) -> TrustedRoot:
+    """The stack's trusted root, after `change` has worked on its JSON."""
+    document = json.loads(stack.trusted_root())
+    change(document)
+    return TrustedRoot.read(json.dumps(document).encode())
 
 
 def with_field(bundle: bytes, path: str, value: object) -> bytes:

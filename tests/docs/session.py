@@ -1,7 +1,7 @@
 """A console session as a page shows it: one shell runs the commands, and what they print is held against the page.
 
 A page's ```console blocks hold `$ command` lines, each followed by what it prints. A line `...` stands for any number
-of lines; commit ids and times stand for any others. A ```yaml block whose first line names a file
+of lines; commit ids and times stand for any others. A ```yaml or ```nix block whose first line names a file
 (`# agent-sync.yaml`) is written to that file when its turn comes. A command that fails is followed by `$ echo $?`.
 """
 
@@ -61,7 +61,7 @@ def steps_of(blocks: Iterable[Block]) -> list[Step]:
     for block in blocks:
         if block.language == "console":
             steps += _commands(block)
-        elif block.language == "yaml" and block.file is not None:
+        elif block.language in ("yaml", "nix") and block.file is not None:
             steps.append(Step(_writing(block.file, block.text), "", str(block)))
     return [
         Step(step.command, step.expected, step.place, fails=following.command == _EXIT_CODE)

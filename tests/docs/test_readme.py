@@ -22,7 +22,8 @@ def test_the_first_screen_is_what_happens(tmp_path: Path) -> None:
     project = tmp_path / "project"
     (project / "agents").mkdir(parents=True)
     (project / "agents" / "rules.md").write_text("- Ask first.\n")
-    shown = steps_of(blocks("README.md"))
+    about_nix = text_of("README.md").partition("\n## Nix\n")[0].count("\n")  # tests/nix/test_pages.py plays that
+    shown = steps_of(block for block in blocks("README.md") if block.line < about_nix)
     assert any(_ADDRESS in step.command for step in shown)
     steps = [replace(step, command=step.command.replace(_ADDRESS, str(repository.path))) for step in shown]
     outcomes = play(steps, project, a_clean_environment(tmp_path, os.environ))

@@ -17,7 +17,7 @@ from tests.real.components import require
 # In tests/faults/injected_driver.py there is a failing one of each.
 CALLS = (
     *("write", "renameat", "linkat", "unlinkat", "mkdirat", "fsync", "syncfs", "fchmod"),
-    *("openat", "close", "read", "newfstatat"),
+    *("openat", "close", "read", "newfstatat", "flock", "pwrite64", "pread64"),
 )
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -6,6 +6,7 @@ without it, as many as are needed for that number to fall on the call of its wor
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import sys
@@ -16,6 +17,11 @@ from agent_sync import open_project
 from agent_sync.adapters.flushing import flush_file_system
 from agent_sync.adapters.folder import DiskFolder
 from agent_sync.errors import AgentSyncError, FileFault, RollbackIncomplete
+from agent_sync_oci.errors import OciError, PlaceFault
+from agent_sync_oci.registry.archive import ArchiveRegistry
+from agent_sync_oci.registry.layout import LayoutRegistry
+from agent_sync_oci.transfer.referrers import attach
+from tests.builders.artifacts import a_signature, put_artifact
 from tests.builders.checkouts import AFTER, BEFORE, ACheckout
 from tests.builders.trees import a_tree
 
@@ -40,6 +46,9 @@ def failing_calls(here: int) -> dict[str, Callable[[], object]]:
         "syncfs": lambda: flush_file_system(UNUSED),
         "fchmod": lambda: os.fchmod(UNUSED, 0),
         "read": lambda: os.read(UNUSED, 1),
+        "flock": lambda: fcntl.flock(UNUSED, fcntl.LOCK_UN),
+        "pwrite64": lambda: os.pwrite(UNUSED, b"", 0),
+        "pread64": lambda: os.pread(UNUSED, 1, 0),
     }
 
 
@@ -58,15 +67,27 @@ def work(kind: str, folder: str) -> int:
             open_project(folder, environment={"HOME": f"{folder}-home"}).sync(prune=True)
         elif kind == "sync":
             ACheckout(DiskFolder(folder), written=a_tree(BEFORE)).sync(AFTER)
+        elif kind == "layout":
+            put_a_signed_artifact(LayoutRegistry(f"{folder}/layout"))
+        elif kind == "archive":
+            put_a_signed_artifact(ArchiveRegistry(f"{folder}/it.tar"))
         else:
             ACheckout(DiskFolder(folder), written=a_tree(BEFORE)).recover()
     except RollbackIncomplete:
         return INCOMPLETE
-    except FileFault:
+    except (FileFault, PlaceFault):
         return FAULT
-    except AgentSyncError:
+    except (AgentSyncError, OciError):
         return ELSE
     return DONE
+
+
+def put_a_signed_artifact(registry: LayoutRegistry | ArchiveRegistry) -> None:
+    """At the tag `v2`, which moves last."""
+    with registry:
+        artifact = put_artifact(registry, b"two" * 100)
+        attach(registry, a_signature(registry, artifact))
+        registry.put_manifest(artifact, tag="v2")
 
 
 def one(kind: str, folder: str, syscall: str, burns: int) -> int:

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.builders.folders_in_memory import a_folder_in_memory
 from tests.builders.nix_projects import POLICY, NixProject, a_nix_project
 from tests.real.https_files import serve_files
 from tests.real.nix import Nix, a_nix
 
 
 @pytest.fixture
-def nix(tmp_path: Path) -> Iterator[Nix]:
+def nix() -> Iterator[Nix]:
     """Nix with an empty store of its own."""
-    machine = a_nix(tmp_path / "nix")
-    yield machine
-    machine.forget()
+    with a_folder_in_memory() as folder:
+        machine = a_nix(folder / "nix")
+        yield machine
+        machine.forget()
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import socket
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from agent_sync.adapters.nar_hashing import nar_hash
 from agent_sync.errors import Cancelled, ContentMismatch, FileFault
 from agent_sync.ports import Cancellation
 from tests.builders.command_line import CommandMachine, a_machine
+from tests.builders.folders_in_memory import a_folder_in_memory
 from tests.real.nix import Nix
 
 _TREES = 5_000
@@ -45,9 +45,8 @@ def a_node(place: bytes, chance: random.Random, depth: int = 0) -> None:
 
 
 def test_5000_trees_have_the_hash_that_nix_gives_them(nix: Nix) -> None:
-    memory = Path("/dev/shm")  # elsewhere, removing so many files takes longer than all the rest
-    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        places = [Path(folder, str(number)) for number in range(_TREES)]
+    with a_folder_in_memory() as folder:
+        places = [folder / str(number) for number in range(_TREES)]
         for number, place in enumerate(places):
             a_node(os.fsencode(place), random.Random(number))
         said = nix.run("nix", "hash", "path", *map(str, places)).out.split()

@@ -105,7 +105,7 @@ Break = Callable[[Path], object]
     ("break_it", "said"),
     [
         (lambda blob: blob.write_bytes(blob.read_bytes().replace(b"Whole", b"Half!")), "hash mismatch"),
-        (lambda blob: blob.write_bytes(blob.read_bytes()[:700]), "hash mismatch|truncated|failed to extract"),
+        (lambda blob: blob.write_bytes(blob.read_bytes()[:700]), "hash mismatch|Truncated"),
         (lambda blob: blob.unlink(), "unable to download"),
     ],
     ids=["tampered with", "cut short", "missing"],
@@ -117,7 +117,7 @@ def test_a_blob_that_is_not_whole_is_refused_and_its_source_named(
     break_it(blob_of(project, "own"))
     complaint = nix.refusal(asked(project, f'cache = "file://{project.store}";', "own"))
     assert re.search(said, complaint)
-    assert "source-own" in complaint
+    assert re.search("source[ -]own", complaint)
     assert nix.value(asked(project, f'cache = "file://{project.store}";', "rules"))
 
 

@@ -10,8 +10,9 @@ from typing import NoReturn
 import pytest
 
 _LISTS = Path(__file__).resolve().parents[2] / ".ci"
-# Where .ci/go-tools builds; looked up at import, before this process gets a HOME of its own.
-_GO_TOOLS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent-sync-tools" / "go" / "bin"
+# Where .ci/go-tools and .ci/node-tools build; looked up at import, before this process gets a HOME of its own.
+_TOOLS = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "agent-sync-tools"
+_GO_TOOLS = _TOOLS / "go" / "bin"
 
 
 def require(program: str) -> Path:
@@ -22,6 +23,13 @@ def require(program: str) -> Path:
     if found is None:
         _cannot_run(f"{program} is not installed here: {command}, or `make programs`")
     return Path(found)
+
+
+def require_node_packages() -> Path:
+    """The `node_modules` of .ci/node; without it the test does not run."""
+    if not (_TOOLS / "node" / "installed").is_file():
+        _cannot_run("the packages of .ci/node are not installed here: `make programs`")
+    return _TOOLS / "node" / "node_modules"
 
 
 def require_real_rules() -> Path:

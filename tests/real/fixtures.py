@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.real.authority import Authority, an_authority
+from tests.real.cosign import Cosign, a_cosign
 from tests.real.docker_registry import DockerRegistry, serve_docker_registry
 from tests.real.gpg import GpgHome, a_gpg_home
 from tests.real.https_files import FileServer, serve_files
@@ -75,3 +76,9 @@ def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker
     """CNCF distribution, open to everyone; a test has repositories of its own there."""
     with serve_docker_registry(tmp_path_factory.mktemp("registry")) as registry:
         yield registry
+
+
+@pytest.fixture
+def cosign(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
+    """`cosign`, in an empty folder."""
+    return a_cosign(tmp_path_factory.mktemp("cosign"))

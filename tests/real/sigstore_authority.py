@@ -166,7 +166,8 @@ def _key_usage(*, digital_signature: bool) -> x509.KeyUsage:
 
 
 def _name(identity: str) -> x509.GeneralName:
-    return x509.UniformResourceIdentifier(identity) if "://" in identity else x509.RFC822Name(identity)
+    is_mail = "@" in identity and "://" not in identity
+    return x509.RFC822Name(identity) if is_mail else x509.UniformResourceIdentifier(identity)
 
 
 def _fulcio_extensions(issuer: str, claims: Mapping[str, str]) -> list[tuple[ObjectIdentifier, bytes]]:

@@ -149,7 +149,7 @@ class SigstoreStack:
         leaf = self.authority.issue(_key_of(asked, identity), [identity], claims["iss"], claims=claims)
         chain = [leaf, self.authority.intermediate, self.authority.root]
         pems = [each.public_bytes(Encoding.PEM).decode() for each in chain]
-        return _Answer(201, _json({"signedCertificateEmbeddedSct": {"chain": {"certificates": pems}}}))
+        return _Answer(200, _json({"signedCertificateEmbeddedSct": {"chain": {"certificates": pems}}}))
 
     def _log_in_1(self, request: Request) -> _Answer:
         entry = self.rekor1.answer(json.loads(request.body))
@@ -178,14 +178,14 @@ def _key_of(asked: Json, identity: str) -> ec.EllipticCurvePublicKey:
     """The key to be certified, whose private half the client has shown to have: in either of Fulcio's two ways."""
     if "certificateSigningRequest" in asked:
         csr = x509.load_pem_x509_csr(base64.b64decode(asked["certificateSigningRequest"]))
+        requested = csr.public_key()
         assert csr.is_signature_valid
-        key = csr.public_key()
-    else:
-        request = asked["publicKeyRequest"]
-        key = load_pem_public_key(request["publicKey"]["content"].encode())
-        assert isinstance(key, ec.EllipticCurvePublicKey)
-        key.verify(base64.b64decode(request["proofOfPossession"]), identity.encode(), ec.ECDSA(SHA256()))
+        assert isinstance(requested, ec.EllipticCurvePublicKey)
+        return requested
+    request = asked["publicKeyRequest"]
+    key = load_pem_public_key(request["publicKey"]["content"].encode())
     assert isinstance(key, ec.EllipticCurvePublicKey)
+    key.verify(base64.b64decode(request["proofOfPossession"]), identity.encode(), ec.ECDSA(SHA256()))
     return key
 
 

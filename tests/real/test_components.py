@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.builders.repositories import a_git_repository
-from tests.real.components import require, require_real_rules
+from tests.real.components import require, require_node_packages, require_real_rules
 from tests.real.real_rules import the_real_rules
 
 
@@ -26,6 +26,10 @@ def test_a_missing_program_fails_where_everything_is_required(tmp_path: Path) ->
     os.environ.update(PATH=str(tmp_path), REQUIRE_REAL="1")
     with pytest.raises(pytest.fail.Exception, match="apt-get install strace"):
         require("strace")
+
+
+def test_the_packages_for_node_are_those_of_the_lock() -> None:
+    assert (require_node_packages() / "@sigstore" / "verify" / "package.json").is_file()
 
 
 def test_real_rules_that_nobody_named_skip() -> None:

@@ -51,6 +51,7 @@ _VARIABLES = {
     "AGENT_SYNC_CACHE": "the folder of the store",
     "AGENT_SYNC_OFFLINE": "`1` or `true`: `--offline`",
     "AGENT_SYNC_SOURCES": "a JSON object, source name to folder: `sync` takes these trees, if they are as locked",
+    "NIX_STORE_DIR": "where the Nix store lies that `nix import` and `nix export` are for",
     "NO_COLOR": "not empty: `--no-color`",
 }
 

@@ -14,8 +14,8 @@ from tests.benchmarks.rows import ROWS, Goal
 from tests.benchmarks.table import BEGIN, END, PAGE, Result, into_page, markdown
 
 _MEASURED = Measured(
-    ours=(Ended(0.2, 30_000_000), Ended(0.4, 50_000_000), Ended(0.3, 40_000_000)),
-    theirs=(Ended(0.1, 0), Ended(0.1, 0), Ended(0.1, 0)),
+    ours=(Ended(0.2, 30_000_000, 0.1), Ended(0.4, 50_000_000, 0.2), Ended(0.3, 40_000_000, 0.1)),
+    theirs=(Ended(0.1, 0, 0.1), Ended(0.1, 0, 0.1), Ended(0.1, 0, 0.1)),
 )
 
 
@@ -39,6 +39,7 @@ def test_an_unknown_row_is_refused() -> None:
 def test_ratios_are_those_of_neighbours_and_the_peak_is_the_highest() -> None:
     assert _MEASURED.ratios == pytest.approx([2, 3, 4])
     assert _MEASURED.ratio == pytest.approx(3)
+    assert _MEASURED.cpu_ratio == pytest.approx(1)
     assert _MEASURED.peak_bytes == 50_000_000
 
 

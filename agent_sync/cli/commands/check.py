@@ -88,6 +88,8 @@ def _summary(result: CheckResult) -> Iterator[Line]:
     yield f"{checked} checked: {counts}{unverified}"
     if drift.changed or drift.missing:
         yield "agent-sync diff shows what changed, agent-sync sync writes what the lock says"
+    if drift.unexpected:
+        yield "what is unexpected is yours to move away, or to allow with `shared: true` on the target"
     if len(drift.orphaned) > len(result.edited):
         yield "agent-sync prune removes what is declared no more"
     if result.edited:

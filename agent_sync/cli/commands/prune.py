@@ -41,10 +41,16 @@ def _lines(result: PruneResult, *, dry_run: bool) -> Iterator[Line]:
     if not result.difference.same:
         yield from difference_lines(result.difference, files=False)
     yield from edited_orphan_lines(result.kept_back)
-    removed = "would remove" if dry_run else "removed"
-    lock = "" if result.difference.same else "; the lock would change" if dry_run else "; the lock is written"
-    nothing = not result.removed and result.difference.same
-    yield "nothing to prune" if nothing else f"{removed} {counted(len(result.removed), 'file')}{lock}"
+    yield _summary(result, dry_run=dry_run)
+
+
+def _summary(result: PruneResult, *, dry_run: bool) -> Line:
+    """`removed 1 file; the lock is written`."""
+    lock = "the lock would change" if dry_run else "the lock is written"
+    if not result.removed:
+        return "nothing to prune" if result.difference.same else f"the files are gone already; {lock}"
+    done = f"{'would remove' if dry_run else 'removed'} {counted(len(result.removed), 'file')}"
+    return done if result.difference.same else f"{done}; {lock}"
 
 
 def _fields(result: PruneResult, *, dry_run: bool) -> dict[str, object]:

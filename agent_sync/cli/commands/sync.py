@@ -18,6 +18,8 @@ from agent_sync.cli.session import Session
 if TYPE_CHECKING:
     from agent_sync.operations.sync import SyncResult
 
+_MOST_NAMED = 10  # the same list stands under each sync until they are pruned
+
 
 def sync(
     session: Session,
@@ -52,7 +54,7 @@ def _lines(result: SyncResult, *, verbose: bool) -> Iterator[Line]:
             Styled("kept your edit", Style.WARNING),
             f" of {path}; to have it back: agent-sync restore {shlex.quote(path)}",
         )
-    yield from _left(result)
+    yield from _left(result, verbose=verbose)
 
 
 def _summary(result: SyncResult) -> Line:
@@ -64,10 +66,13 @@ def _summary(result: SyncResult) -> Line:
     return f"{', '.join(done) or 'nothing to do'}; {right}" if result.unchanged or not done else ", ".join(done)
 
 
-def _left(result: SyncResult) -> Iterator[Line]:
+def _left(result: SyncResult, *, verbose: bool) -> Iterator[Line]:
     if result.orphans:
         yield "declared no more; agent-sync prune removes them:"
-        yield from listed("  ", result.orphans)
+        named = result.orphans if verbose else result.orphans[:_MOST_NAMED]
+        yield from listed("  ", named)
+        if len(named) < len(result.orphans):
+            yield f"  and {len(result.orphans) - len(named)} more, which --verbose names"
     yield from edited_orphan_lines(result.plan.kept_back)
 
 

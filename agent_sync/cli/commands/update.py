@@ -79,7 +79,8 @@ class _Question:
         """What the update changes."""
         files = self._session.options.verbose
         if result.worth_writing and not result.difference.same:
-            yield from _titled(self.lock, list(difference_lines(result.difference, files=files)))
+            nothing = "written differently, means the same" if result.before else "new, with nothing in it"
+            yield from _titled(self.lock, list(difference_lines(result.difference, files=files)), nothing)
         if result.worth_writing and not result.inherited_difference.same:
             yield from _titled(_INHERITED_LOCK, list(difference_lines(result.inherited_difference, files=files)))
         for name in result.failures:
@@ -92,8 +93,9 @@ class _Question:
         return " and ".join(printable_line(each) for each in changed)
 
 
-def _titled(lock: str, lines: list[Line]) -> Iterator[Line]:
-    yield (Styled(printable_line(lock), Style.STRONG), *(() if lines else (": written differently, means the same",)))
+def _titled(lock: str, lines: list[Line], nothing: str = "written differently, means the same") -> Iterator[Line]:
+    """The lines below the name of the lock; if there are none, what that means."""
+    yield (Styled(printable_line(lock), Style.STRONG), *(() if lines else (f": {nothing}",)))
     yield from (("  ", *(line if isinstance(line, tuple) else (line,))) for line in lines)
 
 

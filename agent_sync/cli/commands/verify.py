@@ -35,7 +35,9 @@ def _lines(result: VerifyResult) -> Iterator[Line]:
     if result.up_to_date:
         names = ", ".join(map(printable_line, result.up_to_date))
         yield f"{counted(len(result.up_to_date), 'source')} as locked: {names}"
-    if result.changed:
+    if any(each.type == "url" for each in result.changed):
+        yield "of a url: look at what it serves, put its sha256 under `checksum:`, then agent-sync update"
+    if any(each.type != "url" for each in result.changed):
         yield "agent-sync update locks what upstream has now"
 
 
@@ -46,7 +48,10 @@ def _moved(delta: SourceDelta) -> str:
 def _fields(result: VerifyResult) -> dict[str, object]:
     return {
         "up_to_date": result.up_to_date,
-        "changed": [{"name": each.name, "locked": each.locked, "upstream": each.upstream} for each in result.changed],
+        "changed": [
+            {"name": each.name, "type": each.type, "locked": each.locked, "upstream": each.upstream}
+            for each in result.changed
+        ],
         "failures": failures_fields(result.failures),
     }
 
@@ -56,7 +61,7 @@ VERB = Verb(
     verify,
     fields={
         "up_to_date": "the sources that upstream has as they are locked",
-        "changed": "the others: `name`, what is `locked`, what is `upstream`",
+        "changed": "the others: `name`, `type`, what is `locked`, what is `upstream`",
         "failures": "the error of each source that could not be asked, and its `source`",
     },
     examples=("agent-sync verify", "agent-sync verify base-rules"),

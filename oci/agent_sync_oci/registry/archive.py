@@ -16,8 +16,8 @@ from agent_sync_oci.errors import PlaceFault, shown
 from agent_sync_oci.layout import BLOBS_FOLDER, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, blob_path
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import ARCHIVE
-from agent_sync_oci.registry.archive_file import ArchiveFile, Span, identity
-from agent_sync_oci.registry.files import FOLDER, NewFile, chunks_of_file, faults, sweep
+from agent_sync_oci.registry.archive_file import ArchiveFile, Span
+from agent_sync_oci.registry.files import FOLDER, NewFile, chunks_of_file, faults, identity, sweep
 from agent_sync_oci.registry.image_layout import ImageLayout
 from agent_sync_oci.registry.layout_index import NO_ENTRIES, LayoutIndex
 from agent_sync_oci.registry.protocol import OpenBody, Write

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import PlaceFault
 from agent_sync_oci.layout import BLOBS_FOLDER, INDEX_FILE, LAYOUT_FILE
-from agent_sync_oci.registry.files import open_file
+from agent_sync_oci.registry.files import identity, open_file
 from agent_sync_oci.registry.image_layout import read_index, refuse_other_versions
 from agent_sync_oci.registry.layout_index import LayoutIndex
 from agent_sync_oci.tar.reader import Member, TarReader
@@ -81,11 +81,6 @@ class ArchiveFile:
 
     def close(self) -> None:
         os.close(self.descriptor)
-
-
-def identity(found: os.stat_result) -> tuple[int, ...]:
-    """What tells this file from one that another process has put in its place."""
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def _files(descriptor: int, place: str) -> dict[str, Span]:

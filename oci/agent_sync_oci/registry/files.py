@@ -81,6 +81,11 @@ def size_of(name: str, parent: int) -> int | None:
     return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
+def identity(found: os.stat_result) -> tuple[int, ...]:
+    """What tells a file from one that was put in its place, and from what it was before somebody wrote to it."""
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 class NewFile:
     """A file that is being written in a folder, by its `descriptor`; gone after the block unless it was published."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from io import BytesIO
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -22,16 +24,14 @@ _MAX_LAYOUT_FILE_BYTES = 4096
 _MAX_LISTED_BYTES = 64 * 1024 * 1024
 """Of all manifests that an index lists, which are opened to find the referrers among them."""
 
-_Refers = tuple[Digest, Descriptor]
-
 
 class ImageLayout(ABC):
     """Implements `Registry` on what a subclass can do with bytes. Any thread may use it."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        # Whom a manifest that the index lists refers to: what has a digest stays as it is.
-        self._refers: dict[Digest, _Refers | None] = {}
+        self._known: dict[Digest, _Listed] = {}  # what has a digest stays as it is
+        self._by_subject: tuple[LayoutIndex, dict[Digest, list[Descriptor]]] | None = None
 
     # -- what a subclass does
 
@@ -98,16 +98,15 @@ class ImageLayout(ABC):
             copy_verified(chunks_of_file(file, place=self.name), blob, write, place=self.name)
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
-        entries = {entry.digest: entry.descriptor for entry in self._index().entries}
-        if sum(each.size for each in entries.values()) > _MAX_LISTED_BYTES:
-            raise TooMuch(subject=self.name, check=f"its index lists more than {_MAX_LISTED_BYTES} bytes of manifests")
-        referring = map(self._referring, entries.values())
-        found = tuple(each[1] for each in referring if each is not None and each[0] == subject)
+        index, before = self._index(), self._by_subject
+        by_subject = before[1] if before is not None and before[0] is index else self._referring(index)
+        self._by_subject = index, by_subject
+        found = by_subject.get(subject, ())
         if len(found) > MAX_REFERRERS:
             raise TooMuch(
                 subject=f"referrers of {subject} in {self.name}", check=f"there are more than {MAX_REFERRERS}"
             )
-        return found
+        return tuple(found)
 
     def tags(self) -> tuple[str, ...]:
         return self._index().tags()
@@ -139,16 +138,35 @@ class ImageLayout(ABC):
             raise ContentLies(subject=subject, check=f"it has {len(content)} bytes, and the index says {said.size}")
         return read_manifest(content, None if said is None else said.media_type, subject=subject)
 
-    def _referring(self, entry: Descriptor) -> _Refers | None:
-        """The subject of what an entry of the index describes, and how a list of referrers has it."""
-        if entry.digest not in self._refers:
-            try:
-                found = self._manifest(entry.digest, entry)
-            except (ContentLies, NotFound, TooMuch):  # it is missing, or no manifest that we read: it refers to nothing
-                return None
-            listed = Descriptor(found.media_type, entry.digest, entry.size, found.annotations, found.listed_type)
-            self._refers[entry.digest] = None if found.subject is None else (found.subject.digest, listed)
-        return self._refers[entry.digest]
+    def _referring(self, index: LayoutIndex) -> dict[Digest, list[Descriptor]]:
+        """What the index lists as a referrer, by its subject."""
+        entries = {entry.digest: entry.descriptor for entry in index.entries}
+        if sum(each.size for each in entries.values()) > _MAX_LISTED_BYTES:
+            raise TooMuch(subject=self.name, check=f"its index lists more than {_MAX_LISTED_BYTES} bytes of manifests")
+        by_subject: dict[Digest, list[Descriptor]] = {}
+        for entry in entries.values():
+            if entry.digest not in self._known:
+                # What is missing, or no manifest that we read, refers to nothing.
+                with suppress(ContentLies, NotFound, TooMuch):
+                    self._known[entry.digest] = _Listed.of(self._manifest(entry.digest, entry))
+            listed = self._known.get(entry.digest)
+            if listed is not None and listed.subject is not None:
+                by_subject.setdefault(listed.subject, []).append(listed.descriptor)
+        return by_subject
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A manifest that the index lists: its subject, and how a list of referrers has it."""
+
+    subject: Digest | None
+    descriptor: Descriptor
+
+    @classmethod
+    def of(cls, found: Manifest | Index) -> Self:
+        subject = None if found.subject is None else found.subject.digest
+        size = len(found.content)
+        return cls(subject, Descriptor(found.media_type, found.digest, size, found.annotations, found.listed_type))
 
 
 def refuse_other_versions(oci_layout: BinaryIO, *, subject: str) -> None:

@@ -7,16 +7,15 @@ and no change that another process makes to the index is lost.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import BinaryIO
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.layout import INDEX_FILE
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import LAYOUT
-from agent_sync_oci.registry.files import NewFile, faults, open_file, size_of, write_all
-from agent_sync_oci.registry.image_layout import ImageLayout, read_index
-from agent_sync_oci.registry.index_lock import WAIT_S, held
+from agent_sync_oci.registry.files import NewFile, faults, open_file, size_of
+from agent_sync_oci.registry.image_layout import ImageLayout
+from agent_sync_oci.registry.index_file import IndexFile
+from agent_sync_oci.registry.index_lock import WAIT_S
 from agent_sync_oci.registry.layout_folder import LayoutFolder
 from agent_sync_oci.registry.layout_index import NO_ENTRIES, LayoutIndex
 from agent_sync_oci.registry.protocol import OpenBody
@@ -30,7 +29,7 @@ class LayoutRegistry(ImageLayout):
         """`wait_s` is how long another process may keep us from changing the index."""
         super().__init__(LAYOUT + folder)
         self._folder = LayoutFolder(folder, place=self.name, wait_s=wait_s)
-        self._wait_s = wait_s
+        self._index_file = IndexFile(place=self.name, wait_s=wait_s)
 
     def blob_size(self, digest: Digest) -> int | None:
         with faults(self.name, "look for a blob"):
@@ -51,9 +50,11 @@ class LayoutRegistry(ImageLayout):
 
     def close(self) -> None:
         with faults(self.name, "write to the disk"):
+            self._index_file.close()
             self._folder.close(flush=True)
 
     def _abandon(self) -> None:
+        self._index_file.close()
         self._folder.close(flush=False)
 
     def _open(self, digest: Digest) -> BinaryIO | None:
@@ -67,20 +68,8 @@ class LayoutRegistry(ImageLayout):
     def _index(self) -> LayoutIndex:
         with faults(self.name, "read index.json"):
             here = self._folder.if_any()
-            return NO_ENTRIES if here is None else self._index_in(here.root)
+            return NO_ENTRIES if here is None else self._index_file.read(here.root)
 
     def _change_index(self, change: Callable[[LayoutIndex], LayoutIndex]) -> None:
         with faults(self.name, "change index.json"):
-            root = self._folder.made().root
-            with held(root, place=self.name, wait_s=self._wait_s):
-                before = self._index_in(root)
-                after = change(before)
-                if after != before:
-                    with NewFile(root) as file:
-                        write_all(file.descriptor, after.content)
-                        file.publish(INDEX_FILE)
-
-    def _index_in(self, root: int) -> LayoutIndex:
-        with suppress(FileNotFoundError), open(open_file(INDEX_FILE, root), "rb") as file:
-            return read_index(file, subject=self.name)
-        return NO_ENTRIES
+            self._index_file.change(self._folder.made().root, change)

@@ -24,24 +24,21 @@ class Entry:
     """One entry, by its JSON and what that describes."""
 
     spelt: Mapping[str, object] = field(repr=False)
-    descriptor: Descriptor
+    descriptor: Descriptor = field(compare=False)
+    tag: str | None = field(compare=False)
+    """The tag, if a registry would take it as one; other programs write whole references there."""
 
     @classmethod
     def read(cls, spelt: object) -> Self:
         """The entry that this JSON is. Raises ContentLies."""
         descriptor = read_descriptor(spelt, subject="entry of index.json")
+        tag = descriptor.annotations.get(TAG)
         assert isinstance(spelt, dict)
-        return cls(spelt, descriptor)
+        return cls(spelt, descriptor, tag if tag is not None and is_tag(tag) else None)
 
     @property
     def digest(self) -> Digest:
         return self.descriptor.digest
-
-    @property
-    def tag(self) -> str | None:
-        """The tag, if a registry would take it as one; other programs write whole references there."""
-        tag = self.descriptor.annotations.get(TAG)
-        return tag if tag is not None and is_tag(tag) else None
 
     @property
     def is_signed(self) -> bool:
@@ -81,7 +78,7 @@ class LayoutIndex:
 
     def tags(self) -> tuple[str, ...]:
         """Every tag, sorted."""
-        return tuple(sorted({tag for entry in self.entries if (tag := entry.tag) is not None}))
+        return tuple(sorted({entry.tag for entry in self.entries if entry.tag is not None}))
 
     def find(self, tag: str, *, subject: str) -> Descriptor | None:
         """What the tag names. Raises ContentLies, naming `subject`, if that is two things."""

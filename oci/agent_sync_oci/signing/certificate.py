@@ -77,7 +77,7 @@ def identity_of(certificate: Certificate) -> Identity:
     except ExtensionNotFound as error:
         raise _rejected("it names nobody") from error
     match names:
-        case [RFC822Name(value=name) | UniformResourceIdentifier(value=name)]:
+        case [RFC822Name(value=name) | UniformResourceIdentifier(value=name)] if name:
             return Identity(name, _issuer(extensions))
         case _:
             raise _rejected("it does not name just one e-mail address or URI")
@@ -86,7 +86,7 @@ def identity_of(certificate: Certificate) -> Identity:
 def _issuer(extensions: Extensions) -> str:
     first, second = _extension(extensions, _FIRST_ISSUER), _extension(extensions, _ISSUER)
     said = {octets for octets in (first, _utf8_string(second)) if octets is not None}
-    if len(said) != 1:
+    if len(said) != 1 or b"" in said:
         raise _rejected("it does not name just one issuer")
     try:
         return said.pop().decode()

@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from sigstore.oidc import IdentityToken
 
 _SUBJECT = "the trust configuration"
-_LONGEST_S = 120.0  # Rekor 2 answers when the entry is in the log, which takes seconds
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Made by `read`. `root`: what their answers can be checked with."""
+    """Made by `read`. `root`: what their answers can be checked with. `longest_s`: how long they are waited for."""
 
     root: TrustedRoot
     _config: ClientTrustConfig = field(repr=False)
+    longest_s: float = 120.0  # Rekor 2 answers when the entry is in the log, which takes seconds
 
     @classmethod
     def read(cls, trust_config: bytes) -> Self:
@@ -72,7 +72,7 @@ class Services:
             with SigningContext.from_trust_config(self._config).signer(identity) as signer:
                 return signer.sign_dsse(Statement(statement)).to_json().encode()
 
-        return _within(_LONGEST_S, signed)
+        return _within(self.longest_s, signed)
 
     def witness(self, envelope: Envelope, key: PublicKey) -> tuple[LogEntry, tuple[bytes, ...]]:
         """The log's entry for what `key` signed, and the time stamps of its signature. Raises SigningFault."""
@@ -81,7 +81,7 @@ class Services:
             stamps = [tsa.request_timestamp(envelope.signature) for tsa in self._config.signing_config.get_tsas()]
             return self._logged(envelope, key), tuple(stamp.as_bytes() for stamp in stamps)
 
-        return _within(_LONGEST_S, witnessed)
+        return _within(self.longest_s, witnessed)
 
     def assured(self, bundle: bytes, signer: Signer, statement: bytes) -> bytes:
         """`bundle`, which whoever has this root will believe. Raises SigningFault: the services' part does not hold."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_sync.errors import ConfigInvalid
-from tests.builders.configs import GIT, a_config, a_layer
+from tests.builders.configs import GIT, a_config, a_layer, a_load
 
 PLAIN = f"sources: [{GIT}]\ntargets: [{{source: rules, tools: [cursor]}}]\n"
 
@@ -99,3 +99,15 @@ def test_the_policy_is_read_strictly(text: str) -> None:
         a_layer(text, level="policy")
     assert caught.value.remedy
     assert str(caught.value.place).startswith("/etc/agent-sync/policy.yaml:2:")
+
+
+def test_a_key_that_was_meant_for_a_missing_one_is_named() -> None:
+    with pytest.raises(ConfigInvalid, match="`ref` is missing") as wrong:
+        a_config("sources: [{name: r, type: git, repo: https://example.com/r.git, reff: v1}]\n")
+    assert wrong.value.remedy == "did you mean `ref` where it says `reff`?"
+
+
+def test_what_was_ignored_is_told_with_what_is_wrong() -> None:
+    with pytest.raises(ConfigInvalid, match="no source is called") as wrong:
+        a_load(f"version: 1\nsurces: [{GIT}]\ntargets: [{{source: rules, tools: [cursor]}}]\n")
+    assert "did you mean `sources`?" in (wrong.value.remedy or "")

@@ -16,6 +16,7 @@ Judge = Callable[[str, int, Address], None]
 """Gets the host and port that were asked for and the address that was reached; raises to refuse it."""
 
 _CONNECT_S = 10.0
+_MOST_AT_ONCE = 256 * 1024  # httpcore asks for 64 KiB, which costs a tenth more
 _PIECE_BYTES = 32 * 1024  # fits into the buffer of a socket that is said to be writable
 
 
@@ -58,7 +59,7 @@ class _Stream(httpcore.NetworkStream):
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
         while True:
             try:
-                return self._stream.read(max_bytes, self._patience.tick_s())
+                return self._stream.read(max(max_bytes, _MOST_AT_ONCE), self._patience.tick_s())
             except httpcore.ReadTimeout:
                 continue
 

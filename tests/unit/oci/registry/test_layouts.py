@@ -169,3 +169,31 @@ def test_a_place_that_cannot_be_written_says_so(folder: Path) -> None:
     folder.write_text("a file")
     with LayoutRegistry(str(folder)) as registry, pytest.raises(PlaceFault, match="cannot"):
         registry.put_blob(described(b"one"), lambda: BytesIO(b"one"))
+
+
+def test_what_another_program_writes_into_the_index_in_place_is_seen(registry: LayoutRegistry, folder: Path) -> None:
+    """skopeo does not rename: it writes over the file."""
+    manifest = put_artifact(registry, b"one", tag="v1")
+    assert registry.tags() == ("v1",)
+    for tag in ("v2", "v3"):
+        entry = {**manifest.descriptor.document(), "annotations": {TAG: tag}}
+        (folder / INDEX_FILE).write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+        os.utime(folder / INDEX_FILE, ns=(0, int(tag[1:])))
+        assert registry.tags() == (tag,)
+    registry.put_manifest(manifest, tag="v4")
+    assert registry.tags() == ("v3", "v4")
+    (folder / INDEX_FILE).unlink()
+    assert registry.tags() == ()
+
+
+def test_a_registry_holds_no_file_when_it_is_closed(folder: Path) -> None:
+    with LayoutRegistry(str(folder)) as registry:
+        put_artifact(registry, b"one", tag="v1")  # whatever is kept for good is there now
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(3):
+        with LayoutRegistry(str(folder)) as registry:
+            subject = put_artifact(registry, b"%d" % number, tag="v1")
+            attach(registry, a_signature(registry, subject))
+            assert registry.manifest("v1") == subject
+            assert len(registry.referrers(subject.digest)) == 1
+    assert len(os.listdir("/proc/self/fd")) == before

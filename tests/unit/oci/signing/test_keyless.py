@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -12,6 +14,7 @@ from agent_sync_oci.errors import KeyUnusable, SigningFault
 from agent_sync_oci.signing.checking import check_bundle
 from agent_sync_oci.signing.key_signing import sign_with_key
 from agent_sync_oci.signing.keyless import ambient_token, sign_keyless
+from agent_sync_oci.signing.services import Services
 from agent_sync_oci.signing.signers import IdentitySigner
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from tests.builders.signatures import a_key, a_statement
@@ -93,6 +96,20 @@ def test_a_service_that_is_not_there_is_said_not_to_be(sigstore: SigstoreStack) 
     config = sigstore.trust_config().replace(sigstore.url.encode(), b"http://127.0.0.1:9")
     with pytest.raises(SigningFault, match="could not be reached"):
         sign_keyless(a_statement(), sigstore.token(), config)
+
+
+def test_a_service_that_never_answers_is_not_waited_for_for_ever(sigstore: SigstoreStack) -> None:
+    given_up = threading.Event()
+
+    def never(_request: Request, _reply: Reply) -> None:
+        given_up.wait(30)
+
+    with serve(never) as server:
+        config = sigstore.trust_config().replace(sigstore.url.encode(), server.url.encode())
+        services = replace(Services.read(config), longest_s=0.3)
+        with pytest.raises(SigningFault, match="did not answer in time"):
+            services.sign(a_statement(), sigstore.token())
+        given_up.set()
 
 
 def test_services_whose_answers_the_root_does_not_believe_sign_nothing(

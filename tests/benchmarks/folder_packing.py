@@ -1,0 +1,26 @@
+"""Prints how many seconds it takes to pack the folder that is named into the store; one run per process."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+
+from agent_sync import open_project
+from agent_sync.limits import Limits
+from agent_sync.resolve.local import find_files, pack_folder
+
+
+def main(path: str) -> None:
+    """Finds, reads, hashes and stores its files, with the collector as the program has it."""
+    gc.set_threshold(50_000)
+    world = open_project().world
+    folder = world.at(path)
+    started = time.perf_counter()
+    found = find_files(folder, subject="the folder", limits=Limits())
+    pack_folder(folder, found, world, subject="the folder")
+    print(time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

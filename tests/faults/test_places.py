@@ -1,0 +1,97 @@
+"""Layouts and archives on a bad day: killed, or refused by the system, at every call that writing to them makes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agent_sync_oci.errors import NotFound
+from agent_sync_oci.media_types import SIGSTORE_BUNDLE
+from agent_sync_oci.registry.archive import ArchiveRegistry
+from agent_sync_oci.registry.files import UNFINISHED
+from agent_sync_oci.registry.image_layout import ImageLayout
+from agent_sync_oci.registry.layout import LayoutRegistry
+from agent_sync_oci.transfer.referrers import referrers
+from tests.builders.artifacts import blob_of, put_artifact
+from tests.faults.injected import Injected, Moment
+from tests.faults.injected_driver import DONE, FAULT, put_a_signed_artifact
+
+OPEN: dict[str, Callable[[Path], ImageLayout]] = {
+    "layout": lambda folder: LayoutRegistry(str(folder / "layout")),
+    "archive": lambda folder: ArchiveRegistry(str(folder / "it.tar")),
+}
+READING = {"read", "pread64", "newfstatat", "close"}
+
+
+@pytest.fixture(params=OPEN)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def injected(tmp_path: Path, kind: str) -> Injected:
+    (tmp_path / "strace").mkdir()
+    a_folder(tmp_path / "warm", kind)
+    return Injected(tmp_path / "strace")
+
+
+def a_folder(path: Path, kind: str) -> Path:
+    """A folder in which such a place holds one artifact at the tag `v1`."""
+    path.mkdir(parents=True)
+    with OPEN[kind](path) as registry:
+        put_artifact(registry, b"one", tag="v1")
+    return path
+
+
+def each_at_its_moment(tmp_path: Path, kind: str, moments: list[Moment]) -> dict[Path, Moment]:
+    return {
+        a_folder(tmp_path / "at" / f"{syscall}-{number}", kind): Moment(syscall, number) for syscall, number in moments
+    }
+
+
+def assert_whole(folder: Path, kind: str) -> bool:
+    """What was there before is, and the new artifact is there with its signature, or is not at all."""
+    with OPEN[kind](folder) as registry:
+        before = registry.manifest("v1")
+        assert [blob_of(registry, layer) for layer in before.layers] == [b"one"]  # type: ignore[union-attr]
+        try:
+            new = registry.manifest("v2")
+        except NotFound:
+            return False
+        assert [blob_of(registry, layer) for layer in new.layers] == [b"two" * 100]  # type: ignore[union-attr]
+        assert len(referrers(registry, new.digest, artifact_type=SIGSTORE_BUNDLE)) == 1
+        return True
+
+
+def assert_goes_on(folder: Path, kind: str) -> None:
+    """Doing it again succeeds, and nothing unfinished is left."""
+    put_a_signed_artifact(OPEN[kind](folder))  # type: ignore[arg-type]
+    assert assert_whole(folder, kind)
+    left = [name for _, _, names in os.walk(folder) for name in names if name.startswith(UNFINISHED)]
+    assert left == []
+
+
+def test_a_kill_at_any_call_leaves_a_place_that_is_whole(tmp_path: Path, kind: str, injected: Injected) -> None:
+    moments = injected.moments(kind, a_folder(tmp_path / "counted", kind))
+    assert {"write", "renameat", "openat", "flock"} <= {moment.syscall for moment in moments}
+    at = each_at_its_moment(tmp_path, kind, moments)
+    injected.kill(kind, at)
+    assert {assert_whole(folder, kind) for folder in at} == {True, False}
+    for folder in at:
+        assert_goes_on(folder, kind)
+
+
+@pytest.mark.parametrize("error", ["ENOSPC", "EIO", "EACCES"])
+def test_an_error_at_any_call_is_ours_and_leaves_a_place_that_is_whole(
+    tmp_path: Path, kind: str, injected: Injected, error: str
+) -> None:
+    moments = injected.moments(kind, a_folder(tmp_path / "counted", kind))
+    at = each_at_its_moment(tmp_path, kind, moments)
+    ended = injected.fail(kind, at, error)
+    assert set(ended) == {DONE, FAULT}
+    for folder, status in zip(at, ended, strict=True):
+        assert assert_whole(folder, kind) or status == FAULT
+        assert_goes_on(folder, kind)
