@@ -1,4 +1,6 @@
-"""The program: `--version`, and what a receipt can answer, are answered from here, before anything heavy is loaded."""
+"""The program: `--version`, `nix hash PATH`, and what a receipt can answer, are answered from here, before anything
+heavy is loaded.
+"""
 
 from __future__ import annotations
 
@@ -20,6 +22,8 @@ def main() -> int:
         if not _REPEATABLE.isdisjoint(arguments) and _repeated(arguments):
             return 0
         gc.set_threshold(RARELY)
+        if arguments[:2] == ["nix", "hash"] and len(arguments) == 3 and _hashed(arguments[2]):
+            return 0
         from agent_sync.cli.program import main as run
 
         run(arguments)
@@ -33,6 +37,20 @@ def _repeated(arguments: list[str]) -> bool:
     from agent_sync.receipt.repeating import repeated
 
     return repeated(arguments, os.environ, now_ns=time.time_ns())
+
+
+def _hashed(path: str) -> bool:
+    """Whether the hash could be told; if not, the command says why. Loading that takes as long as 10,000 files."""
+    if path.startswith("-"):
+        return False
+    from agent_sync.adapters.nar_hashing import nar_hash
+    from agent_sync.errors import AgentSyncError
+
+    try:
+        sys.stdout.write(nar_hash(path, look_around=lambda: None) + "\n")
+    except AgentSyncError:
+        return False
+    return True
 
 
 def _version() -> int:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent_sync.bundle.faults import translated
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.media_types import source_tag
 from agent_sync.bundle.naming import below
@@ -15,6 +14,7 @@ from agent_sync.bundle.unpacking import unpack
 from agent_sync.errors import AgentSyncError, Cancelled, ContentMismatch, LimitExceeded, LockInvalid, NotThere
 from agent_sync.events import Warned
 from agent_sync.limits import Limits
+from agent_sync.ports.translating import translated
 from agent_sync.resolve.side_by_side import side_by_side
 from agent_sync_oci.reference import RegistryPlace, parse_place
 from agent_sync_oci.registry.protocol import Registry

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from agent_sync.bundle.media_types import RENDERED, SOURCE
 from agent_sync.errors import LockInvalid
-from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, PackedTree, UrlPin
+from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, OciPin, PackedTree, UrlPin
 from agent_sync_oci.digest import Digest
 
 
@@ -52,7 +52,7 @@ def item_of(source: LockedSource) -> Item | None:
     match source.pin:
         case UrlPin(sha256=sha256, key=key, size=size):
             return Item(source.name, posixpath.basename(key), SOURCE, Digest.from_hex(sha256), size)
-        case GitPin(packed=packed) | LocalPin(packed=packed):
+        case GitPin(packed=packed) | LocalPin(packed=packed) | OciPin(packed=packed):
             return _tree(source.name, SOURCE, packed)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from agent_sync.bundle.faults import translated
 from agent_sync.limits import Limits
+from agent_sync.ports.translating import translated
 from agent_sync_oci.reference import Place
 from agent_sync_oci.registry.protocol import Registry
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Literal
 
-from agent_sync.bundle.compression import compress
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.media_types import CONFIG, LAYER_RAW, LAYER_TAR, LAYER_ZSTD
 from agent_sync.ports import BlobStore, Folder, NewFile
 from agent_sync.store.blobs import corrupt
 from agent_sync.tree import RelPath
+from agent_sync.tree.compression import compress
 from agent_sync_oci.canonical import canonical_json
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor, Manifest

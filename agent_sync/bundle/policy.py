@@ -6,12 +6,12 @@ import posixpath
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from agent_sync.bundle.faults import translated
 from agent_sync.config.security import IdentitySigner as IdentityModel
 from agent_sync.config.security import KeySigner as KeyModel
 from agent_sync.config.security import Trust, TrustRule
 from agent_sync.errors import ConfigInvalid, Untrusted
 from agent_sync.ports import Folder
+from agent_sync.ports.translating import translated
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.trust.policy import PinnedRoot, Policy, Revocation, Rule

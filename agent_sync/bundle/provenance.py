@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent_sync._version import __version__
 from agent_sync.bundle.items import item_of
-from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, UrlPin
+from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, OciPin, UrlPin
 
 if TYPE_CHECKING:
     from agent_sync_oci.signing.attestation import Material, Provenance
@@ -43,6 +43,7 @@ def _declared(source: LockedSource) -> Mapping[str, object]:
         "root": declared.root,
         "url": declared.url,
         "path": declared.path,
+        "reference": declared.reference,
     }
     return {"name": source.name, **{key: value for key, value in said.items() if value}}
 
@@ -58,5 +59,7 @@ def _material(source: LockedSource) -> Material:
             return Material(uri, {**digests, "gitCommit": commit}, source.name)
         case UrlPin(url=url):
             return Material(url, digests, source.name)
+        case OciPin(digest=digest):
+            return Material(f"oci://{source.declared.reference}", {**digests, "ociDigest": digest.hex}, source.name)
         case LocalPin(path=path):
             return Material(f"file:{path}", digests, source.name)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agent_sync._version import __version__
 from agent_sync.bundle.items import item_of
-from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, UrlPin
+from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, OciPin, UrlPin
 from agent_sync_oci.canonical import canonical_json
 from agent_sync_oci.digest import Digest
 
@@ -74,5 +74,7 @@ def _origin(source: LockedSource) -> tuple[str | None, str, str | None]:
             return source.declared.repo, "vcs", commit
         case UrlPin(url=url, sha256=sha256):
             return url, "distribution", sha256
+        case OciPin(digest=digest):
+            return f"oci://{source.declared.reference}", "distribution", digest
         case LocalPin():
             return None, "other", None

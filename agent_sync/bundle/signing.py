@@ -23,7 +23,7 @@ def key_signing(private_pem: bytes, pass_phrase: Callable[[], bytes]) -> Signing
 
     Raises: UsageWrong if it is no such key, or the pass phrase does not open it.
     """
-    from agent_sync.bundle.faults import translated
+    from agent_sync.ports.translating import translated
     from agent_sync_oci.signing.key_signing import sign_with_key
     from agent_sync_oci.signing.keys import load_private
 

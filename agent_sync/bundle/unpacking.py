@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from agent_sync.bundle.compression import Decompressing
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.media_types import LAYER_RAW, LAYER_TAR, LAYER_ZSTD, RENDERED, SOURCE
 from agent_sync.errors import ContentMismatch, LimitExceeded
 from agent_sync.escaping import shown
 from agent_sync.ports import BlobStore
 from agent_sync.store.verifying import verify_packed
+from agent_sync.tree.compression import Decompressing
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import Registry

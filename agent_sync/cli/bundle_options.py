@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.bundle.faults import translated
 from agent_sync.cli.options import refuse_both
 from agent_sync.cli.session import Session
 from agent_sync.errors import UsageWrong
+from agent_sync.ports.translating import translated
 from agent_sync_oci.reference import Place, parse_place
 
 if TYPE_CHECKING:

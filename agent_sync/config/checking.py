@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent_sync.config.addresses import in_allow_list, protocol_of
 from agent_sync.config.effective import Config, signed_of, signers_of
-from agent_sync.config.model import GitSource, LocalSource, Override, TemplateTransform
+from agent_sync.config.model import GitSource, LocalSource, OciSource, Override, TemplateTransform, UrlSource
 from agent_sync.config.origins import Origins, Section
 from agent_sync.config.problems import raise_first
 from agent_sync.config.tools import tool_places
@@ -86,7 +86,7 @@ class _Checking:
         for index, source in enumerate(self._config.sources):
             if isinstance(source, LocalSource):
                 continue
-            key, address = ("repo", source.repo) if isinstance(source, GitSource) else ("url", source.url)
+            key, address = _address(source)
             allowed = self._config.security.protocols
             if (protocol := protocol_of(address)) not in allowed:
                 check = f"the protocol {protocol} is not allowed (`security: protocols: [{', '.join(allowed)}]`)"
@@ -131,6 +131,17 @@ class _Checking:
             remedy=f"{first} Define your own under tool_definitions.",
             error=UnknownTool,
         )
+
+
+def _address(source: GitSource | UrlSource | OciSource) -> tuple[str, str]:
+    """The key that says where it is from, and what it says, as an address with a protocol."""
+    match source:
+        case GitSource():
+            return "repo", source.repo
+        case UrlSource():
+            return "url", source.url
+        case OciSource():
+            return "reference", source.place.address
 
 
 def _file_fault(override: Override, project: Folder) -> tuple[str, str | None, type[AgentSyncError]] | None:

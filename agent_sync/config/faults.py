@@ -16,6 +16,7 @@ from agent_sync.config.model import (
     CustomTransform,
     GitSource,
     LocalSource,
+    OciSource,
     Override,
     Target,
     TemplateTransform,
@@ -54,6 +55,7 @@ _BY_TAG: Mapping[str, type[BaseModel]] = {
     "git": GitSource,
     "url": UrlSource,
     "local": LocalSource,
+    "oci": OciSource,
     "template": TemplateTransform,
     "custom": CustomTransform,
     "an identity": IdentitySigner,
@@ -155,12 +157,10 @@ def _untyped(path: Path) -> tuple[str, str]:
         return "names neither an identity nor a key", "give `identity:` and `issuer:`, or `key:`"
     if path[:1] == ("transforms",):
         return "`type` is missing", "add `type: template` or `type: custom`"
-    return "`type` is missing", "add `type: git`, `type: url` or `type: local`"
+    return "`type` is missing", "add `type: git`, `type: url`, `type: local` or `type: oci`"
 
 
 def _other_type(tag: str, known: tuple[str, ...]) -> tuple[str, str | None]:
-    if tag == "oci" and "git" in known:
-        return "sources of type `oci` are not in this version of agent-sync", "use a git, url or local source"
     return _none_of(tag, known)
 
 

@@ -20,6 +20,8 @@ from agent_sync.redaction import holds_credential, without_credentials
 from agent_sync.tree.globs import Globs
 from agent_sync.tree.names import RelPath, safe_path
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.errors import ReferenceInvalid
+from agent_sync_oci.reference import RegistryPlace, parse_place
 
 INVALID, UNSAFE = "invalid", "unsafe_path"
 _CREDENTIAL_REMEDY = (
@@ -117,6 +119,18 @@ def _url(text: str) -> str:
     if (wrong := fault_of_url(text)) is not None:
         remedy = "write a whole address; for a file of this machine use `type: local`"
         raise fault(f"the address {shown(without_credentials(text))} {wrong}", remedy)
+    return text
+
+
+def _artifact_reference(text: str) -> str:
+    try:
+        place = parse_place(text)
+    except ReferenceInvalid as error:
+        raise fault(error.check, error.remedy) from error
+    if not isinstance(place, RegistryPlace):
+        raise fault(f"{shown(text)} is no registry's", "write HOST/REPOSITORY:TAG; a bundle in a file is for `pull`")
+    if place.wanted is None:
+        raise fault(f"{shown(text)} names neither a tag nor a digest", "append :TAG or @sha256:...")
     return text
 
 
@@ -236,6 +250,7 @@ Glob = Annotated[Line, AfterValidator(_glob)]
 RepositoryGlob = Annotated[Line, AfterValidator(_repository_glob)]
 Repository = Annotated[Line, AfterValidator(_repository)]
 Url = Annotated[Line, AfterValidator(_url)]
+ArtifactReference = Annotated[Line, AfterValidator(_artifact_reference)]
 Ref = Annotated[Line, AfterValidator(_ref)]
 DigestText = Annotated[Line, AfterValidator(_digest), WithJsonSchema(_DIGEST_SCHEMA)]
 KeyFile = Annotated[Line, AfterValidator(_key_file)]

@@ -7,11 +7,13 @@ ignored here (spec §14.3) and reported by `unknown`.
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from agent_sync.config.fields import (
+    ArtifactReference,
     CommandLine,
     DeclaredPath,
     DigestText,
@@ -33,6 +35,8 @@ from agent_sync.config.safeguards import Signed, Signers
 from agent_sync.config.security import Bundle, LimitSettings, Part, Security, Trust
 from agent_sync.errors import UnsafePath
 from agent_sync.tree.names import RelPath
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.reference import RegistryPlace, parse_place
 
 VERSION = 1
 
@@ -102,7 +106,25 @@ class LocalSource(_Source):
         return path
 
 
-Source = Annotated[GitSource | UrlSource | LocalSource, Field(discriminator="type")]
+class OciSource(_Source):
+    """The files of an artifact in a registry, whatever program has put it there (our addition)."""
+
+    type: Literal["oci"] = "oci"
+    reference: Annotated[
+        ArtifactReference, about("The artifact in its registry.", example="registry.example.com/team/rules:v1")
+    ]
+    digest: Annotated[DigestText | None, about("The sha256 of its manifest, which pins it.")] = None
+    exclude: Annotated[tuple[Glob, ...], about("Globs over its files; not looked at.", example=["**/*.png"])] = ()
+
+    @property
+    def place(self) -> RegistryPlace:
+        """Where the artifact is, with the digest, if there is one."""
+        place = parse_place(self.reference)
+        assert isinstance(place, RegistryPlace)
+        return place if self.digest is None else replace(place, digest=Digest.parse(self.digest))
+
+
+Source = Annotated[GitSource | UrlSource | LocalSource | OciSource, Field(discriminator="type")]
 
 
 class ToolDefinition(Part):

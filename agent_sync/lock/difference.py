@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent_sync.lock.layering import laid_over
-from agent_sync.lock.model import GitPin, LocalPin, Lock, LockedSource, UrlPin
+from agent_sync.lock.model import GitPin, LocalPin, Lock, LockedSource, OciPin, UrlPin
 from agent_sync.lock.outputs import outputs_tree
 from agent_sync.lock.writing import lock_bytes
 from agent_sync.tree import Change, Tree
@@ -74,6 +74,8 @@ def pinned_at(source: LockedSource) -> str:
             return commit[:12] if ref is None or commit.startswith(ref) else f"{ref} ({commit[:7]})"
         case UrlPin(sha256=sha256):
             return f"sha256:{sha256[:12]}"
+        case OciPin(digest=digest):
+            return f"sha256:{digest.hex[:12]}"
         case LocalPin(packed=packed):
             return files_counted(len(packed.files))
 

@@ -55,13 +55,16 @@ class OwnedFileDoc(TypedDict):
 
 @with_config(_OPEN)
 class ResolvedDoc(TypedDict):
-    """What a source resolved to: of git commit and tree, of a url its address and digest, of a folder its path."""
+    """What a source resolved to: of git commit and tree, of a url its address and digest, of a folder its path, of an
+    artifact its manifest's digest.
+    """
 
     commit: NotRequired[Text]
     tree: NotRequired[Text]
     url: NotRequired[Text]
     sha256: NotRequired[Text]
     path: NotRequired[Text]
+    digest: NotRequired[Text]
     narHash: NotRequired[Text]
     blob: NotRequired[Text]
     size: NotRequired[Size]
@@ -85,7 +88,7 @@ class SourceDoc(TypedDict):
     """One source: the declaration as it was locked, what it resolved to, and its status."""
 
     name: Text
-    type: Literal["git", "url", "local"]
+    type: Literal["git", "url", "local", "oci"]
     repo: NotRequired[Text]
     ref: NotRequired[Text]
     paths: NotRequired[list[Text]]
@@ -94,6 +97,8 @@ class SourceDoc(TypedDict):
     url: NotRequired[Text]
     checksum: NotRequired[Text]
     path: NotRequired[Text]
+    reference: NotRequired[Text]
+    digest: NotRequired[Text]
     resolved: ResolvedDoc
     transformed: NotRequired[TransformedDoc]
     status: NotRequired[Text]

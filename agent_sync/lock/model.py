@@ -47,6 +47,8 @@ class Declared:
     url: str | None = None
     checksum: str | None = None
     path: str | None = None
+    reference: str | None = None
+    digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,15 @@ class LocalPin:
     packed: PackedTree
 
 
-Pin = GitPin | UrlPin | LocalPin
+@dataclass(frozen=True, slots=True)
+class OciPin:
+    """The manifest of an artifact, and the files of its layers."""
+
+    digest: Digest
+    packed: PackedTree
+
+
+Pin = GitPin | UrlPin | LocalPin | OciPin
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +119,7 @@ class LockedSource:
         match self.pin:
             case UrlPin(sha256=sha256, key=key):
                 return Tree({key: Entry(sha256)})
-            case GitPin(packed=packed) | LocalPin(packed=packed):
+            case GitPin(packed=packed) | LocalPin(packed=packed) | OciPin(packed=packed):
                 return packed.files
 
     @property

@@ -22,6 +22,7 @@ from agent_sync.lock.model import (
     LocalPin,
     Lock,
     LockedSource,
+    OciPin,
     Orphan,
     PackedTree,
     Pin,
@@ -39,10 +40,11 @@ MAX_LOCK_BYTES = 256 * 1024 * 1024
 _LOCK_KEYS = frozenset({"version", "tool_map", "sources", "outputs", "rendered", "orphans"})
 _SOURCE_KEYS = frozenset(
     {"name", "type", "repo", "ref", "paths", "exclude", "root", "url", "checksum", "path", "resolved", "transformed"}
-) | {"status"}
+) | {"status", "reference", "digest"}
 _RESOLVED_KEYS = {
     "git": frozenset({"commit", "tree", "narHash", "blob", "size", "files"}),
     "url": frozenset({"url", "sha256", "size"}),
+    "oci": frozenset({"digest", "narHash", "blob", "size", "files"}),
     "local": frozenset({"path", "narHash", "blob", "size", "files"}),
 }
 _PLACEMENT_KEYS = frozenset({"source", "to", "tool", "shared"})
@@ -165,6 +167,11 @@ class _Reading:
                 self._require(resolved, ("url", "sha256"), here)
                 key = self._path(url_key(resolved["url"]), (*here, "url"))
                 return UrlPin(resolved["url"], _sha256(resolved["sha256"]), key, resolved.get("size"))
+            case "oci":
+                self._require(resolved, ("digest", "files"), here)
+                digest = self._digest(resolved, "digest", here)
+                assert digest is not None, "it was required"
+                return OciPin(digest, self._packed(resolved, here))
             case _:
                 self._require(resolved, ("path", "files"), here)
                 packed = self._packed(_without_own_name(resolved), here)
@@ -279,6 +286,8 @@ def _declared(doc: Mapping[str, Any]) -> Declared:
         url=doc.get("url", resolved.get("url")) if kind == "url" else None,
         checksum=doc.get("checksum"),
         path=doc.get("path", resolved.get("path")) if kind == "local" else None,
+        reference=doc.get("reference"),
+        digest=doc.get("digest"),
     )
 
 

@@ -12,6 +12,7 @@ from agent_sync.lock.model import (
     LocalPin,
     Lock,
     LockedSource,
+    OciPin,
     Orphan,
     PackedTree,
     Pin,
@@ -64,6 +65,8 @@ def _declared(declared: Declared) -> dict[str, Any]:
         "url": declared.url,
         "checksum": declared.checksum,
         "path": declared.path,
+        "reference": declared.reference,
+        "digest": declared.digest,
     }
     return {key: value for key, value in said.items() if value not in (None, [])}
 
@@ -76,6 +79,8 @@ def _pin(pin: Pin) -> dict[str, Any]:
             return {"url": pin.url, "sha256": pin.sha256, **({} if pin.size is None else {"size": pin.size})}
         case LocalPin():
             return {"path": pin.path, **_packed(pin.packed)}
+        case OciPin():
+            return {"digest": pin.digest, **_packed(pin.packed)}
 
 
 def _packed(packed: PackedTree) -> dict[str, Any]:

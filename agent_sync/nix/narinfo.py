@@ -1,8 +1,8 @@
 """The small files of a Nix binary cache: what it says of itself, and of each store path (Nix manual, "HTTP Binary Cache
 Store").
 
-`CA` says that the path follows from the content, so that Nix takes it from anybody; a `Sig` is for those who ask for one
-all the same.
+`CA` says that the path follows from the content, so that Nix takes it from anybody; a `Sig` is for those who ask for
+one all the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Signing what a binary cache says of a path, with a key of `nix key generate-secret`: `name:` and base64 of 64 bytes."""
+"""Signing what a binary cache says of a path, with a key of `nix key generate-secret`: a name, and 64 bytes in
+base64.
+"""
 
 from __future__ import annotations
 

@@ -6,13 +6,13 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent_sync.bundle.faults import translated
 from agent_sync.bundle.naming import bundle_name, wanted_at
 from agent_sync.bundle.opening import opened_place
 from agent_sync.bundle.policy import TrustFiles, policy_of
 from agent_sync.bundle.pulling import judged
 from agent_sync.errors import UsageWrong
 from agent_sync.operations.inputs import Inputs
+from agent_sync.ports.translating import translated
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Place
 from agent_sync_oci.trust.judging import Verdict

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Registries(Protocol):
-    """Opens places. What is opened raises `OciError`s, which `bundle.faults.translated` makes ours."""
+    """Opens places. What is opened raises `OciError`s, which `ports.translating.translated` makes ours."""
 
     def open(
         self, place: Place, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False

@@ -7,7 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
-from agent_sync.config.model import GitSource, LocalSource, Source, UrlSource
+from agent_sync.config.model import GitSource, LocalSource, OciSource, Source, UrlSource
 from agent_sync.lock import Declared, LockedSource, UrlPin
 from agent_sync.redaction import redacted
 
@@ -28,6 +28,8 @@ def declared(source: Source) -> Declared:
             return Declared(type="url", url=redacted(source.url), checksum=source.checksum)
         case LocalSource():
             return Declared(type="local", path=source.path, exclude=tuple(source.exclude))
+        case OciSource():
+            return Declared(type="oci", reference=source.reference, digest=source.digest, exclude=tuple(source.exclude))
         case _:
             assert_never(source)
 
@@ -40,7 +42,19 @@ def differing_fields(source: Source, locked: LockedSource) -> tuple[str, ...]:
     now, then = declared(source), _completed(locked)
     return tuple(
         field
-        for field in ("type", "repo", "ref", "paths", "exclude", "root", "url", "checksum", "path")
+        for field in (
+            "type",
+            "repo",
+            "ref",
+            "paths",
+            "exclude",
+            "root",
+            "url",
+            "checksum",
+            "path",
+            "reference",
+            "digest",
+        )
         if _plain(getattr(now, field)) != _plain(getattr(then, field)) and not _unrecorded(locked, field)
     )
 

@@ -112,7 +112,7 @@ def find_files(
             cancellation.check()
         found[path] = stat
         total += stat.size
-        _keep_limits(subject, path, stat.size, len(found), total, limits)
+        keep_limits(subject, path, stat.size, len(found), total, limits)
     refuse_collisions(found, subject=subject)
     return tuple((path, found[path]) for path in sorted_paths(found))
 
@@ -217,7 +217,8 @@ def _not_a_file(subject: str, path: RelPath, kind: Kind) -> UnsafePath:
     )
 
 
-def _keep_limits(subject: str, path: RelPath, size: int, count: int, total: int, limits: Limits) -> None:
+def keep_limits(subject: str, path: RelPath, size: int, count: int, total: int, limits: Limits) -> None:
+    """Nothing, if a file, and the files so far, keep the limits; LimitExceeded otherwise. Sizes in bytes."""
     if size > limits.max_file_size:
         check = f"{shown(path)} has {size} bytes, max_file_size is {limits.max_file_size}"
     elif total > limits.max_source_size:

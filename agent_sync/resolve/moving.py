@@ -9,14 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent_sync.config import limits_of
-from agent_sync.config.model import GitSource, LocalSource, Source, UrlSource
+from agent_sync.config.model import GitSource, LocalSource, OciSource, Source, UrlSource
 from agent_sync.errors import AgentSyncError
-from agent_sync.lock import GitPin, Lock, LockedSource, UrlPin
+from agent_sync.lock import GitPin, Lock, LockedSource, OciPin, UrlPin
 from agent_sync.lock.difference import files_counted
 from agent_sync.resolve.git import upstream_commits
 from agent_sync.resolve.local import look, tree_of
+from agent_sync.resolve.oci import served_manifest
 from agent_sync.resolve.side_by_side import outcome_of, side_by_side
 from agent_sync.resolve.url import served_digest
+from agent_sync_oci.digest import Digest
 
 if TYPE_CHECKING:
     from agent_sync.config import Config
@@ -62,7 +64,9 @@ def _commit(commit: str, locked: LockedSource | None) -> Upstream:
     return Upstream(same, commit[:12])
 
 
-def _single(source: UrlSource | LocalSource, lock: Lock, config: Config, world: World) -> Mapping[str, Outcome]:
+def _single(
+    source: UrlSource | LocalSource | OciSource, lock: Lock, config: Config, world: World
+) -> Mapping[str, Outcome]:
     def found() -> Upstream:
         world.cancellation.check()
         limits, locked = limits_of(source.name, config), lock.source(source.name)
@@ -71,6 +75,8 @@ def _single(source: UrlSource | LocalSource, lock: Lock, config: Config, world: 
                 return _url(source, locked, world, limits)
             case LocalSource():
                 return _local(source, locked, world, limits)
+            case OciSource():
+                return _artifact(served_manifest(source, world, limits=limits, security=config.security), locked)
 
     return {source.name: outcome_of(found)}
 
@@ -78,6 +84,11 @@ def _single(source: UrlSource | LocalSource, lock: Lock, config: Config, world: 
 def _url(source: UrlSource, locked: LockedSource | None, world: World, limits: Limits) -> Upstream:
     served = served_digest(source, world, limits=limits)
     same = locked is not None and isinstance(locked.pin, UrlPin) and locked.pin.sha256 == served.hex
+    return Upstream(same, f"sha256:{served.hex[:12]}")
+
+
+def _artifact(served: Digest, locked: LockedSource | None) -> Upstream:
+    same = locked is not None and isinstance(locked.pin, OciPin) and locked.pin.digest == served
     return Upstream(same, f"sha256:{served.hex[:12]}")
 
 

@@ -8,12 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from agent_sync.config import limits_of
-from agent_sync.config.model import GitSource, LocalSource, Source, UrlSource
+from agent_sync.config.model import GitSource, LocalSource, OciSource, Source, UrlSource
 from agent_sync.errors import AgentSyncError
 from agent_sync.events import SourceFinished, SourceStarted
 from agent_sync.lock import Lock, LockedSource
 from agent_sync.resolve.git import resolve_git
 from agent_sync.resolve.local import resolve_local
+from agent_sync.resolve.oci import resolve_oci
 from agent_sync.resolve.side_by_side import outcome_of, side_by_side
 from agent_sync.resolve.url import resolve_url
 
@@ -42,25 +43,29 @@ def _jobs(sources: Sequence[Source], config: Config, previous: Lock | None, worl
         match source:
             case GitSource():
                 repositories[source.repo].append(source)
-            case UrlSource() | LocalSource():
+            case UrlSource() | LocalSource() | OciSource():
                 jobs.append(partial(_single, source, config, world))
     jobs.extend(partial(_repository, each, config, previous, world) for each in repositories.values())
     return jobs
 
 
-def _single(source: UrlSource | LocalSource, config: Config, world: World) -> Mapping[str, Outcome]:
+def _single(source: UrlSource | LocalSource | OciSource, config: Config, world: World) -> Mapping[str, Outcome]:
     world.observer(SourceStarted(source.name))
     outcome = outcome_of(lambda: _resolved(source, config, world))
     world.observer(SourceFinished(source.name, _fault(outcome)))
     return {source.name: outcome}
 
 
-def _resolved(source: UrlSource | LocalSource, config: Config, world: World) -> LockedSource:
+def _resolved(source: UrlSource | LocalSource | OciSource, config: Config, world: World) -> LockedSource:
     world.cancellation.check()
     limits = limits_of(source.name, config)
-    if isinstance(source, LocalSource):
-        return resolve_local(source, world, limits=limits)
-    return resolve_url(source, world, limits=limits)
+    match source:
+        case LocalSource():
+            return resolve_local(source, world, limits=limits)
+        case UrlSource():
+            return resolve_url(source, world, limits=limits)
+        case OciSource():
+            return resolve_oci(source, world, limits=limits, security=config.security)
 
 
 def _repository(

@@ -12,7 +12,7 @@ from typing import Self
 
 from agent_sync.errors import AgentSyncError, BytesUnavailable
 from agent_sync.escaping import shown
-from agent_sync.lock.model import GitPin, LocalPin, LockedSource, PackedTree, UrlPin
+from agent_sync.lock.model import GitPin, LocalPin, LockedSource, OciPin, PackedTree, UrlPin
 from agent_sync.ports import BlobStore
 from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, whose_fault
 from agent_sync.store.spans import NotThisTree, Span, spans
@@ -58,7 +58,7 @@ class Contents:
         match source.pin:
             case UrlPin(sha256=sha256):
                 self.add_blob(Digest.from_hex(sha256))
-            case GitPin() | LocalPin():
+            case GitPin() | LocalPin() | OciPin():
                 self.add_tree(source.pin.packed)
 
     def __contains__(self, sha256: object) -> bool:

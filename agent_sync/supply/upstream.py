@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from agent_sync.config import limits_of
-from agent_sync.errors import AgentSyncError, BytesUnavailable, PartialFailure
+from agent_sync.errors import AgentSyncError, BytesUnavailable, ContentMismatch, LockInvalid, PartialFailure
 from agent_sync.escaping import shown
-from agent_sync.lock import GitPin, LocalPin, LockedSource, PackedTree, UrlPin
+from agent_sync.lock import GitPin, LocalPin, LockedSource, OciPin, PackedTree, UrlPin
 from agent_sync.redaction import HIDDEN
 from agent_sync.resolve.git import refetch_git
 from agent_sync.resolve.git_trust import refuse_protocol
 from agent_sync.resolve.local import look, pack_folder, refuse_changed
+from agent_sync.resolve.oci import fetch_artifact
 from agent_sync.resolve.offline import refuse_offline
 from agent_sync.resolve.side_by_side import outcome_of, side_by_side
 from agent_sync.resolve.url import fetch_url
+from agent_sync.tree.globs import Globs
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.reference import RegistryPlace, parse_place
 
 if TYPE_CHECKING:
     from agent_sync.config import Config
@@ -62,7 +66,7 @@ class _Fetching:
             match source.pin:
                 case GitPin():
                     repositories[source.declared.repo].append(source)
-                case UrlPin() | LocalPin():
+                case UrlPin() | LocalPin() | OciPin():
                     jobs.append(partial(self._single, source))
         return [*jobs, *(partial(self._repository, each) for each in repositories.values())]
 
@@ -78,6 +82,8 @@ class _Fetching:
                 return self._url(source, source.pin)
             case LocalPin():
                 return self._local(source)
+            case OciPin():
+                return self._artifact(source, source.pin)
             case GitPin():
                 raise AssertionError("git sources are fetched by repository")
 
@@ -95,6 +101,31 @@ class _Fetching:
             )
         fetch_url(url, Digest.from_hex(pin.sha256), self._world, subject=subject, limits=self._limits)
         return PackedTree(source.tree)
+
+    def _artifact(self, source: LockedSource, pin: OciPin) -> PackedTree:
+        """By its digest: the tag may have moved on."""
+        place = parse_place(source.declared.reference or "")
+        if not isinstance(place, RegistryPlace):
+            raise LockInvalid(
+                subject=f"source {source.name}",
+                check="the lock does not say where it is from",
+                remedy="agent-sync update",
+            )
+        _, packed = fetch_artifact(
+            replace(place, tag=None, digest=pin.digest),
+            Globs(source.declared.exclude),
+            self._world,
+            subject=f"source {source.name}",
+            limits=self._limits,
+            security=self._security,
+        )
+        if packed.files != source.tree:
+            raise ContentMismatch(
+                subject=f"source {source.name}",
+                check="its layers hold other files than the lock says",
+                remedy="restore the lock from version control, or make it again: agent-sync update",
+            )
+        return packed
 
     def _local(self, source: LockedSource) -> PackedTree:
         declared = None if self._config is None else self._config.source(source.name)

@@ -56,6 +56,11 @@ class RegistryPlace:
         return self.digest or self.tag
 
     @property
+    def address(self) -> str:
+        """The repository as a URL: a registry on this machine is spoken to in plain HTTP."""
+        return f"{'http' if self.is_loopback else 'https'}://{self.name}"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether what is sent there stays on this machine."""
         name = _HOST.fullmatch(self.host)

@@ -1,4 +1,4 @@
-"""Nix without Nix: the NAR of a folder as directly as its grammar reads, and a store that takes what it has verified."""
+"""Nix without Nix: the NAR of a folder, read off its grammar, and a store that takes what it has verified."""
 
 from __future__ import annotations
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ import pytest
 from agent_sync.adapters.nar_hashing import nar_hash
 from agent_sync.errors import Cancelled, ContentMismatch, FileFault
 from agent_sync.ports import Cancellation
+from tests.architecture.tree import ROOT
 from tests.builders.command_line import CommandMachine, a_machine
 from tests.builders.folders_in_memory import a_folder_in_memory
 from tests.real.nix import Nix
@@ -120,6 +124,13 @@ def test_the_command_prints_it(nix: Nix, machine: CommandMachine) -> None:
     expected = nix.run("nix", "hash", "path", str(machine.project / "rules")).out
     assert machine.run("nix", "hash", "rules").out == expected
     assert machine.run("nix", "hash", str(machine.project / "rules") + "/").out == expected
+
+
+def test_the_command_loads_nothing_heavy(machine: CommandMachine) -> None:
+    words = [sys.executable, "-X", "importtime", "-m", "agent_sync", "nix", "hash", str(machine.project)]
+    loaded = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True).stderr
+    assert "nar_hashing" in loaded
+    assert not re.search(r"\b(typer|pydantic|yaml|httpx|rich|pygit2)\b", loaded)
 
 
 def test_the_command_says_what_is_not_there(machine: CommandMachine) -> None:

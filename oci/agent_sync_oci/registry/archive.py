@@ -17,9 +17,10 @@ from agent_sync_oci.layout import BLOBS_FOLDER, INDEX_FILE, LAYOUT_CONTENT, LAYO
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import ARCHIVE
 from agent_sync_oci.registry.archive_file import ArchiveFile, Span
-from agent_sync_oci.registry.files import FOLDER, NewFile, chunks_of_file, faults, identity, sweep
+from agent_sync_oci.registry.files import FOLDER, chunks_of_file, faults, identity, let_go
 from agent_sync_oci.registry.image_layout import ImageLayout
 from agent_sync_oci.registry.layout_index import NO_ENTRIES, LayoutIndex
+from agent_sync_oci.registry.new_file import NewFile, sweep
 from agent_sync_oci.registry.protocol import OpenBody, Write
 from agent_sync_oci.registry.verifying import chunks_of, copy_verified
 from agent_sync_oci.tar import padded
@@ -114,7 +115,7 @@ class ArchiveRegistry(ImageLayout):
                         check=f"it holds {shown(old.others[0])}, which is no part of an image layout and would be lost",
                         remedy="name a file that does not exist yet",
                     )
-                self._staging = _Staging(self._folder_path or ".")
+                self._staging = _Staging(self._folder_path or ".", place=self.name)
             return self._staging
 
     def _write(self) -> None:
@@ -122,11 +123,10 @@ class ArchiveRegistry(ImageLayout):
         old = self._opened()
         blobs = {**({} if old is None else old.blobs), **self._staged}
         folder = self._staging_made().folder
-        with NewFile(folder) as file:
-            write = file.writer(self.name)
+        with NewFile(folder, place=self.name) as file:
             for chunk in self._archive(blobs):
-                write(chunk)
-            os.fsync(file.descriptor)  # a stick is pulled out as soon as we have ended
+                file.write(chunk)
+            file.flush()  # a stick is pulled out as soon as we have ended
             file.publish(self._file_name)
         os.fsync(folder)
 
@@ -157,15 +157,15 @@ class ArchiveRegistry(ImageLayout):
 class _Staging:
     """A file without a name, in which new blobs lie one after the other. Its methods raise OSError."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, *, place: str) -> None:
         os.makedirs(folder, exist_ok=True)
         self.folder = os.open(folder, FOLDER)
         try:
             sweep(self.folder)
-            self._file = NewFile(self.folder)
+            self._file = NewFile(self.folder, place=place)
             self._file.hide()
         except BaseException:
-            os.close(self.folder)
+            let_go(self.folder)
             raise
         self._end = 0
         self._reserving = threading.Lock()
@@ -194,4 +194,4 @@ class _Staging:
 
     def close(self) -> None:
         self._file.close()
-        os.close(self.folder)
+        let_go(self.folder)

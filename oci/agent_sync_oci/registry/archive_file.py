@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import PlaceFault
 from agent_sync_oci.layout import BLOBS_FOLDER, INDEX_FILE, LAYOUT_FILE
-from agent_sync_oci.registry.files import identity, open_file
+from agent_sync_oci.registry.files import identity, let_go, open_file
 from agent_sync_oci.registry.image_layout import read_index, refuse_other_versions
 from agent_sync_oci.registry.layout_index import LayoutIndex
 from agent_sync_oci.tar.reader import Member, TarReader
@@ -60,7 +60,7 @@ class ArchiveFile:
         try:
             return cls._read(descriptor, place)
         except BaseException:
-            os.close(descriptor)
+            let_go(descriptor)
             raise
 
     @classmethod
@@ -80,7 +80,7 @@ class ArchiveFile:
         return cls(descriptor, identity(os.fstat(descriptor)), blobs, index, tuple(found))
 
     def close(self) -> None:
-        os.close(self.descriptor)
+        let_go(self.descriptor)
 
 
 def _files(descriptor: int, place: str) -> dict[str, Span]:

@@ -15,7 +15,7 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import ContentLies, NotFound, PlaceFault, TooMuch, shown
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_manifest
 from agent_sync_oci.media_types import SIGSTORE_BUNDLE
-from agent_sync_oci.registry.files import chunks_of_file, faults
+from agent_sync_oci.registry.files import chunks_of_file, faults, read_from
 from agent_sync_oci.registry.layout_index import LayoutIndex
 from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write
 from agent_sync_oci.registry.verifying import copy_verified
@@ -94,7 +94,7 @@ class ImageLayout(ABC):
         file = self._open(blob.digest)
         if file is None:
             raise NotFound(subject=f"blob {blob.digest} in {self.name}", check="it is not there")
-        with file:
+        with read_from(file):
             copy_verified(chunks_of_file(file, place=self.name), blob, write, place=self.name)
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
@@ -129,7 +129,7 @@ class ImageLayout(ABC):
         file = self._open(digest)
         if file is None:
             raise NotFound(subject=subject, check="it is not there")
-        with file, faults(self.name, "read a manifest"):
+        with read_from(file), faults(self.name, "read a manifest"):
             content = file.read(MAX_MANIFEST_BYTES + 1)
         # Before its text is looked at: what does not have its digest comes from nobody knows whom.
         if len(content) <= MAX_MANIFEST_BYTES and Digest.of(content) != digest:

@@ -7,10 +7,11 @@ import threading
 from collections.abc import Callable
 
 from agent_sync_oci.layout import INDEX_FILE
-from agent_sync_oci.registry.files import NewFile, identity, open_file, write_all
+from agent_sync_oci.registry.files import identity, let_go, open_file
 from agent_sync_oci.registry.image_layout import read_index
 from agent_sync_oci.registry.index_lock import held
 from agent_sync_oci.registry.layout_index import NO_ENTRIES, LayoutIndex
+from agent_sync_oci.registry.new_file import NewFile
 
 
 class IndexFile:
@@ -41,8 +42,8 @@ class IndexFile:
             before = self.read(folder)
             after = change(before)
             if after != before:
-                with NewFile(folder) as file:
-                    write_all(file.descriptor, after.content)
+                with NewFile(folder, place=self._place) as file:
+                    file.write(after.content)
                     file.publish(INDEX_FILE)
                     with self._reading:
                         self._know(after, os.dup(file.descriptor), identity(os.fstat(file.descriptor)))
@@ -59,7 +60,7 @@ class IndexFile:
             with open(descriptor, "rb", closefd=False) as file:
                 index = read_index(file, subject=self._place)
         except BaseException:
-            os.close(descriptor)
+            let_go(descriptor)
             raise
         self._know(index, descriptor, found)
 
@@ -70,5 +71,5 @@ class IndexFile:
 
     def _let_go(self) -> None:
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            let_go(self._descriptor)
         self._descriptor, self._identity = None, ()

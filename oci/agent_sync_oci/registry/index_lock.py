@@ -16,6 +16,7 @@ from contextlib import contextmanager
 
 from agent_sync_oci.errors import PlaceFault
 from agent_sync_oci.layout import LAYOUT_FILE
+from agent_sync_oci.registry.files import let_go
 
 # O_NOFOLLOW and O_NONBLOCK: it may be a link or a fifo that somebody left for us.
 _OPENING = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -38,7 +39,7 @@ def held(folder: int, *, place: str, wait_s: float = WAIT_S) -> Iterator[int]:
         _wait_for(descriptor, place, wait_s)
         yield descriptor
     finally:
-        os.close(descriptor)
+        let_go(descriptor)
 
 
 def _wait_for(descriptor: int, place: str, wait_s: float) -> None:

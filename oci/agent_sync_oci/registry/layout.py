@@ -12,12 +12,13 @@ from typing import BinaryIO
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import LAYOUT
-from agent_sync_oci.registry.files import NewFile, faults, open_file, size_of
+from agent_sync_oci.registry.files import faults, open_reader, size_of
 from agent_sync_oci.registry.image_layout import ImageLayout
 from agent_sync_oci.registry.index_file import IndexFile
 from agent_sync_oci.registry.index_lock import WAIT_S
 from agent_sync_oci.registry.layout_folder import LayoutFolder
 from agent_sync_oci.registry.layout_index import NO_ENTRIES, LayoutIndex
+from agent_sync_oci.registry.new_file import NewFile
 from agent_sync_oci.registry.protocol import OpenBody
 from agent_sync_oci.registry.verifying import chunks_of, copy_verified
 
@@ -41,12 +42,10 @@ class LayoutRegistry(ImageLayout):
             here = self._folder.made()
             if size_of(blob.digest.hex, here.blobs) == blob.size:
                 return
-            file = NewFile(here.blobs)
-        with file:
+        with NewFile(here.blobs, place=self.name) as file:
             with open_body() as body:
-                copy_verified(chunks_of(body), blob, file.writer(self.name), place="the sender")
-            with faults(self.name, "write"):
-                file.publish(blob.digest.hex)
+                copy_verified(chunks_of(body), blob, file.write, place="the sender")
+            file.publish(blob.digest.hex)
 
     def close(self) -> None:
         with faults(self.name, "write to the disk"):
@@ -61,7 +60,7 @@ class LayoutRegistry(ImageLayout):
         with faults(self.name, f"read the blob {digest}"):
             here = self._folder.if_any()
             try:
-                return None if here is None else open(open_file(digest.hex, here.blobs), "rb")
+                return None if here is None else open_reader(digest.hex, here.blobs)
             except FileNotFoundError:
                 return None
 

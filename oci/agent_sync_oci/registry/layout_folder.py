@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from agent_sync_oci.errors import PlaceFault
 from agent_sync_oci.layout import BLOBS_FOLDER, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
-from agent_sync_oci.registry.files import FOLDER, UNFINISHED, NewFile, open_file, open_folder, size_of, sweep, write_all
+from agent_sync_oci.registry.files import FOLDER, let_go, open_folder, open_reader, read_from, size_of
 from agent_sync_oci.registry.flushing import flush_file_system
 from agent_sync_oci.registry.image_layout import refuse_other_versions
 from agent_sync_oci.registry.index_lock import held
+from agent_sync_oci.registry.new_file import UNFINISHED, NewFile, sweep, write_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Opened:
     blobs: int
 
     def close(self) -> None:
-        os.close(self.blobs)
-        os.close(self.root)
+        let_go(self.blobs)
+        let_go(self.root)
 
 
 class LayoutFolder:
@@ -77,21 +78,21 @@ class LayoutFolder:
                     self._opened = self._open_layout(root)
                 finally:
                     if self._opened is None:
-                        os.close(root)
+                        let_go(root)
         return self._opened
 
     def _open_layout(self, root: int) -> Opened | None:
         if not size_of(LAYOUT_FILE, root):  # it is empty for a moment, while another process makes it
             self._refuse_other_files(root)
             return None
-        with open(open_file(LAYOUT_FILE, root), "rb") as file:
+        with read_from(open_reader(LAYOUT_FILE, root)) as file:
             refuse_other_versions(file, subject=self._place)
         above, name = BLOBS_FOLDER.split("/")
         blobs = open_folder(above, root)
         try:
             return Opened(root, open_folder(name, blobs))
         finally:
-            os.close(blobs)
+            let_go(blobs)
 
     def _make(self) -> None:
         root = os.open(self._path, FOLDER)
@@ -102,11 +103,11 @@ class LayoutFolder:
                     write_all(oci_layout, LAYOUT_CONTENT)
                 _make_folders(root)
                 if INDEX_FILE not in os.listdir(root):  # a link is no reason to put an empty index in its place
-                    with NewFile(root) as index:
-                        write_all(index.descriptor, EMPTY_INDEX)
+                    with NewFile(root, place=self._place) as index:
+                        index.write(EMPTY_INDEX)
                         index.publish(INDEX_FILE)
         finally:
-            os.close(root)
+            let_go(root)
 
     def _refuse_other_files(self, root: int) -> None:
         others = [name for name in os.listdir(root) if name != LAYOUT_FILE and not name.startswith(UNFINISHED)]
@@ -128,4 +129,4 @@ def _make_folders(root: int) -> None:
         with suppress(FileExistsError):
             os.mkdir(name, dir_fd=blobs)
     finally:
-        os.close(blobs)
+        let_go(blobs)

@@ -84,11 +84,15 @@ class PrivateKey:
         return _public(self._key.public_key())
 
     def sign(self, content: bytes) -> bytes:
-        """The signature over `content`, in DER."""
+        """The signature over `content`, in DER; where OpenSSL can (3.2), the same one every time (RFC 6979)."""
+        from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
         from cryptography.hazmat.primitives.hashes import SHA256
 
-        return self._key.sign(content, ECDSA(SHA256()))
+        try:
+            return self._key.sign(content, ECDSA(SHA256(), deterministic_signing=True))
+        except UnsupportedAlgorithm:
+            return self._key.sign(content, ECDSA(SHA256()))
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,13 @@ class Verdict:
 
 
 def judge(
-    policy: Policy, name: str, digest: Digest, signatures: Sequence[bytes], also: Collection[str] = ()
+    policy: Policy,
+    name: str,
+    digest: Digest,
+    signatures: Sequence[bytes],
+    also: Collection[str] = (),
+    *,
+    own_name: str | None = None,
 ) -> Verdict:
     """Whether the bundle with this digest may be used under this name.
 
@@ -60,17 +66,29 @@ def judge(
     3. each rule about the name has enough signers. A signature counts for a rule if it is good, is by one of the
        rule's signers, and its first subject is exactly this name with this digest; each signer counts once.
 
+    `own_name` is the name that the bundle has in the bytes with this digest: whoever signs the digest and says no name,
+    as `cosign sign` does, has signed for that one.
+
     A signature that does not count does no harm: anybody may attach one. Raises nothing of its own.
     """
+    claimed = _Claimed(name, digest, own_name)
     rules = [rule for rule in policy.rules if rule.is_about(name)]
-    opinions = {root: _opinions(root, rules, name, digest, signatures) for root in {rule.root for rule in rules}}
+    opinions = {root: _opinions(root, rules, claimed, signatures) for root in {rule.root for rule in rules}}
     verdicts = tuple(_on_rule(rule, opinions[rule.root]) for rule in rules)
     refusals = policy.revoked_among({str(digest), *also})
-    if not rules and (policy.rules or policy.require_signed):
-        refusals.append(f"no rule is about the name {shown(name)}, and signatures are required")
+    if policy.leaves_open(name):
+        whose = "of one policy no rule" if rules else "no rule"
+        refusals.append(f"{whose} is about the name {shown(name)}, and signatures are required")
     refusals += [_unsatisfied(verdict) for verdict in verdicts if not verdict.satisfied]
     good = dict.fromkeys(opinion for root in opinions for opinion in opinions[root] if isinstance(opinion, Checked))
     return Verdict(verdicts, tuple(refusals), tuple(good))
+
+
+@dataclass(frozen=True, slots=True)
+class _Claimed:
+    name: str
+    digest: Digest
+    own_name: str | None
 
 
 _Opinion = Checked | str
@@ -78,26 +96,24 @@ _Opinion = Checked | str
 
 
 def _opinions(
-    root: TrustedRoot | PinnedRoot | None, rules: Sequence[Rule], name: str, digest: Digest, signatures: Sequence[bytes]
+    root: TrustedRoot | PinnedRoot | None, rules: Sequence[Rule], claimed: _Claimed, signatures: Sequence[bytes]
 ) -> list[_Opinion]:
     """One opinion for each signature, for all the rules with this root: what costs is done once."""
     signers = tuple(dict.fromkeys(signer for rule in rules if rule.root == root for signer in rule.signers))
     if isinstance(root, PinnedRoot):
         return [f"the trusted root that is pinned, sha256:{root.sha256}, is not here"]
-    return [_opinion(signature, signers, root, name, digest) for signature in signatures]
+    return [_opinion(signature, signers, root, claimed) for signature in signatures]
 
 
-def _opinion(
-    signature: bytes, signers: Sequence[Signer], root: TrustedRoot | None, name: str, digest: Digest
-) -> _Opinion:
+def _opinion(signature: bytes, signers: Sequence[Signer], root: TrustedRoot | None, claimed: _Claimed) -> _Opinion:
     try:
         checked = check_bundle(signature, signers, root=root)
     except (SignatureRejected, TooMuch) as error:
         return str(error)
     subject = checked.statement.subjects[0]
-    if subject.sha256 != digest.hex:
+    if subject.sha256 != claimed.digest.hex:
         return f"the signature of {checked.signer} is for sha256:{subject.sha256}"
-    if subject.name != name:
+    if (subject.name or claimed.own_name) != claimed.name:
         return f"the signature of {checked.signer} is for the name {shown(subject.name)}"
     return checked
 

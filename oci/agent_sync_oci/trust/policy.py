@@ -79,11 +79,16 @@ class Revocation:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Every rule about a name must be satisfied; with `require_signed`, or if there are rules, one must be about it."""
+    """Every rule about a name must be satisfied; with `require_signed`, or if there are rules, one must be about it.
+
+    `scopes` has the patterns of each policy that was united into this one: what one of them has no rule for is not let
+    in by the rules of another.
+    """
 
     rules: tuple[Rule, ...] = ()
     revoked: tuple[Revocation, ...] = ()
     require_signed: bool = False
+    scopes: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def united(cls, *policies: Policy) -> Policy:
@@ -92,7 +97,19 @@ class Policy:
             tuple(dict.fromkeys(rule for policy in policies for rule in policy.rules)),
             tuple(dict.fromkeys(revocation for policy in policies for revocation in policy.revoked)),
             any(policy.require_signed for policy in policies),
+            tuple(dict.fromkeys(scope for policy in policies for scope in policy._own_scopes)),
         )
+
+    def leaves_open(self, name: str) -> bool:
+        """Whether signatures are required, and some policy among those united here says nothing about this name."""
+        unheard = any(not any(matches(pattern, name) for pattern in scope) for scope in self._own_scopes)
+        return unheard or (self.require_signed and not any(rule.is_about(name) for rule in self.rules))
+
+    @property
+    def _own_scopes(self) -> tuple[tuple[str, ...], ...]:
+        if self.scopes or not self.rules:
+            return self.scopes
+        return (tuple(dict.fromkeys(rule.bundle for rule in self.rules)),)
 
     @property
     def requires_signatures(self) -> bool:
