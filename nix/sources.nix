@@ -1,55 +1,67 @@
 # The trees of a lock -> store paths. Four ways lead to the same paths: a cache in the flake, a cache elsewhere, upstream,
-# and the store alone. Which one is an argument: pure evaluation cannot try one and fall back.
+# the store alone. Which one is an argument: pure evaluation cannot try one and fall back.
 let
   inherit (builtins)
-    addErrorContext attrNames compareVersions dirOf elem filter hasAttr head isPath listToAttrs map match pathExists
-    replaceStrings stringLength substring toString unsafeDiscardStringContext;
-  inherit (import ./lock.nix) folderOf pinOf readLock refuse renderedOf transformedOf;
+    addErrorContext attrNames compareVersions concatStringsSep dirOf elem filter hasAttr head isPath isString
+    listToAttrs map match pathExists replaceStrings split stringLength substring toJSON toString
+    unsafeDiscardStringContext;
+  inherit (import ./lock.nix) pinOf readLock renderedOf transformedOf;
+  inherit (import ./names.nix) folderOf;
+  refuse = import ./refuse.nix;
 
-  hexOf = replaceStrings [ "sha256:" ] [ "" ];
-
-  # -- from a cache: the store of agent-sync, or a folder that `agent-sync nix export` wrote -----------------------------
+  # -- from a cache: a layout folder of `agent-sync push`, or the store of agent-sync -----------------------------------
 
   fromCache = cache: pin:
     let
-      place = "/blobs/sha256/" + (if pin ? url then pin.sha256 else hexOf pin.blob);
+      place = "/blobs/sha256/" + (if pin ? url then pin.sha256 else replaceStrings [ "sha256:" ] [ "" ] pin.blob);
       trimmed = head (match "(.*[^/])/*" (unsafeDiscardStringContext (toString cache)));
       address = if substring 0 1 trimmed == "/" then "file://${trimmed}" else trimmed;
       # What stands behind `#` is not sent anywhere: it is there for the messages of Nix.
       url = "${address}${place}#${fragment pin.what}";
     in
-    if isPath cache && !pathExists (cache + place) then
-      refuse pin.what "its blob is not in the cache ${toString cache}" "put it there: agent-sync nix export"
+    if cache == null then refuse pin.what "`cache` does not say where the cache is" "add it"
+    else if isPath cache && !pathExists (cache + place) then
+      refuse pin.what "its blob is not in the cache ${toString cache}" "put it there: agent-sync push oci:DIR"
     else if pin ? url then builtins.fetchurl { inherit url; inherit (pin) sha256 name; }
     else builtins.fetchTarball { inherit url; sha256 = pin.narHash; name = "source"; };
 
-  fragment = what: builtins.concatStringsSep "-" (filter builtins.isString (builtins.split "[^A-Za-z0-9._-]+" what));
+  fragment = what: concatStringsSep "-" (filter isString (split "[^A-Za-z0-9._-]+" what));
 
-  # -- from upstream: each kind of source from where it was locked -------------------------------------------------------
+  # -- from upstream: each kind of source from where it was locked ------------------------------------------------------
 
   fromUpstream = root: source:
-    let pin = pinOf source; in
-    if source.type == "url" then
-      if match ".*[*]{3}.*" pin.url != null then refuse pin.what "its address has a secret that the lock does not hold" "use a cache"
-      else builtins.fetchurl { inherit (pin) url sha256 name; }
-    else if source.type == "git" then
-      lockedOnly pin (inFolder (gitTree source) (folderOf pin.what (source.root or "")))
-    else if root == null then refuse pin.what "it is a folder of the project, and `root` does not say where that is" "add root = ./.;"
-    else localTree pin root (folderOf pin.what source.resolved.path);
+    if source == null then refuse "outputs" "what transforms and overrides made is nowhere upstream" remedies.upstream
+    else { url = urlFile; git = gitTree; local = localTree root; }.${source.type} (pinOf source) source;
+
+  urlFile = pin: _:
+    if match ".*[*]{3}.*" pin.url != null then
+      refuse pin.what "its address has a secret that the lock does not hold" remedies.upstream
+    else builtins.fetchurl { inherit (pin) url sha256 name; };
 
   # Before Nix 2.20 `fetchGit` asks `git archive`, which obeys attributes such as `export-ignore`: then the hash differs.
-  gitTree = { repo, resolved, ... }:
-    let arguments = { url = repo; rev = resolved.commit; allRefs = true; }; in
-    if builtins ? fetchTree && compareVersions builtins.nixVersion "2.20" >= 0
-    then (builtins.fetchTree (arguments // { type = "git"; })).outPath
-    else (builtins.fetchGit arguments).outPath;
+  gitTree = pin: { repo, resolved, root ? "", ... }:
+    let
+      arguments = { url = repo; rev = resolved.commit; allRefs = true; };
+      fetched =
+        if builtins ? fetchTree && compareVersions builtins.nixVersion "2.20" >= 0
+        then builtins.fetchTree (arguments // { type = "git"; })
+        else builtins.fetchGit arguments;
+    in
+    # `ext::` and its kin are commands.
+    if match "(https?|ssh|git|file)://[^-].*|[A-Za-z0-9._]+@[A-Za-z0-9][A-Za-z0-9.-]*:[^-:].*|/.*" repo == null then
+      refuse pin.what "nothing is fetched from the repository ${toJSON repo}" remedies.upstream
+    else lockedOnly pin (inFolder fetched.outPath (folderOf pin.what root));
 
   # A single file is a tree with this one file.
-  localTree = pin: root: path:
-    let parent = if dirOf path == "." then "" else dirOf path; in
-    if path != "" && (builtins.readDir (inFolder root parent)).${baseNameOf path} or null == "regular"
-    then lockedOnly pin (inFolder root parent)
-    else lockedOnly pin (inFolder root path);
+  localTree = root: pin: { resolved, ... }:
+    let
+      path = folderOf pin.what resolved.path;
+      parent = inFolder root (if dirOf path == "." then "" else dirOf path);
+      isFile = path != "" && (builtins.readDir parent).${baseNameOf path} or null == "regular";
+    in
+    if root == null then
+      refuse pin.what "it is a folder of the project, and `root` does not say where that is" "add root = ./.;"
+    else lockedOnly pin (if isFile then parent else inFolder root path);
 
   inFolder = tree: folder: if folder == "" then tree else tree + "/${folder}";
 
@@ -58,9 +70,7 @@ let
     let
       folders = foldersOf (attrNames pin.files);
       start = stringLength (toString tree) + 1;
-      isLocked = path: type:
-        let key = substring start (-1) path; in
-        if type == "directory" then hasAttr key folders else hasAttr key pin.files;
+      isLocked = path: type: hasAttr (substring start (-1) path) (if type == "directory" then folders else pin.files);
     in
     builtins.path { name = "source"; path = tree; filter = isLocked; sha256 = pin.narHash; };
 
@@ -72,9 +82,9 @@ let
     in
     if above == [ ] then { } else folders // foldersOf (attrNames folders);
 
-  # -- from the store: what is there, or what a substituter has ----------------------------------------------------------
+  # -- from the store: what is there, or what a substituter has ---------------------------------------------------------
 
-  # The derivation is never built; it says which path this hash has. The context makes Nix get that path.
+  # The derivation is never built: it says which path this hash has. The context makes Nix get that path.
   fromStore = pin:
     let
       isFile = pin ? url;
@@ -89,37 +99,40 @@ let
     in
     builtins.appendContext path { ${path}.path = true; };
 
-  # -- which of them -----------------------------------------------------------------------------------------------------
+  # -- which of them ----------------------------------------------------------------------------------------------------
 
   remedies = {
-    cache = "see whether the cache is the one of this lock: agent-sync nix export writes one";
+    cache = "see whether the cache is the one of this lock: agent-sync push oci:DIR writes one";
     upstream = "use a cache, which has the bytes that were locked, or from = \"store\"";
-    store = "put it there: agent-sync nix import, or add a substituter that has it";
+    store = "put it there: agent-sync nix import; or add a substituter that has it";
   };
 
+  # `source` is null for what transforms and overrides made.
   fetched = { cache, root, from, ... }: pin: source:
     addErrorContext "agent-sync: ${pin.what} could not be had from the ${from}; ${remedies.${from}}" (
-      if from == "cache" then if cache == null then refuse pin.what "`cache` does not say where the cache is" "add it" else fromCache cache pin
+      if from == "cache" then fromCache cache pin
       else if from == "store" then fromStore pin
-      else if source == null then refuse pin.what "what transforms and overrides made lies nowhere upstream" remedies.upstream
       else fromUpstream root source
     );
 
-  withDefaults = arguments@{ lockFile, cache ? null, root ? null, from ? if cache == null then "upstream" else "cache", ... }:
-    if elem from [ "cache" "upstream" "store" ] then { inherit cache root from; lock = readLock lockFile; }
-    else throw "agent-sync: `from` is ${builtins.toJSON from}; it is \"cache\", \"upstream\" or \"store\"";
-
+  given = { lockFile, cache ? null, root ? null, from ? if cache == null then "upstream" else "cache", ... }:
+    if elem from (attrNames remedies) then { inherit cache root from; lock = readLock lockFile; }
+    else throw "agent-sync: `from` is ${toJSON from}; it is \"cache\", \"upstream\" or \"store\"";
+in
+{
   # Name -> the store path of each source's files, before any transform; of a url the file itself.
   sources = arguments:
-    let given = withDefaults arguments; in
-    listToAttrs (map (source: { inherit (source) name; value = fetched given (pinOf source) source; }) given.lock.sources);
+    let
+      inherit (given arguments) lock;
+      path = source: fetched (given arguments) (pinOf source) source;
+    in
+    listToAttrs (map (source: { inherit (source) name; value = path source; }) lock.sources);
 
   # narHash -> the store path of each tree that transforms and overrides made.
   made = arguments:
     let
-      given = withDefaults arguments;
-      trees = filter (tree: tree != null) (map transformedOf given.lock.sources ++ [ (renderedOf given.lock) ]);
+      inherit (given arguments) lock;
+      trees = filter (tree: tree != null) (map transformedOf lock.sources ++ [ (renderedOf lock) ]);
     in
-    listToAttrs (map (tree: { name = tree.narHash; value = fetched given tree null; }) trees);
-in
-{ inherit made sources; }
+    listToAttrs (map (tree: { name = tree.narHash; value = fetched (given arguments) tree null; }) trees);
+}

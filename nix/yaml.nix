@@ -79,7 +79,11 @@ let
   decimal = "-?(0|[1-9][0-9]*)[.][0-9]+|-?[0-9][.][0-9]+e([+]([0-2]?[0-9]{1,2}|30[0-7])|-[0-9]{1,3})|-?1[.]([0-6][0-9]*|7976931348623157)e[+]308";
   isSmall = digits: stringLength digits < 19 || stringLength digits == 19 && digits <= "9223372036854775807";
 
-  word = line: s:
+  # Nearly every word: too long for any of those, and of characters that mean nothing.
+  plainly = "[A-Za-z_/][A-Za-z0-9_./@+()=,:~-]{4,}[A-Za-z0-9_./@+()=,~-]";
+
+  word = line: s: if match plainly s != null then s else unusualWord line s;
+  unusualWord = line: s:
     let
       t = head (match "(.*[^ ]) *" (head (split " +#" s)));
       integer = match "(-?)(0|[1-9][0-9]*)" t;
@@ -95,10 +99,11 @@ let
     else t;
 
   scalar = line: s:
-    if starts "\"" s then quoted line s
-    else if starts "'" s then apostrophes line s
-    else if match "[[][]]${afterwards}" s != null then [ ]
-    else if match "[{][}]${afterwards}" s != null then { }
+    let first = substring 0 1 s; in
+    if first == "\"" then quoted line s
+    else if first == "'" then apostrophes line s
+    else if first == "[" && match "[[][]]${afterwards}" s != null then [ ]
+    else if first == "{" && match "[{][}]${afterwards}" s != null then { }
     else word line s;
 
   # -- mappings and lists ----------------------------------------------------------------------------------------------

@@ -18,8 +18,8 @@ from agent_sync.errors import ContentMismatch
 from agent_sync.escaping import shown
 from agent_sync.tree import nar
 
-_BATCH_BYTES = 1 << 18
-_CHUNK_BYTES = 1 << 18
+# Well below 128 KiB: what is larger, malloc gives back to the system and asks for again, page by page.
+_BATCH_BYTES = _CHUNK_BYTES = 1 << 16
 
 
 def nar_hash(path: str, *, look_around: Callable[[], object]) -> str:

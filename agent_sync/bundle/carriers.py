@@ -3,33 +3,40 @@
 from __future__ import annotations
 
 from agent_sync.bundle.items import Item
+from agent_sync.bundle.media_types import LAYER_ZSTD
+from agent_sync.bundle.packing import Check
 from agent_sync.bundle.unpacking import prove
 from agent_sync.ports import BlobStore
+from agent_sync.store.records import CARRIERS
 from agent_sync_oci.manifest import Manifest
 from agent_sync_oci.registry.protocol import Registry
-
-_CARRIERS = "carriers"
 
 
 def remember_carrier(manifest: Manifest, item: Item, store: BlobStore) -> None:
     """This machine has seen with its own eyes that the artifact carries the item's blob."""
     if not _is_known(manifest, item, store):
-        store.record(_CARRIERS, _key(manifest, item), b"")
+        store.record(CARRIERS, _key(manifest, item), b"")
 
 
-def carries(manifest: Manifest, item: Item, registry: Registry, store: BlobStore, *, max_bytes: int) -> None:
-    """Nothing, if the artifact carries the item's blob: known of old, or all of it read once.
+def carries(
+    manifest: Manifest, item: Item, registry: Registry, store: BlobStore, *, max_bytes: int, check: Check
+) -> bool:
+    """Whether the artifact, which has one layer, carries the item's blob. What is compressed is read, unless that was
+    done here before.
 
-    Raises: ContentMismatch, LimitExceeded, and what reading from the registry raises.
+    Raises: ContentMismatch, LimitExceeded (it does not), and what reading from the registry raises.
     """
-    if _is_known(manifest, item, store):
-        return
-    prove(manifest, item, registry, max_bytes=max_bytes)
-    remember_carrier(manifest, item, store)
+    (layer,) = manifest.layers
+    if layer.media_type != LAYER_ZSTD:
+        return layer.digest == item.blob
+    if not _is_known(manifest, item, store):
+        prove(manifest, item, registry, max_bytes=max_bytes, check=check)
+        remember_carrier(manifest, item, store)
+    return True
 
 
 def _is_known(manifest: Manifest, item: Item, store: BlobStore) -> bool:
-    return bool(store.records(_CARRIERS, _key(manifest, item)))
+    return bool(store.records(CARRIERS, _key(manifest, item)))
 
 
 def _key(manifest: Manifest, item: Item) -> str:

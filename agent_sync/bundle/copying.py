@@ -2,89 +2,103 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from agent_sync.bundle.index import OpenedIndex, opened
-from agent_sync.bundle.items import items_of
+from agent_sync.bundle.index import OpenedIndex, listed_manifest, opened
 from agent_sync.bundle.lockfiles import read_lockfile
 from agent_sync.bundle.media_types import source_tag
-from agent_sync.bundle.trusted_roots import put_root, root_in
+from agent_sync.bundle.packing import Check
+from agent_sync.bundle.parts import Part, parts_of
+from agent_sync.bundle.trusted_roots import put_root
+from agent_sync.errors import BytesUnavailable
 from agent_sync.lock.reading import read_lock
 from agent_sync.store.roots import mentioned
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.manifest import Manifest
+from agent_sync_oci.errors import NotFound
+from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.transfer.copy import Copied, copy
+from agent_sync_oci.transfer.side_by_side import side_by_side
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Where it goes: the tag that is moved there at the end, a repository of the same registry that may have blobs, and
-    what the receiver has already: blobs by digest, or everything that a lock mentions.
+    """Where it goes: the tag that is moved there at the end, a repository of the same registry that may have blobs, the
+    trusted roots that travel along, and what the receiver has already: blobs by digest, or all that a lock mentions.
     """
 
     registry: Registry
     tag: str | None
     mount_from: str | None = None
+    roots: tuple[bytes, ...] = ()
     has_blobs: frozenset[Digest] = frozenset()
     has_lock: bytes | None = None
 
 
 def copy_bundle(
-    wanted: Digest | str, source: Registry, receiver: Receiver, *, check: Callable[[], object]
+    wanted: Digest | str, source: Registry, receiver: Receiver, *, check: Check
 ) -> tuple[OpenedIndex, Copied]:
     """The bundle is there with its signatures, under the same digest; its tag moves when all of it is there.
 
     What the receiver is said to have does not travel. If it does not have it after all, nothing is switched.
 
-    Raises: ContentMismatch (it is no bundle), and what the registries raise.
+    Raises: ContentMismatch (it is no bundle), LockInvalid, BytesUnavailable (parts of it are in neither place), and what
+        the registries raise.
     """
     bundle = opened(source.manifest(wanted), where=f"{source.name} {wanted}")
-    content = read_lockfile(bundle, source)
-    copied = copy(
-        source,
-        receiver.registry,
-        bundle.index.digest,
-        with_referrers=True,
-        have=receiver.has_blobs | _known_parts(bundle, content, source, receiver.has_lock),
-        mount_from=receiver.mount_from,
-        check=check,
-    )
-    _tag_parts(bundle, content, source, receiver.registry)
-    if (root := root_in(source)) is not None:
-        put_root(root, receiver.registry)
+    parts = parts_of(bundle, read_lock(read_lockfile(bundle, source)))
+    target = receiver.registry
+    try:
+        copied = copy(
+            source,
+            target,
+            bundle.digest,
+            with_referrers=True,
+            have=receiver.has_blobs | _known(parts, source, receiver.has_lock),
+            mount_from=receiver.mount_from,
+            check=check,
+        )
+    except NotFound as error:
+        raise BytesUnavailable(
+            subject=bundle.what,
+            check=f"{error.subject}: it is not there, and not in {target.name} either",
+            remedy="a bundle without the parts that somebody has needs a receiver who has them: bring the whole one",
+        ) from error
+    side_by_side(partial(_tag, source=source, target=target), parts)
+    for root in receiver.roots:
+        put_root(root, target)
     if receiver.tag is not None:
-        receiver.registry.put_manifest(bundle.index, tag=receiver.tag)
+        target.put_manifest(bundle.index, tag=receiver.tag)
     return bundle, copied
 
 
 def blobs_of(wanted: Digest | str, registry: Registry) -> frozenset[Digest]:
-    """Every blob of the bundle that lies there: what somebody who has it need not be sent."""
+    """Every blob of the parts of the bundle that lies there: what somebody who has it need not be sent."""
     bundle = opened(registry.manifest(wanted), where=f"{registry.name} {wanted}")
-    return frozenset(_blobs((digest for _, digest in bundle.parts), registry))
+    return frozenset(_blobs(bundle.parts, registry))
 
 
-def _known_parts(bundle: OpenedIndex, content: bytes, source: Registry, has_lock: bytes | None) -> frozenset[Digest]:
+def _tag(part: Part, *, source: Registry, target: Registry) -> None:
+    """The part is found there by the lock alone, as where it was pushed. What somebody has put there first stays."""
+    tag = source_tag(part.item.blob)
+    try:
+        target.manifest(tag)
+    except NotFound:
+        target.put_manifest(listed_manifest(part.listed, source), tag=tag)
+
+
+def _known(parts: Iterable[Part], source: Registry, has_lock: bytes | None) -> frozenset[Digest]:
     """The blobs of those parts whose content a lock that the receiver has mentions."""
     if has_lock is None:
         return frozenset()
-    has, parts = mentioned(has_lock), dict(bundle.parts)
-    known = (parts[item.title] for item in items_of(read_lock(content)) if item.blob in has and item.title in parts)
-    return frozenset(_blobs(known, source))
+    has = mentioned(has_lock)
+    return frozenset(_blobs((part.listed for part in parts if part.item.blob in has), source))
 
 
-def _blobs(manifests: Iterable[Digest], registry: Registry) -> Iterator[Digest]:
-    for digest in manifests:
-        manifest = registry.manifest(digest)
-        if isinstance(manifest, Manifest):
-            yield manifest.config.digest
-            yield from (layer.digest for layer in manifest.layers)
-
-
-def _tag_parts(bundle: OpenedIndex, content: bytes, source: Registry, target: Registry) -> None:
-    """Each part can be found there by the lock alone, as where it was pushed."""
-    parts = dict(bundle.parts)
-    for item in items_of(read_lock(content)):
-        if item.title in parts:
-            target.put_manifest(source.manifest(parts[item.title]), tag=source_tag(item.blob))
+def _blobs(parts: Iterable[Descriptor], registry: Registry) -> Iterator[Digest]:
+    for listed in parts:
+        manifest = listed_manifest(listed, registry)
+        yield manifest.config.digest
+        yield from (layer.digest for layer in manifest.layers)

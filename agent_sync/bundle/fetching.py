@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.media_types import source_tag
 from agent_sync.bundle.naming import below
-from agent_sync.bundle.opening import opened_place
+from agent_sync.bundle.opening import at_once, opened_place
 from agent_sync.bundle.unpacking import unpack
 from agent_sync.errors import AgentSyncError, Cancelled, ContentMismatch, LimitExceeded, LockInvalid, NotThere
 from agent_sync.events import Warned
 from agent_sync.limits import Limits
 from agent_sync.ports.translating import translated
-from agent_sync.resolve.side_by_side import side_by_side
 from agent_sync_oci.reference import RegistryPlace, parse_place
 from agent_sync_oci.registry.protocol import Registry
 
@@ -51,7 +50,7 @@ def _fetch_from(cache: str, items: Sequence[Item], world: World, limits: Limits)
         return
     with opened_place(place, world, limits) as registry:
         jobs = [partial(_fetch, item, cache, registry, world, limits) for item in items]
-        side_by_side(jobs, cancellation=world.cancellation)
+        at_once(jobs, registry, world)
 
 
 def _fetch(item: Item, cache: str, registry: Registry, world: World, limits: Limits) -> dict[str, None]:
@@ -59,7 +58,8 @@ def _fetch(item: Item, cache: str, registry: Registry, world: World, limits: Lim
     try:
         with translated():
             manifest = registry.manifest(source_tag(item.blob))
-            unpack(manifest, item, registry, world.store, max_bytes=limits.max_source_size)
+            check, max_bytes = world.cancellation.check, limits.max_source_size
+            unpack(manifest, item, registry, world.store, max_bytes=max_bytes, check=check)
     except NotThere:
         pass
     except (ContentMismatch, LimitExceeded, LockInvalid) as error:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.media_types import LOCK, LOCKFILE, NAME, TITLE
+from agent_sync.bundle.naming import is_name
 from agent_sync.errors import ContentMismatch
 from agent_sync.escaping import shown
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest
+from agent_sync_oci.media_types import IMAGE_MANIFEST
+from agent_sync_oci.registry.protocol import Registry
 
 _TITLE_OF_LOCK = "agent-sync.lock"
 
@@ -29,32 +32,53 @@ def lock_index(name: str, lockfile: Manifest, parts: Sequence[tuple[Item, Manife
 
 @dataclass(frozen=True, slots=True)
 class OpenedIndex:
-    """What a lock bundle names: itself, its lockfile, and its parts by title. Nothing of it is proved by this."""
+    """What a lock bundle names: itself, its lockfile, and its parts. Nothing of it is proved by this."""
 
     index: Index
     name: str
-    lockfile: Digest
-    parts: tuple[tuple[str, Digest], ...]
+    lockfile: Descriptor
+    parts: tuple[Descriptor, ...]
+
+    @property
+    def digest(self) -> Digest:
+        """What names exactly this bundle."""
+        return self.index.digest
+
+    @property
+    def what(self) -> str:
+        """For messages."""
+        return f"bundle {self.name} {self.index.digest}"
+
+    @property
+    def manifests(self) -> frozenset[Digest]:
+        """The digest of every manifest that it consists of, its own among them."""
+        return frozenset({self.index.digest, self.lockfile.digest, *(each.digest for each in self.parts)})
 
 
 def opened(found: Manifest | Index, *, where: str) -> OpenedIndex:
     """The lock bundle that was found at `where`. Raises: ContentMismatch if it is something else."""
     if not isinstance(found, Index) or found.artifact_type != LOCK:
         raise _other(where, f"what lies there is no lock bundle ({shown(str(found.artifact_type))})")
-    name = found.annotations.get(NAME)
-    if name is None or not found.manifests:
-        raise _other(where, "the bundle has no name, or names no lockfile")
+    name = found.annotations.get(NAME, "")
+    if not is_name(name) or not found.manifests:
+        raise _other(where, "the bundle has no name that can be one, or names no lockfile")
+    if any(each.media_type != IMAGE_MANIFEST for each in found.manifests):
+        raise _other(where, "the bundle names something that is no artifact")
     first, *others = found.manifests
-    return OpenedIndex(
-        found, name, first.digest, tuple((each.annotations.get(TITLE, ""), each.digest) for each in others)
-    )
+    return OpenedIndex(found, name, first, tuple(others))
 
 
-def lockfile_of(manifest: Manifest | Index, *, where: str) -> Descriptor:
-    """Where the lockfile's bytes are. Raises: ContentMismatch if the manifest is no lockfile's."""
-    if not isinstance(manifest, Manifest) or manifest.config.media_type != LOCKFILE:
-        raise _other(where, f"{manifest.digest} is not the manifest of a lockfile")
-    return manifest.config
+def title_of(listed: Descriptor) -> str:
+    """How the index calls a part."""
+    return listed.annotations.get(TITLE, "")
+
+
+def listed_manifest(listed: Descriptor, registry: Registry) -> Manifest:
+    """The artifact that an index lists. Raises: ContentMismatch if the index lies about it, and what reading raises."""
+    found = registry.manifest(listed.digest)
+    if not isinstance(found, Manifest) or len(found.content) != listed.size:
+        raise _other(registry.name, f"manifest {listed.digest} has not the type or the length that its bundle says")
+    return found
 
 
 def _child(title: str, manifest: Manifest) -> Descriptor:

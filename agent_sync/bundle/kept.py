@@ -3,66 +3,85 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 from agent_sync.bundle.index import OpenedIndex, lockfile_manifest, opened
 from agent_sync.bundle.revocable import digests_in
 from agent_sync.errors import BytesUnavailable, ContentMismatch, Untrusted
+from agent_sync.events import ignore
 from agent_sync.ports import BlobStore
 from agent_sync.store.blobs import whole_blob
-from agent_sync.store.reclaiming import BUNDLES
+from agent_sync.store.records import BUNDLES
+from agent_sync.store.verifying import is_whole
 from agent_sync_oci.canonical import canonical_json, read_json
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import OciError
 from agent_sync_oci.manifest import read_manifest
-from agent_sync_oci.trust.judging import judge
+from agent_sync_oci.trust.judging import Verdict, judge
 from agent_sync_oci.trust.policy import Policy
+
+MAX_SIGNATURES = 256
+"""That are kept of one bundle: enough for anybody's threshold, and a bound for who lays down a new one every day."""
 
 
 @dataclass(frozen=True, slots=True)
 class KeptBundle:
-    """A bundle that holds the lockfile in question: its name, its index, the Sigstore bundles and the trusted root that
-    lay beside it.
+    """A bundle that holds the lockfile in question: the name under which it was taken or signed, its index, the
+    Sigstore bundles and the trusted roots that lay beside it.
     """
 
     name: str
-    index: Digest
-    signatures: tuple[bytes, ...]
-    roots: tuple[bytes, ...]
+    bundle: OpenedIndex
+    signatures: tuple[bytes, ...] = ()
+    roots: tuple[bytes, ...] = ()
+
+    def judged(self, policy: Policy) -> Verdict:
+        """What the policy says of it today."""
+        return judge(
+            policy.with_roots(self.roots),
+            self.name,
+            self.bundle.digest,
+            self.signatures,
+            also=self.bundle.manifests,
+            own_name=self.bundle.name,
+        )
 
 
-def keep(
-    bundle: OpenedIndex, lock: bytes, signatures: Iterable[bytes], store: BlobStore, *, root: bytes | None = None
-) -> None:
-    """The store remembers that this bundle holds this lock, and who signed it; no verdict is remembered."""
+def keep(kept: KeptBundle, lock: bytes, store: BlobStore) -> None:
+    """The store remembers that this bundle holds this lock, and who signed it; no verdict is remembered.
+
+    Signatures that it has of the bundle already stay: that one was pushed again does not unsay what others have signed.
+    """
+    key = _key(kept, lock)
+    before = [each for _, record in store.records(BUNDLES, key) if (each := _kept(record, lock, store)) is not None]
+    signatures = dict.fromkeys((*kept.signatures, *(each for other in before for each in other.signatures)))
+    roots = dict.fromkeys((*kept.roots, *(each for other in before for each in other.roots)))
     parts = {
-        "index": _put(bundle.index.content, store),
+        "name": kept.name,
+        "index": _put(kept.bundle.index.content, store),
         "lock": _put(lock, store),
-        "signatures": [_put(each, store) for each in signatures],
-        "roots": [] if root is None else [_put(root, store)],
+        "signatures": [_put(each, store) for each in list(signatures)[:MAX_SIGNATURES]],
+        "roots": [_put(each, store) for each in roots],
     }
-    store.record(BUNDLES, f"{Digest.of(lock).hex}.{bundle.index.digest.hex}", canonical_json(parts))
+    store.record(BUNDLES, key, canonical_json(parts))
 
 
 def refuse_unvouched(lock: bytes, policy: Policy, store: BlobStore, *, name: str | None) -> None:
     """Nothing, if the policy has nothing against the lockfile.
 
     1 nothing that stands in it is revoked; 2 where signatures are required, a bundle that was pulled or signed here
-    holds it byte for byte, and is accepted. With `name` only bundles of that name count.
+    holds it byte for byte, and is accepted; with `name` only bundles of that name count; 3 where they are not, it has
+    not come in bundles that are all revoked.
 
     Raises: Untrusted.
     """
-    if revoked := policy.revoked_among(digests_in(lock)):
+    if revoked := policy.revoked_among({*digests_in(lock), lockfile_manifest(lock).digest}):
         raise _untrusted("; ".join(revoked), "agent-sync update, and do not use what was revoked")
-    if not policy.requires_signatures:
+    verdicts = [(kept, kept.judged(policy)) for kept in _bundles_with(lock, store) if name is None or kept.name == name]
+    if any(verdict.accepted for _, verdict in verdicts) or not (policy.requires_signatures or verdicts):
         return
-    refusals = []
-    for kept in _bundles_with(lock, store):
-        if name is None or kept.name == name:
-            verdict = judge(policy.with_roots(kept.roots), kept.name, kept.index, kept.signatures)
-            if verdict.accepted:
-                return
-            refusals += [f"bundle {kept.name}: {each}" for each in verdict.refusals]
+    refusals = [f"bundle {kept.name}: {each}" for kept, verdict in verdicts for each in verdict.refusals]
     nothing = "signatures are required, and no signed bundle that was pulled here holds this lock"
     raise _untrusted("; ".join(refusals) or nothing, "agent-sync pull the bundle that holds it")
 
@@ -81,12 +100,12 @@ def _kept(record: bytes, lock: bytes, store: BlobStore) -> KeptBundle | None:
     """What the record names, each compared with its digest; one that is damaged or made up vouches for nothing."""
     try:
         match read_json(record, subject="a record of the store"):
-            case {"index": str(index), "signatures": list(signatures), "roots": list(roots)}:
+            case {"name": str(name), "index": str(index), "signatures": list(signatures), "roots": list(roots)}:
                 content = whole_blob(Digest.parse(index), store)
                 bundle = opened(read_manifest(content, None), where="the store")
-                if bundle.lockfile != lockfile_manifest(lock).digest:
+                if bundle.lockfile.digest != lockfile_manifest(lock).digest:
                     return None
-                return KeptBundle(bundle.name, bundle.index.digest, _blobs(signatures, store), _blobs(roots, store))
+                return KeptBundle(name, bundle, _blobs(signatures, store), _blobs(roots, store))
             case _:
                 return None
     except (OciError, ValueError, TypeError, ContentMismatch, BytesUnavailable):
@@ -94,12 +113,22 @@ def _kept(record: bytes, lock: bytes, store: BlobStore) -> KeptBundle | None:
 
 
 def _blobs(digests: Iterable[str], store: BlobStore) -> tuple[bytes, ...]:
-    return tuple(whole_blob(Digest.parse(each), store) for each in digests)
+    """Those that are here and whole: one that is not does not unsay what the others say."""
+    found = []
+    for digest in map(Digest.parse, digests):
+        with suppress(ContentMismatch, BytesUnavailable):
+            found.append(whole_blob(digest, store))
+    return tuple(found)
+
+
+def _key(kept: KeptBundle, lock: bytes) -> str:
+    taken_as = Digest.of(canonical_json([kept.name, kept.bundle.digest]))
+    return f"{Digest.of(lock).hex}.{taken_as.hex}"
 
 
 def _put(content: bytes, store: BlobStore) -> Digest:
     digest = Digest.of(content)
-    if store.size(digest) != len(content):
+    if not is_whole(digest, store, observer=ignore):
         with store.writer() as writer:
             writer.write(content)
             writer.commit(digest)

@@ -19,6 +19,11 @@ NAME = "dev.agent-sync.name"
 TITLE = "org.opencontainers.image.title"
 
 
+def root_tag(file: Digest) -> str:
+    """The tag of a trusted root, by which whoever has pinned it finds it."""
+    return f"root-{file.hex}"
+
+
 def source_tag(blob: Digest) -> str:
     """The tag of the artifact that carries this blob; a hint, which what lies there must live up to."""
     return f"src-{blob.hex}"

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import posixpath
+import re
 from dataclasses import replace
 
 from agent_sync.errors import UsageWrong
+from agent_sync.escaping import shown
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import ArchivePlace, LayoutPlace, Place, RegistryPlace
 
 ONLY_TAG = "latest"
 """The tag in a layout or archive where none is named."""
+
+_LONGEST_NAME = 1024
+_OUR_TAG = re.compile(r"(src|root|sha256)-[0-9a-f]{64}.*")
 
 
 def bundle_name(place: Place, *, asked: str | None, configured: str | None) -> str:
@@ -18,6 +23,9 @@ def bundle_name(place: Place, *, asked: str | None, configured: str | None) -> s
 
     Raises: UsageWrong for a layout or an archive without either of the first two: where a file lies says nothing.
     """
+    if asked is not None and not is_name(asked):
+        check = f"{shown(asked)} is no name: it is empty or too long, or has spaces or what is not shown in it"
+        raise UsageWrong(subject="--name", check=check, remedy="give it one like acme/agents")
     if name := asked or configured:
         return name
     if isinstance(place, RegistryPlace):
@@ -27,6 +35,11 @@ def bundle_name(place: Place, *, asked: str | None, configured: str | None) -> s
         check="a bundle in a folder or a file has no name of its own",
         remedy="give --name, or write `bundle: {name: ...}` into agent-sync.yaml",
     )
+
+
+def is_name(text: str) -> bool:
+    """Whether a bundle can be called that."""
+    return 0 < len(text) <= _LONGEST_NAME and text.isprintable() and not any(map(str.isspace, text))
 
 
 def below(folder: str, place: Place) -> Place:
@@ -41,10 +54,19 @@ def below(folder: str, place: Place) -> Place:
 
 
 def tag_to_move(place: Place) -> str | None:
-    """The tag under which a bundle is pushed there; None: by its digest alone. Raises: UsageWrong for a digest."""
+    """The tag under which a bundle is put there; None: by its digest alone.
+
+    Raises: UsageWrong for a digest, and for a tag under which something else is looked for.
+    """
     if place.digest is not None:
         raise UsageWrong(
             subject=str(place), check="a digest follows from what is pushed", remedy="leave it out, and name a tag"
+        )
+    if place.tag is not None and _OUR_TAG.fullmatch(place.tag):
+        raise UsageWrong(
+            subject=str(place),
+            check="tags like this one are those of sources, trusted roots and signatures",
+            remedy="choose another tag",
         )
     return _tag(place)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
 
 from agent_sync.config.security import IdentitySigner as IdentityModel
 from agent_sync.config.security import KeySigner as KeyModel
@@ -14,11 +13,10 @@ from agent_sync.ports import Folder
 from agent_sync.ports.translating import translated
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.signing.keys import load_public
+from agent_sync_oci.signing.signers import IdentitySigner, KeySigner, Signer
+from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.trust.policy import PinnedRoot, Policy, Revocation, Rule
-
-if TYPE_CHECKING:
-    from agent_sync_oci.signing.signers import Signer
-    from agent_sync_oci.signing.trusted_root import TrustedRoot
 
 MAX_ROOT_BYTES = 4 * 1024 * 1024
 _HOW = (
@@ -60,6 +58,15 @@ def policy_of(trusts: Iterable[Trust], files: TrustFiles) -> Policy:
     return Policy.united(*(_policy(trust, files) for trust in trusts))
 
 
+def trusted_roots(trusts: Iterable[Trust], files: TrustFiles) -> tuple[bytes, ...]:
+    """The trusted roots that are named by their files, each once and as it was pinned.
+
+    Raises: Untrusted (a file is missing or is not what it was pinned to be).
+    """
+    roots = [root for trust in trusts if isinstance(root := _root(trust, files), TrustedRoot)]
+    return tuple(dict.fromkeys(root.content for root in roots))
+
+
 def _policy(trust: Trust, files: TrustFiles) -> Policy:
     root = _root(trust, files)
     try:
@@ -83,9 +90,6 @@ def _rule(rule: TrustRule, root: TrustedRoot | PinnedRoot | None, files: TrustFi
 
 
 def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
-    from agent_sync_oci.signing.keys import load_public
-    from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
-
     if isinstance(signer, IdentityModel):
         return IdentitySigner(signer.identity, signer.issuer)
     with translated():
@@ -94,8 +98,6 @@ def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
 
 def _root(trust: Trust, files: TrustFiles) -> TrustedRoot | PinnedRoot | None:
     """The trusted root from its file; without a file, the one that is pinned and may come with a bundle."""
-    from agent_sync_oci.signing.trusted_root import TrustedRoot
-
     pinned = None if trust.root_sha256 is None else Digest.parse(trust.root_sha256).hex
     if trust.root is None:
         return None if pinned is None else PinnedRoot(pinned)

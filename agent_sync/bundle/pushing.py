@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from agent_sync.bundle.carriers import carries, remember_carrier
+from agent_sync.bundle.counting import Counted
 from agent_sync.bundle.index import lock_index, lockfile_manifest
 from agent_sync.bundle.items import Item, items_of
 from agent_sync.bundle.media_types import source_tag
-from agent_sync.bundle.packing import Compression, packed
+from agent_sync.bundle.opening import at_once
+from agent_sync.bundle.packing import Body, Compression, is_artifact_of, packed
 from agent_sync.errors import ContentMismatch, LimitExceeded
 from agent_sync.lock import Lock
-from agent_sync.resolve.side_by_side import side_by_side
 from agent_sync_oci.errors import ContentLies, NotFound, TooMuch
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Index, Manifest
 from agent_sync_oci.registry.protocol import Registry
@@ -65,6 +68,7 @@ def push_bundle(
     Raises: BlobCorrupt, BytesUnavailable (the store), LockInvalid, and what the registry raises.
     """
     parts = _push_parts(items_of(outgoing.lock), outgoing, registry, world)
+    world.cancellation.check()
     lockfile = lockfile_manifest(outgoing.content)
     registry.put_blob(EMPTY, lambda: io.BytesIO(EMPTY_CONTENT))
     registry.put_blob(lockfile.config, lambda: io.BytesIO(outgoing.content))
@@ -85,38 +89,56 @@ def push_bundle(
 def _push_parts(items: tuple[Item, ...], outgoing: Outgoing, registry: Registry, world: World) -> list[_Part]:
     """Side by side. Items with the same bytes are one artifact, which counts as sent once."""
     first_of = {item.blob: item for item in reversed(items)}
-    jobs = [partial(_push_part, item, outgoing, registry, world) for item in first_of.values()]
-    done = side_by_side(jobs, cancellation=world.cancellation)
+    counted = Counted("sending", len(first_of), world)
+    jobs = [partial(_push_part, item, outgoing, registry, world, counted) for item in first_of.values()]
+    done = at_once(jobs, registry, world)
     return [
         done[item.blob] if item is first_of[item.blob] else replace(done[item.blob], item=item, sent_bytes=None)
         for item in items
     ]
 
 
-def _push_part(item: Item, outgoing: Outgoing, registry: Registry, world: World) -> dict[str, _Part]:
+def _push_part(item: Item, outgoing: Outgoing, registry: Registry, world: World, counted: Counted) -> dict[str, _Part]:
     there = _there(item, outgoing, registry, world)
-    if there is not None:
-        return {item.blob: _Part(item, there)}
-    with packed(item, world.store, compression=outgoing.compression) as artifact:
+    part = _Part(item, there) if there is not None else _sent(item, outgoing, registry, world)
+    counted.one_more()
+    return {item.blob: part}
+
+
+def _sent(item: Item, outgoing: Outgoing, registry: Registry, world: World) -> _Part:
+    check = world.cancellation.check
+    with packed(item, world.store, compression=outgoing.compression, check=check) as artifact:
+        sent_bytes = 0
         for body in artifact.bodies:
-            registry.put_blob(body.descriptor, body.open)
+            check()
+            sent_bytes += _put(body, registry)
         registry.put_manifest(artifact.manifest, tag=source_tag(item.blob))
         remember_carrier(artifact.manifest, item, world.store)
-        sent_bytes = sum(body.descriptor.size for body in artifact.bodies)
-        return {item.blob: _Part(item, artifact.manifest, sent_bytes)}
+        return _Part(item, artifact.manifest, sent_bytes)
+
+
+def _put(body: Body, registry: Registry) -> int:
+    """How many bytes had to be sent."""
+    opened = threading.Event()
+
+    def open_noted() -> BinaryIO:
+        opened.set()
+        return body.open()
+
+    registry.put_blob(body.descriptor, open_noted)
+    return body.descriptor.size if opened.is_set() else 0
 
 
 def _there(item: Item, outgoing: Outgoing, registry: Registry, world: World) -> Manifest | None:
     """The artifact that somebody has pushed before, if it is what its tag says; a wrong one is pushed anew."""
-    try:
+    check, max_bytes = world.cancellation.check, outgoing.max_bytes
+    with suppress(NotFound, ContentLies, TooMuch, ContentMismatch, LimitExceeded):
         found = registry.manifest(source_tag(item.blob))
-        if not isinstance(found, Manifest) or not _is_whole(found, registry):
-            return None
-        carries(found, item, registry, world.store, max_bytes=outgoing.max_bytes)
-    except (NotFound, ContentLies, TooMuch, ContentMismatch, LimitExceeded):
-        return None
-    return found
-
-
-def _is_whole(manifest: Manifest, registry: Registry) -> bool:
-    return all(registry.blob_size(each.digest) == each.size for each in (manifest.config, *manifest.layers))
+        if (
+            isinstance(found, Manifest)
+            and is_artifact_of(found, item, world.store, compression=outgoing.compression)
+            and all(registry.blob_size(each.digest) == each.size for each in (found.config, *found.layers))
+            and carries(found, item, registry, world.store, max_bytes=max_bytes, check=check)
+        ):
+            return found
+    return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import uuid
 from typing import TYPE_CHECKING
 
 from agent_sync._version import __version__
@@ -15,8 +14,6 @@ from agent_sync_oci.digest import Digest
 if TYPE_CHECKING:
     from cyclonedx.model.component import Component
     from cyclonedx.model.tool import ToolRepository
-
-_NAMESPACE = uuid.UUID("6d4a1f0e-6f0c-5d0a-9c1c-5a3f6c0c4a61")
 
 
 def bill_of_materials(name: str, content: bytes, lock: Lock) -> bytes:
@@ -31,13 +28,19 @@ def bill_of_materials(name: str, content: bytes, lock: Lock) -> bytes:
     root = Component(name=name, type=ComponentType.DATA, bom_ref="lock", version=Digest.of(content).hex)
     bom = Bom(
         components=[_component(source) for source in lock.sources],
-        serial_number=uuid.uuid5(_NAMESPACE, Digest.of(content)),
         metadata=BomMetaData(component=root, tools=_tools()),
     )
     bom.register_dependency(root, bom.components)
     said = json.loads(JsonV1Dot6(bom).output_as_string())
     said["metadata"].pop("timestamp", None)
+    said["serialNumber"] = f"urn:uuid:{_uuid(Digest.of(content))}"
     return canonical_json(said)
+
+
+def _uuid(digest: Digest) -> str:
+    """The digest's first digits as a UUID of version 8, which is anybody's to fill (RFC 9562)."""
+    digits = digest.hex
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
 
 
 def _tools() -> ToolRepository:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import SignatureRejected, TooMuch
+from agent_sync_oci.errors import ContentLies, NotFound, SignatureRejected, TooMuch
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest
 from agent_sync_oci.media_types import SIGSTORE_BUNDLE
 from agent_sync_oci.registry.protocol import Registry
@@ -35,14 +36,29 @@ def attach_signature(bundle: bytes, subject: Manifest | Index, registry: Registr
     return manifest
 
 
-def signatures_of(subject: Digest, registry: Registry) -> tuple[bytes, ...]:
-    """Every Sigstore bundle that lies beside the subject, unproved, each once.
+@dataclass(frozen=True, slots=True)
+class Signatures:
+    """The Sigstore bundles beside a subject, unproved, each once; and why others there could not be read."""
 
-    Raises: TooMuch if one is larger than any honest one, and what reading from the registry raises.
+    bundles: tuple[bytes, ...]
+    unread: tuple[str, ...] = ()
+
+
+def signatures_of(subject: Digest, registry: Registry) -> Signatures:
+    """All that may sign the subject. What is no signature does not keep the others from being found: anybody who may
+    push can lay it there.
+
+    Raises: what asking the registry raises.
     """
     found = referrers(registry, subject, artifact_type=SIGSTORE_BUNDLE)
-    signatures = (each for each in found if len(each.layers) == 1 and _may_sign(each))
-    return tuple(dict.fromkeys(_bundle_of(manifest, registry) for manifest in signatures))
+    bundles: dict[bytes, None] = {}
+    unread = []
+    for manifest in (each for each in found if len(each.layers) == 1 and _may_sign(each)):
+        try:
+            bundles[_bundle_of(manifest, registry)] = None
+        except (ContentLies, NotFound, TooMuch) as error:
+            unread.append(str(error))
+    return Signatures(tuple(bundles), tuple(unread))
 
 
 def claims_of(manifest: Manifest, registry: Registry) -> tuple[str | None, str | None]:
@@ -54,7 +70,7 @@ def claims_of(manifest: Manifest, registry: Registry) -> tuple[str | None, str |
         return None, None
     try:
         claims = who_signed(_bundle_of(manifest, registry))
-    except (SignatureRejected, TooMuch) as error:
+    except (ContentLies, NotFound, SignatureRejected, TooMuch) as error:
         claims = f"nobody: {error.check}"
     return manifest.annotations.get(_PREDICATE_TYPE), claims
 

@@ -9,9 +9,9 @@ from agent_sync.bundle.pulling import Found
 from agent_sync.errors import Untrusted
 from agent_sync.escaping import shown
 from agent_sync.ports import BlobStore
+from agent_sync.store.records import SIGNERS
 from agent_sync_oci.canonical import canonical_json
-
-_SIGNERS = "signers"
+from agent_sync_oci.signing.signers import KeySigner, Signer
 
 
 def refuse_other_signers(name: str, found: Found, store: BlobStore, *, accepted: bool) -> None:
@@ -23,7 +23,7 @@ def refuse_other_signers(name: str, found: Found, store: BlobStore, *, accepted:
     if accepted or before <= now:
         return
     raise Untrusted(
-        subject=f"bundle {name} {found.bundle.index.digest}",
+        subject=f"bundle {name} {found.bundle.digest}",
         check=f"it was signed by {_listed(before)} when it was pulled here last, and now by {_listed(now)}",
         remedy="ask its publisher; if the change is meant: --accept-signer-change",
     )
@@ -32,16 +32,21 @@ def refuse_other_signers(name: str, found: Found, store: BlobStore, *, accepted:
 def remember_signers(name: str, found: Found, store: BlobStore) -> None:
     """The next bundle of this name is compared with this one."""
     if _remembered(name, store) != (now := _signers(found)):
-        store.record(_SIGNERS, _key(name), canonical_json(sorted(now)))
+        store.record(SIGNERS, _key(name), canonical_json(sorted(now)))
 
 
 def _signers(found: Found) -> frozenset[str]:
     """Those whose signatures were found good; anybody can lay others beside a bundle."""
-    return frozenset(str(each.signer) for each in found.verdict.checked)
+    return frozenset(_spelt(each.signer) for each in found.verdict.checked)
+
+
+def _spelt(signer: Signer) -> str:
+    """Without the label, under which a policy can put another key."""
+    return str(KeySigner(signer.public_key) if isinstance(signer, KeySigner) else signer)
 
 
 def _remembered(name: str, store: BlobStore) -> frozenset[str]:
-    for _, content in store.records(_SIGNERS, _key(name)):
+    for _, content in store.records(SIGNERS, _key(name)):
         try:
             said = json.loads(content)
         except (ValueError, RecursionError):

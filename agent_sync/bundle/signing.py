@@ -18,8 +18,11 @@ Signing = Callable[[bytes], bytes]
 """A statement -> a Sigstore bundle that holds it, signed."""
 
 
-def key_signing(private_pem: bytes, pass_phrase: Callable[[], bytes]) -> Signing:
+def key_signing(private_pem: bytes, pass_phrase: Callable[[], bytes], *, trust_config: bytes | None = None) -> Signing:
     """Signs with a key that `agent-sync keys generate` or `cosign generate-key-pair` has made.
+
+    With a trust configuration each signature is also entered into the log that it names; without one no connection is
+    opened.
 
     Raises: UsageWrong if it is no such key, or the pass phrase does not open it.
     """
@@ -29,7 +32,7 @@ def key_signing(private_pem: bytes, pass_phrase: Callable[[], bytes]) -> Signing
 
     with translated():
         key = load_private(private_pem, pass_phrase)
-    return lambda statement: sign_with_key(statement, key)
+    return lambda statement: sign_with_key(statement, key, trust_config=trust_config)
 
 
 def keyless_signing(token: str, trust_config: bytes) -> Signing:

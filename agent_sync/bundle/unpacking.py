@@ -7,10 +7,11 @@ from collections.abc import Callable
 
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.media_types import LAYER_RAW, LAYER_TAR, LAYER_ZSTD, RENDERED, SOURCE
+from agent_sync.bundle.packing import Check
 from agent_sync.errors import ContentMismatch, LimitExceeded
 from agent_sync.escaping import shown
 from agent_sync.ports import BlobStore
-from agent_sync.store.verifying import verify_packed
+from agent_sync.store.arriving import ArrivingTree
 from agent_sync.tree.compression import Decompressing
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
@@ -19,8 +20,12 @@ from agent_sync_oci.registry.protocol import Registry
 _OVERHEAD_BYTES = 64 * 1024
 _REMEDY = "do not use this place: it serves something else than the lock pins; or push the bundle to it again"
 
+Write = Callable[[bytes], object]
 
-def unpack(manifest: Manifest | Index, item: Item, registry: Registry, store: BlobStore, *, max_bytes: int) -> None:
+
+def unpack(
+    manifest: Manifest | Index, item: Item, registry: Registry, store: BlobStore, *, max_bytes: int, check: Check
+) -> None:
     """The item's blob is in the store, and is exactly what the lock says, down to each file.
 
     1 one layer, of a type that we make; 2 not longer than the lock lets it be; 3 its bytes have its digest (the
@@ -29,28 +34,43 @@ def unpack(manifest: Manifest | Index, item: Item, registry: Registry, store: Bl
 
     Raises: ContentMismatch, LimitExceeded, LockInvalid, FileFault, and what reading from the registry raises.
     """
+    arriving = None if item.packed is None else ArrivingTree(item.packed, subject=item.what)
     with store.writer() as writer:
-        _unfold(manifest, item, registry, writer.write, max_bytes=max_bytes)
-        writer.commit(item.blob)
-    if item.packed is not None:
-        verify_packed(item.packed, store, subject=item.what)
+
+        def write(piece: bytes) -> None:
+            check()
+            writer.write(piece)
+            if arriving is not None:
+                arriving.write(piece)
+
+        _unfold(manifest, item, registry, write, max_bytes=max_bytes)
+        try:
+            writer.commit(item.blob)
+        except ContentMismatch as error:
+            said = f"of what {registry.name} has for it, {error.check}"
+            raise ContentMismatch(subject=item.what, check=said, remedy=_REMEDY) from error
+    if arriving is not None:
+        arriving.finish()
 
 
-def prove(manifest: Manifest | Index, item: Item, registry: Registry, *, max_bytes: int) -> None:
+def prove(manifest: Manifest | Index, item: Item, registry: Registry, *, max_bytes: int, check: Check) -> None:
     """Nothing, if the artifact carries the item's blob: all of it is read, and nothing kept.
 
     Raises: ContentMismatch, LimitExceeded, and what reading from the registry raises.
     """
     sha256 = hashlib.sha256()
-    _unfold(manifest, item, registry, sha256.update, max_bytes=max_bytes)
+
+    def write(piece: bytes) -> None:
+        check()
+        sha256.update(piece)
+
+    _unfold(manifest, item, registry, write, max_bytes=max_bytes)
     if Digest.from_hex(sha256.hexdigest()) != item.blob:
-        check = f"what {registry.name} has for it has the sha256 {sha256.hexdigest()}"
-        raise ContentMismatch(subject=item.what, check=check, remedy=_REMEDY)
+        said = f"what {registry.name} has for it has the sha256 {sha256.hexdigest()}"
+        raise ContentMismatch(subject=item.what, check=said, remedy=_REMEDY)
 
 
-def _unfold(
-    manifest: Manifest | Index, item: Item, registry: Registry, write: Callable[[bytes], object], *, max_bytes: int
-) -> None:
+def _unfold(manifest: Manifest | Index, item: Item, registry: Registry, write: Write, *, max_bytes: int) -> None:
     layer = _layer(manifest, item)
     bound = max_bytes if item.size is None else item.size
     if layer.size > bound + bound // 128 + _OVERHEAD_BYTES:

@@ -7,9 +7,12 @@ from dataclasses import dataclass, replace
 from agent_sync.bundle.copying import Receiver, blobs_of, copy_bundle
 from agent_sync.bundle.naming import tag_to_move, wanted_at
 from agent_sync.bundle.opening import opened_place
+from agent_sync.bundle.policy import TrustFiles, trusted_roots
+from agent_sync.bundle.trusted_roots import roots_in
 from agent_sync.operations.inputs import Inputs
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Place, RegistryPlace
+from agent_sync_oci.registry.protocol import Registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ def bundle_copy(inputs: Inputs, request: CopyRequest) -> CopyResult:
     Nothing is compressed anew: that would lose the signatures. The target's tag moves when everything is there; an
     archive appears whole or not at all.
 
-    Raises: UsageWrong, ContentMismatch (it is no bundle), NetworkError, FileFault.
+    Raises: UsageWrong, ContentMismatch (it is no bundle), LockInvalid, BytesUnavailable (parts of it are in neither
+        place), Untrusted (a trusted root that is not what it was pinned to be), NetworkError, FileFault.
     """
     world, limits = inputs.world, inputs.demands.limits
     tag = tag_to_move(request.target) or request.source.tag
@@ -53,6 +57,7 @@ def bundle_copy(inputs: Inputs, request: CopyRequest) -> CopyResult:
             registry=target,
             tag=tag,
             mount_from=_mountable(request),
+            roots=_roots(inputs, request, source),
             has_blobs=has_blobs,
             has_lock=request.since if isinstance(request.since, bytes) else None,
         )
@@ -65,6 +70,15 @@ def bundle_copy(inputs: Inputs, request: CopyRequest) -> CopyResult:
         bytes=copied.bytes,
         skipped=copied.skipped,
     )
+
+
+def _roots(inputs: Inputs, request: CopyRequest, source: Registry) -> tuple[bytes, ...]:
+    """The trusted roots that lie beside the bundle, and into a folder or file those that the configuration trusts."""
+    roots = [] if isinstance(request.source, RegistryPlace) else list(roots_in(source))
+    if not isinstance(request.target, RegistryPlace):
+        files = TrustFiles(inputs.world.project, inputs.world.read_file)
+        roots += trusted_roots(inputs.demands.trust, files)
+    return tuple(dict.fromkeys(roots))
 
 
 def _blobs_since(inputs: Inputs, request: CopyRequest) -> frozenset[Digest]:

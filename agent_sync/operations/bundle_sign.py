@@ -35,4 +35,4 @@ def bundle_sign(
     with opened_place(place, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
         bundle = opened(registry.manifest(wanted_at(place)), where=str(place))
         sign_and_attach(bound, bundle.index, read_lockfile(bundle, registry), registry, signing)
-    return SignResult(bound, bundle.index.digest)
+    return SignResult(bound, bundle.digest)

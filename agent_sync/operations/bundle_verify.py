@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from agent_sync_oci.signing.checking import CheckedArtifact
     from agent_sync_oci.signing.signers import Signer
     from agent_sync_oci.signing.trusted_root import TrustedRoot
+
+
+_GIVE_ROOT = "give --trusted-root FILE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def bundle_verify(
     bound = bundle_name(place, asked=name, configured=inputs.bundle_name)
     files = TrustFiles(inputs.world.project, inputs.world.read_file)
     policy = Policy.united(policy_of(inputs.demands.trust, files), _policy(asked, bound))
-    if not policy.rules:
+    if not (policy.requires_signatures or policy.revoked):
         raise UsageWrong(
             subject=f"bundle {bound}",
             check="nothing says who must have signed it",
@@ -62,16 +64,22 @@ def bundle_verify(
         )
     with opened_place(place, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
         found = judged(wanted_at(place), registry, policy, name=bound)
-    return BundleVerdict(bound, found.bundle.index.digest, found.verdict)
+    return BundleVerdict(bound, found.bundle.digest, found.verdict)
 
 
-def artifact_verify(artifact: bytes, signature: bytes, asked: Asked) -> CheckedArtifact:
-    """Who signed the artifact, with any Sigstore bundle that is over it. Raises: Untrusted, UsageWrong."""
+def artifact_verify(sha256: str, signature: bytes, asked: Asked) -> CheckedArtifact:
+    """Who signed the artifact with this SHA-256 (in hex), with any Sigstore bundle that is over it.
+
+    Raises: Untrusted, UsageWrong.
+    """
     from agent_sync_oci.signing.checking import check_artifact
 
     with translated():
         signer, root = _signer(asked), _root(asked)
-        return check_artifact(signature, hashlib.sha256(artifact).hexdigest(), (signer,), root=root)
+        if root is None and asked.key is None:
+            check = "a signer with an identity can be checked only with a trusted root"
+            raise UsageWrong(subject="who must have signed", check=check, remedy=_GIVE_ROOT)
+        return check_artifact(signature, sha256, (signer,), root=root)
 
 
 def _policy(asked: Asked | None, name: str) -> Policy:
@@ -81,7 +89,7 @@ def _policy(asked: Asked | None, name: str) -> Policy:
         try:
             return Policy(rules=(Rule(name, 1, (_signer(asked),), root=_root(asked)),))
         except ValueError as error:
-            raise UsageWrong(subject="who must have signed", check=str(error), remedy="give --trusted-root") from error
+            raise UsageWrong(subject="who must have signed", check=str(error), remedy=_GIVE_ROOT) from error
 
 
 def _signer(asked: Asked) -> Signer:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 
-from agent_sync.bundle.kept import keep
+from agent_sync.bundle.kept import KeptBundle, keep
 from agent_sync.bundle.naming import bundle_name, wanted_at
 from agent_sync.bundle.opening import opened_place
 from agent_sync.bundle.policy import TrustFiles, policy_of
-from agent_sync.bundle.pulling import Expected, Found, fetch, find
+from agent_sync.bundle.pulling import Expected, Found, Inside, fetch, find
 from agent_sync.bundle.signer_change import refuse_other_signers, remember_signers
-from agent_sync.errors import LockIsStale
+from agent_sync.errors import LimitExceeded, LockInvalid, LockIsStale, UnsafePath
+from agent_sync.lock import Lock
+from agent_sync.lock.difference import LockDifference, difference
+from agent_sync.lock.reading import read_lock
 from agent_sync.operations.inputs import Inputs
+from agent_sync.operations.recover import writing
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Place
 from agent_sync_oci.trust.judging import Verdict
@@ -31,66 +37,95 @@ class PullRequest:
 
 @dataclass(frozen=True, slots=True)
 class PullResult:
-    """What came: the bundle, the verdict on it, the titles of the parts that were fetched, and whether the lock was
-    written.
+    """What came: the bundle, the verdict on it, what its lock changes here, the titles of the parts that were fetched,
+    and whether the lock was written. `declined`: nothing was fetched, and everything is as it was.
     """
 
     name: str
     digest: Digest
     verdict: Verdict
-    fetched: tuple[str, ...]
-    present: tuple[str, ...]
-    lock_written: bool
+    difference: LockDifference
+    fetched: tuple[str, ...] = ()
+    present: tuple[str, ...] = ()
+    lock_written: bool = False
+    declined: bool = False
 
 
-def pull(inputs: Inputs, request: PullRequest) -> PullResult:
+def pull(inputs: Inputs, request: PullRequest, *, confirm: Callable[[PullResult], bool] | None = None) -> PullResult:
     """Everything that the bundle's lock needs is in the store.
 
-    1 the bundle, judged, and the lock in it; 2 its signers are who they were; 3 its lock is this project's, or becomes
-    it; 4 its parts, each proved against the lock; 5 the store remembers who vouched; 6 the lock is written.
+    1 the bundle, judged, and the lock in it; 2 its signers are who they were; 3 its lock is this project's, or is to
+    become it, which `confirm` is asked about; 4 its parts, each proved against the lock; 5 the store remembers who
+    vouched; 6 the lock is written.
 
     Raises: Untrusted, ContentMismatch, LockInvalid, LockIsStale (another lock is here already), LimitExceeded,
-        NetworkError, FileFault, UsageWrong.
+        BytesUnavailable (parts of it are nowhere), NetworkError, ProjectBusy, FileFault, UsageWrong.
     """
-    world = inputs.world
-    limits = inputs.demands.limits
+    world, limits = inputs.world, inputs.demands.limits
     name = bundle_name(request.place, asked=request.name, configured=inputs.bundle_name)
-    own = inputs.lock_file.content()
-    expected = Expected(
-        name=name,
-        policy=policy_of(inputs.demands.trust, TrustFiles(world.project, world.read_file)),
-        max_bytes=limits.max_source_size,
-        own_lock=own,
-        pinned=request.place.digest is not None,
-        allow_unsigned=request.allow_unsigned,
-    )
-    with opened_place(request.place, world, limits, plain_http=request.plain_http) as registry:
-        found = find(wanted_at(request.place), registry, expected)
+    wanted = wanted_at(request.place)
+    with (
+        writing(inputs) if request.write_lock else nullcontext(),
+        opened_place(request.place, world, limits, plain_http=request.plain_http) as registry,
+    ):
+        own = inputs.lock_file.content()
+        found, inside = find(wanted, registry, _expected(inputs, request, name=name, own=own))
         refuse_other_signers(name, found, world.store, accepted=request.accept_signer_change)
-        _refuse_other_lock(found, own, inputs, write_lock=request.write_lock)
-        fetched = fetch(found, registry, world, max_bytes=limits.max_source_size)
-    keep(found.bundle, found.content, found.signatures, world.store, root=found.root)
-    remember_signers(name, found, world.store)
-    written = request.write_lock and inputs.lock_file.replace(found.content)
-    world.store.remember(found.content, path=inputs.lock_file.path)
-    titles = tuple(item.title for item in fetched)
-    return PullResult(
-        name=name,
-        digest=found.bundle.index.digest,
-        verdict=found.verdict,
-        fetched=titles,
-        present=tuple(title for title, _ in found.bundle.parts if title not in titles),
+        proposal = _proposal(name, found, inside, own)
+        if inside.content != own:
+            _refuse_other_lock(found, own, inputs, write_lock=request.write_lock)
+            if confirm is not None and not confirm(proposal):
+                return replace(proposal, declined=True)
+        fetched = {item.title for item in fetch(inside, registry, world, max_bytes=limits.max_source_size)}
+        _remember(name, found, inside, inputs)
+        written = request.write_lock and inputs.lock_file.replace(inside.content)
+    titles = [part.item.title for part in inside.parts]
+    return replace(
+        proposal,
+        fetched=tuple(title for title in titles if title in fetched),
+        present=tuple(title for title in titles if title not in fetched),
         lock_written=written,
     )
 
 
+def _expected(inputs: Inputs, request: PullRequest, *, name: str, own: bytes | None) -> Expected:
+    return Expected(
+        name=name,
+        policy=policy_of(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file)),
+        max_bytes=inputs.demands.limits.max_source_size,
+        own_lock=own,
+        pinned=request.place.digest is not None,
+        allow_unsigned=request.allow_unsigned,
+    )
+
+
+def _proposal(name: str, found: Found, inside: Inside, own: bytes | None) -> PullResult:
+    return PullResult(name, found.bundle.digest, found.verdict, difference(_read_own(own), inside.lock))
+
+
+def _read_own(content: bytes | None) -> Lock | None:
+    """The lock that is here; one that cannot be read has nothing that could be compared."""
+    try:
+        return None if content is None else read_lock(content)
+    except (LockInvalid, UnsafePath, LimitExceeded):
+        return None
+
+
 def _refuse_other_lock(found: Found, own: bytes | None, inputs: Inputs, *, write_lock: bool) -> None:
     """A bundle for another lock would fill the store with what this project does not use."""
-    if not write_lock and own != found.content:
+    if not write_lock:
         raise LockIsStale(
             subject=inputs.lock_file.shown,
-            check="there is none yet" if own is None else f"it is not the lock of bundle {found.bundle.index.digest}",
+            check="there is none yet" if own is None else f"it is not the lock of bundle {found.bundle.digest}",
             remedy="take the bundle's: --write-lock"
             if own is None
             else "pull the bundle that was pushed for it; or take the bundle's: --write-lock",
         )
+
+
+def _remember(name: str, found: Found, inside: Inside, inputs: Inputs) -> None:
+    """What was pulled stays in the store, and so does who vouched for it."""
+    store = inputs.world.store
+    store.remember(inside.content, path=inputs.lock_file.path)
+    keep(KeptBundle(name, found.bundle, found.signatures, found.roots), inside.content, store)
+    remember_signers(name, found, store)

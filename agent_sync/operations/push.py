@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from agent_sync.bundle.index import opened
-from agent_sync.bundle.kept import keep
+from agent_sync.bundle.kept import KeptBundle, keep
 from agent_sync.bundle.naming import bundle_name, tag_to_move
 from agent_sync.bundle.opening import opened_place
 from agent_sync.bundle.packing import Compression
-from agent_sync.bundle.policy import TrustFiles
+from agent_sync.bundle.policy import TrustFiles, trusted_roots
 from agent_sync.bundle.pushing import Outgoing, Pushed, push_bundle
 from agent_sync.bundle.signing import Signing, sign_and_attach
 from agent_sync.bundle.trusted_roots import put_root
@@ -103,17 +103,10 @@ def _push(inputs: Inputs, request: PushRequest, outgoing: Outgoing, tag: str | N
             tag=tag,
             attach=lambda index: _sign(index, outgoing, request, registry, inputs),
         )
-        if not isinstance(request.place, RegistryPlace):
-            _put_trusted_root(registry, inputs)
+        if not isinstance(request.place, RegistryPlace):  # nobody else brings them across an air gap
+            for root in trusted_roots(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file)):
+                put_root(root, registry)
         return pushed
-
-
-def _put_trusted_root(registry: Registry, inputs: Inputs) -> None:
-    """The root that the configuration trusts travels in folders and files: nobody else brings it across an air gap."""
-    files = TrustFiles(inputs.world.project, inputs.world.read_file)
-    root = next((trust.root for trust in inputs.demands.trust if trust.root is not None), None)
-    if root is not None:
-        put_root(files.content(root, what="the trusted root"), registry)
 
 
 def _sign(index: Index, outgoing: Outgoing, request: PushRequest, registry: Registry, inputs: Inputs) -> None:
@@ -121,4 +114,5 @@ def _sign(index: Index, outgoing: Outgoing, request: PushRequest, registry: Regi
     if request.signing is None:
         return
     signature = sign_and_attach(outgoing.name, index, outgoing.content, registry, request.signing)
-    keep(opened(index, where=registry.name), outgoing.content, (signature,), inputs.world.store)
+    kept = KeptBundle(outgoing.name, opened(index, where=registry.name), (signature,))
+    keep(kept, outgoing.content, inputs.world.store)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agent_sync.config import Config
-from agent_sync.errors import AgentSyncError, LimitExceeded, LockInvalid, PartialFailure, UnsafePath
+from agent_sync.errors import AgentSyncError, LimitExceeded, LockInvalid, PartialFailure, UnsafePath, UsageWrong
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource
 from agent_sync.lock.difference import LockDifference, difference, inherited_difference
@@ -113,14 +113,14 @@ def _proposal(inputs: Inputs, names: Sequence[str], *, inherited: bool) -> Updat
     keep = _failed(outcomes) if inherited else _kept(config, outcomes)  # a layer may render what the project declares
     merged = after if config == shared else with_orphans(known, merging.lock(known, config, keep=keep))
     after_inherited = None if config == shared else inherited_part(after, merged)
+    added = inherited_difference(before_inherited, after_inherited, shared_before=before or Lock(), shared_after=after)
+    unreadable = before_inherited is None and inputs.inherited_content() is not None
     return UpdateResult(
         before=before,
         after=after,
         difference=difference(before, after),
         inherited=after_inherited,
-        inherited_difference=inherited_difference(
-            before_inherited, after_inherited, shared_before=before or Lock(), shared_after=after
-        ),
+        inherited_difference=replace(added, same=added.same and not unreadable),
         requested=tuple(source.name for source in chosen),
         failures={name: each for name, each in outcomes.items() if isinstance(each, AgentSyncError)},
     )
@@ -142,9 +142,17 @@ def _inherited(inputs: Inputs, shared: Lock, *, replaced: bool) -> Lock | None:
 
 
 def _chosen(config: Config, shared: Config, names: Sequence[str], *, inherited: bool) -> list[Source]:
-    """The sources to resolve, in the order of the configuration. UsageWrong for a name that is not declared."""
+    """The sources to resolve, in the order of the configuration. UsageWrong for a name that is not declared, or that
+    the project itself declares when only `inherited` ones are to be resolved.
+    """
     named = {config.source(name).name for name in names}
     own = {source.name for source in shared.sources}
+    if inherited and named & own:
+        raise UsageWrong(
+            subject=f"source {min(named & own)}",
+            check="the project itself declares it, and --inherited leaves what the project declares alone",
+            remedy="update it without --inherited",
+        )
     return [
         source
         for source in config.sources

@@ -23,6 +23,7 @@ _FAMILIES: tuple[tuple[type[oci.OciError], type[AgentSyncError]], ...] = (
     (oci.KeyUnusable, UsageWrong),
     (oci.NotFound, NotThere),
     (oci.RegistryFault, NetworkError),
+    (oci.SigningFault, NetworkError),
     (oci.PlaceFault, FileFault),
     (oci.ContentLies, ContentMismatch),
     (oci.TooMuch, LimitExceeded),

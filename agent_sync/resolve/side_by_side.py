@@ -29,12 +29,12 @@ def outcome_of(work: Callable[[], Outcome]) -> Outcome | AgentSyncError:
 
 
 def side_by_side(
-    jobs: Sequence[Callable[[], Mapping[str, Outcome]]], *, cancellation: Cancellation
+    jobs: Sequence[Callable[[], Mapping[str, Outcome]]], *, cancellation: Cancellation, leave_none: bool = False
 ) -> dict[str, Outcome]:
     """What all jobs found, put together in their order. What one raises ends the others that have not begun.
 
     Whoever cancels, or presses Ctrl-C, does not wait for a silent server: jobs under way are left behind, to end at
-    their own time limit.
+    their own time limit. `leave_none` is for jobs that use what is closed afterwards, and that wait for nobody.
 
     Raises: Cancelled, and what a job raises.
     """
@@ -49,4 +49,4 @@ def side_by_side(
                 each.result()
         return {name: outcome for each in running for name, outcome in each.result().items()}
     finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+        pool.shutdown(wait=leave_none, cancel_futures=True)

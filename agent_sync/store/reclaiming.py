@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from agent_sync.errors import BlobCorrupt, BytesUnavailable
 from agent_sync.store.blobs import whole_blob
 from agent_sync.store.disk import DiskStore
+from agent_sync.store.records import BUNDLES, CARRIERS
 from agent_sync.store.roots import Root, mentioned
 from agent_sync_oci.digest import Digest
 
 KEEP_DAYS = 90
-BUNDLES = "bundles"
-"""The kind of the records of bundles; the first half of their keys is the sha256 of the lockfile."""
-
 _DAY_S = 86_400
 
 
@@ -48,6 +46,7 @@ def reclaim(store: DiskStore, *, now_s: float, keep_days: int = KEEP_DAYS, wait_
             freed_bytes += store.size(digest) or 0
             store.remove(digest)
             removed.append(digest)
+        _forget_carriers(store, needed)
         store.clear()
     return Reclaimed(tuple(removed), tuple(kept), freed_bytes, forgotten)
 
@@ -82,3 +81,10 @@ def _needed_by_bundles(store: DiskStore, locks: set[Digest]) -> set[Digest]:
         else:
             store.drop_record(BUNDLES, key)
     return needed
+
+
+def _forget_carriers(store: DiskStore, needed: set[Digest]) -> None:
+    """What travels as what is remembered of blobs only that are needed here."""
+    for key, _ in store.records(CARRIERS, ""):
+        if Digest.from_hex(key[:64]) not in needed:
+            store.drop_record(CARRIERS, key)

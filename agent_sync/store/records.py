@@ -13,6 +13,13 @@ from agent_sync.tree import RelPath, join
 
 MAX_RECORD_BYTES = 4 << 20
 
+BUNDLES = "bundles"
+"""Bundles that were pulled or signed here. The first half of their keys is the sha256 of the lockfile."""
+CARRIERS = "carriers"
+"""Artifacts of registries that were found to carry a blob. The first half of their keys is the blob's sha256."""
+SIGNERS = "signers"
+"""Who signed a bundle the last time. Their keys are the sha256 of the bundle's name."""
+
 _RECORDS = RelPath("records")
 _KIND = re.compile(r"[a-z]{1,32}")
 _KEY = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{64})?")

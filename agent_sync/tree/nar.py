@@ -17,7 +17,9 @@ def sri(digest: bytes) -> str:
 
 def before_file(name: bytes, size: int, *, executable: bool = False) -> bytes:
     """The frame before the `size` bytes of a file called `name` in the folder that is open."""
-    return b"".join((_ENTRY, _word(name), _PROGRAM if executable else _FILE, _LENGTH.pack(size)))
+    length = len(name)
+    kind = _PROGRAM if executable else _FILE
+    return _ENTRY + _LENGTH.pack(length) + name + _PADDING[length % 8] + kind + _LENGTH.pack(size)
 
 
 def after_file(size: int) -> bytes:
@@ -66,6 +68,7 @@ _LINK = _word(b"(") + _word(b"type") + _word(b"symlink") + _word(b"target")
 _REGULAR = _NODE + _word(b"(") + _word(b"type") + _word(b"regular")
 _FILE = _REGULAR + _word(b"contents")
 _PROGRAM = _REGULAR + _word(b"executable") + _word(b"") + _word(b"contents")
+_PADDING = tuple(bytes(-length % 8) for length in range(8))
 _AFTER_FILE = tuple(bytes(-size % 8) + _CLOSE + _CLOSE for size in range(8))
 
 START = _MAGIC + _FOLDER

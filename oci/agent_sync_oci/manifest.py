@@ -6,33 +6,21 @@ taken for a manifest and for an index is neither (CVE-2021-41190).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import ClassVar, NoReturn, Self
+from typing import ClassVar, Self
 
 from agent_sync_oci.canonical import canonical_json, read_json
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, TooMuch, shown
+from agent_sync_oci.errors import TooMuch, shown
 from agent_sync_oci.media_types import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST
+from agent_sync_oci.strict_object import INDEX_KEYS, MANIFEST_KEYS, NOTHING, OTHER_KEYS, StrictObject
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # what registries take (OCI distribution spec 1.1, "Pushing Manifests")
 EMPTY_CONTENT = b"{}"
 """What `EMPTY` describes."""
 
-_NOTHING: Mapping[str, str] = MappingProxyType({})
-_LARGEST = 2**63 - 1  # sizes are signed 64-bit integers in most clients
-_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
-_MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}")  # RFC 6838 §4.2
-
 _DOCKER = "application/vnd.docker."
-_MANIFEST_KEYS = frozenset({"config", "layers"})
-_INDEX_KEYS = frozenset({"manifests"})
-_OTHER_KEYS = frozenset({"fsLayers", "history", "signatures"})  # Docker's schema 1, which is neither
-_KNOWN = _MANIFEST_KEYS | _INDEX_KEYS | _OTHER_KEYS
-_KNOWN |= {"annotations", "artifactType", "digest", "mediaType", "schemaVersion", "size", "subject"}
-_FOLDED = {key.casefold(): key for key in _KNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +30,7 @@ class Descriptor:
     media_type: str
     digest: Digest
     size: int
-    annotations: Mapping[str, str] = field(default_factory=lambda: _NOTHING, hash=False)
+    annotations: Mapping[str, str] = field(default_factory=lambda: NOTHING, hash=False)
     artifact_type: str | None = None
 
     def document(self) -> dict[str, object]:
@@ -97,7 +85,7 @@ class Manifest(_Described):
         config: Descriptor,
         layers: Iterable[Descriptor],
         subject: Descriptor | None = None,
-        annotations: Mapping[str, str] = _NOTHING,
+        annotations: Mapping[str, str] = NOTHING,
     ) -> Self:
         """The manifest that says this, and nothing else: no time of creation, so that it is the same on every day."""
         listed = {"config": config.document(), "layers": [layer.document() for layer in layers]}
@@ -126,7 +114,7 @@ class Index(_Described):
         artifact_type: str | None,
         manifests: Iterable[Descriptor],
         subject: Descriptor | None = None,
-        annotations: Mapping[str, str] = _NOTHING,
+        annotations: Mapping[str, str] = NOTHING,
     ) -> Self:
         """The index that says this, and nothing else."""
         listed = {"manifests": [manifest.document() for manifest in manifests]}
@@ -150,12 +138,31 @@ def read_manifest(content: bytes, media_type: str | None, *, subject: str | None
             another media type than was said, a digest or size that is none.
         TooMuch: more than MAX_MANIFEST_BYTES, or nested too deep.
     """
-    return _Reading(content, media_type, subject or f"manifest {Digest.of(content)}").manifest()
+    name = subject or f"manifest {Digest.of(content)}"
+    if len(content) > MAX_MANIFEST_BYTES:
+        raise TooMuch(subject=name, check=f"it has {len(content)} bytes, and at most {MAX_MANIFEST_BYTES} are read")
+    spelt = StrictObject(read_json(content, subject=name), name)
+    if _is_index(spelt, media_type):
+        return Index(
+            content=content,
+            artifact_type=spelt.media_type("artifactType"),
+            subject=_subject(spelt),
+            annotations=spelt.annotations(),
+            manifests=_descriptors(spelt, "manifests"),
+        )
+    return Manifest(
+        content=content,
+        artifact_type=spelt.media_type("artifactType"),
+        subject=_subject(spelt),
+        annotations=spelt.annotations(),
+        config=_descriptor(spelt, "config"),
+        layers=_descriptors(spelt, "layers"),
+    )
 
 
 def read_descriptor(value: object, *, subject: str) -> Descriptor:
     """The descriptor that a value out of `read_json` spells; `subject` names it in errors. Raises ContentLies."""
-    spelt = _Object(value, subject)
+    spelt = StrictObject(value, subject)
     return Descriptor(
         spelt.media_type("mediaType") or spelt.lies("it has no mediaType"),
         spelt.digest(),
@@ -182,120 +189,42 @@ def _spelt(
     return canonical_json(document)
 
 
-class _Object:
-    """An object of the JSON, whose fields come out checked."""
-
-    def __init__(self, value: object, subject: str) -> None:
-        self.subject = subject
-        if not isinstance(value, dict):
-            self.lies("it is no JSON object")
-        self.value: dict[str, object] = value
-        for key in value:
-            # Clients in Go take `Manifests` for `manifests`, so that one of them would see what we do not.
-            if key not in _KNOWN and (meant := _FOLDED.get(key.casefold())):
-                self.lies(f"it has the key {shown(key)}, which some programs take for {meant!r}")
-
-    def lies(self, check: str) -> NoReturn:
-        raise ContentLies(
-            subject=self.subject, check=check, remedy="do not use it: ask whoever published it, or fetch it elsewhere"
-        )
-
-    def media_type(self, key: str) -> str | None:
-        text = self.value.get(key)
-        if text in (None, ""):  # clients in Go write an empty text for none
-            return None
-        if not isinstance(text, str) or _MEDIA_TYPE.fullmatch(text) is None:
-            self.lies(f"its {key} {shown(text)} is no media type")
-        return text
-
-    def digest(self) -> Digest:
-        text = self.value.get("digest")
-        try:
-            return Digest.parse(text if isinstance(text, str) else "")
-        except ValueError:
-            self.lies(f"its digest {shown(text)} is not sha256: and 64 digits in lower case")
-
-    def size(self) -> int:
-        size = self.value.get("size")
-        if type(size) is not int or not 0 <= size <= _LARGEST:
-            self.lies(f"its size {shown(size)} is no number of bytes")
-        return size
-
-    def annotations(self) -> Mapping[str, str]:
-        found = self.value.get("annotations")
-        if found is None:
-            return _NOTHING
-        if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-            self.lies("its annotations are no map from text to text")
-        return MappingProxyType(found)
-
-    def descriptor(self, key: str) -> Descriptor:
-        return read_descriptor(self.value.get(key), subject=f"{self.subject}, {key}")
-
-    def descriptors(self, key: str) -> tuple[Descriptor, ...]:
-        found = self.value[key]
-        if found is None:  # how Go spells an empty list
-            return ()
-        if not isinstance(found, list):
-            self.lies(f"its {key} are no list")
-        return tuple(
-            read_descriptor(each, subject=f"{self.subject}, {key} {number}") for number, each in enumerate(found, 1)
-        )
+def _descriptor(spelt: StrictObject, key: str) -> Descriptor:
+    return read_descriptor(spelt.value.get(key), subject=f"{spelt.subject}, {key}")
 
 
-class _Reading:
-    """The way from bytes to a manifest or an index."""
+def _descriptors(spelt: StrictObject, key: str) -> tuple[Descriptor, ...]:
+    found = spelt.value[key]
+    if found is None:  # how Go spells an empty list
+        return ()
+    if not isinstance(found, list):
+        spelt.lies(f"its {key} are no list")
+    return tuple(
+        read_descriptor(each, subject=f"{spelt.subject}, {key} {number}") for number, each in enumerate(found, 1)
+    )
 
-    def __init__(self, content: bytes, media_type: str | None, subject: str) -> None:
-        if len(content) > MAX_MANIFEST_BYTES:
-            raise TooMuch(
-                subject=subject, check=f"it has {len(content)} bytes, and at most {MAX_MANIFEST_BYTES} are read"
-            )
-        self._content = content
-        self._object = _Object(read_json(content, subject=subject), subject)
-        self._said = media_type
 
-    def manifest(self) -> Manifest | Index:
-        version = self._object.value.get("schemaVersion")
-        if type(version) is not int or version != 2:
-            self._object.lies(f"its schemaVersion is {shown(version)} instead of 2")
-        return self._index() if self._is_index() else self._image()
+def _subject(spelt: StrictObject) -> Descriptor | None:
+    return None if spelt.value.get("subject") is None else _descriptor(spelt, "subject")
 
-    def _is_index(self) -> bool:
-        keys = self._object.value.keys()
-        as_manifest, as_index = keys & _MANIFEST_KEYS, keys & _INDEX_KEYS
-        if as_manifest and as_index:
-            self._object.lies("it is a manifest and an index at once")
-        if keys & _OTHER_KEYS:
-            self._object.lies(f"it has the keys of another kind of manifest: {', '.join(sorted(keys & _OTHER_KEYS))}")
-        if not as_index and as_manifest != _MANIFEST_KEYS:
-            self._object.lies("it has neither a config and layers nor manifests")
-        meant = IMAGE_INDEX if as_index else IMAGE_MANIFEST
-        for who, said in ("it says itself", self._object.media_type("mediaType")), ("the place says", self._said):
-            if said is not None and said.startswith(_DOCKER):
-                self._object.lies(f"{who} that it is {shown(said)}, which is no OCI artifact")
-            if said is not None and said != meant:
-                self._object.lies(f"it is shaped like {meant}, and {who} that it is {shown(said)}")
-        return bool(as_index)
 
-    def _image(self) -> Manifest:
-        return Manifest(
-            content=self._content,
-            artifact_type=self._object.media_type("artifactType"),
-            subject=self._subject(),
-            annotations=self._object.annotations(),
-            config=self._object.descriptor("config"),
-            layers=self._object.descriptors("layers"),
-        )
-
-    def _index(self) -> Index:
-        return Index(
-            content=self._content,
-            artifact_type=self._object.media_type("artifactType"),
-            subject=self._subject(),
-            annotations=self._object.annotations(),
-            manifests=self._object.descriptors("manifests"),
-        )
-
-    def _subject(self) -> Descriptor | None:
-        return None if self._object.value.get("subject") is None else self._object.descriptor("subject")
+def _is_index(spelt: StrictObject, media_type: str | None) -> bool:
+    """Whether it is an index, and not a manifest. Raises ContentLies for what is neither, or both."""
+    version = spelt.value.get("schemaVersion")
+    if type(version) is not int or version != 2:
+        spelt.lies(f"its schemaVersion is {shown(version)} instead of 2")
+    keys = spelt.value.keys()
+    as_manifest, as_index = keys & MANIFEST_KEYS, keys & INDEX_KEYS
+    if as_manifest and as_index:
+        spelt.lies("it is a manifest and an index at once")
+    if keys & OTHER_KEYS:
+        spelt.lies(f"it has the keys of another kind of manifest: {', '.join(sorted(keys & OTHER_KEYS))}")
+    if not as_index and as_manifest != MANIFEST_KEYS:
+        spelt.lies("it has neither a config and layers nor manifests")
+    meant = IMAGE_INDEX if as_index else IMAGE_MANIFEST
+    for who, said in ("it says itself", spelt.media_type("mediaType")), ("the place says", media_type):
+        if said is not None and said.startswith(_DOCKER):
+            spelt.lies(f"{who} that it is {shown(said)}, which is no OCI artifact")
+        if said is not None and said != meant:
+            spelt.lies(f"it is shaped like {meant}, and {who} that it is {shown(said)}")
+    return bool(as_index)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync_oci.errors import RegistryFault
 from agent_sync_oci.registry.remote.keyring import Keyring
 from agent_sync_oci.registry.remote.network import Network
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
@@ -102,10 +101,19 @@ def test_a_helper_that_has_nothing_is_no_login(programs: Path) -> None:
     assert "there is none" in refused(lambda: _guarded(config)).check
 
 
-@pytest.mark.parametrize("name", ["nobody-has-this-one", "../../bin/sh", "-c", ""])
-def test_a_helper_that_is_no_program_of_this_name_is_an_error(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("nobody-has-this-one", "cannot be run"),
+        ("../../bin/sh", "no name"),
+        ("-c", "no name"),
+        ("a\0b", "no name"),
+        ("", "there is none"),
+    ],
+)
+def test_a_helper_that_is_no_program_of_this_name_is_an_error(name: str, why: str, tmp_path: Path) -> None:
     config = a_docker_config(tmp_path / "config.json", {}, credsStore=name)
-    assert isinstance(refused(lambda: _guarded(config)), RegistryFault)
+    assert why in refused(lambda: _guarded(config)).check
 
 
 def test_a_helper_for_one_host_is_not_asked_for_another(programs: Path, tmp_path: Path) -> None:

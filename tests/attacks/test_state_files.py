@@ -54,6 +54,23 @@ def test_a_broken_inherited_lock_names_the_command_that_makes_it_again(
     machine.run("check", "--strict")
 
 
+@pytest.mark.parametrize("words", [["update", "--yes"], ["update", "--inherited", "--yes"]])
+def test_a_broken_inherited_lock_goes_where_nothing_is_inherited_any_more(
+    machine: CommandMachine, words: list[str]
+) -> None:
+    machine.put(INHERITED, BROKEN["garbage"])
+    machine.variables.clear()
+    machine.run("sync", expect=4)
+    machine.run(*words)
+    assert not machine.exists(INHERITED)
+    machine.run("sync", "--prune")
+    machine.run("check", "--strict")
+
+
+def test_a_source_of_the_project_is_no_inherited_one(machine: CommandMachine) -> None:
+    assert "without --inherited" in machine.run("update", "--inherited", "rules", "--yes", expect=2).err
+
+
 def test_a_plain_update_makes_it_again_as_well(machine: CommandMachine) -> None:
     state = machine.read(INHERITED)
     machine.put(INHERITED, BROKEN["garbage"])

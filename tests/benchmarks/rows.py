@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from tests.benchmarks import arriving, in_place, registries, signatures
+from tests.benchmarks import arriving, in_place, nix, registries, signatures
 from tests.benchmarks.inputs import Room
 from tests.benchmarks.measuring import Contest, Measured
 
@@ -205,5 +205,16 @@ ROWS = (
             partial(signatures.judging, bundles=100, keyless=kind == "keyless"),
         )
         for kind, how in (("key", "with a key"), ("keyless", "without a key"))
+    ),
+    Row("nix-hash", "`nix hash` of 20,000 files", "`nix-hash`", Goal(1.3), partial(nix.hashing, files=_MANY)),
+    *(
+        Row(
+            f"nix-eval{'-cold' if cold else ''}",
+            f"`nix eval` of the sources of 5,000 files{', nothing fetched yet' if cold else ''}",
+            "`nix eval --expr 1`",
+            Goal() if cold else Goal(milliseconds=1000),
+            partial(nix.evaluating, files=5_000, cold=cold),
+        )
+        for cold in (False, True)
     ),
 )

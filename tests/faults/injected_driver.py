@@ -20,6 +20,7 @@ from agent_sync.errors import AgentSyncError, FileFault, RollbackIncomplete
 from agent_sync_oci.errors import OciError, PlaceFault
 from agent_sync_oci.registry.archive import ArchiveRegistry
 from agent_sync_oci.registry.layout import LayoutRegistry
+from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.transfer.referrers import attach
 from tests.builders.artifacts import a_signature, put_artifact
 from tests.builders.checkouts import AFTER, BEFORE, ACheckout
@@ -82,7 +83,7 @@ def work(kind: str, folder: str) -> int:
     return DONE
 
 
-def put_a_signed_artifact(registry: LayoutRegistry | ArchiveRegistry) -> None:
+def put_a_signed_artifact(registry: Registry) -> None:
     """At the tag `v2`, which moves last."""
     with registry:
         artifact = put_artifact(registry, b"two" * 100)

@@ -68,7 +68,7 @@ def assert_whole(folder: Path, kind: str) -> bool:
 
 def assert_goes_on(folder: Path, kind: str) -> None:
     """Doing it again succeeds, and nothing unfinished is left."""
-    put_a_signed_artifact(OPEN[kind](folder))  # type: ignore[arg-type]
+    put_a_signed_artifact(OPEN[kind](folder))
     assert assert_whole(folder, kind)
     left = [name for _, _, names in os.walk(folder) for name in names if name.startswith(UNFINISHED)]
     assert left == []
@@ -95,3 +95,22 @@ def test_an_error_at_any_call_is_ours_and_leaves_a_place_that_is_whole(
     for folder, status in zip(at, ended, strict=True):
         assert assert_whole(folder, kind) or status == FAULT
         assert_goes_on(folder, kind)
+
+
+def test_a_kill_while_a_place_is_made_leaves_one_that_can_be_used(
+    tmp_path: Path, kind: str, injected: Injected
+) -> None:
+    (tmp_path / "counted").mkdir()
+    at = {}
+    for syscall, number in injected.moments(kind, tmp_path / "counted"):
+        folder = tmp_path / "at" / f"{syscall}-{number}"
+        folder.mkdir(parents=True)
+        at[folder] = Moment(syscall, number)
+    injected.kill(kind, at)
+    for folder in at:
+        with OPEN[kind](folder) as registry:
+            assert set(registry.tags()) <= {"v2"}
+        put_a_signed_artifact(OPEN[kind](folder))
+        with OPEN[kind](folder) as registry:
+            assert registry.tags() == ("v2",)
+            assert len(registry.referrers(registry.manifest("v2").digest)) == 1

@@ -56,6 +56,8 @@ READ = f"{LIBRARY}.readLock"
         ('{"sources": []}', READ, "agent-sync.lock: it has no `version`; make the lock again: agent-sync update"),
         (a_lock(sources={}), READ, "`sources` is not a list of sources"),
         (a_lock(a_source(type="svn")), READ, "`sources` is not a list of sources"),
+        (a_lock(outputs=None), READ, "`outputs` is not a list of `source` and `to`"),
+        (a_lock(outputs=[{"source": "rules"}]), READ, "`outputs` is not a list of `source` and `to`"),
         (a_lock(a_source(), a_source()), READ, "source rules: it stands in agent-sync.lock 2 times"),
         (
             a_lock(a_source(status="failed")),
@@ -97,7 +99,7 @@ READ = f"{LIBRARY}.readLock"
         (
             a_lock(a_source(type="url", resolved={"url": "https://a.b/%C3%A9", "sha256": SHA256})),
             OUTPUTS,
-            "source rules: its address has %C3, which Nix cannot decode; give the file",
+            "source rules: its address has %C3, which Nix cannot decode; give the",
         ),
         (a_lock(a_source(type="url", resolved={"url": "https://a.b/c", "sha256": "12"})), SOURCES, "`sha256` is none"),
     ],

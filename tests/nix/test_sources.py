@@ -137,7 +137,10 @@ def test_a_blob_that_a_cache_in_the_flake_lacks_is_named_with_what_to_do(
 ) -> None:
     (tmp_path / "empty").mkdir()
     complaint = nix.refusal(asked(locked, f"cache = {tmp_path}/empty;", "own"))
-    assert f"agent-sync: source own: its blob is not in the cache {tmp_path}/empty; put it there: " in complaint
+    assert (
+        f"agent-sync: source own: its blob is not in the cache {tmp_path}/empty; put it there: agent-sync push"
+        in complaint
+    )
 
 
 def test_what_changed_upstream_is_refused(nix: Nix, locked: NixProject, tmp_path: Path) -> None:
@@ -174,7 +177,18 @@ def test_an_argument_that_is_missing_or_wrong_is_named(
 
 def test_outputs_that_transforms_made_are_not_looked_for_upstream(nix: Nix, locked: NixProject) -> None:
     outputs = f"({LIBRARY}.outputs {{ pkgs = {PACKAGES}; lockFile = {locked.lock}; root = {locked.folder}; }}).drvPath"
-    assert "what transforms and overrides made lies nowhere upstream; use a cache" in nix.refusal(outputs)
+    assert "what transforms and overrides made is nowhere upstream; use a cache" in nix.refusal(outputs)
+
+
+@pytest.mark.parametrize(
+    "repo", ["ext::sh -c touch%20/tmp/x", "--upload-pack=touch", "ssh://-oProxyCommand=touch/x", "fd::17", "-x@y:z"]
+)
+def test_a_repository_that_is_a_command_is_not_fetched(nix: Nix, locked: NixProject, tmp_path: Path, repo: str) -> None:
+    project = locked.copied(tmp_path)
+    sources = [{**source, "repo": repo} if source["name"] == "rules" else source for source in project.data["sources"]]
+    project.relock(sources=sources)
+    complaint = nix.refusal(asked(project, "", "rules"))
+    assert "agent-sync: source rules: nothing is fetched from the repository" in complaint
 
 
 def test_a_secret_that_the_lock_does_not_hold_is_not_sent(nix: Nix, locked: NixProject, tmp_path: Path) -> None:

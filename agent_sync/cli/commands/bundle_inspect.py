@@ -26,10 +26,10 @@ def bundle_inspect(session: Session, place: PlaceArgument, *, plain_http: PlainH
 
 def _lines(inspected: Inspected) -> Iterator[Line]:
     yield (Styled(inspected.name, Style.STRONG), f"  {inspected.digest}")
-    lock = ("agent-sync.lock", bytes_text(inspected.lock_size), str(inspected.lock))
-    parts = ((part.title, bytes_text(part.size), str(part.layer)) for part in inspected.parts)
+    lock = ("agent-sync.lock", "", bytes_text(inspected.lock_size), str(inspected.lock))
+    parts = ((each.title, each.pinned_at or "", bytes_text(each.size), str(each.blob)) for each in inspected.parts)
     yield from aligned([lock, *parts])
-    yield f"{counted(len(inspected.parts), 'part')}, {bytes_text(inspected.size)}"
+    yield f"{counted(len(inspected.parts), 'part')}, {bytes_text(inspected.size)} on the way"
     for each in inspected.attached:
         states = f" states {each.states}" if each.states else ""
         yield f"attached {each.artifact_type}{states}"
@@ -47,6 +47,9 @@ def _fields(inspected: Inspected) -> dict[str, object]:
         "parts": [
             {
                 "title": part.title,
+                "pinned_at": part.pinned_at,
+                "blob": part.blob,
+                "unpacked_bytes": part.unpacked_size,
                 "manifest": part.manifest,
                 "media_type": part.media_type,
                 "layer": part.layer,
@@ -74,7 +77,8 @@ VERB = Verb(
         "digest": "its digest",
         "lock": "the sha256 of the lockfile in it",
         "bytes": "what all of it takes on its way",
-        "parts": "each part: `title`, `manifest`, and of its layer the `media_type`, the digest (`layer`), the `bytes`",
+        "parts": "each part: its `title`; what a source is `pinned_at`; the `blob` and the `unpacked_bytes` that the lock"
+        " says; the `manifest`; and of the layer that travels its `media_type`, its digest (`layer`), its `bytes`",
         "attached": "what was attached: `manifest`, `artifact_type`, what it `states`, and who it `claims` to be by"
         " (not checked)",
     },

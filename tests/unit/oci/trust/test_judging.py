@@ -109,6 +109,16 @@ def test_the_statement_must_be_for_exactly_this_digest() -> None:
     assert f"is for {other}" in verdict.refusals[0]
 
 
+def test_a_statement_without_a_name_is_for_the_name_that_the_bundle_itself_has() -> None:
+    """What `cosign sign` makes: whoever signs the digest has signed the name inside."""
+    policy, nameless = Policy((_one_of(_ALICE),)), a_key_signed_bundle(_ALICE, a_statement(name=""))
+    assert judge(policy, NAME, DIGEST, [nameless], own_name=NAME).accepted
+    for own_name in (None, "", NAME + "-old"):
+        assert not judge(policy, NAME, DIGEST, [nameless], own_name=own_name).accepted
+    named = a_key_signed_bundle(_ALICE, a_statement(name=NAME + "-old"))
+    assert not judge(policy, NAME, DIGEST, [named], own_name=NAME).accepted
+
+
 @pytest.mark.parametrize("digest", [str(DIGEST), DIGEST.hex, "sha256:" + "ab" * 32, "c" * 40])
 def test_what_is_revoked_is_refused_however_well_it_is_signed(digest: str) -> None:
     policy = Policy((_one_of(_ALICE),), (Revocation(digest, "a leaked token"),))

@@ -72,8 +72,20 @@ def test_policies_add_up() -> None:
     revoked = Revocation("sha256:" + "a" * 64, "leaked"), Revocation("b" * 40)
     machine = Policy((rules[0],), (revoked[0],))
     project = Policy((rules[1], rules[0]), (revoked[1],), require_signed=True)
-    assert Policy.united(machine, project) == Policy(rules, revoked, require_signed=True)
+    united = Policy.united(machine, project)
+    assert (united.rules, united.revoked, united.require_signed) == (rules, revoked, True)
+    assert Policy.united(united, machine, project) == united
     assert Policy.united() == Policy()
+
+
+def test_what_one_policy_leaves_open_no_other_lets_in() -> None:
+    """A machine with rules refuses every other name; a project's rule for that name does not change it."""
+    machine, project = Policy((Rule("acme/*", 1, (_ALICE,)),)), Policy((Rule("**", 1, (_BOB,)),))
+    assert machine.leaves_open("evil/x")
+    assert not project.leaves_open("evil/x")
+    for united in (Policy.united(machine, project), Policy.united(project, Policy.united(machine))):
+        assert united.leaves_open("evil/x")
+        assert not united.leaves_open("acme/x")
 
 
 def test_a_pinned_root_is_filled_in_from_what_comes_with_a_bundle() -> None:
