@@ -1,12 +1,13 @@
 {
-  description = "Rules, skills and prompts for coding agents: declared once, pinned in a lock, verified, put where each tool reads them";
+  description = "Rules, skills and prompts for coding agents: declared once, pinned in a lock, put where tools read them";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-25.05";
 
   outputs = { self, nixpkgs }:
     let
-      forEach = make: builtins.listToAttrs (map (system: { name = system; value = make nixpkgs.legacyPackages.${system}; })
-        [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ]);
+      systems = [ "x86_64-linux" "aarch64-linux" "x86_64-darwin" "aarch64-darwin" ];
+      forEach = make:
+        builtins.listToAttrs (map (name: { inherit name; value = make nixpkgs.legacyPackages.${name}; }) systems);
       packageFor = pkgs: pkgs.callPackage ./nix/package.nix { };
       program = pkgs: { type = "app"; program = "${packageFor pkgs}/bin/agent-sync"; };
       library = import ./nix/lib.nix;

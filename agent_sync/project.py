@@ -92,23 +92,26 @@ class Project:
 
         return sync(self._inputs(frozen=frozen), dry_run=dry_run, locked=locked, prune=prune)
 
-    def check(self, *, strict: bool = False, fast: bool = False, deep: bool = False) -> CheckResult:
+    def check(
+        self, *, strict: bool = False, fast: bool = False, deep: bool = False, frozen: bool = False
+    ) -> CheckResult:
         """Compare the project's files with the lock; see `operations.check`."""
         from agent_sync.operations.check import check
 
-        return check(self._inputs(), strict=strict, fast=fast, deep=deep)
+        inputs = self._inputs(frozen=True) if frozen else self._inputs_or_lock()
+        return check(inputs, strict=strict, fast=fast, deep=deep)
 
     def push(self, request: PushRequest) -> PushResult:
         """The lock and all that it needs into a place; see `operations.push`."""
         from agent_sync.operations.push import push
 
-        return push(self._inputs(), request)
+        return push(self._inputs_or_lock(), request)
 
-    def pull(self, request: PullRequest) -> PullResult:
+    def pull(self, request: PullRequest, *, confirm: Callable[[PullResult], bool] | None = None) -> PullResult:
         """A bundle from a place into the store; see `operations.pull`."""
         from agent_sync.operations.pull import pull
 
-        return pull(self._inputs_if_declared(), request)
+        return pull(self._inputs_if_declared(), request, confirm=confirm)
 
     def inspect_bundle(self, place: Place, *, plain_http: bool = False) -> Inspected:
         """What lies in a place; see `operations.bundle_inspect`."""
@@ -148,19 +151,19 @@ class Project:
         """The state of each source; see `operations.status`."""
         from agent_sync.operations.status import status
 
-        return status(self._inputs(), names)
+        return status(self._inputs_or_lock(), names)
 
     def diff(self, paths: Sequence[str] = ()) -> DiffResult:
         """The lock against the files; see `operations.diff`."""
         from agent_sync.operations.diff import diff
 
-        return diff(self._inputs(), paths)
+        return diff(self._inputs_or_lock(), paths)
 
     def prune(self, *, dry_run: bool = False) -> PruneResult:
         """Remove what is declared no more; see `operations.prune`."""
         from agent_sync.operations.prune import prune
 
-        return prune(self._inputs(), dry_run=dry_run)
+        return prune(self._inputs_or_lock(), dry_run=dry_run)
 
     def restore(self, path: str) -> RestoreResult:
         """Bring back a local edit that a sync replaced; see `operations.restore`."""
@@ -226,6 +229,10 @@ class Project:
         from agent_sync.config.loading import is_declared
 
         return self._inputs(frozen=not is_declared(self.places, self.world.read_file))
+
+    def _inputs_or_lock(self) -> Inputs:
+        """The same for verbs that can do without a configuration if there is a lock, as there is where one arrived."""
+        return self._inputs() if self.lock_file.content() is None else self._inputs_if_declared()
 
     def _inputs(self, *, frozen: bool = False) -> Inputs:
         """What a verb starts from; with `frozen` the configuration is not read, and only the machine's policy

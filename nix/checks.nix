@@ -1,24 +1,24 @@
-# What `nix flake check` holds: the program runs, and a locked project comes out as its lock says, from here alone.
+# What `nix flake check` holds: the program runs, and it writes what the library builds from the same lock.
 { pkgs, agent-sync, lib }:
 let
   project = ./template;
-  outputs = lib.outputs { inherit pkgs; lockFile = project + "/agent-sync.lock"; root = project; };
+  locked = { lockFile = project + "/agent-sync.lock"; root = project; };
+  handed = builtins.toJSON (lib.sources locked);
+  outputs = lib.outputs (locked // { inherit pkgs; });
+  compare = path: "cmp '${path}' '${outputs}/${path}'\n";
 in
 {
   version = pkgs.runCommand "agent-sync-version" { } ''
     ${agent-sync}/bin/agent-sync --version > "$out"
   '';
 
-  # The program writes what the library builds.
   outputs = pkgs.runCommand "agent-sync-outputs" { } ''
     cp -r ${project} project
     chmod -R u+w project
     cd project
-    HOME=$PWD/home AGENT_SYNC_SOURCES='${builtins.toJSON (lib.sources { lockFile = project + "/agent-sync.lock"; root = project; })}' \
-      ${agent-sync}/bin/agent-sync sync --frozen --offline --no-inherit
-    for path in ${builtins.concatStringsSep " " (map (path: "'${path}'") (builtins.attrNames (lib.outputFiles (project + "/agent-sync.lock"))))}; do
-      cmp "$path" "${outputs}/$path"
-    done
+    export HOME=$PWD/home
+    AGENT_SYNC_SOURCES='${handed}' ${agent-sync}/bin/agent-sync sync --frozen --offline --no-inherit
+    ${builtins.concatStringsSep "" (map compare (builtins.attrNames (lib.outputFiles locked.lockFile)))}
     touch "$out"
   '';
 }

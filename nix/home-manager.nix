@@ -8,9 +8,12 @@ let
   argumentsOf = lock: lib.filterAttrs (_: value: value != null) { inherit (lock) lockFile cache root from; };
 
   linked = lock:
-    let outputs = agentFiles.outputs (argumentsOf lock // { inherit pkgs; }); in
-    map (path: lib.nameValuePair (if lock.folder == "" then path else "${lock.folder}/${path}") { source = "${outputs}/${path}"; })
-      (builtins.attrNames (agentFiles.outputFiles lock.lockFile));
+    let
+      outputs = agentFiles.outputs (argumentsOf lock // { inherit pkgs; });
+      place = path: if lock.folder == "" then path else "${lock.folder}/${path}";
+      link = path: lib.nameValuePair (place path) { source = "${outputs}/${path}"; };
+    in
+    map link (builtins.attrNames (agentFiles.outputFiles lock.lockFile));
 
   option = type: default: description: lib.mkOption { inherit type default description; };
   optional = type: option (lib.types.nullOr type) null;

@@ -1,5 +1,5 @@
-# A development shell that writes the locked files on entry: offline, from the trees that Nix has, never changing the lock.
-# Where that fails it warns, with `strict` it does not open; AGENT_SYNC_NO_HOOK=1 leaves it out.
+# A development shell that writes the locked files on entry: offline, from the trees that Nix has, and never changing
+# the lock. Where that fails it warns, with `strict` it does not open; AGENT_SYNC_NO_HOOK=1 leaves it out.
 let
   inherit (import ./sources.nix) made sources;
   quoted = text: "'${builtins.replaceStrings [ "'" ] [ "'\\''" ] text}'";
@@ -19,7 +19,8 @@ arguments@{
 }:
 let
   given = { inherit lockFile cache root from; };
-  handed = sources given // (if from == "upstream" then { } else made given);
+  handed = builtins.toJSON (sources given // (if from == "upstream" then { } else made given));
+  words = builtins.concatStringsSep " " (map quoted args);
   locked = builtins.path { path = lockFile; name = "agent-sync.lock"; };
   own = [ "pkgs" "agent-sync" "lockFile" "cache" "root" "from" "args" "strict" ];
 in
@@ -36,7 +37,7 @@ pkgs.mkShell (removeAttrs arguments own // {
           fi
           project=''${project%/*}
         done
-        ( cd "$project/" && AGENT_SYNC_SOURCES=${quoted (builtins.toJSON handed)} agent-sync sync ${builtins.concatStringsSep " " (map quoted args)} >&2 )
+        ( cd "$project/" && AGENT_SYNC_SOURCES=${quoted handed} agent-sync sync ${words} >&2 )
       }
       if ! agent_sync_enter; then
         echo "agent-sync: the files for agents were not synced" >&2

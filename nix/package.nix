@@ -13,7 +13,8 @@ let
 
   nameOf = requirement: head (match "([A-Za-z0-9._-]+).*" requirement);
   library = requirement:
-    python3Packages.${nameOf requirement} or (throw "agent-sync: this nixpkgs has no python3Packages.${nameOf requirement}");
+    let name = nameOf requirement; in
+    python3Packages.${name} or (throw "agent-sync: this nixpkgs has no python3Packages.${name}");
 in
 python3Packages.buildPythonApplication {
   pname = "agent-sync";

@@ -1,5 +1,5 @@
-# The trees of a lock -> store paths. Four ways lead to the same paths: a cache in the flake, a cache elsewhere, upstream,
-# the store alone. Which one is an argument: pure evaluation cannot try one and fall back.
+# The trees of a lock -> store paths. Four ways lead to the same paths: a cache in the flake, a cache elsewhere,
+# upstream, the store alone. Which one is an argument: pure evaluation cannot try one and fall back.
 let
   inherit (builtins)
     addErrorContext attrNames compareVersions concatStringsSep dirOf elem filter hasAttr head isPath isString
@@ -38,7 +38,7 @@ let
       refuse pin.what "its address has a secret that the lock does not hold" remedies.upstream
     else builtins.fetchurl { inherit (pin) url sha256 name; };
 
-  # Before Nix 2.20 `fetchGit` asks `git archive`, which obeys attributes such as `export-ignore`: then the hash differs.
+  # Before Nix 2.20 `fetchGit` asks `git archive`, which obeys attributes such as `export-ignore`: the hash is another.
   gitTree = pin: { repo, resolved, root ? "", ... }:
     let
       arguments = { url = repo; rev = resolved.commit; allRefs = true; };

@@ -5,8 +5,8 @@
 file: text:
 let
   inherit (builtins)
-    addErrorContext attrNames concatLists concatMap elem elemAt filter fromJSON genList head isAttrs isList isString length listToAttrs
-    map match replaceStrings seq split stringLength substring toString;
+    addErrorContext attrNames concatLists concatMap deepSeq elem elemAt filter foldl' fromJSON genList groupBy head
+    isAttrs isList isString length listToAttrs map match replaceStrings seq split stringLength substring toString;
 
   maxDepth = 64; # as in agent-sync; deeper would end in a stack overflow
   maxLine = 16384; # the regular expressions of Nix recurse: some 100,000 bytes are a stack overflow
@@ -21,8 +21,9 @@ let
   isPlain = length (split "[^ -~\n]" text) == 1;
 
   # What editors and terminals do not show, and what some readers take for the end of a line: only escaped.
+  digits = [ "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "a" "b" "c" "d" "e" "f" ];
   hidden = map (code: fromJSON ''"\u${code}"'') (
-    concatMap (high: map (low: "00${high}${low}") [ "0" "1" "2" "3" "4" "5" "6" "7" "8" "9" "a" "b" "c" "d" "e" "f" ]) [ "8" "9" ]
+    concatMap (high: map (low: "00${high}${low}") digits) [ "8" "9" ]
     ++ [ "2028" "2029" "202a" "202b" "202c" "202d" "202e" "2066" "2067" "2068" "2069" "feff" "fffe" "ffff" ]
   );
   nothing = map (_: "") hidden;
@@ -46,7 +47,8 @@ let
 
   isContent = line: line.content != "" && !(starts "#" line.content);
   allLines = filter isContent (genList toLine (length raw));
-  lines = if allLines != [ ] && match "--- *" (head allLines).content != null then slice 1 (length allLines) allLines else allLines;
+  isMarked = allLines != [ ] && match "--- *" (head allLines).content != null;
+  lines = if isMarked then slice 1 (length allLines) allLines else allLines;
 
   slice = from: to: list: genList (k: elemAt list (from + k)) (to - from);
 
@@ -73,11 +75,14 @@ let
     else replaceStrings [ "''" ] [ "'" ] (head whole);
 
   # Without quotes. What YAML 1.1, YAML 1.2 and agent-sync could read as different things is none of them.
-  others = "[-+]?[.]?[0-9][0-9_]*([.eE:][-+0-9_.eE:]*)?|[-+]?0[xXoObB][0-9A-Fa-f_]+|[-+]?[.]([iI][nN][fF]|[nN][aA][nN])";
+  numbers = "[-+]?[.]?[0-9][0-9_]*([.eE:][-+0-9_.eE:]*)?|[-+]?0[xXoObB][0-9A-Fa-f_]+";
+  versions = "[0-9]+[.][0-9]+[.].*";
+  endless = "[-+]?[.]([iI][nN][fF]|[nN][aA][nN])";
   words = "([yYnN]|[yY][eE][sS]|[nN][oO]|[oO][nN]|[oO][fF][fF]|[nN][uU][lL][lL]|[tT][rR][uU][eE]|[fF][aA][lL][sS][eE])";
   # No larger than what a double holds: for more `fromJSON` throws without a line.
-  decimal = "-?(0|[1-9][0-9]*)[.][0-9]+|-?[0-9][.][0-9]+e([+]([0-2]?[0-9]{1,2}|30[0-7])|-[0-9]{1,3})|-?1[.]([0-6][0-9]*|7976931348623157)e[+]308";
-  isSmall = digits: stringLength digits < 19 || stringLength digits == 19 && digits <= "9223372036854775807";
+  exponent = "([+]([0-2]?[0-9]{1,2}|30[0-7])|-[0-9]{1,3})";
+  decimal =
+    "-?(0|[1-9][0-9]*)[.][0-9]+|-?[0-9][.][0-9]+e${exponent}|-?1[.]([0-6][0-9]*|7976931348623157)e[+]308";
 
   # Nearly every word: too long for any of those, and of characters that mean nothing.
   plainly = "[A-Za-z_/][A-Za-z0-9_./@+()=,:~-]{4,}[A-Za-z0-9_./@+()=,~-]";
@@ -86,17 +91,22 @@ let
   unusualWord = line: s:
     let
       t = head (match "(.*[^ ]) *" (head (split " +#" s)));
-      integer = match "(-?)(0|[1-9][0-9]*)" t;
+      fits = pattern: match pattern t != null;
     in
     if elem t [ "null" "~" ] then null
-    else if t == "true" then true
-    else if t == "false" then false
-    else if integer != null && (isSmall (elemAt integer 1) || t == "-9223372036854775808") then fromJSON t
-    else if stringLength t <= 40 && match decimal t != null then fromJSON t
-    else if match "[A-Za-z0-9_./(+][ -~]*" t == null || match ".*(: .*|:)" t != null
-        || match others t != null && match "[0-9]+[.][0-9]+[.].*" t == null || match words t != null || starts "..." t
+    else if t == "true" || t == "false" then t == "true"
+    else if isWhole t || stringLength t <= 40 && fits decimal then fromJSON t
+    else if !(fits "[A-Za-z0-9_./(+][ -~]*") || fits ".*(: .*|:)" || starts "..." t || fits words || fits endless
+      || fits numbers && !(fits versions)
     then fail line.number "`${t}` is ambiguous without quotes, or not read here"
     else t;
+
+  # A whole number of 64 bits: of a larger one `fromJSON` makes another.
+  isWhole = t:
+    let parts = match "-?(0|[1-9][0-9]*)" t; in
+    t == "-9223372036854775808"
+    || parts != null && (stringLength (head parts) < 19
+      || stringLength (head parts) == 19 && head parts <= "9223372036854775807");
 
   scalar = line: s:
     let first = substring 0 1 s; in
@@ -158,10 +168,12 @@ let
     let
       parts = match "-( +)?(.*)" line.content;
       rest = elemAt parts 1;
-      inner = { inherit (line) number; indent = line.indent + stringLength line.content - stringLength rest; content = rest; };
+      before = stringLength line.content - stringLength rest;
+      inner = { inherit (line) number; indent = line.indent + before; content = rest; };
+      isBlock = rest != "" && (isItem inner || isLongKey inner || keyOf inner != null);
     in
     if !isItem line then fail line.number "a list and something else are mixed"
-    else if rest != "" && (isItem inner || isLongKey inner || keyOf inner != null) then block (depth + 1) ([ inner ] ++ below)
+    else if isBlock then block (depth + 1) ([ inner ] ++ below)
     else value (depth + 1) line rest below;
 
   mapping = depth: parts:
@@ -178,11 +190,16 @@ let
         else [ { inherit line; inherit (key) name; value = value (depth + 1) line key.rest below; } ];
       # `? key`, for keys that are too long to stand before a colon, and `: value` on the next line.
       longEntry = line: below: next:
-        if below != [ ] || next >= length parts || !isAnswer (at next).line then fail line.number "`: ` is missing behind a long key"
+        let
+          answer = at next;
+          rest = elemAt (match ":( +)?(.*)" answer.line.content) 1;
+        in
+        if below != [ ] || next >= length parts || !isAnswer answer.line then
+          fail line.number "`: ` is missing behind a long key"
         else [ {
           inherit line;
           name = quoted line (drop 2 line.content);
-          value = value (depth + 1) (at next).line (elemAt (match ":( +)?(.*)" (at next).line.content) 1) (at next).below;
+          value = value (depth + 1) answer.line rest answer.below;
         } ];
       entries = concatLists (genList entry (length parts));
       attrs = listToAttrs entries;
@@ -193,7 +210,7 @@ let
 
   duplicate = entries:
     let
-      byName = builtins.groupBy (entry: entry.name) entries;
+      byName = groupBy (entry: entry.name) entries;
       twice = head (filter (same: length same > 1) (map (name: byName.${name}) (attrNames byName)));
       second = elemAt twice 1;
     in
@@ -206,24 +223,26 @@ let
     let
       parsed = fromJSON text;
       pieces = split "\"(([^\"\\\\]|\\\\.)*)\"" text;
-      isKey = index: isList (elemAt pieces index) && match "[[:space:]]*:.*" (substring 0 64 (elemAt pieces (index + 1))) != null;
+      isKey = index: isList (elemAt pieces index) && isColon (elemAt pieces (index + 1));
+      isColon = piece: match "[[:space:]]*:.*" (substring 0 64 piece) != null;
       keys = length (filter isKey (genList (index: index) (length pieces)));
       counted = found:
         if isAttrs found then length (attrNames found) + total (map (name: found.${name}) (attrNames found))
         else if isList found then total found
         else 0;
-      total = builtins.foldl' (sum: found: sum + counted found) 0;
+      total = foldl' (sum: found: sum + counted found) 0;
       withoutBackslashes = replaceStrings [ "\\\\" ] [ "" ] text;
     in
-    if seq parsed replaceStrings [ "\\u0000" ] [ "" ] withoutBackslashes != withoutBackslashes then throw "${file}: JSON with a NUL character"
+    if seq parsed (replaceStrings [ "\\u0000" ] [ "" ] withoutBackslashes) != withoutBackslashes then
+      throw "${file}: JSON with a NUL character"
     else if keys != counted parsed then throw "${file}: JSON in which a key stands twice"
     else parsed;
 
-  everyLine = builtins.foldl' (_: line: seq line.content null) null (genList toLine (length raw));
+  everyLine = foldl' (_: line: seq line.content null) null (genList toLine (length raw));
   whole =
     if lines == [ ] then throw "${file} is empty"
     else if match "[ \n]*[{].*" (substring 0 256 text) != null then seq everyLine json
     else if isItem (head lines) then fail (head lines).number "the file is not a mapping"
     else block 1 lines;
 in
-builtins.deepSeq whole whole
+deepSeq whole whole

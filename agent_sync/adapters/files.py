@@ -1,9 +1,13 @@
-"""A configuration file anywhere on the machine."""
+"""A file anywhere on the machine, such as a configuration."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BufferedReader
 
 from agent_sync.adapters.descriptors import let_go
 from agent_sync.adapters.faults import fault, wrong_kind
@@ -24,18 +28,33 @@ def read_file(path: str) -> bytes | None:
 
 def read_with_stat(path: str) -> tuple[bytes, os.stat_result] | None:
     """The same, with what the file system said of the open file before it was read."""
+    with _opened(path) as file:
+        if file is None:
+            return None
+        about = os.fstat(file.fileno())
+        return file.read(MAX_BYTES + 1), about
+
+
+def sha256_of_file(path: str) -> str | None:
+    """The SHA-256 of the whole file, in hexadecimal digits; None if there is none. Raises as `read_file` does."""
+    with _opened(path) as file:
+        return None if file is None else hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[BufferedReader | None]:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except (FileNotFoundError, NotADirectoryError):
-        return None
+        yield None
+        return
     except OSError as error:
         raise fault(error, doing="read", path=path) from error
     try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise wrong_kind(path, "no regular file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(MAX_BYTES + 1), found
+            yield file
     except OSError as error:
         raise fault(error, doing="read", path=path) from error
     finally:

@@ -44,8 +44,8 @@ def copy_bundle(
 
     What the receiver is said to have does not travel. If it does not have it after all, nothing is switched.
 
-    Raises: ContentMismatch (it is no bundle), LockInvalid, BytesUnavailable (parts of it are in neither place), and what
-        the registries raise.
+    Raises: ContentMismatch (it is no bundle), LockInvalid, BytesUnavailable (parts of it are in neither place), and
+        what the registries raise.
     """
     bundle = opened(source.manifest(wanted), where=f"{source.name} {wanted}")
     parts = parts_of(bundle, read_lock(read_lockfile(bundle, source)))

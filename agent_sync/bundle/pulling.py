@@ -144,7 +144,7 @@ def _fetch(part: Part, registry: Registry, world: World, counted: Counted, max_b
         raise BytesUnavailable(
             subject=part.item.what,
             check=f"{registry.name} does not have it, and neither does the store",
-            remedy="it was left out for somebody who has an earlier bundle: bring the whole one, or pull that one first",
+            remedy="it was left out for who has an earlier bundle: bring the whole one, or pull that one first",
         ) from error
     counted.one_more()
     return {}

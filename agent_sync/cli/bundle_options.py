@@ -32,15 +32,15 @@ PlainHttp = Annotated[
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="Sign with this private key.")]
 TrustConfig = Annotated[
     str | None,
-    typer.Option("--trust-config", metavar="FILE", help="Sign without a key, at the services that this file names."),
+    typer.Option(
+        "--trust-config",
+        metavar="FILE",
+        help="Sign at the services that this file names: without a key, or with one and into a log.",
+    ),
 ]
 IdentityToken = Annotated[
     str | None,
     typer.Option("--identity-token", metavar="TOKEN", help="Who signs; else SIGSTORE_ID_TOKEN, or the CI's own."),
-]
-PolicyFile = Annotated[
-    str | None,
-    typer.Option("--policy", metavar="FILE", help="Demand what this policy file says, too; it takes nothing away."),
 ]
 
 
@@ -66,15 +66,24 @@ def place_of(text: str, session: Session) -> Place:
         return below(session.folder, parse_place(text))
 
 
-def signing_of(options: SigningOptions, session: Session) -> Signing:
-    """Who signs. Raises UsageWrong if that is not clear, or a file cannot be used."""
+def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> Signing:
+    """Who signs. Raises UsageWrong if that is not clear, cannot be done `offline`, or a file cannot be used."""
     from agent_sync.bundle.signing import key_signing, keyless_signing
 
-    refuse_both(key=bool(options.key), trust_config=bool(options.trust_config))
-    if options.key:
-        return key_signing(read_named(options.key, session, what="the key"), lambda: _pass_phrase(session))
+    refuse_both(key=bool(options.key), identity_token=bool(options.identity_token))
+    config = None
     if options.trust_config:
+        if offline:
+            raise UsageWrong(
+                subject="--trust-config",
+                check="it names services to ask, and --offline opens no connection",
+                remedy="leave --offline out, or sign with --key alone",
+            )
         config = read_named(options.trust_config, session, what="the trust configuration")
+    if options.key:
+        key = read_named(options.key, session, what="the key")
+        return key_signing(key, lambda: _pass_phrase(session), trust_config=config)
+    if config is not None:
         return keyless_signing(_token(options, session.environment), config)
     raise UsageWrong(
         subject="signing",
@@ -89,16 +98,30 @@ def read_named(path: str, session: Session, *, what: str) -> bytes:
 
     content = read_file(posixpath.join(session.folder, path))
     if content is None:
-        raise UsageWrong(subject=f"{what} {path}", check="there is no such file", remedy="correct its name")
+        raise _missing(path, what=what)
     return content
+
+
+def sha256_of_named(path: str, session: Session, *, what: str) -> str:
+    """The SHA-256 of such a file, in hex, however large it is. Raises as `read_named` does."""
+    from agent_sync.adapters.files import sha256_of_file
+
+    sha256 = sha256_of_file(posixpath.join(session.folder, path))
+    if sha256 is None:
+        raise _missing(path, what=what)
+    return sha256
 
 
 def new_pass_phrase(session: Session) -> bytes:
     """The pass phrase for a new key; a person types it twice. Raises UsageWrong."""
     given = _pass_phrase(session)
-    if PASS_PHRASE not in session.environment and session.ask_secret("the same again: ") != given.decode():
+    if PASS_PHRASE not in session.environment and _bytes(session.ask_secret("the same again: ") or "") != given:
         raise UsageWrong(subject="the pass phrase", check="the second was another", remedy="begin again")
     return given
+
+
+def _missing(path: str, *, what: str) -> UsageWrong:
+    return UsageWrong(subject=f"{what} {path}", check="there is no such file", remedy="correct its name")
 
 
 def _pass_phrase(session: Session) -> bytes:
@@ -107,7 +130,12 @@ def _pass_phrase(session: Session) -> bytes:
         raise UsageWrong(
             subject="the key's pass phrase", check="nobody can be asked for it", remedy=f"set {PASS_PHRASE}"
         )
-    return given.encode()
+    return _bytes(given)
+
+
+def _bytes(text: str) -> bytes:
+    """As they were in the environment or came from the keyboard, whatever they mean."""
+    return text.encode("utf-8", "surrogateescape")
 
 
 def _token(options: SigningOptions, environment: Mapping[str, str]) -> str:

@@ -15,6 +15,11 @@ Names = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="Names of sources.  [default: all]", show_default=False)
 ]
 
+PolicyFile = Annotated[
+    str | None,
+    typer.Option("--policy", metavar="FILE", help="Demand what this policy file says, too; it takes nothing away."),
+]
+
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:

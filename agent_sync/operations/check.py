@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent_sync.operations.blocked import warn_of_blocked
 from agent_sync.operations.deep_check import verify_stored
-from agent_sync.operations.desired import desire
+from agent_sync.operations.desired import desire, refuse_no_outputs
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.plan.building import edited_orphans
 from agent_sync.plan.drift import Drift, drift
@@ -48,6 +48,7 @@ def check(inputs: Inputs, *, strict: bool = False, fast: bool = False, deep: boo
     Raises: LockMissing, LockIsStale, BlobCorrupt and LockInvalid (deep), FileFault.
     """
     locks = read_locks(inputs)
+    refuse_no_outputs(inputs, locks.effective)
     desired = desire(inputs, locks, inputs.supplier())
     unverified = verify_stored(inputs, desired.lock) if deep else ()
     paths = all_paths(desired.outputs, desired.orphans)

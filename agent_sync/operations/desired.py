@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from agent_sync.config import Config
-from agent_sync.errors import LockIsStale
+from agent_sync.errors import LockInvalid, LockIsStale
 from agent_sync.escaping import shown
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, Orphan
@@ -50,6 +50,16 @@ def desire(inputs: Inputs, locks: Locks, supplier: Supplier, *, locked: bool = F
     if changed:
         _say_recipe_changed(inputs, effective, wanted, locked=locked)
     return _desired(wanted, locks, recipe_changed=changed)
+
+
+def refuse_no_outputs(inputs: Inputs, lock: Lock) -> None:
+    """Another implementation's lock does not say where files go; taken by its word, all that is here is an orphan."""
+    if inputs.config is None and lock.outputs is None:
+        raise LockInvalid(
+            subject=inputs.lock_file.shown,
+            check="it does not say where files go (`outputs`), and no configuration is read that does",
+            remedy="record it where the configuration is: agent-sync update",
+        )
 
 
 def _derived(inputs: Inputs, config: Config, lock: Lock, supplier: Supplier) -> Lock:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agent_sync.errors import UsageWrong
 from agent_sync.escaping import shown
 from agent_sync.operations.asked_path import asked_path
-from agent_sync.operations.desired import desire
+from agent_sync.operations.desired import desire, refuse_no_outputs
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.plan.building import build
 from agent_sync.plan.observing import observe
@@ -30,7 +30,9 @@ def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
         at hand.
     """
     supplier = inputs.supplier()
-    desired = desire(inputs, read_locks(inputs), supplier)
+    locks = read_locks(inputs)
+    refuse_no_outputs(inputs, locks.effective)
+    desired = desire(inputs, locks, supplier)
     plain = [asked_path(each, inputs.world.project) for each in paths]
     wanted = {path: output for path, output in desired.outputs.items() if _is_wanted(path, plain)}
     for asked in plain:

@@ -48,14 +48,14 @@ class PruneResult:
 
 def prune(inputs: Inputs, *, dry_run: bool = False) -> PruneResult:
     """Files that an earlier lock had written and that the configuration declares no more are gone, and so are their
-    entries.
+    entries. Where there is no configuration, the lock says what is declared, and stays as it arrived.
 
     Only files that still are what was written go; edited ones stay, with their entry, and are reported.
 
     Raises: LockMissing, LockInvalid, UnsafePath; FileFault, after which everything is as it was.
     """
     with writing(inputs, dry_run=dry_run):
-        config, shared = inputs.configured(), inputs.shared or inputs.configured()
+        config, shared = inputs.config, inputs.shared or inputs.config
         locks = read_locks(inputs)
         after, merged = _less(locks.shared, shared, inputs), _less(locks.effective, config, inputs)
         orphans = _orphans(locks, merged, config)
@@ -65,12 +65,15 @@ def prune(inputs: Inputs, *, dry_run: bool = False) -> PruneResult:
         plan = build({}, recorded, observed, remove=orphans)
         staying = frozenset(plan.kept_back)
         after, merged = _remembering(after, locks.shared, staying), _remembering(merged, locks.effective, staying)
+        after = locks.shared if config is None else after
         result = PruneResult(plan, locks.shared, after, difference(locks.shared, after))
         return result if dry_run else _applied(inputs, locks, result, merged)
 
 
-def _less(lock: Lock, config: Config, inputs: Inputs) -> Lock:
+def _less(lock: Lock, config: Config | None, inputs: Inputs) -> Lock:
     """The lock without what the configuration does not declare any more; nothing is added that it does not have yet."""
+    if config is None:
+        return replace(lock, orphans=())
     declared = {source.name for source in config.sources}
     places = {(each.source, each.to) for each in placements(config)}
     bare = replace(
@@ -100,12 +103,14 @@ def _restricted(rendered: Rendered | None, paths: frozenset[RelPath], store: Blo
     return replace(rendered, packed=packed, owners={path: rendered.owners[path] for path in left})
 
 
-def _orphans(locks: Locks, after: Lock, config: Config) -> dict[RelPath, Orphan]:
+def _orphans(locks: Locks, after: Lock, config: Config | None) -> dict[RelPath, Orphan]:
     """Every file that some lock wrote here, and that neither `after` nor the configuration wants: a lock may lack
     outputs that are declared, when another implementation wrote it or somebody merged it.
     """
     known = {source.name for source in after.sources}
-    places = tuple(each for each in placements(config) if each.source in known)
+    places = after.outputs
+    if config is not None:
+        places = tuple(each for each in placements(config) if each.source in known)
     declared = placed(replace(after, outputs=places, rendered=None))
     every = with_orphans(locks.applied, with_orphans(locks.effective, after))
     return {orphan.path: orphan for orphan in every.orphans if orphan.path not in declared}
@@ -120,10 +125,11 @@ def _remembering(after: Lock, before: Lock, staying: frozenset[RelPath]) -> Lock
 def _applied(inputs: Inputs, locks: Locks, result: PruneResult, merged: Lock) -> PruneResult:
     """The files first, then the locks: a crash in between leaves entries for files that are gone, which is no harm."""
     written = locks.applied or Lock()
-    left = _remembering(_less(written, inputs.configured(), inputs), written, frozenset(result.kept_back))
+    left = _remembering(_less(written, inputs.config, inputs), written, frozenset(result.kept_back))
     with Contents(inputs.world.store) as nothing_to_write:
         applied = apply(result.plan, nothing_to_write, inputs.checkout, inputs.world, applied_lock=lock_bytes(left))
-    inputs.lock_file.write(result.after)
+    if inputs.config is not None:
+        inputs.lock_file.write(result.after)
     if locks.inherited is not None:
         inherited = inherited_part(result.after, merged)
         inputs.checkout.write_inherited(None if inherited is None else lock_bytes(inherited))

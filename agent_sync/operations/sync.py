@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from agent_sync.apply import Applied, apply, survey
-from agent_sync.errors import BlobCorrupt, LockInvalid
+from agent_sync.errors import BlobCorrupt
 from agent_sync.events import BlobSetAside
 from agent_sync.lock import Lock
 from agent_sync.lock.writing import lock_bytes
-from agent_sync.operations.desired import Desired, desire
+from agent_sync.operations.desired import Desired, desire, refuse_no_outputs
 from agent_sync.operations.edited_sources import edited_sources
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.operations.recover import writing
@@ -63,7 +63,7 @@ def sync(inputs: Inputs, *, dry_run: bool = False, locked: bool = False, prune: 
         supplier = inputs.supplier()
         locks = read_locks(inputs)
         refuse_untrusted(locks.contents, inputs)
-        _refuse_no_outputs(inputs, locks.effective)
+        refuse_no_outputs(inputs, locks.effective)
         desired = desire(inputs, locks, supplier, locked=locked)
         _refuse_edited_sources(inputs, desired.lock)
         observed = _look(inputs, desired)
@@ -73,16 +73,6 @@ def sync(inputs: Inputs, *, dry_run: bool = False, locked: bool = False, prune: 
         orphans = () if prune else tuple(action.path for action in removals)
         result = SyncResult(plan, _unchanged(desired, plan), orphans, dry_run=dry_run)
         return _previewed(inputs, desired, result, supplier) if dry_run else _applied(inputs, desired, result, supplier)
-
-
-def _refuse_no_outputs(inputs: Inputs, lock: Lock) -> None:
-    """Another implementation's lock does not say where files go; taken by its word, all that is here is an orphan."""
-    if inputs.config is None and lock.outputs is None:
-        raise LockInvalid(
-            subject=inputs.lock_file.shown,
-            check="it does not say where files go (`outputs`), and --frozen reads no configuration",
-            remedy="record it in the lock: agent-sync update; or sync without --frozen",
-        )
 
 
 def _parted(actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:

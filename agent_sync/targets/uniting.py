@@ -9,7 +9,7 @@ from agent_sync.errors import AmbiguousOutput, UnsafePath
 from agent_sync.escaping import shown
 from agent_sync.lock import Placement
 from agent_sync.lock.outputs import Output
-from agent_sync.tree import RelPath, Tree, join, refuse_collisions
+from agent_sync.tree import ROOT, RelPath, Tree, refuse_collisions
 from agent_sync.tree.names import fold
 
 
@@ -35,16 +35,20 @@ def united(
     """
     outputs: dict[RelPath, Output] = {}
     for placement in placements:
-        for key, entry in results[placement.source].items():
-            path, output = join(placement.to, key), Output(entry, placement.source)
-            other = outputs.setdefault(path, output)
-            if other != output:
-                if not settled(path):
-                    raise _ambiguous(path, other, output)
-                outputs[path] = output
+        coming = _placed(placement, results[placement.source])
+        both = outputs.keys() & coming.keys()
+        for path in (path for path in coming if path in both) if both else ():
+            if outputs[path] != coming[path] and not settled(path):
+                raise _ambiguous(path, outputs[path], coming[path])
+        outputs.update(coming)
     refuse_own_files(outputs)
     refuse_collisions(outputs, subject="the outputs")
     return outputs
+
+
+def _placed(placement: Placement, files: Tree) -> dict[RelPath, Output]:
+    folder = "" if placement.to == ROOT else f"{placement.to}/"
+    return {RelPath(folder + key): Output(entry, placement.source) for key, entry in files.items()}
 
 
 def refuse_own_files(outputs: Mapping[RelPath, Output]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
-from dataclasses import dataclass
 from typing import NamedTuple, NewType
 
 from agent_sync.tree.names import RelPath
@@ -19,8 +18,7 @@ class Entry(NamedTuple):
     executable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One path at which two trees differ; `None` stands for absent."""
 
     path: RelPath
@@ -88,12 +86,9 @@ class Tree(Mapping[RelPath, Entry]):
         """Every path at which `after` differs from this tree, in order."""
         if self == after:
             return ()
-        paths = sorted_paths(self._entries.keys() | after.keys())
-        return tuple(
-            Change(path, self._entries.get(path), after.get(path))
-            for path in paths
-            if self._entries.get(path) != after.get(path)
-        )
+        before = self._entries
+        changed = [path for path in {**before, **after} if before.get(path) != after.get(path)]
+        return tuple(Change(path, before.get(path), after.get(path)) for path in sorted_paths(changed))
 
 
 def sorted_paths(paths: Iterable[RelPath]) -> list[RelPath]:

@@ -10,8 +10,8 @@ let
     nameValuePair = name: value: { inherit name value; };
     filterAttrs = keep: set: removeAttrs set (builtins.filter (name: !keep name set.${name}) (builtins.attrNames set));
     types = {
-      package = "package"; path = "path"; str = "str";
-      enum = _: "enum"; nullOr = _: "nullOr"; either = _: _: "either"; attrsOf = _: "attrsOf"; submodule = _: "submodule";
+      package = "package"; path = "path"; str = "str"; enum = _: "enum"; nullOr = _: "nullOr";
+      either = _: _: "either"; attrsOf = _: "attrsOf"; submodule = _: "submodule";
     };
   };
   home = (import module { inherit lib pkgs; config.programs.agent-sync = settings; }).config.home;

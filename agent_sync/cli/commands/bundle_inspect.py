@@ -77,8 +77,8 @@ VERB = Verb(
         "digest": "its digest",
         "lock": "the sha256 of the lockfile in it",
         "bytes": "what all of it takes on its way",
-        "parts": "each part: its `title`; what a source is `pinned_at`; the `blob` and the `unpacked_bytes` that the lock"
-        " says; the `manifest`; and of the layer that travels its `media_type`, its digest (`layer`), its `bytes`",
+        "parts": "each part: its `title`; what a source is `pinned_at`; the `blob` and the `unpacked_bytes` that the"
+        " lock says; the `manifest`; of the layer that travels its `media_type`, its digest (`layer`), its `bytes`",
         "attached": "what was attached: `manifest`, `artifact_type`, what it `states`, and who it `claims` to be by"
         " (not checked)",
     },

@@ -31,8 +31,10 @@ def bundle_sign(
 
     You vouch for what lies there at this moment: name it with its digest, and it is what you have looked at.
     """
-    signing = signing_of(SigningOptions(key, trust_config, identity_token), session)
-    result = session.project().sign_bundle(place_of(place, session), signing, name=name, plain_http=plain_http)
+    project = session.project()
+    options = SigningOptions(key, trust_config, identity_token)
+    signing = signing_of(options, session, offline=project.world.offline)
+    result = project.sign_bundle(place_of(place, session), signing, name=name, plain_http=plain_http)
     fields = {"name": result.name, "digest": result.digest}
     return Answer(fields, lines=(f"signed {result.name} {result.digest}",))
 

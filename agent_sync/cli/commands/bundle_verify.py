@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.bundle_options import Name, PlainHttp, PolicyFile, place_of, read_named
+from agent_sync.cli.bundle_options import Name, PlainHttp, place_of, read_named, sha256_of_named
 from agent_sync.cli.exit_codes import DONE, UNTRUSTED
 from agent_sync.cli.lines import Line
+from agent_sync.cli.options import PolicyFile, refuse_both
 from agent_sync.cli.session import Session
 from agent_sync.cli.verdicts import verdict_fields, verdict_lines
 from agent_sync.errors import UsageWrong
@@ -53,6 +54,9 @@ def bundle_verify(
     """
     asked = _asked(session, key, identity, issuer, trusted_root)
     if signature is not None:
+        refuse_both(signature=True, policy=policy is not None)
+        refuse_both(signature=True, name=name is not None)
+        refuse_both(signature=True, plain_http=plain_http)
         return _artifact(session, place, signature, asked)
     project = session.project(policy=policy)
     result = project.verify_bundle(place_of(place, session), name=name, asked=asked, plain_http=plain_http)
@@ -64,7 +68,7 @@ def _asked(
 ) -> Asked | None:
     from agent_sync.operations.bundle_verify import Asked
 
-    if not any((key, identity, issuer)):
+    if not any((key, identity, issuer, trusted_root)):
         return None
     return Asked(
         key=None if key is None else read_named(key, session, what="the public key"),
@@ -84,9 +88,8 @@ def _artifact(session: Session, artifact: str, signature: str, asked: Asked | No
             check="nothing says who must have signed it",
             remedy="give --key FILE, or --identity with --issuer and --trusted-root",
         )
-    checked = artifact_verify(
-        read_named(artifact, session, what="the file"), read_named(signature, session, what="the signature"), asked
-    )
+    sha256 = sha256_of_named(artifact, session, what="the file")
+    checked = artifact_verify(sha256, read_named(signature, session, what="the signature"), asked)
     states = None if checked.statement is None else checked.statement.predicate_type
     fields = {"accepted": True, "signer": str(checked.signer), "states": states, "logged": checked.logged}
     logged = "in a transparency log" if checked.logged else "in no transparency log that was looked at"

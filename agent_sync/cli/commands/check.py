@@ -30,6 +30,7 @@ def check(
     deep: Annotated[
         bool, typer.Option("--deep", help="Also verify the store's copy of everything that is locked.")
     ] = False,
+    frozen: Annotated[bool, typer.Option("--frozen", help="The lock alone: the configuration is not read.")] = False,
 ) -> Answer:
     """Compare the project's files with the lock.
 
@@ -37,7 +38,7 @@ def check(
     that only agent-sync fills. What --deep cannot verify, because the store does not have it, is a warning; with
     --strict the exit code is 9 then.
     """
-    result = session.project().check(strict=strict, fast=fast, deep=deep)
+    result = session.project().check(strict=strict, fast=fast, deep=deep, frozen=frozen)
     return Answer(_fields(result), lines=_lines(result), code=_code(result))
 
 

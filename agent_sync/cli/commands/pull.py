@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.bundle_options import Name, PlaceArgument, PlainHttp, PolicyFile, place_of
+from agent_sync.cli.bundle_options import Name, PlaceArgument, PlainHttp, place_of
+from agent_sync.cli.changes import difference_fields, difference_lines
+from agent_sync.cli.escaping import printable_line
+from agent_sync.cli.exit_codes import FOUND
 from agent_sync.cli.lines import Line, Style, Styled, counted, listed
+from agent_sync.cli.options import PolicyFile
 from agent_sync.cli.session import Session
 from agent_sync.cli.verdicts import verdict_fields, verdict_lines
 
@@ -32,36 +36,64 @@ def pull(
     accept_signer_change: Annotated[
         bool, typer.Option("--accept-signer-change", help="Others than the last time may have signed.")
     ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Write the lock without asking.")] = False,
     plain_http: PlainHttp = False,
 ) -> Answer:
-    """Get a bundle from a registry, a layout folder or one file, prove it, and put its parts into the store.
+    """Get a bundle from a registry, a folder or one file into the store.
 
     Signatures and policy are judged before anything but the lock is fetched; every part must then be, to the last byte,
-    what the lock says. No file of the project changes but, with --write-lock, the lock: sync does the rest, offline.
+    what the lock says. No file of the project changes but, with --write-lock, the lock: what differs is shown first,
+    and at a terminal you are asked. sync does the rest, offline.
     """
     from agent_sync.operations.pull import PullRequest
 
-    result = session.project(policy=policy).pull(
-        PullRequest(
-            place=place_of(place, session),
-            name=name,
-            write_lock=write_lock,
-            allow_unsigned=allow_unsigned,
-            accept_signer_change=accept_signer_change,
-            plain_http=plain_http,
-        )
+    project = session.project(policy=policy)
+    question = _Question(session, project.lock_file.shown, yes=yes)
+    request = PullRequest(
+        place=place_of(place, session),
+        name=name,
+        write_lock=write_lock,
+        allow_unsigned=allow_unsigned,
+        accept_signer_change=accept_signer_change,
+        plain_http=plain_http,
     )
-    return Answer(_fields(result), lines=_lines(result, verbose=session.options.verbose))
+    result = project.pull(request, confirm=question)
+    lines = [*([] if question.put else verdict_lines(result.verdict)), *_outcome(result, session, question)]
+    return Answer(_fields(result), lines=lines, code=FOUND if result.declined else None)
 
 
-def _lines(result: PullResult, *, verbose: bool) -> Iterator[Line]:
-    yield from verdict_lines(result.verdict)
-    if verbose:
+class _Question:
+    """The confirmation of another lock: shows who vouches for it and what changes, and asks where somebody sits."""
+
+    def __init__(self, session: Session, lock: str, *, yes: bool) -> None:
+        self.lock = lock
+        self.put = False
+        self._session = session
+        self._yes = yes
+
+    def __call__(self, proposal: PullResult) -> bool:
+        self.put = True
+        self._session.show(self._shown(proposal))
+        answer = None if self._yes else self._session.ask(f"Write {printable_line(self.lock)}? [y/N] ")
+        return answer is None or answer.lower() in ("y", "yes")  # where nobody can be asked, --write-lock has answered
+
+    def _shown(self, proposal: PullResult) -> Iterator[Line]:
+        yield from verdict_lines(proposal.verdict)
+        yield Styled(printable_line(self.lock), Style.STRONG)
+        for line in difference_lines(proposal.difference, files=self._session.options.verbose):
+            yield ("  ", *(line if isinstance(line, tuple) else (line,)))
+
+
+def _outcome(result: PullResult, session: Session, question: _Question) -> Iterator[Line]:
+    if result.declined:
+        yield "declined: nothing was fetched, and nothing was written"
+        return
+    if session.options.verbose:
         yield from listed("fetched ", result.fetched)
     fetched = f"fetched {counted(len(result.fetched), 'part')}, {len(result.present)} were in the store"
     yield f"bundle {result.name} {result.digest}: {fetched}"
     if result.lock_written:
-        yield (Styled("wrote the lock", Style.STRONG), "; next: agent-sync sync --offline")
+        yield (Styled(f"wrote {printable_line(question.lock)}", Style.STRONG), "; next: agent-sync sync --offline")
 
 
 def _fields(result: PullResult) -> dict[str, object]:
@@ -69,9 +101,11 @@ def _fields(result: PullResult) -> dict[str, object]:
         "name": result.name,
         "digest": result.digest,
         "verdict": verdict_fields(result.verdict),
+        **difference_fields(result.difference),
         "fetched": result.fetched,
         "present": result.present,
         "lock_written": result.lock_written,
+        "declined": result.declined,
     }
 
 
@@ -82,9 +116,12 @@ VERB = Verb(
         "name": "the name that the bundle was expected to be signed for",
         "digest": "its digest",
         "verdict": "who vouches for it: `accepted`, `signed`, and the `rules` with what became of each",
+        "sources": "what the bundle's lock changes here, as `update` tells it",
+        "outputs": "the output files `added`, `changed`, `removed`",
         "fetched": "the parts that were fetched",
         "present": "the parts that were in the store",
         "lock_written": "whether the lock was written",
+        "declined": "whether somebody did not want the lock: then nothing was fetched or written",
     },
     examples=(
         "agent-sync pull registry.example.com/team/agents:v1",

@@ -40,19 +40,18 @@ def push(
     place: PlaceArgument,
     *,
     name: Name = None,
-    sign: Annotated[
-        bool, typer.Option("--sign", help="Sign the bundle; say who with --key or --trust-config.")
-    ] = False,
+    sign: Annotated[bool, typer.Option("--sign", help="Sign the bundle; --key or --trust-config says who.")] = False,
     key: Key = None,
     trust_config: TrustConfig = None,
     identity_token: IdentityToken = None,
     compress: Compress = None,
     plain_http: PlainHttp = False,
 ) -> Answer:
-    """Put the lock and everything that it needs into a registry, a layout folder or one file.
+    """Put the lock and its files into a registry, a folder or one file.
 
-    What is there already is not sent again, and the tag moves last. The digest that is printed names exactly this
-    bundle for ever.
+    Everything that the lock needs goes along, into an OCI registry, an image layout folder or one archive. What is
+    there already is not sent again, and the tag moves last. The digest that is printed names exactly this bundle for
+    ever.
     """
     from agent_sync.operations.push import PushRequest
 
@@ -61,12 +60,13 @@ def push(
         raise UsageWrong(subject="push", check="it was told who signs, and not to sign", remedy="add --sign")
     if compress not in (None, "zstd", "none"):
         raise UsageWrong(subject="--compress", check=f"{compress!r} is no way to compress", remedy="say zstd or none")
-    result = session.project().push(
+    project = session.project()
+    result = project.push(
         PushRequest(
             place=place_of(place, session),
             name=name,
             compression="zstd" if compress == "zstd" else "none" if compress == "none" else None,
-            signing=signing_of(options, session) if sign else None,
+            signing=signing_of(options, session, offline=project.world.offline) if sign else None,
             plain_http=plain_http,
         )
     )

@@ -12,7 +12,7 @@ from agent_sync.cli.answer import Answer, Verb
 from agent_sync.cli.changes import action_fields, action_lines, diff_fields, diff_lines, edited_orphan_lines
 from agent_sync.cli.escaping import printable_line
 from agent_sync.cli.lines import Line, Style, Styled, counted, listed
-from agent_sync.cli.options import refuse_both
+from agent_sync.cli.options import PolicyFile, refuse_both
 from agent_sync.cli.session import Session
 
 if TYPE_CHECKING:
@@ -32,14 +32,16 @@ def sync(
     ] = False,
     frozen: Annotated[bool, typer.Option("--frozen", help="The lock alone: the configuration is not read.")] = False,
     prune: Annotated[bool, typer.Option("--prune", help="Also remove what is declared no more.")] = False,
+    policy: PolicyFile = None,
 ) -> Answer:
     """Make the project's files exactly what the lock says.
 
     Everything is verified before the first file is written, and either all files are written or none. A file that was
-    edited here is replaced, but the edit is kept: restore brings it back.
+    edited here is replaced, but the edit is kept: restore brings it back. Where a policy requires signatures, only a
+    lock is synced that lies in a signed bundle which was pulled, or signed, here.
     """
     refuse_both(locked=locked, frozen=frozen)
-    result = session.project().sync(dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
+    result = session.project(policy=policy).sync(dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
     return Answer(_fields(result), lines=_lines(result, verbose=session.options.verbose))
 
 

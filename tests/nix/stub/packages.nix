@@ -35,10 +35,11 @@ let
       removePrefix = prefix: text: builtins.substring (builtins.stringLength prefix) (-1) text;
     };
     callPackage = file: arguments:
-      let function = import file; in function (builtins.intersectAttrs (builtins.functionArgs function) packages // arguments);
+      let function = import file; in
+      function (builtins.intersectAttrs (builtins.functionArgs function) packages // arguments);
     runCommand = run;
     mkShell = arguments: run "shell" (removeAttrs arguments [ "packages" ] // {
-      PATH = builtins.concatStringsSep ":" (map (package: "${package}/bin") (arguments.packages or [ ]) ++ [ "/usr/bin" "/bin" ]);
+      PATH = builtins.concatStringsSep "" (map (package: "${package}/bin:") (arguments.packages or [ ])) + "/usr/bin:/bin";
       outputs = [ "out" ];
     }) "mkdir $out";
     python3Packages = builtins.listToAttrs (map named project.dependencies) // {

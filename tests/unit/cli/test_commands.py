@@ -171,9 +171,9 @@ def test_an_edited_orphan_stays_and_is_named(synced: CommandMachine) -> None:
     synced.configure(a_local_machine_config().replace("cursor", "windsurf"))
     run(synced, "update --yes")
     synced.put(".cursor/rules/a.md", "mine\n")
-    told = run(synced, "sync --prune")
-    assert "declared no more, but edited since they were written, so they stay:\n  .cursor/rules/a.md\n" in told.out
-    assert "edited since they were written, so they stay:\n  .cursor/rules/a.md\n" in run(synced, "prune").out
+    told = "declared no more, but edited: delete them or move them away, then agent-sync prune:\n  .cursor/rules/a.md\n"
+    assert told in run(synced, "sync --prune").out
+    assert told in run(synced, "prune").out
     assert run(synced, "prune --json").document["kept_back"] == [".cursor/rules/a.md"]
 
 
@@ -188,6 +188,7 @@ def test_check_tells_every_kind_of_drift(synced: CommandMachine) -> None:
         "unexpected .cursor/rules/stray.md\n"
         "2 files checked: 1 changed, 1 missing, 1 unexpected\n"
         "agent-sync diff shows what changed, agent-sync sync writes what the lock says\n"
+        "what is unexpected is yours to move away, or to allow with `shared: true` on the target\n"
     )
     document = run(synced, "check --json", code=1).document
     assert document["clean"] is False
