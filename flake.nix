@@ -1,5 +1,5 @@
 {
-  description = "Rules, skills and prompts for coding agents: declared once, pinned in a lock, put where tools read them";
+  description = "Rules, skills and prompts for coding agents: declared once, pinned, put where tools read them";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-25.05";
 
@@ -22,7 +22,7 @@
       apps = forEach (pkgs: { default = program pkgs; agent-sync = program pkgs; });
       devShells = forEach (pkgs: { default = pkgs.mkShell { packages = [ pkgs.python3 pkgs.git pkgs.gnumake ]; }; });
       checks = forEach (pkgs: import ./nix/checks.nix { inherit lib pkgs; agent-sync = packageFor pkgs; });
-      overlays.default = final: _: { agent-sync = packageFor final; };
+      overlays.default = final: prev: { agent-sync = packageFor final; };
       homeModules.default = ./nix/home-manager.nix;
       templates.default = { path = ./nix/template; description = "Rules for coding agents in a development shell"; };
     };

@@ -34,7 +34,7 @@ let
 
   isSource = source:
     isAttrs source && isString (source.name or null) && isAttrs (source.resolved or null)
-    && elem (source.type or null) [ "git" "url" "local" ];
+    && elem (source.type or null) [ "git" "url" "local" "oci" ];
   isOutput = output: isAttrs output && isString (output.source or null) && isString (output.to or null);
 
   # -- trees -----------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ let
   inherit (import ./names.nix) folderOf;
   refuse = import ./refuse.nix;
 
-  # -- from a cache: a layout folder of `agent-sync push`, or the store of agent-sync -----------------------------------
+  # -- from a cache: a layout folder of `agent-sync push`, or the store of agent-sync ----------------------------------
 
   fromCache = cache: pin:
     let
@@ -27,11 +27,13 @@ let
 
   fragment = what: concatStringsSep "-" (filter isString (split "[^A-Za-z0-9._-]+" what));
 
-  # -- from upstream: each kind of source from where it was locked ------------------------------------------------------
+  # -- from upstream: each kind of source from where it was locked -----------------------------------------------------
 
   fromUpstream = root: source:
     if source == null then refuse "outputs" "what transforms and overrides made is nowhere upstream" remedies.upstream
-    else { url = urlFile; git = gitTree; local = localTree root; }.${source.type} (pinOf source) source;
+    else { url = urlFile; git = gitTree; local = localTree root; oci = ociTree; }.${source.type} (pinOf source) source;
+
+  ociTree = pin: _: refuse pin.what "it lies in a registry, from which Nix cannot fetch it" remedies.upstream;
 
   urlFile = pin: _:
     if match ".*[*]{3}.*" pin.url != null then
@@ -82,7 +84,7 @@ let
     in
     if above == [ ] then { } else folders // foldersOf (attrNames folders);
 
-  # -- from the store: what is there, or what a substituter has ---------------------------------------------------------
+  # -- from the store: what is there, or what a substituter has --------------------------------------------------------
 
   # The derivation is never built: it says which path this hash has. The context makes Nix get that path.
   fromStore = pin:
@@ -99,7 +101,7 @@ let
     in
     builtins.appendContext path { ${path}.path = true; };
 
-  # -- which of them ----------------------------------------------------------------------------------------------------
+  # -- which of them ---------------------------------------------------------------------------------------------------
 
   remedies = {
     cache = "see whether the cache is the one of this lock: agent-sync push oci:DIR writes one";

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from agent_sync.errors import FileFault
@@ -28,22 +29,40 @@ def write_key_pair(prefix: str, pass_phrase: bytes) -> KeyFiles:
 
     pair = generate(pass_phrase)
     private, public = f"{prefix}.key", f"{prefix}.pub"
-    _write_new(private, pair.private_pem, mode=0o600)
-    try:
-        _write_new(public, pair.public_pem, mode=0o644)
-    except FileFault:
-        with suppress(OSError):
-            os.unlink(private)
-        raise
-    return KeyFiles(private, public, load_public(pair.public_pem).hint)
+    with _new_file(private, pair.private_pem, mode=0o600), _new_file(public, pair.public_pem, mode=0o644):
+        return KeyFiles(private, public, load_public(pair.public_pem).hint)
 
 
-def _write_new(path: str, content: bytes, *, mode: int) -> None:
+@contextmanager
+def _new_file(path: str, content: bytes, *, mode: int) -> Iterator[None]:
+    """The file is there, on the disk, and is gone again if what is done with it fails. Raises: FileFault."""
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    except OSError as error:
+        raise _fault(path, error) from error
+    try:
         with open(descriptor, "wb") as file:
             file.write(content)
+            file.flush()
+            os.fsync(descriptor)  # a key that signed something, and was never on the disk, is lost for ever
+        yield
     except OSError as error:
-        raise FileFault(
-            subject=path, check=f"it cannot be written: {error.strerror}", remedy="name another --output"
-        ) from error
+        _remove(path)
+        raise _fault(path, error) from error
+    except FileFault:
+        _remove(path)
+        raise
+
+
+def _remove(path: str) -> None:
+    with suppress(OSError):
+        os.unlink(path)
+
+
+def _fault(path: str, error: OSError) -> FileFault:
+    remedy = "name another --output: a key is never written over" if isinstance(error, FileExistsError) else None
+    return FileFault(
+        subject=path,
+        check=f"it cannot be written: {error.strerror}",
+        remedy=remedy or "name a folder that is there and that you may write to: --output PREFIX",
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+from agent_sync.bundle.handing_over import HandedOver
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.media_types import LAYER_RAW, LAYER_TAR, LAYER_ZSTD, RENDERED, SOURCE
 from agent_sync.bundle.packing import Check
@@ -18,6 +19,7 @@ from agent_sync_oci.manifest import Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import Registry
 
 _OVERHEAD_BYTES = 64 * 1024
+_LARGE_BYTES = 1 << 20  # from here on, another thread takes its part of the work
 _REMEDY = "do not use this place: it serves something else than the lock pins; or push the bundle to it again"
 
 Write = Callable[[bytes], object]
@@ -43,7 +45,12 @@ def unpack(
             if arriving is not None:
                 arriving.write(piece)
 
-        _unfold(manifest, item, registry, write, max_bytes=max_bytes)
+        layer = _layer(manifest, item)
+        if layer.size < _LARGE_BYTES:
+            _unfold(layer, item, registry, write, max_bytes=max_bytes)
+        else:
+            with HandedOver(write) as handed_over:
+                _unfold(layer, item, registry, handed_over.write, max_bytes=max_bytes)
         try:
             writer.commit(item.blob)
         except ContentMismatch as error:
@@ -64,14 +71,13 @@ def prove(manifest: Manifest | Index, item: Item, registry: Registry, *, max_byt
         check()
         sha256.update(piece)
 
-    _unfold(manifest, item, registry, write, max_bytes=max_bytes)
+    _unfold(_layer(manifest, item), item, registry, write, max_bytes=max_bytes)
     if Digest.from_hex(sha256.hexdigest()) != item.blob:
         said = f"what {registry.name} has for it has the sha256 {sha256.hexdigest()}"
         raise ContentMismatch(subject=item.what, check=said, remedy=_REMEDY)
 
 
-def _unfold(manifest: Manifest | Index, item: Item, registry: Registry, write: Write, *, max_bytes: int) -> None:
-    layer = _layer(manifest, item)
+def _unfold(layer: Descriptor, item: Item, registry: Registry, write: Write, *, max_bytes: int) -> None:
     bound = max_bytes if item.size is None else item.size
     if layer.size > bound + bound // 128 + _OVERHEAD_BYTES:
         check = f"{registry.name} offers {layer.size} bytes for it, and it has {bound} unpacked"

@@ -10,17 +10,18 @@ from contextlib import suppress
 
 from agent_sync.errors import FileFault, LockInvalid, UsageWrong
 from agent_sync.escaping import shown
-from agent_sync.lock import UrlPin
+from agent_sync.lock import PackedTree, UrlPin
 from agent_sync.nix.archives import file_archive, tree_archive
 from agent_sync.nix.narinfo import CACHE_INFO_FILE, NarInfo, Sign, cache_info, nar_place
 from agent_sync.nix.pinned import Pinned, nar_sha256
 from agent_sync.ports import Cancellation, Contents, Folder, Kind
 from agent_sync.store.staging import STAGING, new_name, put
 from agent_sync.tree import ROOT, RelPath, parent
+from agent_sync.tree.nar import sri
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.layout import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
 
-_SMALL_PIECES = 1 << 18
+_SMALL_PIECES = 1 << 16
 _MAX_INFO_BYTES = 4096
 
 
@@ -47,36 +48,37 @@ class BinaryCache:
                 put(self._folder, RelPath(file), content)
         put(self._folder, RelPath(CACHE_INFO_FILE), cache_info(self._store_dir))
 
-    def add(self, pinned: Pinned, contents: Contents, *, cancellation: Cancellation) -> NarInfo:
+    def add(self, pinned: Pinned, contents: Contents, *, cancellation: Cancellation) -> None:
         """The path can be had from this cache: first its NAR is there, whole, and then its narinfo.
 
         Raises: what `contents` raises; LockInvalid if its files have another narHash than the lock says; FileFault.
         """
-        content = pinned.content
-        if isinstance(content, UrlPin):
-            nar, size = self._write(file_archive(content.sha256, contents), cancellation)
-            info = NarInfo(pinned.path, nar, size, bytes.fromhex(content.sha256))
+        if isinstance(pinned.content, UrlPin):
+            sha256 = pinned.content.sha256
+            nar, size = self._write(file_archive(sha256, contents), cancellation)
+            info = NarInfo(pinned.path, nar, size, bytes.fromhex(sha256))
         else:
-            nar = Digest.from_hex(nar_sha256(content).hex())
-            info = NarInfo(
-                pinned.path, nar, self._add_tree(pinned, nar, tree_archive(content.files, contents), cancellation)
-            )
+            nar = Digest.from_hex(nar_sha256(pinned.content).hex())
+            size = self._whole(nar) or self._write_tree(pinned.what, pinned.content, contents, cancellation)
+            info = NarInfo(pinned.path, nar, size)
         put(self._folder, RelPath(info.file), info.text(self._sign))
-        return info
-
-    def _add_tree(self, pinned: Pinned, nar: Digest, archive: Iterable[bytes], cancellation: Cancellation) -> int:
-        """The length of the tree's NAR, which is there."""
-        size = self._whole(nar)
-        if size is None:
-            written, size = self._write(archive, cancellation)
-            if written != nar:
-                raise _other_nar(pinned, written)
-        return size
 
     def finish(self) -> None:
         """What was needed for writing only is gone."""
         with suppress(FileFault):
             self._folder.remove_folder(STAGING)
+
+    def _write_tree(self, what: str, packed: PackedTree, contents: Contents, cancellation: Cancellation) -> int:
+        """The length of the tree's NAR, which is there now."""
+        nar, size = self._write(tree_archive(packed.files, contents), cancellation)
+        actual = sri(bytes.fromhex(nar.hex))
+        if actual != packed.nar_hash:
+            raise LockInvalid(
+                subject=what,
+                check=f"its files have the narHash {actual}, the lock says {packed.nar_hash}",
+                remedy="restore the lock from version control, or make it again: agent-sync update",
+            )
+        return size
 
     def _text(self, file: str) -> str:
         with self._folder.open(RelPath(file)) as opened:
@@ -127,11 +129,3 @@ def _larger(pieces: Iterable[bytes]) -> Iterator[bytes]:
             yield b"".join(held)
             held, size = [], 0
     yield b"".join(held)
-
-
-def _other_nar(pinned: Pinned, nar: Digest) -> LockInvalid:
-    return LockInvalid(
-        subject=pinned.what,
-        check=f"its files have the narHash {nar}, the lock says another",
-        remedy="restore the lock from version control, or make it again: agent-sync update",
-    )

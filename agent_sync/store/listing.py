@@ -11,6 +11,7 @@ from agent_sync.lock.model import Lock
 from agent_sync.lock.reading import read_lock
 from agent_sync.store.blobs import whole_blob
 from agent_sync.store.disk import DiskStore
+from agent_sync.store.records import BUNDLES
 from agent_sync.store.roots import Root, mentioned, needs
 from agent_sync_oci.digest import Digest
 
@@ -39,6 +40,9 @@ def stored(store: DiskStore) -> tuple[Stored, ...]:
         uses[root.lock].add(Use(root.path, "the lock"))
         for digest, what in _needs_of(text, lock):
             uses[digest].add(Use(root.path, what))
+        for _, record in store.records(BUNDLES, root.lock.hex):
+            for digest in mentioned(record) - {root.lock}:
+                uses[digest].add(Use(root.path, "who vouches for it"))
     return tuple(
         Stored(digest, store.size(digest) or 0, tuple(sorted(uses.get(digest, ())))) for digest in store.digests()
     )

@@ -9,6 +9,7 @@ from agent_sync.errors import ContentMismatch, LimitExceeded
 
 LEVEL = 3
 WORKERS = 2  # one, two and four workers give the same bytes; none gives others
+_JOB_BYTES = 2 << 20  # what a worker has at a time: four times as much saves half a percent, and takes 40 MB more
 MAX_WINDOW_BYTES = 8 << 20
 _PIECE_BYTES = 1 << 17
 
@@ -33,7 +34,12 @@ def compress(content: Reads, target: Writes, *, size: int) -> None:
     import zstandard
 
     how = zstandard.ZstdCompressionParameters.from_level(
-        LEVEL, source_size=size, threads=WORKERS, write_checksum=True, write_content_size=True
+        LEVEL,
+        source_size=size,
+        threads=WORKERS,
+        job_size=_JOB_BYTES,
+        write_checksum=True,
+        write_content_size=True,
     )
     compressor = zstandard.ZstdCompressor(compression_params=how)
     with compressor.stream_writer(cast(BinaryIO, target), size=size, closefd=False) as writer:

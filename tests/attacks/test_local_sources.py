@@ -100,3 +100,16 @@ def test_a_name_with_an_escape_sequence_is_shown_escaped(machine: CommandMachine
     ran = machine.run("update", "--yes", expect=7)
     assert "\x1b" not in ran.said
     assert "\\x1b" in ran.err
+
+
+def test_folders_nested_deeper_than_a_path_may_be_long_are_refused(machine: CommandMachine) -> None:
+    here = os.getcwd()
+    os.chdir(machine.project / "rules")
+    try:
+        for _ in range(600):
+            os.mkdir("d")
+            os.chdir("d")
+    finally:
+        os.chdir(here)
+    ran = machine.run("update", "--yes", expect=7)
+    assert "longer than 1024 characters" in ran.err

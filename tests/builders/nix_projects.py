@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,8 @@ _RULES: Mapping[str, Content] = {
     "elsewhere.md": "not locked\n",
 }
 _OWN = {"naming.md": "- Whole words.\n", "deep/naïve file's.md": "- Names are UTF-8.\n", "docs/drafts/no.md": "- No.\n"}
+WRITTEN = (".claude", ".cursor", ".custom", "naming.md")
+"""What `sync` makes at the top of the project."""
 _CONFIG = """\
 version: 1
 variables: {{project: harbour}}
@@ -79,11 +82,7 @@ class NixProject:
         """What `sync` wrote: each file's bytes, and whether it may be run."""
         written = (str(action.path) for action in self.opened().sync(dry_run=True).plan.actions)
         assert not list(written), "it is synced"
-        return files_below(self.folder, *self._written)
-
-    @property
-    def _written(self) -> tuple[str, ...]:
-        return (".claude", ".cursor", ".custom", "naming.md")
+        return files_below(self.folder, *WRITTEN)
 
     def copied(self, folder: Path) -> NixProject:
         """The same lock and store in another folder, for changing them; nothing that was written."""
@@ -128,8 +127,6 @@ def files_below(folder: Path, *names: str) -> dict[str, tuple[bytes, bool]]:
 
 def a_stub_of_nixpkgs(folder: Path) -> Path:
     """The tests' own nixpkgs, as a flake in `folder`, made of this machine's programs and this very Python."""
-    import sys
-
     shutil.copytree(ROOT / "tests" / "nix" / "stub", folder)
     shutil.copy(ROOT / "pyproject.toml", folder)
     (folder / "programs.nix").write_text(f'{{ python = "{sys.executable}"; }}\n')

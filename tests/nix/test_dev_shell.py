@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.architecture.tree import ROOT
-from tests.builders.nix_projects import SYSTEM, NixProject, a_stub_of_nixpkgs, files_below
+from tests.builders.nix_projects import SYSTEM, WRITTEN, NixProject, a_stub_of_nixpkgs, files_below
 from tests.real.nix import Nix
-
-_WRITTEN = (".claude", ".cursor", ".custom", "naming.md")
 
 
 @dataclass(frozen=True)
@@ -66,14 +64,14 @@ def a_shell(nix: Nix, project: NixProject, arguments: str = "") -> Shell:
 def test_it_writes_the_locked_files_from_what_nix_has(nix: Nix, project: NixProject, locked: NixProject) -> None:
     ended = a_shell(nix, project).enter(project.folder)
     assert (ended.returncode, ended.stdout) == (0, "ready\n")
-    assert files_below(project.folder, *_WRITTEN) == locked.outputs()
+    assert files_below(project.folder, *WRITTEN) == locked.outputs()
     assert "wrote 11 files" in ended.stderr
 
 
 def test_it_finds_the_project_from_a_folder_below(nix: Nix, project: NixProject, locked: NixProject) -> None:
     below = project.folder / "agents" / "deep"
     assert a_shell(nix, project).enter(below).returncode == 0
-    assert files_below(project.folder, *_WRITTEN) == locked.outputs()
+    assert files_below(project.folder, *WRITTEN) == locked.outputs()
     assert not (below / ".claude").exists()
 
 

@@ -115,6 +115,14 @@ def test_a_path_that_leads_out_of_the_project_is_not_read_upstream(nix: Nix) -> 
     )
 
 
+def test_a_source_from_a_registry_comes_from_a_cache_or_the_store_only(nix: Nix) -> None:
+    lock = a_lock(a_source(type="oci", resolved={"index": "x", **TREE}))
+    assert "source rules: it lies in a registry" in refused(
+        nix, lock, f"(file: {LIBRARY}.sources {{ lockFile = file; }})"
+    )
+    assert "path '" in refused(nix, lock, SOURCES)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

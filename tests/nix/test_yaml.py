@@ -7,10 +7,12 @@ import random
 from collections.abc import Iterable
 from typing import Any
 
+import yaml
+
 from agent_sync.documents import emit, read_document
 from agent_sync.errors import AgentSyncError, LockInvalid
 from tests.architecture.tree import ROOT
-from tests.builders.documents import a_document
+from tests.builders.documents import a_document, a_lock
 from tests.real.nix import Nix
 
 _DOCUMENTS = 5_000
@@ -66,7 +68,62 @@ def test_nix_never_reads_a_damaged_document_in_another_way(nix: Nix) -> None:
     assert found.count(True) > _DOCUMENTS // 10, "hardly anything was compared"
 
 
+def test_nix_reads_a_lock_that_another_program_has_written(nix: Nix) -> None:
+    locks = [a_lock(files, sources=3) for files in (0, 1, 40)]
+    assert compared(nix, [yaml.safe_dump(lock, sort_keys=False) for lock in locks]) == [True] * len(locks)
+
+
+def test_nix_reads_the_example_of_the_specification(nix: Nix) -> None:
+    assert compared(nix, [SPECIFIED]) == [True]
+
+
+SPECIFIED = """\
+version: 1
+
+sources:
+
+  - name: base-rules
+    type: git
+    repo: https://github.com/org/rules.git
+
+    resolved:
+
+      commit: 3f8c9abf...
+      tree: a8bcdef...
+
+      files:
+
+        core/security.md:
+          sha256: 123abc...
+
+        core/general.md:
+          sha256: 456def...
+
+    status: ok
+
+  - name: team-standards
+    type: local
+
+    resolved:
+
+      path: ./agents/standards/
+
+      files:
+
+        standards/testing.md:
+          sha256: 012jkl...
+
+    status: ok
+"""
+
+_PIECES = (
+    *("- ", "  ", " ", ": ", ":", "#", " #", '"', "'", "\\", "? ", "[]", "{}", "~", "-", "0", "1e5", "1.5", "\t", "\r"),
+    *("é", "\u2028", "|", "&a", "*a", "!a", "%", "---", "...", "null", "yes", "=", "<<", ",", "a: b", "x"),
+)
+
+
 def damaged(number: int) -> str:
+    """A document into which somebody's hand, or a merge, has slipped once or twice."""
     chance = random.Random(number)
     lines = emit(a_document(number % 977)).split("\n")
     for _ in range(chance.randrange(1, 3)):
@@ -74,53 +131,13 @@ def damaged(number: int) -> str:
     return "\n".join(lines)
 
 
-_PIECES = (
-    "- ",
-    "  ",
-    " ",
-    ": ",
-    ":",
-    "#",
-    " #",
-    '"',
-    "'",
-    "\\",
-    "? ",
-    "[]",
-    "{}",
-    "~",
-    "-",
-    "0",
-    "1e5",
-    "\t",
-    "\r",
-    "é",
-    "\u2028",
-    "|",
-    "&a",
-    "*a",
-    "!a",
-    "%",
-    "---",
-    "...",
-    "null",
-    "yes",
-    "1.5",
-    "=",
-    "<<",
-    ",",
-    "a: b",
-    "x",
-)
-
-
 def _damage(lines: list[str], chance: random.Random) -> None:
     at = chance.randrange(len(lines))
-    line = lines[at]
+    line, piece = lines[at], chance.choice(_PIECES)
     spot = chance.randrange(len(line) + 1)
     match chance.randrange(7):
         case 0:
-            lines[at] = line[:spot] + chance.choice(_PIECES) + line[spot:]
+            lines[at] = line[:spot] + piece + line[spot:]
         case 1:
             lines[at] = line[:spot] + line[spot + chance.randrange(1, 4) :]
         case 2:
@@ -130,6 +147,6 @@ def _damage(lines: list[str], chance: random.Random) -> None:
         case 4:
             lines[at] = " " * chance.randrange(7) + line.lstrip(" ")
         case 5:
-            lines[at] = line + chance.choice(_PIECES)
+            lines[at] = line + piece
         case _:
-            lines[at] = chance.choice(_PIECES) + line
+            lines[at] = piece + line

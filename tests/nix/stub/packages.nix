@@ -39,7 +39,7 @@ let
       function (builtins.intersectAttrs (builtins.functionArgs function) packages // arguments);
     runCommand = run;
     mkShell = arguments: run "shell" (removeAttrs arguments [ "packages" ] // {
-      PATH = builtins.concatStringsSep "" (map (package: "${package}/bin:") (arguments.packages or [ ])) + "/usr/bin:/bin";
+      PATH = builtins.concatStringsSep ":" (map (each: "${each}/bin") (arguments.packages or [ ] ++ [ "/usr" "" ]));
       outputs = [ "out" ];
     }) "mkdir $out";
     python3Packages = builtins.listToAttrs (map named project.dependencies) // {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 
 from agent_sync.errors import ContentRefused
@@ -75,6 +77,17 @@ def test_it_does_not_matter_in_what_pieces_a_file_comes(text: str) -> None:
     for end in range(len(whole) + 1):
         assert find_hidden_text([whole[:end], whole[end:]]) == expected
     assert find_hidden_text([whole[at : at + 1] for at in range(len(whole))]) == expected
+
+
+def test_no_more_than_a_piece_of_a_file_is_held() -> None:
+    piece = "wörds and words — \u2764\ufe0f\n".encode() * 8_000
+    tracemalloc.start()
+    try:
+        assert find_hidden_text(piece for _ in range(200)) is None
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 20 * len(piece) < 200 * len(piece)
 
 
 def test_of_a_binary_file_the_rest_is_not_asked_for() -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
-from agent_sync.bundle.signing import Signing
 from agent_sync.errors import (
     AgentSyncError,
+    BytesUnavailable,
     ContentMismatch,
     LimitExceeded,
     LockIsStale,
@@ -16,69 +14,45 @@ from agent_sync.errors import (
     Untrusted,
     UsageWrong,
 )
-from agent_sync.operations.pull import PullRequest, PullResult
-from agent_sync.operations.push import PushRequest, PushResult
+from agent_sync.operations.push import PushRequest
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
-from agent_sync_oci.reference import Place, parse_place
-from agent_sync_oci.registry.memory import MemoryRegistry
-from agent_sync_oci.signing.key_signing import sign_with_key
-from agent_sync_oci.signing.keys import PrivateKey
-from tests.builders.projects import MemoryProject, a_local_project
+from agent_sync_oci.reference import parse_place
+from tests.builders.bundles import (
+    NAME,
+    POLICY,
+    V1,
+    a_receiver,
+    a_sender,
+    changed,
+    demand,
+    index_in,
+    listed,
+    part_in,
+    pull,
+    push,
+    registry_of,
+    revoked,
+)
+from tests.builders.projects import MemoryProject
 from tests.builders.signatures import a_key
 
-NAME = "registry.example.com/team/agents"
-V1 = parse_place(f"{NAME}:v1")
-
-
-def a_locked_project() -> MemoryProject:
-    project = a_local_project(rules={"a.md": "a\n" * 500, "b.md": "b\n"})
-    project.project().update()
-    return project
-
-
-def push(
-    project: MemoryProject, place: Place = V1, *, key: PrivateKey | None = None, name: str | None = None
-) -> PushResult:
-    return project.project().push(PushRequest(place, name=name, signing=None if key is None else signing(key)))
-
-
-def pull(project: MemoryProject, place: Place = V1, **said: object) -> PullResult:
-    return project.project().pull(PullRequest(place, **said))  # type: ignore[arg-type]  # as the test says
-
-
-def signing(key: PrivateKey) -> Signing:
-    return lambda statement: sign_with_key(statement, key)
-
-
-def trusting(key: PrivateKey, more: str = "") -> bytes:
-    return f"trust:\n  rules:\n  - {{bundle: '{NAME}', transparency_log: optional, signers: [{{key: key.pub}}]}}\n{more}".encode()
-
-
-def demand(project: MemoryProject, key: PrivateKey, more: str = "") -> None:
-    """The machine's policy says that this key must have signed."""
-    project.layers["/etc/agent-sync/policy.yaml"] = trusting(key, more)
-    project.layers["/etc/agent-sync/key.pub"] = key.public.pem
+CACHED = f"caches: [broken.example.com/x, {NAME}]\n"
 
 
 @pytest.fixture
 def sender() -> MemoryProject:
-    return a_locked_project()
+    return a_sender()
 
 
 @pytest.fixture
 def receiver(sender: MemoryProject) -> MemoryProject:
-    """Another machine, with the committed files and an empty store, without the local source's folder."""
-    other = sender.another_checkout()
-    return replace(other, layers={})
-
-
-def registry_of(project: MemoryProject) -> MemoryRegistry:
-    return project.registries.registries[NAME]
+    return a_receiver(sender)
 
 
 def without_source(project: MemoryProject) -> MemoryProject:
+    """The local source's folder is not there, as on a machine that got the committed files only."""
     for path in [path for path in project.files if path.startswith("rules/")]:
         project.folder.remove(RelPath(path))
     project.folder.remove_folder(RelPath("rules"))

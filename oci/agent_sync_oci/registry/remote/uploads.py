@@ -63,12 +63,22 @@ class Upload:
     def _begun(self) -> httpx.Response:
         """202 with a place for the bytes, or 201 where they are already: mounted from another repository."""
         if self.mount_from is not None:
-            query = f"?mount={self.blob.digest}&from={quote(self.mount_from, safe='')}"
-            answer = self.exchange.ask_once("POST", self.exchange.url(f"blobs/uploads/{query}"))
-            if answer.status_code not in _NO_MOUNT:
-                return answer
-            answer.close()
+            mounted = self._mounted(self.mount_from)
+            if mounted is not None:
+                return mounted
         return self.exchange.ask_once("POST", self.exchange.url("blobs/uploads/"))
+
+    def _mounted(self, repository: str) -> httpx.Response | None:
+        """201, 202, or that the registry is busy; None if it will not do it, or not for us."""
+        query = f"mount={self.blob.digest}&from={quote(repository, safe='')}"
+        try:
+            answer = self.exchange.ask_once("POST", self.exchange.url(f"blobs/uploads/?{query}"))
+        except RegistryFault:  # there is no login that allows both repositories
+            return None
+        if answer.status_code not in _NO_MOUNT:
+            return answer
+        answer.close()
+        return None
 
     def _place(self, answer: httpx.Response) -> httpx.URL:
         location = answer.headers.get("location")

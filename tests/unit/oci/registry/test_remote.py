@@ -6,20 +6,23 @@ import socket
 import subprocess
 import sys
 from functools import partial
+from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 import httpx
 import pytest
 
 from agent_sync_oci.errors import NotFound, RegistryFault
-from tests.builders.artifacts import put_artifact
+from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 from tests.builders.remotes import a_docker_config, a_remote, refused
-from tests.real.answers import behind_password
+from tests.real.answers import a_status, behind_password
 from tests.real.authority import Authority
-from tests.real.http_server import Answer
+from tests.real.http_server import Answer, Reply, Request
 from tests.real.proxy import serve_proxy
 from tests.real.raw_server import serve_raw
 from tests.real.registry_double import ServedDouble, serve_double
+from tests.real.token_login import TokenLogin
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -147,3 +150,47 @@ def test_docker_hub_is_asked_where_it_answers(host: str) -> None:
     ):
         assert registry.name == f"{host}/team/agents"
         assert isinstance(refused(lambda: registry.manifest("v1")), NotFound)
+
+
+# -- blobs of another repository ---------------------------------------------------------------------------------------
+
+CONTENT = b"be kind\n" * 5000
+
+
+def test_a_blob_of_another_repository_is_mounted_and_not_sent(registry_double: ServedDouble) -> None:
+    with a_remote(registry_double.host, "team/other") as other, a_remote(registry_double.host) as registry:
+        blob = put_blob(other, CONTENT)
+        registry.put_blob(blob, _nobody_reads, mount_from="team/other")
+        assert blob_of(registry, blob) == CONTENT
+    assert sum(request.method == "PUT" for request in registry_double.requests) == 1
+
+
+@pytest.mark.parametrize("answer", [None, *(a_status(status) for status in (400, 401, 403, 404, 405))])
+def test_a_blob_that_is_not_mounted_is_sent(answer: Answer | None) -> None:
+    def instead(request: Request) -> Answer | None:
+        return answer if "mount" in request.query else None
+
+    with serve_double(instead=instead) as double, a_remote(double.host) as registry:
+        registry.put_blob(described(CONTENT), lambda: BytesIO(CONTENT), mount_from="team/other")
+        assert blob_of(registry, described(CONTENT)) == CONTENT
+
+
+def test_a_token_server_that_refuses_the_other_repository_does_not_hinder_the_push(tmp_path: Path) -> None:
+    def around(answer: Answer) -> Answer:
+        tokens = TokenLogin(answer, user="ann", password="s3cr3t").answer
+
+        def strict(request: Request, reply: Reply) -> None:
+            is_refused = request.path == "/token" and "other" in request.query
+            (a_status(403) if is_refused else tokens)(request, reply)
+
+        return strict
+
+    with serve_double(around=around) as double:
+        config = a_docker_config(tmp_path / "config.json", {double.host: "ann:s3cr3t"})
+        with a_remote(double.host, docker_config=config) as registry:
+            registry.put_blob(described(CONTENT), lambda: BytesIO(CONTENT), mount_from="team/other")
+            assert blob_of(registry, described(CONTENT)) == CONTENT
+
+
+def _nobody_reads() -> BinaryIO:
+    raise AssertionError("it is there")
