@@ -39,11 +39,11 @@ def pull(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write the lock without asking.")] = False,
     plain_http: PlainHttp = False,
 ) -> Answer:
-    """Get a bundle from a registry, a folder or one file into the store.
+    """Take a bundle out of a registry, a folder or one file.
 
-    Signatures and policy are judged before anything but the lock is fetched; every part must then be, to the last byte,
-    what the lock says. No file of the project changes but, with --write-lock, the lock: what differs is shown first,
-    and at a terminal you are asked. sync does the rest, offline.
+    Its parts are proved and put into the store. Signatures and policy are judged before anything but the lock is
+    fetched; every part must then be, to the last byte, what the lock says. No file of the project changes but, with
+    --write-lock, the lock: what differs is shown first, and at a terminal you are asked. sync does the rest, offline.
     """
     from agent_sync.operations.pull import PullRequest
 

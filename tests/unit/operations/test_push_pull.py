@@ -1,44 +1,24 @@
-"""push and pull, on places in memory: what travels, who must vouch, and what is refused before anything is taken."""
+"""push and pull, on places in memory: what travels, what is there already, and what is not a place."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from agent_sync.errors import (
-    AgentSyncError,
-    BytesUnavailable,
-    ContentMismatch,
-    LimitExceeded,
-    LockIsStale,
-    NotThere,
-    Untrusted,
-    UsageWrong,
-)
+from agent_sync.errors import AgentSyncError, BytesUnavailable, LockIsStale, LockMissing, NotThere, UsageWrong
+from agent_sync.events import Progressed
+from agent_sync.operations.pull import PullRequest, PullResult
 from agent_sync.operations.push import PushRequest
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.manifest import Descriptor, Index, Manifest
+from agent_sync_oci.manifest import Descriptor, Manifest
 from agent_sync_oci.reference import parse_place
-from tests.builders.bundles import (
-    NAME,
-    POLICY,
-    V1,
-    a_receiver,
-    a_sender,
-    changed,
-    demand,
-    index_in,
-    listed,
-    part_in,
-    pull,
-    push,
-    registry_of,
-    revoked,
-)
+from tests.builders.bundles import NAME, V1, a_receiver, a_sender, changed, part_in, pull, push, registry_of
 from tests.builders.projects import MemoryProject
-from tests.builders.signatures import a_key
 
-CACHED = f"caches: [broken.example.com/x, {NAME}]\n"
+_ELSEWHERE = parse_place("elsewhere.example.com/x:1")
+_ZSTD, _TAR = "tar+zstd", "tar"
 
 
 @pytest.fixture
@@ -59,6 +39,11 @@ def without_source(project: MemoryProject) -> MemoryProject:
     return project
 
 
+def way_of(part: Manifest) -> str:
+    """How a part's content travels: the end of the media type of its layer."""
+    return part.layers[0].media_type.removeprefix("application/vnd.agent-sync.source.layer.v1.")
+
+
 # -- the way out and back --------------------------------------------------------------------------------------------
 
 
@@ -74,7 +59,7 @@ def test_what_was_pushed_is_synced_elsewhere_without_the_source(sender: MemoryPr
 
 def test_a_second_push_sends_nothing_and_gives_the_same_digest(sender: MemoryProject) -> None:
     first, again = push(sender), push(sender)
-    assert (again.sent, again.present, again.digest) == ((), ("rules",), first.digest)
+    assert (again.sent, again.present, again.sent_bytes, again.digest) == ((), ("rules",), 0, first.digest)
 
 
 def test_a_second_pull_fetches_nothing(sender: MemoryProject, receiver: MemoryProject) -> None:
@@ -84,8 +69,13 @@ def test_a_second_pull_fetches_nothing(sender: MemoryProject, receiver: MemoryPr
     assert (again.fetched, again.present) == ((), ("rules",))
 
 
-def test_the_same_lock_is_the_same_bundle_on_another_machine(sender: MemoryProject, receiver: MemoryProject) -> None:
-    assert push(sender).digest == push(receiver, parse_place("elsewhere.example.com/x:1"), name=NAME).digest
+@pytest.mark.parametrize("compression", ["zstd", "none"])
+def test_the_same_lock_is_the_same_bundle_on_another_machine(
+    sender: MemoryProject, receiver: MemoryProject, compression: str
+) -> None:
+    here = push(sender, compression=compression)
+    there = push(receiver, _ELSEWHERE, name=NAME, compression=compression)
+    assert here.digest == there.digest
 
 
 def test_a_source_is_found_by_its_digest_alone(sender: MemoryProject) -> None:
@@ -97,180 +87,156 @@ def test_a_source_is_found_by_its_digest_alone(sender: MemoryProject) -> None:
     assert f"src-{source.pin.packed.blob.hex}" in registry_of(sender).tags()  # type: ignore[union-attr]  # as above
 
 
-def test_the_tag_moves_last(sender: MemoryProject) -> None:
-    """A push whose signature fails leaves the tag where it was."""
-    first = push(sender)
-    sender.put("rules/c.md", "c\n")
-    sender.project().update()
-
-    def broken(_statement: bytes) -> bytes:
-        raise UsageWrong(subject="key", check="no")
-
-    with pytest.raises(UsageWrong):
-        sender.project().push(PushRequest(V1, signing=broken))
-    assert registry_of(sender).manifest("v1").digest == first.digest
+def test_a_project_that_has_only_a_lock_can_push_it_on(sender: MemoryProject, receiver: MemoryProject) -> None:
+    pushed = push(sender)
+    pull(receiver)
+    receiver.folder.remove(RelPath("agent-sync.yaml"))
+    assert push(without_source(receiver), _ELSEWHERE, name=NAME).digest == pushed.digest
 
 
-def test_a_wrong_artifact_under_a_sources_tag_is_replaced(sender: MemoryProject, receiver: MemoryProject) -> None:
-    """Whoever may push could have been there first."""
+def test_without_a_lock_there_is_nothing_to_push(sender: MemoryProject) -> None:
+    sender.folder.remove(RelPath("agent-sync.lock"))
+    with pytest.raises(LockMissing):
+        push(sender)
+
+
+def test_how_far_it_has_come_is_told(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender)
+    pull(receiver)
+    told = [event for event in [*sender.events, *receiver.events] if isinstance(event, Progressed)]
+    assert Progressed("sending", 1, 1) in told
+    assert Progressed("fetching", 1, 1) in told
+
+
+def test_offline_no_registry_is_asked(sender: MemoryProject, receiver: MemoryProject) -> None:
+    push(sender)
+    sender.offline = receiver.offline = True
+    sender.registries.opened.clear()
+    for work in (lambda: push(sender), lambda: pull(receiver)):
+        with pytest.raises(BytesUnavailable, match="opens no connection"):
+            work()
+    assert sender.registries.opened == []
+    push(sender, parse_place("oci:/stick"), name=NAME)
+
+
+# -- in which form ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("place", "way"), [(str(V1), _ZSTD), ("oci-archive:/agents.tar", _ZSTD), ("oci:/layout", _TAR)]
+)
+def test_trees_are_compressed_except_in_a_folder_where_nix_reads_them(
+    sender: MemoryProject, place: str, way: str
+) -> None:
+    push(sender, parse_place(place), name=NAME)
+    registry = sender.registries.registries[parse_place(place).name]
+    tag = "v1" if place == str(V1) else "latest"
+    index = registry.manifest(tag)
+    part = registry.manifest(index.manifests[1].digest)  # type: ignore[union-attr]  # it is the bundle's index
+    assert isinstance(part, Manifest)
+    assert way_of(part) == way
+
+
+def test_who_says_how_to_compress_gets_it_whoever_was_there_first(sender: MemoryProject) -> None:
+    first = push(sender, compression="none")
+    assert way_of(part_in(registry_of(sender))) == _TAR
+    compressed = push(sender, compression="zstd")
+    assert way_of(part_in(registry_of(sender))) == _ZSTD
+    again = push(sender, compression="none")
+    assert compressed.digest != first.digest == again.digest
+    assert again.sent_bytes == 0  # all of it is still there
+
+
+# -- what somebody else has put there --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("what", ["other bytes", "more than it is", "another config", "no artifact"])
+def test_a_wrong_artifact_under_a_sources_tag_is_replaced(
+    sender: MemoryProject, receiver: MemoryProject, what: str
+) -> None:
+    """Whoever may push could have been there first."""
+    honest = push(sender)
     registry = registry_of(sender)
     (tag,) = (tag for tag in registry.tags() if tag.startswith("src-"))
-    honest = registry.manifest(tag)
-    assert isinstance(honest, Manifest)
-    junk = b"not it"
-    layer = Descriptor(honest.layers[0].media_type, Digest.of(junk), len(junk))
-    registry.blobs[layer.digest] = junk
-    forged = Manifest.make(artifact_type=honest.artifact_type, config=honest.config, layers=(layer,))
-    registry.put_manifest(forged, tag=tag)
-    assert push(sender).sent == ("rules",)
+    part = part_in(registry)
+    if what == "no artifact":
+        registry.put_manifest(registry.manifest("v1"), tag=tag)
+    else:
+        registry.put_manifest(_forged(part, what, registry.blobs), tag=tag)
+    again = push(sender)
+    assert (again.digest, again.sent) == (honest.digest, ("rules",))
+    assert registry.manifest(tag) == part
     assert pull(receiver).fetched == ("rules",)
 
 
-# -- who vouches -----------------------------------------------------------------------------------------------------
+def _forged(part: Manifest, what: str, blobs: dict[Digest, bytes]) -> Manifest:
+    layer, config = part.layers[0], part.config
+    if what == "other bytes":
+        layer = replace(layer, digest=_put(b"not it", blobs), size=6)
+    if what == "another config":
+        config = Descriptor(config.media_type, _put(b'{"blob":"x"}', blobs), 12)
+    annotations = {"org.opencontainers.image.created": "now"} if what == "more than it is" else {}
+    return Manifest.make(artifact_type=part.artifact_type, config=config, layers=(layer,), annotations=annotations)
 
 
-def test_a_bundle_that_nobody_vouches_for_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
+def _put(content: bytes, blobs: dict[Digest, bytes]) -> Digest:
+    blobs[Digest.of(content)] = content
+    return Digest.of(content)
+
+
+def test_a_layer_that_the_registry_has_lost_is_sent_again(sender: MemoryProject) -> None:
     push(sender)
-    receiver.put("agent-sync.lock", "version: 1\n")
-    with pytest.raises(Untrusted, match="nothing else vouches"):
-        pull(receiver, write_lock=True)
-    assert receiver.store.blobs == {}
+    registry = registry_of(sender)
+    (layer,) = part_in(registry).layers
+    del registry.blobs[layer.digest]
+    assert push(sender).sent == ("rules",)
+    assert layer.digest in registry.blobs
 
 
-@pytest.mark.parametrize("way", ["by its digest", "by the flag"])
-def test_unless_it_is_vouched_for(sender: MemoryProject, receiver: MemoryProject, way: str) -> None:
-    pushed = push(sender)
-    receiver.folder.remove(RelPath("agent-sync.lock"))
-    if way == "by its digest":
-        pull(receiver, parse_place(f"{NAME}@{pushed.digest}"), write_lock=True)
-    else:
-        pull(receiver, write_lock=True, allow_unsigned=True)
-    assert receiver.lock == sender.lock
-
-
-def test_a_signed_bundle_is_taken_and_what_it_holds_may_be_synced(
+def test_what_another_machine_has_sent_is_read_once_and_believed_then(
     sender: MemoryProject, receiver: MemoryProject
 ) -> None:
-    key = a_key()
-    push(sender, key=key)
-    demand(receiver, key)
-    assert pull(receiver).verdict.signed
-    receiver.project().sync()
+    push(sender)
+    registry = registry_of(sender)
+    (layer,) = part_in(registry).layers
+    for sent in ((), ()):
+        assert push(receiver).sent == sent
+    honest = registry.blobs.pop(layer.digest)
+    registry.blobs[layer.digest] = bytes(len(honest))  # of the same length, and read no more
+    assert push(receiver).sent == ()
 
 
-def test_where_signatures_are_required_a_lock_that_no_bundle_holds_is_not_synced(
-    sender: MemoryProject, receiver: MemoryProject
-) -> None:
-    key = a_key()
-    push(sender, key=key)
-    demand(receiver, key)
-    with pytest.raises(Untrusted, match="no signed bundle"):
-        receiver.project().sync()
-    pull(receiver)
-    receiver.put("agent-sync.lock", receiver.lock + "# one byte more\n")
-    with pytest.raises(Untrusted, match="no signed bundle"):
-        receiver.project().sync()
-    assert receiver.outputs == {}
-
-
-def test_what_is_revoked_after_the_pull_is_not_synced(sender: MemoryProject, receiver: MemoryProject) -> None:
-    key = a_key()
-    pushed = push(sender, key=key)
-    demand(receiver, key)
-    pull(receiver)
-    demand(receiver, key, f"  revoked: [{{digest: '{pushed.digest}', reason: leaked}}]\n")
-    with pytest.raises(Untrusted, match="leaked"):
-        receiver.project().sync()
-
-
-@pytest.mark.parametrize("what", ["a blob", "a file"])
-def test_what_is_revoked_in_a_lock_is_neither_pulled_nor_synced(
-    sender: MemoryProject, receiver: MemoryProject, what: str
-) -> None:
-    key = a_key()
-    push(sender, key=key)
-    digest = Digest.of(b"b\n") if what == "a file" else next(iter(sender.store.blobs))
-    demand(receiver, key, f"  revoked: [{{digest: '{digest}', reason: leaked}}]\n")
-    with pytest.raises(Untrusted, match="leaked"):
-        pull(receiver)
-    receiver.layers["/etc/agent-sync/policy.yaml"] = (
-        f"trust: {{revoked: [{{digest: '{digest}', reason: leaked}}]}}".encode()
-    )
-    with pytest.raises(Untrusted, match="leaked"):
-        receiver.project().sync()
-
-
-def test_a_bundle_by_another_key_is_refused_before_anything_is_fetched(
-    sender: MemoryProject, receiver: MemoryProject
-) -> None:
-    push(sender, key=a_key())
-    demand(receiver, a_key())
-    with pytest.raises(Untrusted):
-        pull(receiver, allow_unsigned=True)
-    assert receiver.store.blobs == {}
-
-
-def test_a_bundle_that_was_signed_for_another_name_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
-    key = a_key()
-    push(sender, key=key, name="other/name")
-    demand(receiver, key)
-    with pytest.raises(Untrusted, match="for the name"):
-        pull(receiver)
-
-
-def test_a_signer_that_changes_must_be_accepted(sender: MemoryProject, receiver: MemoryProject) -> None:
-    old, new = a_key(), a_key()
-    push(sender, key=old)
-    demand(receiver, old)
-    pull(receiver)
-    sender.put("rules/c.md", "c\n")
-    sender.project().update()
-    push(sender, key=new)
-    demand(receiver, new)
-    with pytest.raises(Untrusted, match="now by"):
-        pull(receiver, write_lock=True)
-    pull(receiver, write_lock=True, accept_signer_change=True)
-    pull(receiver)
-
-
-# -- what is refused -------------------------------------------------------------------------------------------------
+# -- the lock --------------------------------------------------------------------------------------------------------
 
 
 def test_another_lock_than_the_projects_is_not_taken_unasked(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender)
-    receiver.put("rules/z.md", "z\n")
-    receiver.project().update()
+    changed(receiver, "z.md")
     before = receiver.lock
     with pytest.raises(LockIsStale, match="not the lock of bundle"):
         pull(receiver, allow_unsigned=True)
     assert receiver.lock == before
 
 
-def test_a_layer_that_is_not_what_the_lock_pins_is_refused_and_the_lock_stays(
-    sender: MemoryProject, receiver: MemoryProject
-) -> None:
-    """All digests of the place agree with each other; only the lock knows better."""
-    push(sender)
-    registry = registry_of(sender)
-    index = registry.manifest("v1")
-    assert isinstance(index, Index)
-    lockfile, part = index.manifests
-    honest = registry.manifest(part.digest)
-    assert isinstance(honest, Manifest)
-    other = b"x" * 4096
-    layer = Descriptor("application/vnd.agent-sync.source.layer.v1.tar", Digest.of(other), len(other))
-    registry.blobs[layer.digest] = other
-    forged = Manifest.make(artifact_type=honest.artifact_type, config=honest.config, layers=(layer,))
-    registry.put_manifest(forged)
-    plain = forged.descriptor
-    child = Descriptor(plain.media_type, plain.digest, plain.size, part.annotations)
-    lying = Index.make(artifact_type=index.artifact_type, manifests=(lockfile, child), annotations=index.annotations)
-    registry.put_manifest(lying, tag="v1")
-    receiver.folder.remove(RelPath("agent-sync.lock"))
-    with pytest.raises((ContentMismatch, LimitExceeded)):
-        pull(receiver, write_lock=True, allow_unsigned=True)
-    assert "agent-sync.lock" not in receiver.files
+def test_what_the_lock_changes_is_shown_before_it_is_written(sender: MemoryProject, receiver: MemoryProject) -> None:
+    push(changed(sender))
+    shown: list[PullResult] = []
+
+    def decline(proposal: PullResult) -> bool:
+        shown.append(proposal)
+        return False
+
+    request = PullRequest(V1, write_lock=True, allow_unsigned=True)
+    result = receiver.project().pull(request, confirm=decline)
+    assert result.declined
+    assert [source.name for source in shown[0].difference.sources] == ["rules"]
+    assert receiver.store.blobs == {}
+    assert receiver.lock != sender.lock
+    assert receiver.project().pull(request, confirm=lambda _: True).lock_written
+    assert receiver.lock == sender.lock
+
+
+# -- places ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -290,15 +256,26 @@ def test_a_digest_cannot_be_pushed_to(sender: MemoryProject) -> None:
         push(sender, parse_place(f"{NAME}@{Digest.of(b'')}"))
 
 
-# -- caches ----------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("kind", ["src", "root", "sha256"])
+def test_a_tag_under_which_something_else_is_looked_for_cannot_be_pushed_to(sender: MemoryProject, kind: str) -> None:
+    with pytest.raises(UsageWrong, match="are those of sources"):
+        push(sender, parse_place(f"{NAME}:{kind}-{'a' * 64}"))
 
 
-CACHED = f"caches: [broken.example.com/x, {NAME}]\n"
+@pytest.mark.parametrize("name", ["", " ", "two words", "new\nline", "esc\x1b[2J", "bidi\u202e", "x" * 1025])
+def test_a_name_that_is_none_is_refused(sender: MemoryProject, name: str) -> None:
+    with pytest.raises(UsageWrong, match="is no name"):
+        push(sender, name=name)
 
 
-def test_a_cache_serves_what_the_store_lacks(sender: MemoryProject) -> None:
-    push(sender)
-    receiver = without_source(sender.another_checkout())
-    receiver.put("agent-sync.yaml", receiver.read("agent-sync.yaml") + CACHED)
-    receiver.project().sync()
-    assert receiver.outputs[".cursor/rules/b.md"] == "b\n"
+def test_the_tag_moves_last(sender: MemoryProject) -> None:
+    """A push whose signature fails leaves the tag where it was."""
+    first = push(sender)
+    changed(sender)
+
+    def broken(_statement: bytes) -> bytes:
+        raise UsageWrong(subject="key", check="no")
+
+    with pytest.raises(UsageWrong):
+        sender.project().push(PushRequest(V1, signing=broken))
+    assert registry_of(sender).manifest("v1").digest == first.digest
