@@ -14,13 +14,26 @@ from agent_sync._version import __version__
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would double what --version takes
 
 if TYPE_CHECKING:
+    from agent_sync.bundle.signing import key_signing, keyless_signing
     from agent_sync.errors import AgentSyncError
     from agent_sync.ports import Cancellation, World
     from agent_sync.project import Project
     from agent_sync.store.cache import Cache
-    from agent_sync.wiring import open_cache, open_project
+    from agent_sync.wiring import keys_generate, open_cache, open_project
 
-__all__ = ["AgentSyncError", "Cache", "Cancellation", "Project", "World", "__version__", "open_cache", "open_project"]
+__all__ = [
+    "AgentSyncError",
+    "Cache",
+    "Cancellation",
+    "Project",
+    "World",
+    "__version__",
+    "key_signing",
+    "keyless_signing",
+    "keys_generate",
+    "open_cache",
+    "open_project",
+]
 
 _HOMES = {
     "AgentSyncError": "agent_sync.errors",
@@ -28,6 +41,9 @@ _HOMES = {
     "Cancellation": "agent_sync.ports",
     "Project": "agent_sync.project",
     "World": "agent_sync.ports",
+    "key_signing": "agent_sync.bundle.signing",
+    "keyless_signing": "agent_sync.bundle.signing",
+    "keys_generate": "agent_sync.wiring",
     "open_cache": "agent_sync.wiring",
     "open_project": "agent_sync.wiring",
 }

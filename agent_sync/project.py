@@ -16,9 +16,10 @@ from agent_sync.tree import RelPath
 
 if TYPE_CHECKING:
     from agent_sync.bundle.inspecting import Inspected
+    from agent_sync.bundle.packing import Compression
     from agent_sync.bundle.signing import Signing
     from agent_sync.config.loading import Loaded
-    from agent_sync.operations.bundle_copy import CopyRequest, CopyResult
+    from agent_sync.operations.bundle_copy import CopyResult
     from agent_sync.operations.bundle_sign import SignResult
     from agent_sync.operations.bundle_verify import Asked, BundleVerdict
     from agent_sync.operations.check import CheckResult
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from agent_sync.operations.nix_hash import NixHashResult
     from agent_sync.operations.nix_import import NixImportResult
     from agent_sync.operations.prune import PruneResult
-    from agent_sync.operations.pull import PullRequest, PullResult
-    from agent_sync.operations.push import PushRequest, PushResult
+    from agent_sync.operations.pull import PullResult
+    from agent_sync.operations.push import PushResult
     from agent_sync.operations.recover import RecoverResult
     from agent_sync.operations.restore import RestoreResult
     from agent_sync.operations.status import StatusResult
@@ -101,44 +102,73 @@ class Project:
         inputs = self._inputs(frozen=True) if frozen else self._inputs_or_lock()
         return check(inputs, strict=strict, fast=fast, deep=deep)
 
-    def push(self, request: PushRequest) -> PushResult:
+    def push(
+        self,
+        place: Place | str,
+        *,
+        name: str | None = None,
+        signing: Signing | None = None,
+        compression: Compression | None = None,
+        plain_http: bool = False,
+    ) -> PushResult:
         """The lock and all that it needs into a place; see `operations.push`."""
-        from agent_sync.operations.push import push
+        from agent_sync.operations.push import PushRequest, push
 
+        request = PushRequest(self._place(place), name, compression, signing, plain_http)
         return push(self._inputs_or_lock(), request)
 
-    def pull(self, request: PullRequest, *, confirm: Callable[[PullResult], bool] | None = None) -> PullResult:
+    def pull(
+        self,
+        place: Place | str,
+        *,
+        name: str | None = None,
+        write_lock: bool = False,
+        allow_unsigned: bool = False,
+        accept_signer_change: bool = False,
+        plain_http: bool = False,
+        confirm: Callable[[PullResult], bool] | None = None,
+    ) -> PullResult:
         """A bundle from a place into the store; see `operations.pull`."""
-        from agent_sync.operations.pull import pull
+        from agent_sync.operations.pull import PullRequest, pull
 
+        request = PullRequest(self._place(place), name, write_lock, allow_unsigned, accept_signer_change, plain_http)
         return pull(self._inputs_if_declared(), request, confirm=confirm)
 
-    def inspect_bundle(self, place: Place, *, plain_http: bool = False) -> Inspected:
+    def bundle_inspect(self, place: Place | str, *, plain_http: bool = False) -> Inspected:
         """What lies in a place; see `operations.bundle_inspect`."""
         from agent_sync.operations.bundle_inspect import bundle_inspect
 
-        return bundle_inspect(self._inputs_if_declared(), place, plain_http=plain_http)
+        return bundle_inspect(self._inputs_if_declared(), self._place(place), plain_http=plain_http)
 
-    def verify_bundle(
-        self, place: Place, *, name: str | None = None, asked: Asked | None = None, plain_http: bool = False
+    def bundle_verify(
+        self, place: Place | str, *, name: str | None = None, asked: Asked | None = None, plain_http: bool = False
     ) -> BundleVerdict:
         """Who vouches for a bundle; see `operations.bundle_verify`."""
         from agent_sync.operations.bundle_verify import bundle_verify
 
-        return bundle_verify(self._inputs_if_declared(), place, name=name, asked=asked, plain_http=plain_http)
+        inputs = self._inputs_if_declared()
+        return bundle_verify(inputs, self._place(place), name=name, asked=asked, plain_http=plain_http)
 
-    def sign_bundle(
-        self, place: Place, signing: Signing, *, name: str | None = None, plain_http: bool = False
+    def bundle_sign(
+        self, place: Place | str, signing: Signing, *, name: str | None = None, plain_http: bool = False
     ) -> SignResult:
         """One more signature beside a bundle; see `operations.bundle_sign`."""
         from agent_sync.operations.bundle_sign import bundle_sign
 
-        return bundle_sign(self._inputs_if_declared(), place, signing, name=name, plain_http=plain_http)
+        return bundle_sign(self._inputs_if_declared(), self._place(place), signing, name=name, plain_http=plain_http)
 
-    def copy_bundle(self, request: CopyRequest) -> CopyResult:
+    def bundle_copy(
+        self,
+        source: Place | str,
+        target: Place | str,
+        *,
+        since: bytes | Place | None = None,
+        plain_http: bool = False,
+    ) -> CopyResult:
         """A bundle from one place to another; see `operations.bundle_copy`."""
-        from agent_sync.operations.bundle_copy import bundle_copy
+        from agent_sync.operations.bundle_copy import CopyRequest, bundle_copy
 
+        request = CopyRequest(self._place(source), self._place(target), since, plain_http)
         return bundle_copy(self._inputs_if_declared(), request)
 
     def verify(self, names: Sequence[str] = ()) -> VerifyResult:
@@ -251,6 +281,17 @@ class Project:
             inherit=self.places.inherit,
             handed=self.handed,
         )
+
+    def _place(self, place: Place | str) -> Place:
+        """The place that the text spells; folders and files are meant from the project's root. Raises UsageWrong."""
+        from agent_sync.bundle.naming import below
+        from agent_sync.ports.translating import translated
+        from agent_sync_oci.reference import parse_place
+
+        if not isinstance(place, str):
+            return place
+        with translated():
+            return below(self.world.project.name, parse_place(place))
 
     @property
     def lock_file(self) -> LockFile:

@@ -125,7 +125,7 @@ def _runner() -> Runner:
     return SandboxRunner()
 
 
-def generate_keys(prefix: str, pass_phrase: bytes) -> KeyFiles:
+def keys_generate(prefix: str, pass_phrase: bytes) -> KeyFiles:
     """A new key pair for signing bundles: `prefix`.key, encrypted, and `prefix`.pub. Raises FileFault."""
     from agent_sync.adapters.key_files import write_key_pair
 

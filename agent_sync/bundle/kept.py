@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
 from agent_sync.bundle.index import OpenedIndex, lockfile_manifest, opened
+from agent_sync.bundle.naming import is_name
 from agent_sync.bundle.revocable import digests_in
 from agent_sync.errors import BytesUnavailable, ContentMismatch, Untrusted
 from agent_sync.events import ignore
@@ -17,7 +18,7 @@ from agent_sync.store.verifying import is_whole
 from agent_sync_oci.canonical import canonical_json, read_json
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import OciError
-from agent_sync_oci.manifest import read_manifest
+from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, read_manifest
 from agent_sync_oci.trust.judging import Verdict, judge
 from agent_sync_oci.trust.policy import Policy
 
@@ -67,8 +68,8 @@ def keep(kept: KeptBundle, lock: bytes, store: BlobStore) -> None:
     store.record(BUNDLES, key, canonical_json(parts))
 
 
-def refuse_unvouched(lock: bytes, policy: Policy, store: BlobStore, *, name: str | None) -> None:
-    """Nothing, if the policy has nothing against the lockfile.
+def refuse_unvouched(lock: bytes, policy: Policy, store: BlobStore, *, name: str | None, file: str) -> None:
+    """Nothing, if the policy has nothing against the lockfile, which messages call `file`.
 
     1 nothing that stands in it is revoked; 2 where signatures are required, a bundle that was pulled or signed here
     holds it byte for byte, and is accepted; with `name` only bundles of that name count; 3 where they are not, it has
@@ -76,18 +77,19 @@ def refuse_unvouched(lock: bytes, policy: Policy, store: BlobStore, *, name: str
 
     Raises: Untrusted.
     """
-    if revoked := policy.revoked_among({*digests_in(lock), lockfile_manifest(lock).digest}):
-        raise _untrusted("; ".join(revoked), "agent-sync update, and do not use what was revoked")
+    named = {*digests_in(lock), lockfile_manifest(lock).digest} if policy.revoked else frozenset()
+    if revoked := policy.revoked_among(named):
+        raise _untrusted(file, "; ".join(revoked), "agent-sync update, and do not use what was revoked")
     verdicts = [(kept, kept.judged(policy)) for kept in _bundles_with(lock, store) if name is None or kept.name == name]
     if any(verdict.accepted for _, verdict in verdicts) or not (policy.requires_signatures or verdicts):
         return
     refusals = [f"bundle {kept.name}: {each}" for kept, verdict in verdicts for each in verdict.refusals]
     nothing = "signatures are required, and no signed bundle that was pulled here holds this lock"
-    raise _untrusted("; ".join(refusals) or nothing, "agent-sync pull the bundle that holds it")
+    raise _untrusted(file, "; ".join(refusals) or nothing, "agent-sync pull the bundle that holds it")
 
 
-def _untrusted(check: str, remedy: str) -> Untrusted:
-    return Untrusted(subject="the lock", check=check, remedy=remedy)
+def _untrusted(file: str, check: str, remedy: str) -> Untrusted:
+    return Untrusted(subject=file, check=check, remedy=remedy)
 
 
 def _bundles_with(lock: bytes, store: BlobStore) -> Iterator[KeptBundle]:
@@ -101,9 +103,9 @@ def _kept(record: bytes, lock: bytes, store: BlobStore) -> KeptBundle | None:
     try:
         match read_json(record, subject="a record of the store"):
             case {"name": str(name), "index": str(index), "signatures": list(signatures), "roots": list(roots)}:
-                content = whole_blob(Digest.parse(index), store)
+                content = _small_blob(Digest.parse(index), store)
                 bundle = opened(read_manifest(content, None), where="the store")
-                if bundle.lockfile.digest != lockfile_manifest(lock).digest:
+                if bundle.lockfile.digest != lockfile_manifest(lock).digest or not is_name(name):
                     return None
                 return KeptBundle(name, bundle, _blobs(signatures, store), _blobs(roots, store))
             case _:
@@ -112,13 +114,25 @@ def _kept(record: bytes, lock: bytes, store: BlobStore) -> KeptBundle | None:
         return None
 
 
-def _blobs(digests: Iterable[str], store: BlobStore) -> tuple[bytes, ...]:
+def _blobs(digests: Sequence[str], store: BlobStore) -> tuple[bytes, ...]:
     """Those that are here and whole: one that is not does not unsay what the others say."""
     found = []
-    for digest in map(Digest.parse, digests):
+    for digest in map(Digest.parse, digests[:MAX_SIGNATURES]):
         with suppress(ContentMismatch, BytesUnavailable):
-            found.append(whole_blob(digest, store))
+            found.append(_small_blob(digest, store))
     return tuple(found)
+
+
+def _small_blob(digest: Digest, store: BlobStore) -> bytes:
+    """The blob's bytes: anybody who may write the store could have a record name its largest blob."""
+    size = store.size(digest)
+    if size is not None and size > MAX_MANIFEST_BYTES:
+        raise ContentMismatch(
+            subject=f"blob {digest}",
+            check=f"it has {size} bytes, which no index and no signature has",
+            remedy="pull the bundle again",
+        )
+    return whole_blob(digest, store)
 
 
 def _key(kept: KeptBundle, lock: bytes) -> str:

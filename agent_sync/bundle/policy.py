@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from agent_sync.config.security import IdentitySigner as IdentityModel
 from agent_sync.config.security import KeySigner as KeyModel
 from agent_sync.config.security import Trust, TrustRule
-from agent_sync.errors import ConfigInvalid, Untrusted
+from agent_sync.errors import ConfigInvalid, Untrusted, UsageWrong
 from agent_sync.ports import Folder
 from agent_sync.ports.translating import translated
 from agent_sync.tree import RelPath
@@ -92,8 +92,12 @@ def _rule(rule: TrustRule, root: TrustedRoot | PinnedRoot | None, files: TrustFi
 def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
     if isinstance(signer, IdentityModel):
         return IdentitySigner(signer.identity, signer.issuer)
-    with translated():
-        return KeySigner(load_public(files.content(signer.key, what="the public key")), signer.key)
+    content = files.content(signer.key, what="the public key")
+    try:
+        with translated():
+            return KeySigner(load_public(content), signer.key)
+    except UsageWrong as error:
+        raise error.restated(subject=f"the public key {signer.key}") from error
 
 
 def _root(trust: Trust, files: TrustFiles) -> TrustedRoot | PinnedRoot | None:

@@ -134,6 +134,11 @@ def _artifact_reference(text: str) -> str:
     return text
 
 
+def _cache(text: str) -> str:
+    _refuse_credential(text)
+    return text
+
+
 def _refuse_credential(text: str) -> None:
     if holds_credential(text):
         raise fault("a password or token stands in the address", _CREDENTIAL_REMEDY)
@@ -250,6 +255,7 @@ Glob = Annotated[Line, AfterValidator(_glob)]
 RepositoryGlob = Annotated[Line, AfterValidator(_repository_glob)]
 Repository = Annotated[Line, AfterValidator(_repository)]
 Url = Annotated[Line, AfterValidator(_url)]
+CachePlace = Annotated[Line, AfterValidator(_cache)]
 ArtifactReference = Annotated[Line, AfterValidator(_artifact_reference)]
 Ref = Annotated[Line, AfterValidator(_ref)]
 DigestText = Annotated[Line, AfterValidator(_digest), WithJsonSchema(_DIGEST_SCHEMA)]

@@ -14,6 +14,8 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from agent_sync.config.fields import (
     ArtifactReference,
+    CachePlace,
+    CachePlace,
     CommandLine,
     DeclaredPath,
     DigestText,
@@ -211,7 +213,7 @@ class ConfigFile(Part):
     targets: Annotated[tuple[Target, ...], about("Where files go.")] = ()
     overrides: Annotated[tuple[Override, ...], about("What the project adds to single outputs, in order.")] = ()
     transforms: Annotated[tuple[Transform, ...], about("What is made of a source's files, in order.")] = ()
-    caches: Annotated[tuple[Line, ...], about("Places asked for missing bytes before upstream, in order.")] = ()
+    caches: Annotated[tuple[CachePlace, ...], about("Places asked for missing bytes before upstream, in order.")] = ()
     bundle: Annotated[Bundle | None, about("What bundles of this configuration are called.")] = None
     trust: Annotated[Trust | None, about("What bundles must prove.")] = None
 

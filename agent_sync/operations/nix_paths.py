@@ -1,4 +1,4 @@
-"""What a lock pins as store paths of Nix, and the binary cache that has them: shared by `nix export` and `nix import`."""
+"""What a lock pins as store paths of Nix, and the binary cache that has them: for `nix export` and `nix import`."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from agent_sync.operations.desired import Desired, desire, refuse_no_outputs
 from agent_sync.operations.edited_sources import edited_sources
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.operations.recover import writing
-from agent_sync.operations.signed_lock import refuse_untrusted
+from agent_sync.operations.signed_lock import refuse_unsigned_outputs, refuse_untrusted
 from agent_sync.plan.building import build
 from agent_sync.plan.model import Action, Plan, Step
 from agent_sync.plan.observing import Observed, all_paths, observe
@@ -65,6 +65,7 @@ def sync(inputs: Inputs, *, dry_run: bool = False, locked: bool = False, prune: 
         refuse_untrusted(locks.contents, inputs)
         refuse_no_outputs(inputs, locks.effective)
         desired = desire(inputs, locks, supplier, locked=locked)
+        refuse_unsigned_outputs(desired, inputs, signed=locks.effective)
         _refuse_edited_sources(inputs, desired.lock)
         observed = _look(inputs, desired)
         whole = build(desired.outputs, desired.recorded, observed, remove=desired.orphans)

@@ -18,17 +18,18 @@ from agent_sync.errors import (
 from agent_sync.redaction import without_credentials
 from agent_sync_oci import errors as oci
 
-_FAMILIES: tuple[tuple[type[oci.OciError], type[AgentSyncError]], ...] = (
-    (oci.ReferenceInvalid, UsageWrong),
-    (oci.KeyUnusable, UsageWrong),
-    (oci.NotFound, NotThere),
-    (oci.RegistryFault, NetworkError),
-    (oci.SigningFault, NetworkError),
-    (oci.PlaceFault, FileFault),
-    (oci.ContentLies, ContentMismatch),
-    (oci.TooMuch, LimitExceeded),
-    (oci.SignatureRejected, Untrusted),
+_FAMILIES: tuple[tuple[type[oci.OciError], type[AgentSyncError], str], ...] = (
+    (oci.ReferenceInvalid, UsageWrong, "write HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"),
+    (oci.KeyUnusable, UsageWrong, "take another key or token"),
+    (oci.NotFound, NotThere, "see that place, tag and digest are right, and that it was pushed there"),
+    (oci.RegistryFault, NetworkError, "try again later, or ask who runs it"),
+    (oci.SigningFault, NetworkError, "try again later, ask who runs the service, or sign with a key"),
+    (oci.PlaceFault, FileFault, "name another folder or file"),
+    (oci.ContentLies, ContentMismatch, "fetch it from another place, or have it pushed again by somebody who has it"),
+    (oci.TooMuch, LimitExceeded, "do not use this place"),
+    (oci.SignatureRejected, Untrusted, "have it signed by whom you trust"),
 )
+"""Each kind of error, the family that it belongs to here, and what to do where it does not say so itself."""
 
 
 @contextmanager
@@ -42,7 +43,9 @@ def translated() -> Iterator[None]:
 
 def ours(error: oci.OciError) -> AgentSyncError:
     """The same three facts, in the family that the command line and the library's callers know."""
-    family = next(each for theirs, each in _FAMILIES if isinstance(error, theirs))
+    family, remedy = next((family, remedy) for theirs, family, remedy in _FAMILIES if isinstance(error, theirs))
     return family(
-        subject=without_credentials(error.subject), check=without_credentials(error.check), remedy=error.remedy
+        subject=without_credentials(error.subject),
+        check=without_credentials(error.check),
+        remedy=error.remedy or remedy,
     )

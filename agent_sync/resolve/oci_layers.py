@@ -25,6 +25,7 @@ _OURS = "application/vnd.agent-sync.source.layer.v1"
 _OUR_FOLDER = "source/"
 _WHITEOUT = ".wh."
 _CHUNK_BYTES = 1 << 18
+_GZIP_BYTES = 1 << 13  # what follows a member is copied: thousands of members in one piece would take for ever
 _TAR_OVERHEAD = 1 << 30  # headers and padding of the most files that any limit allows are far below
 
 
@@ -71,6 +72,8 @@ class Layers:
             yield FileToPack(path, place.size, self._chunks(place), executable=place.executable)
 
     def _fetch(self, layer: Descriptor, spooled: RelPath) -> None:
+        if layer.size > self._left + self._left // 128 + _CHUNK_BYTES:  # a compressor adds hardly anything
+            raise self._too_much()
         file = self._scratch.open_new(spooled)
         try:
             unfolding = _unfolding(layer, self._write_to(file.write), max_bytes=self._left, subject=self._subject)
@@ -83,14 +86,17 @@ class Layers:
         def bounded(piece: bytes) -> None:
             self._left -= len(piece)
             if self._left < 0:
-                raise LimitExceeded(
-                    subject=self._subject,
-                    check=f"its layers hold more than max_source_size allows, {self._limits.max_source_size} bytes",
-                    remedy="raise it under `limits:`, or use another artifact",
-                )
+                raise self._too_much()
             write(piece)
 
         return bounded
+
+    def _too_much(self) -> LimitExceeded:
+        return LimitExceeded(
+            subject=self._subject,
+            check=f"its layers hold more than max_source_size allows, {self._limits.max_source_size} bytes",
+            remedy="raise it under `limits:`, or use another artifact",
+        )
 
     def _found(self, layer: Descriptor, spooled: RelPath) -> Iterator[tuple[RelPath, _Place]]:
         with self._scratch.open(spooled) as file:
@@ -155,6 +161,8 @@ class _Unfolding(Protocol):
 
 
 def _unfolding(layer: Descriptor, write: Callable[[bytes], object], *, max_bytes: int, subject: str) -> _Unfolding:
+    if not _is_tar(layer.media_type):
+        return _Plain(write)  # a file is what it is, compressed or not
     if layer.media_type.endswith("zstd"):
         return _Zstd(write, max_bytes=max_bytes, subject=subject)
     if layer.media_type.endswith("gzip"):
@@ -182,20 +190,27 @@ class _Gzip:
         self._write = write
         self._subject = subject
         self._inflating = zlib.decompressobj(wbits=31)
+        self._is_between_members = False  # where there may be padding
 
     def write(self, piece: bytes) -> None:
         """Raises: ContentMismatch (not gzip), and what `write` raises."""
         try:
-            while piece:
-                self._write(self._inflating.decompress(piece, _CHUNK_BYTES))
-                piece = self._inflating.unconsumed_tail
-                if self._inflating.eof:
-                    piece = self._inflating.unused_data.lstrip(b"\0")
-                    self._inflating = zlib.decompressobj(wbits=31)
+            for at in range(0, len(piece), _GZIP_BYTES):
+                self._inflate(piece[at : at + _GZIP_BYTES])
         except zlib.error as error:
             raise ContentMismatch(
                 subject=self._subject, check=f"a layer is not gzip: {error}", remedy="ask whoever published it"
             ) from error
+
+    def _inflate(self, piece: bytes) -> None:
+        while piece := piece.lstrip(b"\0") if self._is_between_members else piece:
+            self._is_between_members = False
+            self._write(self._inflating.decompress(piece, _CHUNK_BYTES))
+            piece = self._inflating.unconsumed_tail
+            if self._inflating.eof:
+                piece = self._inflating.unused_data
+                self._inflating = zlib.decompressobj(wbits=31)
+                self._is_between_members = True
 
     def finish(self) -> None:
         """Whatever was held back is out."""

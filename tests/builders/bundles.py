@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from agent_sync.bundle.signing import Signing
-from agent_sync.operations.pull import PullRequest, PullResult
-from agent_sync.operations.push import PushRequest, PushResult
+from agent_sync.operations.pull import PullResult
+from agent_sync.operations.push import PushResult
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
 from agent_sync_oci.reference import Place, parse_place
 from agent_sync_oci.registry.memory import MemoryRegistry
@@ -48,12 +48,12 @@ def push(
 ) -> PushResult:
     """What pushing comes to; with a key it is signed."""
     signed = None if key is None else signing(key)
-    return project.project().push(PushRequest(place, name=name, signing=signed, **said))  # type: ignore[arg-type]
+    return project.project().push(place, name=name, signing=signed, **said)  # type: ignore[arg-type]  # as the test says
 
 
 def pull(project: MemoryProject, place: Place = V1, **said: object) -> PullResult:
-    """What pulling comes to, with these fields of the request."""
-    return project.project().pull(PullRequest(place, **said))  # type: ignore[arg-type]  # as the test says
+    """What pulling comes to, with these options."""
+    return project.project().pull(place, **said)  # type: ignore[arg-type]  # as the test says
 
 
 def signing(key: PrivateKey) -> Signing:
@@ -88,9 +88,9 @@ def index_in(registry: MemoryRegistry, tag: str = "v1") -> Index:
     return found
 
 
-def part_in(registry: MemoryRegistry, number: int = 0) -> Manifest:
+def part_in(registry: MemoryRegistry, number: int = 0, *, tag: str = "v1") -> Manifest:
     """The artifact of one of the bundle's parts."""
-    found = registry.manifest(index_in(registry).manifests[number + 1].digest)
+    found = registry.manifest(index_in(registry, tag).manifests[number + 1].digest)
     assert isinstance(found, Manifest)
     return found
 

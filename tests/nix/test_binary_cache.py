@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from agent_sync.errors import FileFault, UsageWrong
-from agent_sync.operations.push import PushRequest
 from agent_sync_oci.reference import LayoutPlace
 from tests.architecture.tree import ROOT
 from tests.builders.nix_projects import NixProject
@@ -56,12 +55,11 @@ def test_it_is_a_substituter_over_http(nix: Nix, locked: NixProject, cache: Path
 
 
 def test_a_layout_of_push_serves_both_ways(nix: Nix, locked: NixProject, cache: Path) -> None:
-    request = PushRequest(LayoutPlace(str(cache)), name="acme/agents")
-    pushed = locked.opened().push(request)
+    pushed = locked.opened().push(LayoutPlace(str(cache)), name="acme/agents")
     index = (cache / "index.json").read_bytes()
     paths = export(locked, nix, cache)
     assert (cache / "index.json").read_bytes() == index
-    assert locked.opened().push(request).digest == pushed.digest
+    assert locked.opened().push(LayoutPlace(str(cache)), name="acme/agents").digest == pushed.digest
     fetched = nix.value(f"{LIBRARY}.sources {{ lockFile = {locked.lock}; cache = {cache}; }}")
     assert set(fetched.values()) < set(paths)
     nix.forget()
@@ -70,7 +68,7 @@ def test_a_layout_of_push_serves_both_ways(nix: Nix, locked: NixProject, cache: 
 
 def test_a_folder_of_export_becomes_a_layout_of_push(nix: Nix, locked: NixProject, cache: Path) -> None:
     export(locked, nix, cache)
-    locked.opened().push(PushRequest(LayoutPlace(str(cache)), name="acme/agents"))
+    locked.opened().push(LayoutPlace(str(cache)), name="acme/agents")
     assert nix.value(f"{LIBRARY}.sources {{ lockFile = {locked.lock}; cache = {cache}; }}")
 
 

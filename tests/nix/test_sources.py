@@ -13,7 +13,6 @@ import pytest
 from agent_sync.lock.reading import read_lock
 from agent_sync.nix.pinned import all_pinned
 from agent_sync.nix.store_paths import name_of, path_of_file
-from agent_sync.operations.push import PushRequest
 from agent_sync_oci.reference import LayoutPlace
 from tests.architecture.tree import ROOT
 from tests.builders.nix_projects import POLICY, SYSTEM, NixProject, a_flake, a_nix_project, files_below
@@ -63,7 +62,7 @@ def blob_of(project: NixProject, name: str) -> Path:
 
 def push_layout(project: NixProject, folder: Path) -> None:
     """The folder is a layout of the lock, uncompressed."""
-    project.opened().push(PushRequest(LayoutPlace(str(folder)), name="acme/agents"))
+    project.opened().push(LayoutPlace(str(folder)), name="acme/agents")
 
 
 def test_four_ways_lead_to_the_same_store_paths(nix: Nix, tmp_path: Path) -> None:

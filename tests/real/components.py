@@ -21,14 +21,14 @@ def require(program: str) -> Path:
     command = commands[program]
     found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:{_GO_TOOLS}")
     if found is None:
-        _cannot_run(f"{program} is not installed here: {command}, or `make programs`")
+        cannot_run(f"{program} is not installed here: {command}, or `make programs`")
     return Path(found)
 
 
 def require_node_packages() -> Path:
     """The `node_modules` of .ci/node; without it the test does not run."""
     if not (_TOOLS / "node" / "installed").is_file():
-        _cannot_run("the packages of .ci/node are not installed here: `make programs`")
+        cannot_run("the packages of .ci/node are not installed here: `make programs`")
     return _TOOLS / "node" / "node_modules"
 
 
@@ -36,10 +36,17 @@ def require_real_rules() -> Path:
     """The git bundle that the environment variable REAL_RULES names; without it the test does not run."""
     named = os.environ.get("REAL_RULES")
     if not named:
-        _cannot_run("REAL_RULES names no git bundle of real rules")
+        cannot_run("REAL_RULES names no git bundle of real rules")
     if not Path(named).is_file():
-        _cannot_run(f"REAL_RULES names {named}, and no file is there")
+        cannot_run(f"REAL_RULES names {named}, and no file is there")
     return Path(named)
+
+
+def cannot_run(reason: str) -> NoReturn:
+    """The test does not run, and says why; where everything must be there, it fails."""
+    if os.environ.get("REQUIRE_REAL") == "1":
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
 
 
 def _listed(name: str, installer: str) -> dict[str, str]:
@@ -47,9 +54,3 @@ def _listed(name: str, installer: str) -> dict[str, str]:
     lines = (_LISTS / name).read_text(encoding="utf-8").splitlines()
     pairs = (line.split(maxsplit=1) for line in lines if line and not line.startswith("#"))
     return {program: f"{installer} {package}" for program, package in pairs}
-
-
-def _cannot_run(reason: str) -> NoReturn:
-    if os.environ.get("REQUIRE_REAL") == "1":
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)

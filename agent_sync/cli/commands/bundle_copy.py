@@ -37,12 +37,12 @@ def bundle_copy(
 
     With --since only what is new travels. A receiver that lacks something after all is told so, and keeps what it has.
     """
-    from agent_sync.operations.bundle_copy import CopyRequest
-
-    request = CopyRequest(
-        place_of(source, session), place_of(target, session), _since(since, session), plain_http=plain_http
+    result = session.project().bundle_copy(
+        place_of(source, session),
+        place_of(target, session),
+        since=_since(since, session),
+        plain_http=plain_http,
     )
-    result = session.project().copy_bundle(request)
     skipped = f", {result.skipped} did not need to" if result.skipped else ""
     lines = (
         f"bundle {result.name}: {counted(result.blobs, 'blob')} travelled ({bytes_text(result.bytes)}){skipped}",

@@ -20,7 +20,7 @@ def bundle_inspect(session: Session, place: PlaceArgument, *, plain_http: PlainH
 
     Nothing is proved by this: who signed is who claims to have signed. For a judgement: bundle verify.
     """
-    inspected = session.project().inspect_bundle(place_of(place, session), plain_http=plain_http)
+    inspected = session.project().bundle_inspect(place_of(place, session), plain_http=plain_http)
     return Answer(_fields(inspected), lines=_lines(inspected))
 
 

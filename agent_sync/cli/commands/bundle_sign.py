@@ -34,7 +34,7 @@ def bundle_sign(
     project = session.project()
     options = SigningOptions(key, trust_config, identity_token)
     signing = signing_of(options, session, offline=project.world.offline)
-    result = project.sign_bundle(place_of(place, session), signing, name=name, plain_http=plain_http)
+    result = project.bundle_sign(place_of(place, session), signing, name=name, plain_http=plain_http)
     fields = {"name": result.name, "digest": result.digest}
     return Answer(fields, lines=(f"signed {result.name} {result.digest}",))
 

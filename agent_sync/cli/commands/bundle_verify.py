@@ -59,7 +59,7 @@ def bundle_verify(
         refuse_both(signature=True, plain_http=plain_http)
         return _artifact(session, place, signature, asked)
     project = session.project(policy=policy)
-    result = project.verify_bundle(place_of(place, session), name=name, asked=asked, plain_http=plain_http)
+    result = project.bundle_verify(place_of(place, session), name=name, asked=asked, plain_http=plain_http)
     return Answer(_fields(result), lines=_lines(result), code=DONE if result.verdict.accepted else UNTRUSTED)
 
 

@@ -23,9 +23,9 @@ def keys_generate(
     The pass phrase comes from AGENT_SYNC_KEY_PASSWORD or the terminal. cosign takes both files, and agent-sync takes
     cosign's. A file that is there is never written over.
     """
-    from agent_sync.wiring import generate_keys
+    from agent_sync import wiring
 
-    files = generate_keys(posixpath.join(session.folder, output), new_pass_phrase(session))
+    files = wiring.keys_generate(posixpath.join(session.folder, output), new_pass_phrase(session))
     lines = (f"wrote {files.private}, which only you can read", f"wrote {files.public}, for whoever verifies")
     return Answer({"private": files.private, "public": files.public, "hint": files.hint}, lines=lines)
 

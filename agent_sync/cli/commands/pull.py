@@ -45,19 +45,17 @@ def pull(
     fetched; every part must then be, to the last byte, what the lock says. No file of the project changes but, with
     --write-lock, the lock: what differs is shown first, and at a terminal you are asked. sync does the rest, offline.
     """
-    from agent_sync.operations.pull import PullRequest
-
     project = session.project(policy=policy)
     question = _Question(session, project.lock_file.shown, yes=yes)
-    request = PullRequest(
-        place=place_of(place, session),
+    result = project.pull(
+        place_of(place, session),
         name=name,
         write_lock=write_lock,
         allow_unsigned=allow_unsigned,
         accept_signer_change=accept_signer_change,
         plain_http=plain_http,
+        confirm=question,
     )
-    result = project.pull(request, confirm=question)
     lines = [*([] if question.put else verdict_lines(result.verdict)), *_outcome(result, session, question)]
     return Answer(_fields(result), lines=lines, code=FOUND if result.declined else None)
 

@@ -53,8 +53,6 @@ def push(
     there already is not sent again, and the tag moves last. The digest that is printed names exactly this bundle for
     ever.
     """
-    from agent_sync.operations.push import PushRequest
-
     options = SigningOptions(key, trust_config, identity_token)
     if options.given and not sign:
         raise UsageWrong(subject="push", check="it was told who signs, and not to sign", remedy="add --sign")
@@ -62,13 +60,11 @@ def push(
         raise UsageWrong(subject="--compress", check=f"{compress!r} is no way to compress", remedy="say zstd or none")
     project = session.project()
     result = project.push(
-        PushRequest(
-            place=place_of(place, session),
-            name=name,
-            compression="zstd" if compress == "zstd" else "none" if compress == "none" else None,
-            signing=signing_of(options, session, offline=project.world.offline) if sign else None,
-            plain_http=plain_http,
-        )
+        place_of(place, session),
+        name=name,
+        signing=signing_of(options, session, offline=project.world.offline) if sign else None,
+        compression="zstd" if compress == "zstd" else "none" if compress == "none" else None,
+        plain_http=plain_http,
     )
     return Answer(_fields(result), lines=_lines(result, verbose=session.options.verbose))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from agent_sync_oci.errors import shown
@@ -82,7 +82,7 @@ class Policy:
     """Every rule about a name must be satisfied; with `require_signed`, or if there are rules, one must be about it.
 
     `scopes` has the patterns of each policy that was united into this one: what one of them has no rule for is not let
-    in by the rules of another.
+    in by the rules of another (see `united`).
     """
 
     rules: tuple[Rule, ...] = ()
@@ -92,24 +92,28 @@ class Policy:
 
     @classmethod
     def united(cls, *policies: Policy) -> Policy:
-        """The policy that demands what each of them demands."""
+        """The policy that demands what each of them demands; who has more authority comes first.
+
+        Where one requires signatures and has no rules, rules of those before it count, and none of those after it:
+        nobody appoints the judges for what is demanded above.
+        """
+        scopes = [scope for count, policy in enumerate(policies) for scope in policy._scopes(above=policies[:count])]
         return cls(
             tuple(dict.fromkeys(rule for policy in policies for rule in policy.rules)),
             tuple(dict.fromkeys(revocation for policy in policies for revocation in policy.revoked)),
             any(policy.require_signed for policy in policies),
-            tuple(dict.fromkeys(scope for policy in policies for scope in policy._own_scopes)),
+            tuple(dict.fromkeys(scopes)),
         )
 
     def leaves_open(self, name: str) -> bool:
         """Whether signatures are required, and some policy among those united here says nothing about this name."""
-        unheard = any(not any(matches(pattern, name) for pattern in scope) for scope in self._own_scopes)
-        return unheard or (self.require_signed and not any(rule.is_about(name) for rule in self.rules))
+        return any(not any(matches(pattern, name) for pattern in scope) for scope in self._scopes())
 
-    @property
-    def _own_scopes(self) -> tuple[tuple[str, ...], ...]:
-        if self.scopes or not self.rules:
+    def _scopes(self, *, above: Sequence[Policy] = ()) -> tuple[tuple[str, ...], ...]:
+        if self.scopes or not self.requires_signatures:
             return self.scopes
-        return (tuple(dict.fromkeys(rule.bundle for rule in self.rules)),)
+        rules = self.rules or [rule for policy in above for rule in policy.rules]
+        return (tuple(dict.fromkeys(rule.bundle for rule in rules)),)
 
     @property
     def requires_signatures(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from agent_sync.errors import ConfigInvalid, Untrusted, UsageWrong
-from agent_sync.operations.bundle_copy import CopyRequest
 from agent_sync.operations.bundle_verify import Asked
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
@@ -48,7 +47,7 @@ def receiver(sender: MemoryProject) -> MemoryProject:
 
 
 def sign(project: MemoryProject, key: PrivateKey, *, name: str | None = None) -> None:
-    project.project().sign_bundle(V1, signing(key), name=name)
+    project.project().bundle_sign(V1, signing(key), name=name)
 
 
 # -- nobody asks -----------------------------------------------------------------------------------------------------
@@ -147,7 +146,7 @@ def test_a_bundle_that_was_signed_for_another_name_is_refused(
 def test_a_mirror_keeps_the_trust(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender, key=_ALICE)
     mirror = parse_place("mirror.example.com/agents:v1")
-    sender.project().copy_bundle(CopyRequest(V1, mirror))
+    sender.project().bundle_copy(V1, mirror)
     demand(receiver, _ALICE)
     with pytest.raises(Untrusted, match="no rule is about the name"):
         pull(receiver, mirror)
@@ -448,12 +447,12 @@ def test_that_nobody_is_asked_for_any_more_is_a_change(sender: MemoryProject, re
 def test_verify_explains_each_rule(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender, key=_ALICE)
     demand(receiver, _ALICE, _BOB, threshold=2)
-    result = receiver.project().verify_bundle(V1)
+    result = receiver.project().bundle_verify(V1)
     assert not result.verdict.accepted
     (rule,) = result.verdict.rules
     assert (rule.satisfied, len(rule.signers)) == (False, 1)
     sign(sender, _BOB)
-    assert receiver.project().verify_bundle(V1).verdict.accepted
+    assert receiver.project().bundle_verify(V1).verdict.accepted
     assert receiver.store.blobs == {}
 
 
@@ -461,22 +460,22 @@ def test_verify_can_ask_for_one_more_key(sender: MemoryProject, receiver: Memory
     push(sender, key=_ALICE)
     for key, accepted in ((_ALICE, True), (_BOB, False)):
         asked = Asked(key=key.public.pem)
-        assert receiver.project().verify_bundle(V1, asked=asked).verdict.accepted is accepted
+        assert receiver.project().bundle_verify(V1, asked=asked).verdict.accepted is accepted
 
 
 def test_verify_needs_to_know_who_must_have_signed(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender, key=_ALICE)
     with pytest.raises(UsageWrong, match="nothing says who"):
-        receiver.project().verify_bundle(V1)
+        receiver.project().bundle_verify(V1)
     for asked in (Asked(identity="a"), Asked(issuer="b"), Asked(root=b"{}"), Asked(key=b"", identity="a", issuer="b")):
         with pytest.raises(UsageWrong):
-            receiver.project().verify_bundle(V1, asked=asked)
+            receiver.project().bundle_verify(V1, asked=asked)
 
 
 def test_verify_says_what_a_revocation_alone_does(sender: MemoryProject, receiver: MemoryProject) -> None:
     pushed = push(sender)
     receiver.layers[POLICY] = f"trust:\n{revoked(str(pushed.digest))}".encode()
-    assert not receiver.project().verify_bundle(V1).verdict.accepted
+    assert not receiver.project().bundle_verify(V1).verdict.accepted
 
 
 # -- what lies beside ------------------------------------------------------------------------------------------------

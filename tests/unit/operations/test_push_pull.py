@@ -8,8 +8,7 @@ import pytest
 
 from agent_sync.errors import AgentSyncError, BytesUnavailable, LockIsStale, LockMissing, NotThere, UsageWrong
 from agent_sync.events import Progressed
-from agent_sync.operations.pull import PullRequest, PullResult
-from agent_sync.operations.push import PushRequest
+from agent_sync.operations.pull import PullResult
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor, Manifest
@@ -226,13 +225,12 @@ def test_what_the_lock_changes_is_shown_before_it_is_written(sender: MemoryProje
         shown.append(proposal)
         return False
 
-    request = PullRequest(V1, write_lock=True, allow_unsigned=True)
-    result = receiver.project().pull(request, confirm=decline)
+    result = pull(receiver, write_lock=True, allow_unsigned=True, confirm=decline)
     assert result.declined
     assert [source.name for source in shown[0].difference.sources] == ["rules"]
     assert receiver.store.blobs == {}
     assert receiver.lock != sender.lock
-    assert receiver.project().pull(request, confirm=lambda _: True).lock_written
+    assert pull(receiver, write_lock=True, allow_unsigned=True, confirm=lambda _: True).lock_written
     assert receiver.lock == sender.lock
 
 
@@ -277,5 +275,5 @@ def test_the_tag_moves_last(sender: MemoryProject) -> None:
         raise UsageWrong(subject="key", check="no")
 
     with pytest.raises(UsageWrong):
-        sender.project().push(PushRequest(V1, signing=broken))
+        sender.project().push(V1, signing=broken)
     assert registry_of(sender).manifest("v1").digest == first.digest

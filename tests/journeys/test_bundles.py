@@ -1,0 +1,408 @@
+"""Bundles through the command line: out into folders, files and registries, and in again, with every exit code."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from agent_sync.cli.binding import load_verb
+from agent_sync.cli.documents import ENVELOPE
+from tests.builders.bundle_machines import NAME, RULES, Site, a_publisher, a_receiver, put_key, put_policy
+from tests.builders.command_line import snapshot
+from tests.real.docker_registry import DockerRegistry
+from tests.real.registry_double import ServedDouble
+
+OUTPUTS = {".cursor/rules/a.md": RULES["a_md"], ".cursor/rules/b.md": RULES["b_md"]}
+
+
+@pytest.fixture
+def publisher(tmp_path: Path) -> Site:
+    return a_publisher(tmp_path / "publisher")
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Site:
+    return a_receiver(tmp_path / "receiver")
+
+
+@pytest.fixture(params=["oci:{}/layout", "oci-archive:{}/agents.tar", "docker-registry", "registry double"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Somewhere that both machines reach; each test has a place of its own."""
+    if request.param == "docker-registry":
+        server: DockerRegistry = request.getfixturevalue("docker_registry")
+        return f"{server.host}/{tmp_path.name}/agents:v1".lower()
+    if request.param == "registry double":
+        double: ServedDouble = request.getfixturevalue("registry_double")
+        return f"{double.host}/team/agents:v1"
+    return str(request.param).format(tmp_path)
+
+
+# -- there and back --------------------------------------------------------------------------------------------------
+
+
+def test_a_signed_bundle_goes_from_machine_to_machine(publisher: Site, receiver: Site, place: str) -> None:
+    digest = publisher.publish(place)
+    inspected = publisher.run("bundle", "inspect", place).out
+    for shown in (NAME, digest, "rules", "https://sigstore.dev/cosign/sign/v1", "claims to be by key"):
+        assert shown in inspected
+    verified = receiver.run("bundle", "verify", place, "--name", NAME, "--policy", "policy.yaml").out
+    assert f"bundle {NAME} {digest} may be used" in verified
+    pulled = receiver.run("pull", place, "--name", NAME, "--policy", "policy.yaml", "--write-lock")
+    assert "wrote agent-sync.lock" in pulled.out
+    assert receiver.machine.lock_bytes == publisher.machine.lock_bytes
+    receiver.run("sync", "--offline", "--frozen", "--policy", "policy.yaml")
+    receiver.run("check", "--strict")
+    assert receiver.machine.outputs() == OUTPUTS
+
+
+def test_a_second_delivery_goes_the_same_way(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    place = f"oci-archive:{tmp_path}/agents.tar"
+    publisher.publish(place)
+    take = ("pull", place, "--name", NAME, "--policy", "policy.yaml", "--write-lock")
+    frozen = ("sync", "--offline", "--frozen", "--policy", "policy.yaml", "--prune")
+    receiver.run(*take)
+    receiver.run(*frozen)
+    publisher.put("rules/c.md", "c\n")
+    (publisher.folder / "rules/b.md").unlink()
+    publisher.run("update", "--yes")
+    publisher.publish(place)
+    told = receiver.run(*take)
+    assert "rules" in told.out  # what changes is shown
+    receiver.run(*frozen)
+    receiver.run("check", "--strict")
+    assert receiver.machine.outputs() == {".cursor/rules/a.md": RULES["a_md"], ".cursor/rules/c.md": "c\n"}
+
+
+def test_what_was_pushed_is_not_sent_again(publisher: Site, place: str) -> None:
+    first = publisher.run("push", place, "--name", NAME, "--json").document
+    again = publisher.run("push", place, "--name", NAME, "--json").document
+    assert (first["sent"], again["sent"], again["present"]) == (["rules"], [], ["rules"])
+    assert (again["sent_bytes"], again["digest"]) == (0, first["digest"])
+
+
+def test_a_bundle_is_copied_in_every_direction_and_stays_what_it_was(
+    publisher: Site, receiver: Site, docker_registry: DockerRegistry, registry_double: ServedDouble, tmp_path: Path
+) -> None:
+    start = f"{docker_registry.host}/copied/agents:v1"
+    digest = publisher.publish(start)
+    route = [
+        start,
+        f"oci:{tmp_path}/one:v1",
+        f"{registry_double.host}/team/agents:v1",
+        f"oci-archive:{tmp_path}/two.tar:v1",
+        f"{docker_registry.host}/back/agents:v1",
+        f"oci-archive:{tmp_path}/three.tar:v1",
+        f"oci:{tmp_path}/four:v1",
+    ]
+    for here, there in itertools.pairwise(route):
+        assert publisher.run("bundle", "copy", here, there, "--json").document["digest"] == digest
+        receiver.run("bundle", "verify", there, "--name", NAME, "--policy", "policy.yaml")
+    again = publisher.run("bundle", "copy", route[0], route[-1], "--json").document
+    assert (again["blobs"], again["bytes"]) == (0, 0)
+
+
+# -- an air gap without a network ------------------------------------------------------------------------------------
+
+
+def test_only_what_is_new_travels_and_the_receiver_refuses_what_is_not_whole(
+    publisher: Site, receiver: Site, tmp_path: Path
+) -> None:
+    layout = f"oci:{tmp_path}/layout"
+    publisher.put("more/x.md", "x\n" * 5000)
+    publisher.put("agent-sync.yaml", _with_more((publisher.folder / "agent-sync.yaml").read_text()))
+    publisher.run("update", "--yes")
+    publisher.publish(f"{layout}:v1")
+    (tmp_path / "v1.lock").write_bytes(publisher.machine.lock_bytes)
+    publisher.put("rules/c.md", "c\n")
+    publisher.run("update", "--yes")
+    publisher.publish(f"{layout}:v2")
+    for name, since in (("by-lock", str(tmp_path / "v1.lock")), ("by-bundle", f"{layout}:v1")):
+        target = f"oci-archive:{tmp_path}/{name}.tar"
+        told = publisher.run("bundle", "copy", f"{layout}:v2", target, "--since", since, "--json")
+        assert told.document["skipped"] > 0
+    publisher.run("bundle", "copy", f"{layout}:v2", f"oci-archive:{tmp_path}/whole.tar")
+    delta, whole = (tmp_path / f"{name}.tar" for name in ("by-lock", "whole"))
+    assert delta.stat().st_size < whole.stat().st_size
+
+    words = ("--name", NAME, "--policy", "policy.yaml", "--write-lock")
+    refused = receiver.run("pull", f"oci-archive:{delta}", *words, code=9)
+    assert "neither does the store" in refused.err
+    assert not receiver.machine.exists("agent-sync.lock")
+    receiver.run("pull", f"{layout}:v1", *words)
+    for name in ("by-lock", "by-bundle"):
+        receiver.run("pull", f"oci-archive:{tmp_path}/{name}.tar", *words)
+    assert receiver.machine.lock_bytes == publisher.machine.lock_bytes
+    receiver.run("sync", "--offline", "--frozen")
+    receiver.run("check")
+    copied = publisher.run("bundle", "copy", f"oci-archive:{delta}", f"oci:{tmp_path}/empty", code=9)
+    assert "bring the whole one" in copied.err
+    assert "latest" not in publisher.run("bundle", "inspect", f"oci:{tmp_path}/empty", code=8).out
+
+
+def _with_more(config: str) -> str:
+    source = "  - name: more\n    type: local\n    path: ./more/\ntargets:\n  - source: more\n    destination: .more/\n"
+    return config.replace("targets:\n", source)
+
+
+# -- who must have signed --------------------------------------------------------------------------------------------
+
+
+def test_two_keys_must_have_signed_and_the_second_signs_where_it_lies(publisher: Site, tmp_path: Path) -> None:
+    place = f"oci-archive:{tmp_path}/agents.tar"
+    digest = publisher.publish(place)
+    receiver = a_receiver(tmp_path / "receiver", "release", "security", threshold=2)
+    verify = ("bundle", "verify", place, "--name", NAME, "--policy", "policy.yaml")
+    assert "1 of 2 signers" in receiver.run(*verify, code=6).out
+    security = a_receiver(tmp_path / "security")
+    put_key(security, "security")
+    signed = security.run("bundle", "sign", f"{place}@{digest}", "--name", NAME, "--key", "security.key")
+    assert f"signed {NAME} {digest}" in signed.out
+    document = receiver.run(*verify, "--json").document
+    assert document["accepted"]
+    assert [rule["satisfied"] for rule in document["rules"]] == [True]
+    receiver.run("pull", place, "--name", NAME, "--policy", "policy.yaml", "--write-lock")
+
+
+def test_a_signer_that_changes_is_shown_and_must_be_accepted(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    place = f"oci:{tmp_path}/layout"
+    publisher.publish(place)
+    pull = ("pull", place, "--name", NAME, "--policy", "policy.yaml", "--write-lock")
+    receiver.run(*pull)
+    put_key(publisher, "next")
+    publisher.put("rules/c.md", "c\n")
+    publisher.run("update", "--yes")
+    publisher.run("push", place, "--name", NAME, "--sign", "--key", "next.key")
+    put_policy(receiver, "next")
+    before = snapshot(receiver.folder)
+    refused = receiver.run(*pull, code=6)
+    assert "when it was pulled here last" in refused.err
+    assert snapshot(receiver.folder) == before
+    receiver.run(*pull, "--accept-signer-change")
+
+
+def test_without_a_policy_somebody_must_say_that_an_unsigned_bundle_will_do(
+    publisher: Site, receiver: Site, tmp_path: Path
+) -> None:
+    place = f"oci:{tmp_path}/layout"
+    digest = publisher.run("push", place, "--name", NAME, "--json").document["digest"]
+    pull = ("--name", NAME, "--write-lock")
+    assert "--allow-unsigned" in receiver.run("pull", place, *pull, code=6).err
+    receiver.run("pull", f"{place}@{digest}", *pull)
+    receiver.run("pull", place, "--name", NAME)  # its lock is byte for byte the one that is here now
+    receiver.run("pull", place, *pull, "--allow-unsigned")
+    receiver.run("pull", place, *pull, "--allow-unsigned", "--policy", "policy.yaml", code=6)
+
+
+def test_the_machines_policy_holds_under_every_flag(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    place = f"oci:{tmp_path}/layout"
+    publisher.run("push", place, "--name", NAME)
+    words = ("pull", place, "--name", NAME, "--write-lock", "--allow-unsigned", "--no-inherit")
+    receiver.run(*words)
+    receiver.machine.variables["AGENT_SYNC_POLICY"] = str(receiver.folder / "policy.yaml")
+    receiver.run(*words, code=6)
+    for flags in (("--frozen",), ("--frozen", "--offline"), ("--frozen", "--no-inherit"), ("--frozen", "--dry-run")):
+        assert "there is no signature" in receiver.run("sync", *flags, code=6).err
+    publisher.publish(place)
+    receiver.run("pull", place, "--name", NAME)
+    receiver.run("sync", "--frozen", "--offline")
+
+
+def test_what_is_revoked_is_refused_though_it_is_signed(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    place = f"oci:{tmp_path}/layout"
+    digest = publisher.publish(place)
+    pull = ("pull", place, "--name", NAME, "--policy", "policy.yaml", "--write-lock")
+    receiver.run(*pull)
+    put_policy(receiver, "release", more=f"  revoked:\n  - {{digest: '{digest}', reason: leaked token}}\n")
+    assert "leaked token" in receiver.run(*pull, code=6).err
+    assert "leaked token" in receiver.run("sync", "--frozen", "--policy", "policy.yaml", code=6).err
+    assert (
+        "leaked token" in receiver.run("bundle", "verify", place, "--name", NAME, "--policy", "policy.yaml", code=6).out
+    )
+
+
+# -- exit codes ------------------------------------------------------------------------------------------------------
+
+
+def test_wrong_usage_is_2(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    place = f"oci:{tmp_path}/layout"
+    publisher.publish(place)
+    put_key(publisher, "security")
+    for site, words in [
+        (receiver, ("pull", "no place at all")),
+        (receiver, ("pull", place)),  # nothing says its name
+        (receiver, ("pull", "127.0.0.1:1/x/y")),
+        (receiver, ("pull", place, "--name", "two words")),
+        (receiver, ("bundle", "verify", place, "--name", NAME)),
+        (receiver, ("bundle", "verify", place, "--name", NAME, "--identity", "a")),
+        (receiver, ("bundle", "verify", place, "--name", NAME, "--trusted-root", "policy.yaml")),
+        (receiver, ("bundle", "verify", place, "--name", NAME, "--key", "keys/absent.pub")),
+        (receiver, ("bundle", "verify", place, "--name", NAME, "--key", "policy.yaml")),
+        (receiver, ("bundle", "verify", "policy.yaml", "--signature", "policy.yaml")),
+        (receiver, ("bundle", "verify", "policy.yaml", "--signature", "x", "--policy", "policy.yaml", "--key", "x")),
+        (publisher, ("push", f"oci:{tmp_path}/x:src-{'a' * 64}", "--name", NAME)),
+        (publisher, ("push", place, "--name", NAME, "--key", "release.key")),
+        (publisher, ("push", place, "--name", NAME, "--sign")),
+        (publisher, ("push", place, "--name", NAME, "--sign", "--key", "absent.key")),
+        (publisher, ("push", place, "--name", NAME, "--sign", "--key", "agent-sync.yaml")),
+        (publisher, ("push", place, "--name", NAME, "--sign", "--key", "release.key", "--identity-token", "x")),
+        (publisher, ("push", place, "--name", NAME, "--sign", "--trust-config", "agent-sync.yaml", "--offline")),
+        (publisher, ("push", place, "--name", NAME, "--compress", "gzip")),
+    ]:
+        told = site.run(*words, code=2)
+        assert told.err.startswith("error[usage]"), words
+    wrong = publisher.run(
+        "bundle", "sign", place, "--name", NAME, "--key", "security.key", code=2, AGENT_SYNC_KEY_PASSWORD="no"
+    )
+    assert "pass phrase" in wrong.err
+
+
+def test_a_lock_that_is_another_one_is_4(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    place = f"oci:{tmp_path}/layout"
+    publisher.publish(place)
+    assert "--write-lock" in receiver.run("pull", place, "--name", NAME, "--policy", "policy.yaml", code=4).err
+    (publisher.folder / "agent-sync.lock").unlink()
+    publisher.run("push", place, "--name", NAME, code=4)
+
+
+def test_bytes_that_lie_are_5_and_too_much_is_13(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    publisher.publish(f"oci:{layout}")
+    inspected = publisher.run("bundle", "inspect", f"oci:{layout}", "--json").document
+    blob = layout / "blobs/sha256" / inspected["parts"][0]["layer"].removeprefix("sha256:")
+    honest = blob.read_bytes()
+    pull = ("pull", f"oci:{layout}", "--name", NAME, "--policy", "policy.yaml", "--write-lock")
+    blob.write_bytes(honest.replace(b"a\na\n", b"b\nb\n"))
+    assert "sha256" in receiver.run(*pull, code=5).err
+    (layout / "index.json").write_bytes(b" " * (5 << 20))
+    receiver.run(*pull, code=13)
+    assert not receiver.machine.exists("agent-sync.lock")
+
+
+def test_what_is_not_there_and_who_does_not_answer_are_8(
+    receiver: Site, registry_double: ServedDouble, tmp_path: Path
+) -> None:
+    for place in (f"oci:{tmp_path}/none", f"oci-archive:{tmp_path}/none.tar", f"{registry_double.host}/team/none:v1"):
+        receiver.run("pull", place, "--name", NAME, code=8)
+    receiver.run("pull", "127.0.0.1:1/team/agents:v1", code=8)
+
+
+def test_offline_a_registry_is_9(publisher: Site, receiver: Site, registry_double: ServedDouble) -> None:
+    place = f"{registry_double.host}/team/agents:v1"
+    for site, words in [
+        (publisher, ("push", place)),
+        (receiver, ("pull", place)),
+        (receiver, ("bundle", "inspect", place)),
+        (receiver, ("bundle", "copy", place, "oci:x")),
+    ]:
+        assert "--offline opens no connection" in site.run(*words, "--offline", code=9).err
+    assert registry_double.registry.blobs == {}
+
+
+def test_what_the_file_system_refuses_is_17(publisher: Site, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    publisher.run("push", f"oci:{tmp_path}/file", "--name", NAME, code=17)
+    publisher.run("push", f"oci-archive:{tmp_path}/file/agents.tar", "--name", NAME, code=17)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.txt").write_text("mine\n")
+    publisher.run("push", f"oci:{tmp_path}/mine", "--name", NAME, code=17)
+    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_an_error_is_a_document_too(receiver: Site, tmp_path: Path) -> None:
+    document = receiver.run("pull", f"oci:{tmp_path}/none", "--name", NAME, "--json", code=8).document
+    assert document["error"]["rule"] == "not-there"
+    assert document["exit_code"] == 8
+
+
+# -- what is told ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("verb", ["push", "pull", "bundle_inspect", "bundle_verify", "bundle_sign", "bundle_copy"])
+def test_every_document_has_the_fields_that_are_documented(
+    publisher: Site, receiver: Site, tmp_path: Path, verb: str
+) -> None:
+    place = f"oci:{tmp_path}/layout"
+    publisher.publish(place)
+    words = {
+        "push": (publisher, "push", place, "--name", NAME),
+        "pull": (receiver, "pull", place, "--name", NAME, "--policy", "policy.yaml", "--write-lock"),
+        "bundle_inspect": (receiver, "bundle", "inspect", place),
+        "bundle_verify": (receiver, "bundle", "verify", place, "--name", NAME, "--policy", "policy.yaml"),
+        "bundle_sign": (publisher, "bundle", "sign", place, "--name", NAME, "--key", "release.key"),
+        "bundle_copy": (publisher, "bundle", "copy", place, f"oci:{tmp_path}/other"),
+    }[verb]
+    site, *said = words
+    assert isinstance(site, Site)
+    document = site.run(*map(str, said), "--json").document
+    fields = load_verb(verb).fields
+    optional = {"signer", "states", "logged"} if verb == "bundle_verify" else set()
+    assert document.keys() - ENVELOPE.keys() == fields.keys() - optional
+
+
+def test_at_a_terminal_the_lock_is_asked_for(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    place = f"oci:{tmp_path}/layout"
+    publisher.publish(place)
+    words = ("pull", place, "--name", NAME, "--policy", "policy.yaml", "--write-lock")
+    declined = receiver.run(*words, at_terminal=True, typed="n\n", code=1)
+    assert "Write agent-sync.lock? [y/N]" in declined.err
+    assert "declined" in declined.out
+    assert not receiver.machine.exists("agent-sync.lock")
+    assert not (receiver.store / "blobs").exists()
+    receiver.run(*words, at_terminal=True, typed="y\n")
+    receiver.run(*words, "--yes", at_terminal=True)
+    assert receiver.machine.exists("agent-sync.lock")
+
+
+# -- keys ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_key_pair_is_made_for_its_owner_alone_and_never_written_over(receiver: Site) -> None:
+    document = receiver.run("keys", "generate", "--output", "keys/mine", "--json").document
+    private = Path(document["private"])
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert b"ENCRYPTED SIGSTORE PRIVATE KEY" in private.read_bytes()
+    before = snapshot(receiver.folder)
+    assert "never written over" in receiver.run("keys", "generate", "--output", "keys/mine", code=17).err
+    private.unlink()
+    assert "never written over" in receiver.run("keys", "generate", "--output", "keys/mine", code=17).err
+    assert not private.exists()
+    (receiver.folder / "keys/mine.key").write_bytes(before["keys/mine.key"][1])
+    receiver.run("keys", "generate", "--output", "nowhere/mine", code=17)
+
+
+def test_a_pass_phrase_may_be_empty_if_it_is_said_to_be(receiver: Site) -> None:
+    receiver.run("keys", "generate", AGENT_SYNC_KEY_PASSWORD="")
+    assert (receiver.folder / "agent-sync.key").is_file()
+
+
+# -- any signature ---------------------------------------------------------------------------------------------------
+
+
+def test_any_signature_over_any_file_can_be_verified(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    """Here the one beside a bundle, over the bundle's index, which is a file in the layout."""
+    layout = tmp_path / "layout"
+    digest = publisher.publish(f"oci:{layout}")
+    blobs = layout / "blobs/sha256"
+    signature = next(path for path in blobs.iterdir() if b"cosign/sign/v1" in _payload(path))
+    words = ("--signature", str(signature), "--key", "keys/release.pub")
+    index = str(blobs / digest.removeprefix("sha256:"))
+    assert "signed by keys/release.pub" in receiver.run("bundle", "verify", index, *words).out
+    shutil.copy(index, tmp_path / "changed")
+    with (tmp_path / "changed").open("ab") as file:
+        file.write(b" ")
+    receiver.run("bundle", "verify", str(tmp_path / "changed"), *words, code=6)
+    put_policy(receiver, "other")
+    receiver.run("bundle", "verify", index, "--signature", str(signature), "--key", "keys/other.pub", code=6)
+
+
+def _payload(path: Path) -> bytes:
+    """What a Sigstore bundle signs; nothing for any other blob."""
+    try:
+        return base64.b64decode(json.loads(path.read_bytes())["dsseEnvelope"]["payload"])
+    except (ValueError, KeyError, TypeError):
+        return b""
