@@ -135,7 +135,8 @@ def _artifact_reference(text: str) -> str:
 
 
 def _cache(text: str) -> str:
-    _refuse_credential(text)
+    if holds_credential(text):
+        raise fault("a password or token stands in the address", "take it out, and log in with `docker login` or so")
     return text
 
 

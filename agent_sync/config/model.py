@@ -15,7 +15,6 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 from agent_sync.config.fields import (
     ArtifactReference,
     CachePlace,
-    CachePlace,
     CommandLine,
     DeclaredPath,
     DigestText,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
@@ -68,8 +68,11 @@ class GitRepository(Protocol):
         """The commit that `oid` (a commit, or a tag of one) leads to."""
         ...
 
-    def entries(self, tree: str) -> Iterator[GitEntry]:
-        """Everything below `tree`, files, links and submodules, as the objects say; nothing is checked yet."""
+    def entries(self, tree: str, *, into: Callable[[bytes], bool] = lambda _: True) -> Iterator[GitEntry]:
+        """Everything below `tree`, files, links and submodules, as the objects say; nothing is checked yet.
+
+        Folders of which `into` says no, by their whole path, are passed over. What one folder holds comes together.
+        """
         ...
 
     def blob_size(self, oid: str) -> int:

@@ -57,6 +57,11 @@ class Selection:
         """The blobs that say where links lead."""
         return [entry.oid for entry in self._entries.values() if entry.mode == _LINK]
 
+    def looks_into(self, folder: str) -> bool:
+        """Whether something in this folder, or below it, may be wanted; the repository itself is the empty path."""
+        inside = f"{folder}/" if folder else ""
+        return _meet(inside, (self._base,)) and (not self._below or _meet(inside, self._below))
+
     def offer(self, path: str, entry: GitEntry) -> None:
         """Take the entry at `path` if it is wanted. What is outside `root` and `paths`, or excluded, is not looked at.
 
@@ -181,6 +186,11 @@ class Selection:
     def _too_large(self, check: str) -> LimitExceeded:
         remedy = "leave files out with `paths:` or `exclude:`, or raise the bound under `limits:`"
         return LimitExceeded(subject="", check=check, remedy=remedy)
+
+
+def _meet(folder: str, others: tuple[str, ...]) -> bool:
+    """Whether the folder is in one of the others, or has one of them in it; all with a slash at the end."""
+    return folder.startswith(others) or any(other.startswith(folder) for other in others)
 
 
 def _with_slash(folder: RelPath) -> str:

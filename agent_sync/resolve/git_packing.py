@@ -172,16 +172,24 @@ class _Batch:
 
     def _read_tree(self, tree: str, wants: list[_Want]) -> None:
         """Each entry is offered to all who still listen; a tree that never ends is left when nobody does."""
-        for number, entry in enumerate(self._repository.entries(tree)):
+
+        def listening(folder: bytes) -> list[_Want]:
+            return [want for want in wants if want.selection.looks_into(_text(folder))]
+
+        last, listeners = None, wants
+        for number, entry in enumerate(self._repository.entries(tree, into=lambda folder: bool(listening(folder)))):
             if number % 1024 == 0:
                 self._world.cancellation.check()
-            path = entry.path.decode("utf-8", "surrogateescape")
-            for want in wants:
+            path, folder = _text(entry.path), entry.path.rpartition(b"/")[0]
+            if folder != last:
+                last, listeners = folder, listening(folder)
+            for want in listeners:
                 try:  # no `with` here: this is done for every file and every want
                     want.selection.offer(path, entry)
                 except LimitExceeded as error:
                     self._settle(want.requests, error)
                     wants = [each for each in wants if each is not want]
+                    listeners = [each for each in listeners if each is not want]
             if not wants:
                 return
         for want in wants:
@@ -202,3 +210,7 @@ class _Batch:
         for request in requests:
             if self._open.pop(request.name, None) is not None:
                 self.outcomes[request.name] = named(error, request.subject)
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")

@@ -34,9 +34,12 @@ class Site:
     def run(
         self, *words: str, code: int | None = 0, at_terminal: bool = False, typed: str = "", **variables: str
     ) -> Told:
-        """The program with these words in the project; `code` is what it must end with (None: anything). No fault of ours, ever."""
+        """The program with these words in the project; `code` is what it must end with (None: anything but a fault of
+        ours).
+        """
         phrase = {"AGENT_SYNC_KEY_PASSWORD": PASS_PHRASE}
         told = inside(self.machine, at_terminal=at_terminal, typed=typed, **{**phrase, **variables}).run(*words)
+        assert told.code != 70, told.err
         assert "Traceback" not in told.err
         assert code in (None, told.code), f"exit code {told.code} instead of {code}\n{told.out}{told.err}"
         return told

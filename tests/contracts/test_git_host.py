@@ -122,6 +122,18 @@ def test_commits_are_fetched_by_id_wherever_refs_point(remote: Remote) -> None:
             assert len(list(repository.entries(found.tree))) == len(FIRST) + (commit == remote.middle)
 
 
+def test_folders_that_nobody_wants_to_look_into_are_passed_over(remote: Remote) -> None:
+    asked: list[bytes] = []
+    with remote.opened() as repository:
+        repository.fetch([remote.first], without_blobs=True)
+        tree = repository.commit(remote.first).tree
+        found = {entry.path for entry in repository.entries(tree, into=lambda folder: folder != b"core")}
+        assert found == {b"a.md", b"link.md", b".hidden/c.md"}
+        found = {entry.path for entry in repository.entries(tree, into=lambda folder: asked.append(folder) or True)}
+        assert found == {path.encode() for path in FIRST}
+    assert set(asked) == {b"core", b"core/deep", b".hidden"}
+
+
 def test_entries_and_blobs_are_as_the_objects_say(remote: Remote) -> None:
     with remote.opened() as repository:
         repository.fetch([remote.first], without_blobs=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -136,8 +136,10 @@ class _Connection:
         remote = self._remote()
         return remote.commits[self._found(remote.tags.get(oid, oid))]
 
-    def entries(self, tree: str) -> Iterator[GitEntry]:
-        yield from self._remote().trees[self._found(tree)]
+    def entries(self, tree: str, *, into: Callable[[bytes], bool] = lambda _: True) -> Iterator[GitEntry]:
+        for entry in self._remote().trees[self._found(tree)]:
+            if all(into(folder) for folder in _folders_on_the_way(entry.path)):
+                yield entry
 
     def blob_size(self, oid: str) -> int:
         return len(self._remote().blobs[self._found(oid)])
@@ -187,3 +189,9 @@ class MemorySignatures:
 def an_id(*parts: object) -> str:
     """Forty hexadecimal digits that follow from these parts."""
     return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()
+
+
+def _folders_on_the_way(path: bytes) -> Iterator[bytes]:
+    """The folders that `path` is in, the outermost first."""
+    names = path.split(b"/")[:-1]
+    return (b"/".join(names[: depth + 1]) for depth in range(len(names)))

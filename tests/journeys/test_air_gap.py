@@ -1,4 +1,4 @@
-"""Two deliveries across an air gap: the receiver has no network interface, no HOME, no upstream, and no store of before."""
+"""Two deliveries across an air gap: the receiver has no network interface, no HOME, no upstream and no store."""
 
 from __future__ import annotations
 
@@ -109,10 +109,11 @@ def test_two_deliveries_arrive_without_a_network(publisher: Site, receiver: CutO
     for gone in ("publisher", "team"):
         shutil.rmtree(tmp_path / gone)
     assert not receiver.has_network()
+    words = ("bundle", "verify", "oci-archive:../../first.tar", "--name", NAME, "--policy", "policy.yaml")
+    assert "may be used" in receiver.run(*words)
     for archive, outputs in (("first.tar", first), ("second.tar", second)):
         place = f"oci-archive:../../{archive}"
         policy = ("--policy", "policy.yaml")
-        assert "may be used" in receiver.run("bundle", "verify", place, "--name", NAME, *policy)
         assert "wrote agent-sync.lock" in receiver.run("pull", place, "--name", NAME, *policy, "--write-lock")
         receiver.run("sync", "--offline", "--frozen", "--prune", *policy)
         receiver.run("check", "--strict", "--deep")

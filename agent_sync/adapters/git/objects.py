@@ -40,6 +40,7 @@ class Objects:
         # Packs are read past the database, which hashes every object that it hands out: whoever wrote the pack's index,
         # here and a moment ago, has found each id by hashing. It halves the time of reading.
         self._packs = pygit2.OdbBackendPack(f"{folder}/objects")
+        self._loose = pygit2.OdbBackendLoose(f"{folder}/objects", -1, False)  # noqa: FBT003  # it takes no keywords
         self._database = pygit2.Odb(f"{folder}/objects")
         self._subject = subject
 
@@ -48,7 +49,8 @@ class Objects:
         self._packs.refresh()
 
     def __contains__(self, oid: object) -> bool:
-        return isinstance(oid, str) and oid in self._database
+        # Not the database: of each object that it does not have it looks whether that came meanwhile.
+        return isinstance(oid, str) and (self._packs.exists(oid) or self._loose.exists(oid))
 
     def commits_beginning_with(self, short: str) -> list[str]:
         """Every commit here whose id begins with these digits, in order."""
@@ -66,8 +68,8 @@ class Objects:
             oid = target[1].decode()
         raise NetworkError(subject=self._subject, check=f"object {oid} is no commit", remedy="choose another ref")
 
-    def entries(self, tree: str) -> Iterator[GitEntry]:
-        """Every file, link and submodule below `tree`, folder by folder.
+    def entries(self, tree: str, *, into: Callable[[bytes], bool]) -> Iterator[GitEntry]:
+        """Every file, link and submodule below `tree`, folder by folder; but for those of which `into` says no.
 
         Raises: UnsafePath (a name that is empty, double or has a slash; a path of over 4,096 bytes), LimitExceeded.
         """
@@ -81,10 +83,10 @@ class Objects:
                 check = f"its trees list more than {_MAX_LINES} entries"
                 raise LimitExceeded(subject=self._subject, check=check, remedy="choose a smaller repository")
             for name, (mode, below) in found.items():
-                if mode == _FOLDER:
-                    open_trees.append((folder + name + b"/", below))
-                else:
+                if mode != _FOLDER:
                     yield GitEntry(folder + name, mode, below)
+                elif into(folder + name):
+                    open_trees.append((folder + name + b"/", below))
 
     def blob_size(self, oid: str) -> int:
         """Its length in bytes."""

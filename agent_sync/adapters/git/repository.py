@@ -69,8 +69,8 @@ class FetchedRepository:
     def commit(self, oid: str) -> GitCommit:
         return self._objects.commit(oid)
 
-    def entries(self, tree: str) -> Iterator[GitEntry]:
-        return self._objects.entries(tree)
+    def entries(self, tree: str, *, into: Callable[[bytes], bool] = lambda _: True) -> Iterator[GitEntry]:
+        return self._objects.entries(tree, into=into)
 
     def blob_size(self, oid: str) -> int:
         return self._objects.blob_size(oid)

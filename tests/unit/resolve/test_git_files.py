@@ -29,7 +29,8 @@ def _taken(
     selection = Selection(Declared("git", paths=paths, exclude=exclude, root=root), limits or Limits())
     with git.open("r", timeout_s=1, max_bytes=10_000_000, cancellation=Cancellation()) as repository:
         repository.fetch([commit], without_blobs=True)
-        for entry in repository.entries(repository.commit(commit).tree):
+        tree = repository.commit(commit).tree
+        for entry in repository.entries(tree, into=lambda folder: selection.looks_into(folder.decode())):
             selection.offer(entry.path.decode("utf-8", "surrogateescape"), entry)
         selection.check()
         repository.fetch_blobs(selection.oids)
@@ -50,6 +51,17 @@ def test_everything_is_taken_hidden_files_included_in_tree_order() -> None:
     assert list(taken) == [".claude-plugin/plugin.json", ".x", "a/x.sh", "a-b", "b.md"]
     assert taken["a/x.sh"] == (b"#!", True)
     assert taken["b.md"] == (b"b", False)
+
+
+@pytest.mark.parametrize(
+    ("folder", "wanted"),
+    [("", True), ("a", True), ("a/b", True), ("a/b/c", True), ("a/b/c/d", True), ("a/bc", False), ("ab", False)],
+)
+def test_only_folders_on_the_way_and_below_are_looked_into(folder: str, wanted: bool) -> None:
+    assert Selection(Declared("git", paths=("a/b/c/", "z.md")), Limits()).looks_into(folder) is wanted
+    assert Selection(Declared("git", paths=("x",), root="a/b/c"), Limits()).looks_into(folder) is (folder == "")
+    assert Selection(Declared("git", root="a/b/c"), Limits()).looks_into(folder) is wanted
+    assert Selection(Declared("git"), Limits()).looks_into(folder)
 
 
 @pytest.mark.parametrize("spelling", ["core/", "core", "./core/", "./core"])

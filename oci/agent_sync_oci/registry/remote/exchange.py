@@ -19,7 +19,7 @@ from agent_sync_oci.reference import RegistryPlace
 from agent_sync_oci.registry.remote.answers import shown_place
 from agent_sync_oci.registry.remote.network import Network
 from agent_sync_oci.registry.remote.patience import Patience
-from agent_sync_oci.registry.remote.persistence import persistently
+from agent_sync_oci.registry.remote.persistence import BUSY_READING, BUSY_WRITING, persistently
 from agent_sync_oci.registry.remote.wire import Wire
 
 if TYPE_CHECKING:
@@ -95,7 +95,9 @@ class Exchange:
     ) -> Iterator[httpx.Response]:
         """The answer that is no redirect, its body not read yet; asked again while that may help."""
         question = Question(method, url, headers or {}, content)
-        with closing(persistently(partial(self._followed, question), self.patience, subject=self.name)) as answer:
+        busy = BUSY_READING if question.may_be_followed else BUSY_WRITING
+        answer = persistently(partial(self._followed, question), self.patience, subject=self.name, busy=busy)
+        with closing(answer):
             yield answer
 
     def ask_once(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from email.utils import parsedate_to_datetime
 
 import httpcore
@@ -21,11 +21,16 @@ PAUSES_S = (0.1, 0.3, 0.9)
 """Before the second, third and fourth attempt; there is no fifth."""
 
 BUSY = frozenset({429, 502, 503, 504})
+BUSY_READING = BUSY | {500}
+BUSY_WRITING = BUSY | {400, 500}
+"""CNCF distribution on a file system answers so while somebody else writes the same manifest or tag (measured)."""
 _LONGEST_WAIT_S = 30.0
 
 
-def persistently(send: Callable[[], httpx.Response], patience: Patience, *, subject: str) -> httpx.Response:
-    """The first answer that is final, or the last one. Raises RegistryFault if there is none."""
+def persistently(
+    send: Callable[[], httpx.Response], patience: Patience, *, subject: str, busy: Collection[int] = BUSY
+) -> httpx.Response:
+    """The first answer that is final, as none of `busy` is, or the last one. Raises RegistryFault if there is none."""
     for pause_s in PAUSES_S:
         try:
             answer = send()
@@ -35,7 +40,7 @@ def persistently(send: Callable[[], httpx.Response], patience: Patience, *, subj
             patience.sleep(pause_s)
             continue
         wait_s = asked_to_wait_s(answer)
-        if answer.status_code not in BUSY or wait_s > _LONGEST_WAIT_S:
+        if answer.status_code not in busy or wait_s > _LONGEST_WAIT_S:
             return answer
         answer.close()
         patience.sleep(max(pause_s, wait_s))
