@@ -50,8 +50,8 @@ class Listener:
                 self.rolled_back.extend(paths)
             case EditKept():
                 self.edits.append(event)
-            case _:
-                self._screen.say(*(_detail(event) if self._verbose else ()))
+            case _ if self._verbose:
+                self._screen.say(*_detail(event))
 
     def finish(self) -> None:
         """Nothing moves on the screen any more."""

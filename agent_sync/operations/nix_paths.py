@@ -9,6 +9,7 @@ from agent_sync.events import Progressed
 from agent_sync.nix.binary_cache import BinaryCache
 from agent_sync.nix.pinned import Pinned, all_pinned
 from agent_sync.operations.inputs import Inputs, read_locks
+from agent_sync.operations.signed_lock import refuse_untrusted
 from agent_sync.store.contents import Contents
 
 _WORK = "writing the binary cache"
@@ -25,9 +26,11 @@ class NixPath:
 def pinned_by(inputs: Inputs) -> tuple[Pinned, ...]:
     """What the committed lock pins, every byte of it in the store of agent-sync.
 
-    Raises: LockMissing, LockInvalid, and what supplying the lock raises.
+    Raises: LockMissing, LockInvalid, Untrusted (a policy refuses the lock), and what supplying the lock raises.
     """
-    lock = read_locks(inputs).shared
+    locks = read_locks(inputs)
+    lock = locks.shared
+    refuse_untrusted(locks.contents[:1], inputs)
     wanted = all_pinned(lock, store_dir=inputs.world.nix.store_dir)
     supplier = inputs.supplier()
     supplier.sources(lock.sources)

@@ -172,3 +172,10 @@ def test_a_password_in_the_address_of_a_cache_is_refused_and_not_repeated(receiv
     with pytest.raises(ConfigInvalid, match="password") as refusal:
         receiver.project().sync()
     assert "hunter2" not in str(refusal.value)
+
+
+def test_nix_is_given_nothing_of_a_lock_that_nobody_has_signed(sender: MemoryProject, receiver: MemoryProject) -> None:
+    push(sender, key=_ALICE)
+    demand(receiver, _ALICE)
+    with pytest.raises(Untrusted, match="no signed bundle"):
+        receiver.project().nix_export("/project/cache")

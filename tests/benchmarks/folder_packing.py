@@ -7,13 +7,14 @@ import sys
 import time
 
 from agent_sync import open_project
+from agent_sync.__main__ import RARELY
 from agent_sync.limits import Limits
 from agent_sync.resolve.local import find_files, pack_folder
 
 
 def main(path: str) -> None:
     """Finds, reads, hashes and stores its files, with the collector as the program has it."""
-    gc.set_threshold(50_000)
+    gc.set_threshold(RARELY)
     world = open_project().world
     folder = world.at(path)
     started = time.perf_counter()

@@ -9,9 +9,9 @@ from pathlib import Path
 from agent_sync_oci.signing.keys import KeyPair, generate
 from tests.builders.command_line import CommandMachine, a_local_machine
 from tests.builders.screens import Told, inside
+from tests.real.cosign import PASS_PHRASE
 
 NAME = "acme/agents"
-PASS_PHRASE = "correct horse"
 RULES = {"a_md": "a\n" * 200, "b_md": "b\n"}
 
 
@@ -37,7 +37,7 @@ class Site:
         """The program with these words in the project; `code` is what it must end with (None: anything but a fault of
         ours).
         """
-        phrase = {"AGENT_SYNC_KEY_PASSWORD": PASS_PHRASE}
+        phrase = {"AGENT_SYNC_KEY_PASSWORD": PASS_PHRASE.decode()}
         told = inside(self.machine, at_terminal=at_terminal, typed=typed, **{**phrase, **variables}).run(*words)
         assert told.code != 70, told.err
         assert "Traceback" not in told.err
@@ -90,4 +90,4 @@ def put_policy(site: Site, *keys: str, threshold: int = 1, bundle: str = NAME, m
 @cache
 def _pair(name: str) -> KeyPair:
     del name
-    return generate(PASS_PHRASE.encode())
+    return generate(PASS_PHRASE)

@@ -124,12 +124,17 @@ def test_commits_are_fetched_by_id_wherever_refs_point(remote: Remote) -> None:
 
 def test_folders_that_nobody_wants_to_look_into_are_passed_over(remote: Remote) -> None:
     asked: list[bytes] = []
+
+    def everywhere(folder: bytes) -> bool:
+        asked.append(folder)
+        return True
+
     with remote.opened() as repository:
         repository.fetch([remote.first], without_blobs=True)
         tree = repository.commit(remote.first).tree
         found = {entry.path for entry in repository.entries(tree, into=lambda folder: folder != b"core")}
         assert found == {b"a.md", b"link.md", b".hidden/c.md"}
-        found = {entry.path for entry in repository.entries(tree, into=lambda folder: asked.append(folder) or True)}
+        found = {entry.path for entry in repository.entries(tree, into=everywhere)}
         assert found == {path.encode() for path in FIRST}
     assert set(asked) == {b"core", b"core/deep", b".hidden"}
 

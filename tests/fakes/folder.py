@@ -61,7 +61,7 @@ class MemoryFolder:
 
     def chunks(self, path: RelPath) -> Iterator[bytes]:
         self._called("chunks", path)
-        yield self._file(path).content
+        yield bytes(self._file(path).content)
 
     def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:
         del trusting  # nothing is remembered here

@@ -21,7 +21,7 @@ def test_two_pushers_at_once_leave_one_whole_bundle_at_the_tag(
     place = f"{docker_registry.host}/raced/agents" if where == "docker-registry" else where.format(tmp_path)
     common = {f"same_{number}_md": f"{number}\n" * 100 for number in range(5)}
     sites = [a_publisher(tmp_path / name, **common, own_md=f"{name}\n") for name in ("one", "two")]
-    with ThreadPoolExecutor(4) as pool:
+    with ThreadPoolExecutor(2) as pool:
         digests = list(pool.map(lambda site: site.publish(f"{place}:v1"), [*sites, *sites]))
     receiver = a_receiver(tmp_path / "receiver")
     receiver.run("pull", f"{place}:v1", *_TAKE)

@@ -21,8 +21,8 @@ def preview(before: str | bytes, after: str | bytes) -> str:
     contents, project = MemoryContents(), MemoryFolder()
     contents.add({PATH: after})
     project.put(PATH, before if isinstance(before, bytes) else before.encode())
-    entries = (Entry(sha256(each), isinstance(each, bytes)) for each in (before, after))
-    [shown] = previews([Action(Step.REPLACE, PATH, "source", *entries)], contents, project)
+    old, new = (Entry(sha256(each), isinstance(each, bytes)) for each in (before, after))
+    [shown] = previews([Action(Step.REPLACE, PATH, "source", old, new)], contents, project)
     return shown.text
 
 
