@@ -37,8 +37,9 @@ def flags() -> Mapping[Words, frozenset[str]]:
 def named_command(words: Iterable[str]) -> Words | None:
     """The command that the words behind `agent-sync` name, wherever its flags stand; None if there is none."""
     plain = [word for word in words if not word.startswith("-")]
+    longest_first = sorted(commands(), key=len, reverse=True)  # `verify` is a command, and the second word of two
     return next(
-        (each for each in commands() for at in range(len(plain)) if tuple(plain[at : at + len(each)]) == each), None
+        (each for each in longest_first for at in range(len(plain)) if tuple(plain[at : at + len(each)]) == each), None
     )
 
 

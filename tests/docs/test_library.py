@@ -68,20 +68,21 @@ def test_every_command_has_a_row_and_every_row_a_command() -> None:
 def test_a_row_pairs_a_command_with_its_method_and_tells_all_fields_of_the_result(row: tuple[str, ...]) -> None:
     command, method, result = row
     owner, verb = _method(typing.cast("ast.Call", ast.parse(codes(method)[0], mode="eval").body))
-    words = [word for word in command.strip("`").split()[1 if owner == "project" else 2 :] if word.islower()]
+    words = [word for word in command.strip("`").split()[2 if owner == "cache" else 1 :] if word.islower()]
     assert sorted(verb.split("_")) == sorted(words)
     name, *told = codes(result)
-    kind = _result_of(_OWNERS[owner], verb)
+    kind = _result_of(_OWNERS.get(owner), verb)
     assert kind.__name__ == name
     properties = [key for key, value in vars(kind).items() if isinstance(value, property)]
     assert told == [*(field.name for field in fields(kind)), *properties]
 
 
-def _result_of(owner: type, verb: str) -> type[typing.Any]:
-    """The class that the method returns, or returns a tuple of."""
-    module = importlib.import_module(owner.__module__)
+def _result_of(owner: type | None, verb: str) -> type[typing.Any]:
+    """The class that the method returns, or returns a tuple of; without an owner, that a function of ours returns."""
+    function = getattr(owner or agent_sync, verb)
+    module = importlib.import_module("agent_sync.adapters.key_files" if owner is None else owner.__module__)
     homes = [importlib.import_module(f"agent_sync.operations.{verb}")] if owner is Project else [module]
-    text = inspect.signature(getattr(owner, verb)).return_annotation
+    text = inspect.signature(function).return_annotation
     name = str(text).removeprefix("tuple[").removesuffix(", ...]")
     found = next(vars(home)[name] for home in homes if name in vars(home))
     assert isinstance(found, type)
