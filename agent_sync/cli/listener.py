@@ -50,8 +50,9 @@ class Listener:
                 self.rolled_back.extend(paths)
             case EditKept():
                 self.edits.append(event)
-            case _ if self._verbose:
-                self._screen.say(*_detail(event))
+            case _:
+                if self._verbose:
+                    self._screen.say(*_detail(event))
 
     def finish(self) -> None:
         """Nothing moves on the screen any more."""

@@ -82,10 +82,13 @@ def test_what_follows_the_end_is_refused(more: bytes) -> None:
         arrive(TAR + more)
 
 
+OTHER = Tree({RelPath("a.md"): Entry(Sha256("0" * 64))})
+
+
 @pytest.mark.parametrize(
     ("tree", "why"),
     [
-        (replace(TREE, files=TREE.files.overlaid_by(Tree({RelPath("a.md"): Entry(Sha256("0" * 64))}))), 'file "a.md" has'),
+        (replace(TREE, files=TREE.files.overlaid_by(OTHER)), 'file "a.md" has'),
         (replace(TREE, files=TREE.files.without([RelPath("empty.md")])), "what comes before file"),
         (replace(TREE, size=TREE.size and TREE.size + 1), "the length is"),
         (replace(TREE, nar_hash="sha256-" + "A" * 43 + "="), "the narHash is"),
