@@ -43,14 +43,11 @@ class HiddenText(NamedTuple):
     column: int
 
 
-class _IsBinary(Exception):
-    """A file is no text."""
-
-
 def find_hidden_text(chunks: Iterable[bytes]) -> HiddenText | None:
-    """The first hidden text in a file that could smuggle instructions; None for binary files and honest text.
+    """The first hidden text in a file that could smuggle instructions; None for honest text, and for what is no UTF-8.
 
-    No more than a chunk is held, and none is asked for after one that shows the file to be binary.
+    A NUL makes no file binary here: whoever reads text reads on past it. No more than a chunk is held, and none is
+    asked for after one that is no UTF-8.
     """
     remaining = iter(chunks)
     first = next(remaining, b"")
@@ -59,7 +56,7 @@ def find_hidden_text(chunks: Iterable[bytes]) -> HiddenText | None:
         return None
     try:
         return _find(_texts(chain((first, second or b""), remaining)))
-    except (_IsBinary, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return None
 
 
@@ -97,8 +94,6 @@ def _texts(chunks: Iterable[bytes]) -> Iterator[str]:
     decode = _Decoder().decode
     rest = ""
     for chunk in chunks:
-        if b"\0" in chunk:
-            raise _IsBinary
         text = rest + decode(chunk)
         end = len(text)
         if not text.isascii() and (open_end := _OPEN_END.search(text, max(0, end - _LONGEST))) is not None:

@@ -14,6 +14,7 @@ from agent_sync.tree.packing import folders_entered
 from agent_sync.tree.tarball import END, file_header, folder_header, header_length, padding, size_in
 
 _BATCH_BYTES = 1 << 18
+_LARGE_BYTES = 1 << 14
 
 _Steps = Generator[tuple[int, int], memoryview, None]
 """Asks for the next bytes: for at least so many, and for no more than so many."""
@@ -127,6 +128,10 @@ class _NarHash:
         self._held = 0
 
     def add(self, part: bytes | memoryview) -> None:
+        if len(part) >= _LARGE_BYTES:  # to be put together with others it would have to be copied
+            self._hash()
+            self._sha256.update(part)
+            return
         self._parts.append(part)
         self._held += len(part)
         if self._held >= _BATCH_BYTES:

@@ -91,13 +91,18 @@ def test_no_more_than_a_piece_of_a_file_is_held() -> None:
 
 
 def test_of_a_binary_file_the_rest_is_not_asked_for() -> None:
-    pieces = iter([b"text", b"\0", b"the rest"])
+    pieces = iter([b"text", b"\xff", b"the rest"])
     assert find_hidden_text(pieces) is None
     assert list(pieces) == [b"the rest"]
 
 
 def test_binary_files_are_not_text() -> None:
-    assert find_hidden_text(["\0\u202e".encode()]) is None
+    assert find_hidden_text([b"\xff" + "\u202e".encode()]) is None
+
+
+def test_a_nul_hides_nothing() -> None:
+    """One would else do to carry any text past the gate."""
+    assert find_hidden_text(["\0\u202e".encode()]) is not None
 
 
 def test_a_file_becomes_dangerous_by_where_it_lands() -> None:
