@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from agent_sync.checkout import Checkout
 from agent_sync.config import Config, Places
+from agent_sync.errors import ConfigInvalid
 from agent_sync.operations.inputs import Inputs
 from agent_sync.operations.lock_file import LockFile
 from agent_sync.ports import Cancellation, World
@@ -247,9 +248,15 @@ class Project:
 
     def _loaded(self) -> Loaded:
         """The configuration as it is now, its warnings announced. Raises ConfigInvalid and its kin."""
-        from agent_sync.config.loading import load
+        from agent_sync.config.loading import is_declared, load
 
-        loaded = load(self.places, self.world.read_file, self.world.project)
+        try:
+            loaded = load(self.places, self.world.read_file, self.world.project)
+        except ConfigInvalid as error:
+            if is_declared(self.places, self.world.read_file) or self.lock_file.content() is None:
+                raise
+            remedy = "to go by the lock alone: agent-sync sync --frozen; to declare sources: agent-sync init"
+            raise error.restated(remedy=remedy) from error
         for warning in loaded.warnings:
             self.world.observer(warning)
         return loaded

@@ -51,6 +51,15 @@ overrides:
     file: local/security-extension.md
 """
 
+POLICY = """\
+trust:
+  rules:
+    - bundle: acme/agents
+      signers:
+        - key: release.pub
+      transparency_log: optional
+"""
+
 CORE_V1 = {
     "core/security.md": "# Security\n\n- Never print a secret.\n- Validate input where it enters.\n",
     "core/style.md": "# Style\n\n- Small functions, whole words.\n",
@@ -87,9 +96,11 @@ class _Demo:
         self._folder = folder
         self._first = folder / "project"
         self._second = folder / "second-checkout"
+        self._third = folder / "another-machine"
         home = folder / "home"
         home.mkdir()
-        self._environment = {**a_clean_environment(home, os.environ), "AGENT_SYNC_CACHE": str(folder / "store")}
+        own = {"AGENT_SYNC_CACHE": str(folder / "store"), "AGENT_SYNC_KEY_PASSWORD": "correct horse"}
+        self._environment = {**a_clean_environment(home, os.environ), **own}
 
     def run(self) -> None:
         self._prepare()
@@ -97,6 +108,8 @@ class _Demo:
         self._edit_and_restore()
         self._move_on()
         self._second_checkout()
+        self._bundle()
+        self._another_machine()
 
     def _prepare(self) -> None:
         _title("1. A project declares what its agents read")
@@ -154,6 +167,29 @@ class _Demo:
         here, there = _files(self._first), _files(self._second)
         _expect(here == there, "the two checkouts differ")
         _say(f"Both checkouts hold the same {len(there)} files, byte for byte.")
+
+    def _bundle(self) -> None:
+        _title("9. A bundle: the lock and all that it needs, signed, in a folder that any OCI tool reads")
+        self._agent_sync("keys", "generate", "--output", "../release")
+        self._agent_sync("push", "oci:../bundle", "--name", "acme/agents", "--sign", "--key", "../release.key")
+        self._agent_sync("bundle", "inspect", "oci:../bundle")
+        _say("\nLook at: the digests of the sources are those of the lock, and three signed statements lie beside it.")
+
+    def _another_machine(self) -> None:
+        _title("10. Another machine: no store, no repository, no configuration; only the folder and a policy")
+        _write(self._third / "policy.yaml", POLICY)
+        _copy(self._folder / "release.pub", self._third / "release.pub")
+        self._environment["AGENT_SYNC_CACHE"] = str(self._folder / "another-store")
+        words = ("oci:../bundle", "--name", "acme/agents", "--policy", "policy.yaml")
+        _say((self._third / "policy.yaml").read_text(), end="")
+        self._agent_sync("bundle", "verify", *words, where=self._third)
+        self._agent_sync("pull", *words, "--write-lock", where=self._third)
+        self._agent_sync("sync", "--offline", "--frozen", "--policy", "policy.yaml", where=self._third)
+        self._agent_sync("check", "--strict", where=self._third)
+        _expect(_files(self._first) == _files(self._third), "the two machines differ")
+        _say("Both machines hold the same files. A lock that nobody has signed is not synced there:")
+        _write(self._third / "agent-sync.lock", (self._third / "agent-sync.lock").read_text() + "# edited\n")
+        self._agent_sync("sync", "--offline", "--frozen", "--policy", "policy.yaml", where=self._third, expect=6)
 
     def _configure(self, ref: str) -> None:
         text = CONFIGURATION.format(repository=self._folder / "team-rules", ref=ref)

@@ -1,8 +1,9 @@
 """A console session as a page shows it: one shell runs the commands, and what they print is held against the page.
 
 A page's ```console blocks hold `$ command` lines, each followed by what it prints. A line `...` stands for any number
-of lines; commit ids and times stand for any others. A ```yaml or ```nix block whose first line names a file
-(`# agent-sync.yaml`) is written to that file when its turn comes. A command that fails is followed by `$ echo $?`.
+of lines, and `...` within a line for any text; commit ids and times stand for any others. A ```yaml or ```nix block
+whose first line names a file (`# agent-sync.yaml`) is written to that file when its turn comes. A command that fails
+is followed by `$ echo $?`.
 """
 
 from __future__ import annotations
@@ -69,12 +70,17 @@ def steps_of(blocks: Iterable[Block]) -> list[Step]:
     ]
 
 
-def play(steps: Sequence[Step], where: Path, environment: Mapping[str, str]) -> list[Outcome]:
-    """What each step came to, run one after the other by one shell that starts in the folder `where`."""
+def play(
+    steps: Sequence[Step], where: Path, environment: Mapping[str, str], *, wrapper: Sequence[str] = ()
+) -> list[Outcome]:
+    """What each step came to, run one after the other by one shell that starts in the folder `where`.
+
+    `wrapper` are the words in front of the shell's own, such as those that take the network away.
+    """
     script = where.parent / "session.sh"
     lines = [step.command + "\nended" for step in steps]
     script.write_text(_PREAMBLE.format(python=shlex.quote(sys.executable)) + "\n".join(lines) + "\n", encoding="utf-8")
-    words = ["bash", "--norc", str(script)]
+    words = [*wrapper, "bash", "--norc", str(script)]
     ran = subprocess.run(words, cwd=where, env=dict(environment), stdout=subprocess.PIPE, check=False, timeout=300)
     parts = _ENDED.split(ran.stdout)
     return [
@@ -90,7 +96,7 @@ def agrees(expected: str, printed: str) -> bool:
 
 
 def _pattern(line: str) -> str:
-    return "(?:.*\n)*" if line == "..." else re.escape(_settled(line)) + "\n"
+    return "(?:.*\n)*" if line == "..." else re.escape(_settled(line)).replace(r"\.\.\.", ".*") + "\n"
 
 
 def _settled(line: str) -> str:

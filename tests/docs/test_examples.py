@@ -20,6 +20,7 @@ _LEVELS: dict[str, Level] = {
     "agent-sync.yaml": "project",
     "~/.config/agent-sync/agent-sync.yaml": "user",
     "/etc/agent-sync/policy.yaml": "policy",
+    "policy.yaml": "policy",
 }
 _COMMAND = re.compile(r"^(?:\$ |\s*- run: )?(agent-sync .+)$", re.MULTILINE)
 _YAML = [block for page in pages() for block in blocks(page) if block.language == "yaml"]

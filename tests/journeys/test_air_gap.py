@@ -137,3 +137,16 @@ def test_what_was_changed_on_the_way_does_not_arrive(publisher: Site, receiver: 
             (receiver.site.folder / "agent-sync.lock").unlink()
         else:
             assert not receiver.site.machine.exists("agent-sync.lock")
+
+
+@pytest.mark.parametrize("part", [0.0, 0.001, 0.3, 0.7, 0.99, 0.9999])
+def test_half_an_archive_is_none(publisher: Site, receiver: CutOff, tmp_path: Path, part: float) -> None:
+    """A stick that was pulled out too soon."""
+    deliver(publisher, "v1", tmp_path / "first.tar")
+    content = (tmp_path / "first.tar").read_bytes()
+    (tmp_path / "half.tar").write_bytes(content[: int(len(content) * part)])
+    words = ("oci-archive:../../half.tar", "--name", NAME, "--policy", "policy.yaml", "--write-lock")
+    told = receiver.site.run("pull", *words, code=None)
+    assert told.code in (5, 8, 17)
+    assert "help: " in told.err
+    assert not receiver.site.machine.exists("agent-sync.lock")

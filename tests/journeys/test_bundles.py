@@ -10,8 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from agent_sync import Cancellation, Project, open_project
 from agent_sync.cli.binding import load_verb
 from agent_sync.cli.documents import ENVELOPE
+from agent_sync.errors import Cancelled
+from agent_sync.events import Event, Progressed
 from tests.builders.bundle_machines import NAME, RULES, Site, a_publisher, a_receiver, put_key, put_policy
 from tests.builders.command_line import snapshot
 from tests.real.docker_registry import DockerRegistry
@@ -104,6 +107,24 @@ def test_a_bundle_is_copied_in_every_direction_and_stays_what_it_was(
         receiver.run("bundle", "verify", there, "--name", NAME, "--policy", "policy.yaml")
     again = publisher.run("bundle", "copy", route[0], route[-1], "--json").document
     assert (again["blobs"], again["bytes"]) == (0, 0)
+
+
+@pytest.mark.parametrize("compress", ["zstd", "none"])
+def test_the_same_lock_is_the_same_bundle_whichever_machine_pushes_it(
+    publisher: Site, tmp_path: Path, compress: str
+) -> None:
+    other = Site(publisher.machine.another("other"))
+    words = ("--name", NAME, "--compress", compress, "--json")
+    digests = {
+        site.run("push", f"{kind}:{tmp_path}/{kind}-{number}", *words).document["digest"]
+        for number, site in enumerate((publisher, other))
+        for kind in ("oci", "oci-archive")
+    }
+    assert len(digests) == 1
+    layouts = [tmp_path / f"oci-{number}" for number in (0, 1)]
+    assert snapshot(layouts[0]) == snapshot(layouts[1])
+    archives = [(tmp_path / f"oci-archive-{number}").read_bytes() for number in (0, 1)]
+    assert archives[0] == archives[1]
 
 
 # -- an air gap without a network ------------------------------------------------------------------------------------
@@ -225,100 +246,6 @@ def test_what_is_revoked_is_refused_though_it_is_signed(publisher: Site, receive
     )
 
 
-# -- exit codes ------------------------------------------------------------------------------------------------------
-
-
-def test_wrong_usage_is_2(publisher: Site, receiver: Site, tmp_path: Path) -> None:
-    place = f"oci:{tmp_path}/layout"
-    publisher.publish(place)
-    put_key(publisher, "security")
-    for site, words in [
-        (receiver, ("pull", "no place at all")),
-        (receiver, ("pull", place)),  # nothing says its name
-        (receiver, ("pull", "127.0.0.1:1/x/y")),
-        (receiver, ("pull", place, "--name", "two words")),
-        (receiver, ("bundle", "verify", place, "--name", NAME)),
-        (receiver, ("bundle", "verify", place, "--name", NAME, "--identity", "a")),
-        (receiver, ("bundle", "verify", place, "--name", NAME, "--trusted-root", "policy.yaml")),
-        (receiver, ("bundle", "verify", place, "--name", NAME, "--key", "keys/absent.pub")),
-        (receiver, ("bundle", "verify", place, "--name", NAME, "--key", "policy.yaml")),
-        (receiver, ("bundle", "verify", "policy.yaml", "--signature", "policy.yaml")),
-        (receiver, ("bundle", "verify", "policy.yaml", "--signature", "x", "--policy", "policy.yaml", "--key", "x")),
-        (publisher, ("push", f"oci:{tmp_path}/x:src-{'a' * 64}", "--name", NAME)),
-        (publisher, ("push", place, "--name", NAME, "--key", "release.key")),
-        (publisher, ("push", place, "--name", NAME, "--sign")),
-        (publisher, ("push", place, "--name", NAME, "--sign", "--key", "absent.key")),
-        (publisher, ("push", place, "--name", NAME, "--sign", "--key", "agent-sync.yaml")),
-        (publisher, ("push", place, "--name", NAME, "--sign", "--key", "release.key", "--identity-token", "x")),
-        (publisher, ("push", place, "--name", NAME, "--sign", "--trust-config", "agent-sync.yaml", "--offline")),
-        (publisher, ("push", place, "--name", NAME, "--compress", "gzip")),
-    ]:
-        told = site.run(*words, code=2)
-        assert told.err.startswith("error[usage]"), words
-    wrong = publisher.run(
-        "bundle", "sign", place, "--name", NAME, "--key", "security.key", code=2, AGENT_SYNC_KEY_PASSWORD="no"
-    )
-    assert "pass phrase" in wrong.err
-
-
-def test_a_lock_that_is_another_one_is_4(publisher: Site, receiver: Site, tmp_path: Path) -> None:
-    place = f"oci:{tmp_path}/layout"
-    publisher.publish(place)
-    assert "--write-lock" in receiver.run("pull", place, "--name", NAME, "--policy", "policy.yaml", code=4).err
-    (publisher.folder / "agent-sync.lock").unlink()
-    publisher.run("push", place, "--name", NAME, code=4)
-
-
-def test_bytes_that_lie_are_5_and_too_much_is_13(publisher: Site, receiver: Site, tmp_path: Path) -> None:
-    layout = tmp_path / "layout"
-    publisher.publish(f"oci:{layout}")
-    inspected = publisher.run("bundle", "inspect", f"oci:{layout}", "--json").document
-    blob = layout / "blobs/sha256" / inspected["parts"][0]["layer"].removeprefix("sha256:")
-    honest = blob.read_bytes()
-    pull = ("pull", f"oci:{layout}", "--name", NAME, "--policy", "policy.yaml", "--write-lock")
-    blob.write_bytes(honest.replace(b"a\na\n", b"b\nb\n"))
-    assert "sha256" in receiver.run(*pull, code=5).err
-    (layout / "index.json").write_bytes(b" " * (5 << 20))
-    receiver.run(*pull, code=13)
-    assert not receiver.machine.exists("agent-sync.lock")
-
-
-def test_what_is_not_there_and_who_does_not_answer_are_8(
-    receiver: Site, registry_double: ServedDouble, tmp_path: Path
-) -> None:
-    for place in (f"oci:{tmp_path}/none", f"oci-archive:{tmp_path}/none.tar", f"{registry_double.host}/team/none:v1"):
-        receiver.run("pull", place, "--name", NAME, code=8)
-    receiver.run("pull", "127.0.0.1:1/team/agents:v1", code=8)
-
-
-def test_offline_a_registry_is_9(publisher: Site, receiver: Site, registry_double: ServedDouble) -> None:
-    place = f"{registry_double.host}/team/agents:v1"
-    for site, words in [
-        (publisher, ("push", place)),
-        (receiver, ("pull", place)),
-        (receiver, ("bundle", "inspect", place)),
-        (receiver, ("bundle", "copy", place, "oci:x")),
-    ]:
-        assert "--offline opens no connection" in site.run(*words, "--offline", code=9).err
-    assert registry_double.registry.blobs == {}
-
-
-def test_what_the_file_system_refuses_is_17(publisher: Site, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("in the way")
-    publisher.run("push", f"oci:{tmp_path}/file", "--name", NAME, code=17)
-    publisher.run("push", f"oci-archive:{tmp_path}/file/agents.tar", "--name", NAME, code=17)
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine/notes.txt").write_text("mine\n")
-    publisher.run("push", f"oci:{tmp_path}/mine", "--name", NAME, code=17)
-    assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
-
-
-def test_an_error_is_a_document_too(receiver: Site, tmp_path: Path) -> None:
-    document = receiver.run("pull", f"oci:{tmp_path}/none", "--name", NAME, "--json", code=8).document
-    assert document["error"]["rule"] == "not-there"
-    assert document["exit_code"] == 8
-
-
 # -- what is told ----------------------------------------------------------------------------------------------------
 
 
@@ -406,3 +333,33 @@ def _payload(path: Path) -> bytes:
         return base64.b64decode(json.loads(path.read_bytes())["dsseEnvelope"]["payload"])
     except (ValueError, KeyError, TypeError):
         return b""
+
+
+# -- stopped ---------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_cancelled_leaves_nothing_half_done(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    """At each thing that happens on the way: no archive, no lock; and the next run succeeds."""
+    place = f"oci-archive:{tmp_path}/agents.tar"
+    for number in range(2):
+        with pytest.raises(Cancelled):
+            _stopped_at(number, publisher).push(place, name=NAME)
+        assert not (tmp_path / "agents.tar").exists()
+    publisher.publish(place)
+    for number in range(2):
+        with pytest.raises(Cancelled):
+            _stopped_at(number, receiver).pull(place, name=NAME, write_lock=True, allow_unsigned=True)
+        assert not receiver.machine.exists("agent-sync.lock")
+    receiver.run("pull", place, "--name", NAME, "--policy", "policy.yaml", "--write-lock")
+
+
+def _stopped_at(number: int, site: Site) -> Project:
+    """The project, which somebody wants to stop after so many events of progress."""
+    stop, events = Cancellation(), itertools.count()
+
+    def hear(event: Event) -> None:
+        if isinstance(event, Progressed) and next(events) == number:
+            stop.cancel()
+
+    project = open_project(str(site.folder), observer=hear, environment={"HOME": str(site.machine.home)})
+    return project.within(cancellation=stop)

@@ -26,7 +26,7 @@ def keys_generate(
     from agent_sync import wiring
 
     files = wiring.keys_generate(posixpath.join(session.folder, output), new_pass_phrase(session))
-    lines = (f"wrote {files.private}, which only you can read", f"wrote {files.public}, for whoever verifies")
+    lines = (f"wrote {output}.key, which only you can read", f"wrote {output}.pub, for whoever verifies")
     return Answer({"private": files.private, "public": files.public, "hint": files.hint}, lines=lines)
 
 

@@ -91,7 +91,10 @@ def _outcome(result: PullResult, session: Session, question: _Question) -> Itera
     fetched = f"fetched {counted(len(result.fetched), 'part')}, {len(result.present)} were in the store"
     yield f"bundle {result.name} {result.digest}: {fetched}"
     if result.lock_written:
-        yield (Styled(f"wrote {printable_line(question.lock)}", Style.STRONG), "; next: agent-sync sync --offline")
+        yield (
+            Styled(f"wrote {printable_line(question.lock)}", Style.STRONG),
+            "; next: agent-sync sync --offline --frozen",
+        )
 
 
 def _fields(result: PullResult) -> dict[str, object]:
