@@ -92,7 +92,7 @@ def test_descriptors_are_given_back(folder: DiskFolder) -> None:
     before = os.listdir("/proc/self/fd")
     for _ in range(20):
         use()
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert len(os.listdir("/proc/self/fd")) <= len(before)  # what earlier tests left open may be closed meanwhile
 
 
 def test_a_lock_is_waited_for_as_long_as_asked(folder: DiskFolder) -> None:
