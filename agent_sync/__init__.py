@@ -14,7 +14,7 @@ from agent_sync._version import __version__
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` for it would double what --version takes
 
 if TYPE_CHECKING:
-    from agent_sync.bundle.signing import key_signing, keyless_signing
+    from agent_sync.bundle.sign import key_signing, keyless_signing
     from agent_sync.errors import AgentSyncError
     from agent_sync.ports import Cancellation, World
     from agent_sync.project import Project
@@ -41,8 +41,8 @@ _HOMES = {
     "Cancellation": "agent_sync.ports",
     "Project": "agent_sync.project",
     "World": "agent_sync.ports",
-    "key_signing": "agent_sync.bundle.signing",
-    "keyless_signing": "agent_sync.bundle.signing",
+    "key_signing": "agent_sync.bundle.sign",
+    "keyless_signing": "agent_sync.bundle.sign",
     "keys_generate": "agent_sync.wiring",
     "open_cache": "agent_sync.wiring",
     "open_project": "agent_sync.wiring",

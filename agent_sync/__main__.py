@@ -43,11 +43,11 @@ def _hashed(path: str) -> bool:
     """Whether the hash could be told; if not, the command says why. Loading that takes as long as 10,000 files."""
     if path.startswith("-"):
         return False
-    from agent_sync.adapters.nar_hashing import nar_hash
+    from agent_sync.adapters.nar_hash import nar_hash
     from agent_sync.errors import AgentSyncError
 
     try:
-        sys.stdout.write(nar_hash(path, look_around=lambda: None) + "\n")
+        sys.stdout.write(nar_hash(path, poll=lambda: None) + "\n")
     except AgentSyncError:
         return False
     return True

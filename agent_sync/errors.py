@@ -49,7 +49,7 @@ class AgentSyncError(Exception):
         return again
 
 
-class UsageWrong(AgentSyncError):
+class UsageError(AgentSyncError):
     """A verb was asked for something that makes no sense, such as a source name nobody declared."""
 
     rule = "usage"
@@ -85,8 +85,8 @@ class LockMissing(LockError):
     rule = "lock-missing"
 
 
-class LockIsStale(LockError):
-    """The lock was made for other declarations, or a local folder has changed since."""
+class LockStale(LockError):
+    """The lock was made for other declarations, or a local directory has changed since."""
 
     rule = "lock-stale"
 
@@ -100,13 +100,13 @@ class LockInvalid(LockError):
 # -- bytes -----------------------------------------------------------------------------------------------------------
 
 
-class ContentMismatch(AgentSyncError):
+class DigestMismatch(AgentSyncError):
     """Bytes do not hash to the digest that was asked for."""
 
     rule = "content-mismatch"
 
 
-class BlobCorrupt(ContentMismatch):
+class BlobCorrupt(DigestMismatch):
     """An entry of the store is not what its name says; `digest` tells which, so that it can be set aside."""
 
     rule = "blob-corrupt"
@@ -152,19 +152,19 @@ class NetworkError(AgentSyncError):
     rule = "network"
 
 
-class NotThere(NetworkError):
+class NotFound(NetworkError):
     """A registry, a layout or an archive was reached, and does not have what was asked for."""
 
     rule = "not-there"
 
 
-class FileFault(AgentSyncError):
+class FileSystemError(AgentSyncError):
     """The file system refused: permission, space, read-only, input/output."""
 
     rule = "file-system"
 
 
-class CrossesFileSystems(FileFault):
+class CrossDeviceLink(FileSystemError):
     """A file cannot be renamed or linked to there, because that place lies on another file system."""
 
 

@@ -8,29 +8,24 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from agent_sync.checkout import Checkout
-from agent_sync.config import Config, Places
+from agent_sync.config import Config, ConfigPaths
 from agent_sync.errors import ConfigInvalid
-from agent_sync.operations.inputs import Inputs
-from agent_sync.operations.lock_file import LockFile
+from agent_sync.operations.inputs import Inputs, LockFile
 from agent_sync.ports import Cancellation, World
 from agent_sync.tree import RelPath
 
 if TYPE_CHECKING:
-    from agent_sync.bundle.inspecting import Inspected
-    from agent_sync.bundle.packing import Compression
-    from agent_sync.bundle.signing import Signing
-    from agent_sync.config.loading import Loaded
-    from agent_sync.operations.bundle_copy import CopyResult
-    from agent_sync.operations.bundle_sign import SignResult
-    from agent_sync.operations.bundle_verify import Asked, BundleVerdict
+    from agent_sync.bundle.inspect import BundleDescription
+    from agent_sync.bundle.pack import Compression
+    from agent_sync.bundle.sign import Signing
+    from agent_sync.config.load import LoadedConfig
+    from agent_sync.operations.bundle import BundleVerdict, CopyResult, RequiredSigner, SignResult
     from agent_sync.operations.check import CheckResult
     from agent_sync.operations.diff import DiffResult
     from agent_sync.operations.info import InfoResult
     from agent_sync.operations.init import InitResult
     from agent_sync.operations.migrate import MigrateResult
-    from agent_sync.operations.nix_export import NixExportResult
-    from agent_sync.operations.nix_hash import NixHashResult
-    from agent_sync.operations.nix_import import NixImportResult
+    from agent_sync.operations.nix import NixExportResult, NixHashResult, NixImportResult
     from agent_sync.operations.prune import PruneResult
     from agent_sync.operations.pull import PullResult
     from agent_sync.operations.push import PushResult
@@ -40,7 +35,7 @@ if TYPE_CHECKING:
     from agent_sync.operations.sync import SyncResult
     from agent_sync.operations.update import UpdateResult
     from agent_sync.operations.verify import VerifyResult
-    from agent_sync_oci.reference import Place
+    from agent_sync_oci.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -52,8 +47,8 @@ class Project:
     """
 
     world: World
-    places: Places
-    handed: Mapping[str, str] = field(default_factory=dict)
+    places: ConfigPaths
+    supplied: Mapping[str, str] = field(default_factory=dict)
 
     def close(self) -> None:
         """Nothing of the store is held any more, so that others may reclaim its space; the project can still be used.
@@ -105,7 +100,7 @@ class Project:
 
     def push(
         self,
-        place: Place | str,
+        place: Reference | str,
         *,
         name: str | None = None,
         signing: Signing | None = None,
@@ -120,7 +115,7 @@ class Project:
 
     def pull(
         self,
-        place: Place | str,
+        place: Reference | str,
         *,
         name: str | None = None,
         write_lock: bool = False,
@@ -135,39 +130,44 @@ class Project:
         request = PullRequest(self._place(place), name, write_lock, allow_unsigned, accept_signer_change, plain_http)
         return pull(self._inputs_if_declared(), request, confirm=confirm)
 
-    def bundle_inspect(self, place: Place | str, *, plain_http: bool = False) -> Inspected:
+    def bundle_inspect(self, place: Reference | str, *, plain_http: bool = False) -> BundleDescription:
         """What lies in a place; see `operations.bundle_inspect`."""
-        from agent_sync.operations.bundle_inspect import bundle_inspect
+        from agent_sync.operations.bundle import bundle_inspect
 
         return bundle_inspect(self._inputs_if_declared(), self._place(place), plain_http=plain_http)
 
     def bundle_verify(
-        self, place: Place | str, *, name: str | None = None, asked: Asked | None = None, plain_http: bool = False
+        self,
+        place: Reference | str,
+        *,
+        name: str | None = None,
+        asked: RequiredSigner | None = None,
+        plain_http: bool = False,
     ) -> BundleVerdict:
         """Who vouches for a bundle; see `operations.bundle_verify`."""
-        from agent_sync.operations.bundle_verify import bundle_verify
+        from agent_sync.operations.bundle import bundle_verify
 
         inputs = self._inputs_if_declared()
         return bundle_verify(inputs, self._place(place), name=name, asked=asked, plain_http=plain_http)
 
     def bundle_sign(
-        self, place: Place | str, signing: Signing, *, name: str | None = None, plain_http: bool = False
+        self, place: Reference | str, signing: Signing, *, name: str | None = None, plain_http: bool = False
     ) -> SignResult:
         """One more signature beside a bundle; see `operations.bundle_sign`."""
-        from agent_sync.operations.bundle_sign import bundle_sign
+        from agent_sync.operations.bundle import bundle_sign
 
         return bundle_sign(self._inputs_if_declared(), self._place(place), signing, name=name, plain_http=plain_http)
 
     def bundle_copy(
         self,
-        source: Place | str,
-        target: Place | str,
+        source: Reference | str,
+        target: Reference | str,
         *,
-        since: bytes | Place | None = None,
+        since: bytes | Reference | None = None,
         plain_http: bool = False,
     ) -> CopyResult:
         """A bundle from one place to another; see `operations.bundle_copy`."""
-        from agent_sync.operations.bundle_copy import CopyRequest, bundle_copy
+        from agent_sync.operations.bundle import CopyRequest, bundle_copy
 
         request = CopyRequest(self._place(source), self._place(target), since, plain_http)
         return bundle_copy(self._inputs_if_declared(), request)
@@ -228,27 +228,27 @@ class Project:
 
     def nix_hash(self, path: str) -> NixHashResult:
         """What Nix calls whatever lies at the absolute path; see `operations.nix_hash`."""
-        from agent_sync.operations.nix_hash import nix_hash
+        from agent_sync.operations.nix import nix_hash
 
         return nix_hash(self.world, path)
 
     def nix_import(self) -> NixImportResult:
         """All that the lock pins, into the Nix store of this machine; see `operations.nix_import`."""
-        from agent_sync.operations.nix_import import nix_import
+        from agent_sync.operations.nix import nix_import
 
         return nix_import(self._inputs())
 
-    def nix_export(self, folder: str, *, secret_key: bytes | None = None) -> NixExportResult:
-        """All that the lock pins, as a Nix binary cache in the folder at the absolute path; see
+    def nix_export(self, directory: str, *, secret_key: bytes | None = None) -> NixExportResult:
+        """All that the lock pins, as a Nix binary cache in the directory at the absolute path; see
         `operations.nix_export`.
         """
-        from agent_sync.operations.nix_export import nix_export
+        from agent_sync.operations.nix import nix_export
 
-        return nix_export(self._inputs(), folder, secret_key=secret_key)
+        return nix_export(self._inputs(), directory, secret_key=secret_key)
 
-    def _loaded(self) -> Loaded:
+    def _loaded(self) -> LoadedConfig:
         """The configuration as it is now, its warnings announced. Raises ConfigInvalid and its kin."""
-        from agent_sync.config.loading import is_declared, load
+        from agent_sync.config.load import is_declared, load
 
         try:
             loaded = load(self.places, self.world.read_file, self.world.project)
@@ -263,7 +263,7 @@ class Project:
 
     def _inputs_if_declared(self) -> Inputs:
         """The same for verbs that can do without a configuration: where bundles arrive, there need not be one."""
-        from agent_sync.config.loading import is_declared
+        from agent_sync.config.load import is_declared
 
         return self._inputs(frozen=not is_declared(self.places, self.world.read_file))
 
@@ -286,27 +286,29 @@ class Project:
             checkout=Checkout(self.world.project),
             lock_file=self.lock_file,
             inherit=self.places.inherit,
-            handed=self.handed,
+            supplied=self.supplied,
         )
 
-    def _place(self, place: Place | str) -> Place:
-        """The place that the text spells; folders and files are meant from the project's root. Raises UsageWrong."""
-        from agent_sync.bundle.naming import below
+    def _place(self, place: Reference | str) -> Reference:
+        """The place that the text spells; directories and files are meant from the project's root. Raises
+        UsageError.
+        """
+        from agent_sync.bundle.names import resolve_relative
         from agent_sync.ports.translating import translated
-        from agent_sync_oci.reference import parse_place
+        from agent_sync_oci.reference import parse_reference
 
         if not isinstance(place, str):
             return place
         with translated():
-            return below(self.world.project.name, parse_place(place))
+            return resolve_relative(self.world.project.name, parse_reference(place))
 
     @property
     def lock_file(self) -> LockFile:
         """The lock's file, wherever `--lockfile` put it."""
-        folder, name = posixpath.split(self.places.lock)
-        return LockFile(self.world.at(folder), RelPath(name), name)
+        directory, name = posixpath.split(self.places.lock)
+        return LockFile(self.world.at(directory), RelPath(name), name)
 
     def _policy(self) -> Config:
-        from agent_sync.config.loading import load_policies
+        from agent_sync.config.load import load_policies
 
         return load_policies(self.places, self.world.read_file)

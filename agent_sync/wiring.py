@@ -10,18 +10,18 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent_sync.adapters.clock import SystemClock
+from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.files import read_file
-from agent_sync.adapters.folder import DiskFolder
-from agent_sync.adapters.late import late
-from agent_sync.adapters.private_folder import private_folder
+from agent_sync.adapters.lazy import lazy
+from agent_sync.adapters.private_directory import private_directory
 from agent_sync.config import Environment, discover, is_on
-from agent_sync.errors import UsageWrong
+from agent_sync.errors import UsageError
 from agent_sync.events import Observer, ignore
 from agent_sync.ports import World
 from agent_sync.project import Project
 from agent_sync.receipt.place import NAMED_BY, user_cache
+from agent_sync.store.blobs import DiskStore
 from agent_sync.store.cache import Cache
-from agent_sync.store.disk import DiskStore
 
 if TYPE_CHECKING:
     from agent_sync.adapters.key_files import KeyFiles
@@ -41,13 +41,13 @@ def open_project(
     observer: Observer = ignore,
     environment: Mapping[str, str] | None = None,
 ) -> Project:
-    """The project in the folder `path`, on this machine.
+    """The project in the directory `path`, on this machine.
 
     `config`, `lockfile`, `no_inherit`, `policy` and `offline` are the command line's flags of those names; `observer`
     hears events; `environment` takes the place of the process's environment variables. Nothing is read before a verb
     needs it.
 
-    Raises: UsageWrong for a malformed AGENT_SYNC_SOURCES, FileFault if the folder cannot be opened.
+    Raises: UsageError for a malformed AGENT_SYNC_SOURCES, FileSystemError if the directory cannot be opened.
     """
     variables = os.environ if environment is None else environment
     here = _environment(path, variables)
@@ -55,24 +55,24 @@ def open_project(
     clock = SystemClock()
     store = _store(variables, clock)
     world = World(
-        project=DiskFolder(places.root),
+        project=DiskDirectory(places.root),
         store=store,
-        git=late(lambda: _git(variables, store, root=places.root)),
-        fetcher=late(lambda: _fetcher(variables)),
-        registries=late(lambda: _registries(variables)),
-        runner=late(_runner),
-        signatures=late(lambda: _signatures(variables, store)),
-        nix=late(lambda: _nix(variables)),
+        git=lazy(lambda: _git(variables, store, root=places.root)),
+        fetcher=lazy(lambda: _fetcher(variables)),
+        registries=lazy(lambda: _registries(variables)),
+        runner=lazy(_runner),
+        signatures=lazy(lambda: _signatures(variables, store)),
+        nix=lazy(lambda: _nix(variables)),
         clock=clock,
-        at=DiskFolder,
+        at=DiskDirectory,
         read_file=read_file,
         observer=observer,
         offline=offline or is_on(variables.get("AGENT_SYNC_OFFLINE", "")),
     )
-    return Project(world, places, handed=_handed(variables))
+    return Project(world, places, supplied=_supplied(variables))
 
 
-def noted(project: Project, notes: Notes) -> Project:
+def recorded_project(project: Project, notes: Notes) -> Project:
     """The same project; notes are taken of all that is read through it, for a receipt."""
     from agent_sync.adapters.recording import recorded
 
@@ -80,7 +80,7 @@ def noted(project: Project, notes: Notes) -> Project:
 
 
 def open_cache(*, observer: Observer = ignore, environment: Mapping[str, str] | None = None) -> Cache:
-    """The store that this user's projects share (`AGENT_SYNC_CACHE`, else below the user's cache folder)."""
+    """The store that this user's projects share (`AGENT_SYNC_CACHE`, else below the user's cache directory)."""
     variables = os.environ if environment is None else environment
     clock = SystemClock()
     return Cache(_store(variables, clock), clock, observer=observer)
@@ -126,7 +126,7 @@ def _runner() -> Runner:
 
 
 def keys_generate(prefix: str, pass_phrase: bytes) -> KeyFiles:
-    """A new key pair for signing bundles: `prefix`.key, encrypted, and `prefix`.pub. Raises FileFault."""
+    """A new key pair for signing bundles: `prefix`.key, encrypted, and `prefix`.pub. Raises FileSystemError."""
     from agent_sync.adapters.key_files import write_key_pair
 
     return write_key_pair(prefix, pass_phrase)
@@ -145,28 +145,28 @@ def _home(variables: Mapping[str, str]) -> str | None:
 
 
 def _store(variables: Mapping[str, str], clock: SystemClock) -> DiskStore:
-    return DiskStore(lambda: store_path(variables), private_folder, clock)
+    return DiskStore(lambda: store_path(variables), private_directory, clock)
 
 
 def store_path(variables: Mapping[str, str]) -> str:
-    """Where the store lies: `AGENT_SYNC_CACHE`, else `agent-sync/store` below the user's cache folder.
+    """Where the store lies: `AGENT_SYNC_CACHE`, else `agent-sync/store` below the user's cache directory.
 
-    Raises: UsageWrong if there is no home either.
+    Raises: UsageError if there is no home either.
     """
     if named := variables.get(NAMED_BY):
         return os.path.abspath(named)
     cache = user_cache(variables, macos=_platform() == "macos")
     if cache is None:
-        raise UsageWrong(
+        raise UsageError(
             subject="the store",
             check="neither HOME nor AGENT_SYNC_CACHE is set",
-            remedy="set AGENT_SYNC_CACHE to a folder",
+            remedy="set AGENT_SYNC_CACHE to a directory",
         )
     return posixpath.join(cache, "store")
 
 
-def _handed(variables: Mapping[str, str]) -> Mapping[str, str]:
-    """AGENT_SYNC_SOURCES: a JSON object of source names and the folders that hold their trees."""
+def _supplied(variables: Mapping[str, str]) -> Mapping[str, str]:
+    """AGENT_SYNC_SOURCES: a JSON object of source names and the directories that hold their trees."""
     text = variables.get("AGENT_SYNC_SOURCES")
     if not text:
         return {}
@@ -179,11 +179,13 @@ def _handed(variables: Mapping[str, str]) -> Mapping[str, str]:
     if not isinstance(given, dict) or not all(
         isinstance(each, str) and each.startswith("/") for each in given.values()
     ):
-        raise _bad_sources("it is not an object of names and absolute folders")
+        raise _bad_sources("it is not an object of names and absolute directories")
     return given
 
 
-def _bad_sources(check: str) -> UsageWrong:
-    return UsageWrong(
-        subject="AGENT_SYNC_SOURCES", check=check, remedy='write {"source-name": "/absolute/folder", ...}, or unset it'
+def _bad_sources(check: str) -> UsageError:
+    return UsageError(
+        subject="AGENT_SYNC_SOURCES",
+        check=check,
+        remedy='write {"source-name": "/absolute/directory", ...}, or unset it',
     )

@@ -41,14 +41,14 @@ def a_clean_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The HOME of this one test: an empty folder, removed afterwards; the environment is as it was, too."""
+    """The HOME of this one test: an empty directory, removed afterwards; the environment is as it was, too."""
     before = dict(os.environ)
-    folder = tmp_path_factory.getbasetemp() / "homes" / str(next(_numbers))
-    folder.mkdir(parents=True)
-    _become(a_clean_environment(folder, before))
-    yield folder
+    directory = tmp_path_factory.getbasetemp() / "homes" / str(next(_numbers))
+    directory.mkdir(parents=True)
+    _become(a_clean_environment(directory, before))
+    yield directory
     _become(before)
-    shutil.rmtree(folder, ignore_errors=True)
+    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _become(environment: Mapping[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""`make demo`: the main job on real files, in a temporary folder, with nothing but this repository.
+"""`make demo`: the main job on real files, in a temporary directory, with nothing but this repository.
 
 It runs the program as a user would, prints each command and what it says, and stops at the first surprise.
 """
@@ -75,13 +75,13 @@ PROJECT = {
 
 def main() -> int:
     """0, if every step did what it should; the first surprise ends it with 1."""
-    with tempfile.TemporaryDirectory(prefix="agent-sync-demo-") as folder:
+    with tempfile.TemporaryDirectory(prefix="agent-sync-demo-") as directory:
         try:
-            _Demo(Path(folder)).run()
+            _Demo(Path(directory)).run()
         except _SurpriseError as surprise:
             _say(f"\nThe demo met a surprise: {surprise}")
             return 1
-    _say("\nDone. Everything above happened in a temporary folder, which is gone again.")
+    _say("\nDone. Everything above happened in a temporary directory, which is gone again.")
     return 0
 
 
@@ -92,14 +92,14 @@ class _SurpriseError(Exception):
 class _Demo:
     """The steps, in order; each leaves the next one what it needs."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._first = folder / "project"
-        self._second = folder / "second-checkout"
-        self._third = folder / "another-machine"
-        home = folder / "home"
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._first = directory / "project"
+        self._second = directory / "second-checkout"
+        self._third = directory / "another-machine"
+        home = directory / "home"
         home.mkdir()
-        own = {"AGENT_SYNC_CACHE": str(folder / "store"), "AGENT_SYNC_KEY_PASSWORD": "correct horse"}
+        own = {"AGENT_SYNC_CACHE": str(directory / "store"), "AGENT_SYNC_KEY_PASSWORD": "correct horse"}
         self._environment = {**a_clean_environment(home, os.environ), **own}
 
     def run(self) -> None:
@@ -113,7 +113,7 @@ class _Demo:
 
     def _prepare(self) -> None:
         _title("1. A project declares what its agents read")
-        repository = a_git_repository(self._folder / "team-rules", CORE_V1)
+        repository = a_git_repository(self._directory / "team-rules", CORE_V1)
         repository.tag("v1.0.0")
         repository.commit(CORE_V2, message="a test for every promise")
         repository.tag("v1.1.0")
@@ -161,7 +161,7 @@ class _Demo:
         _title("8. A second checkout, offline: the repository is gone, the store and the lock are enough")
         for name in ("agent-sync.yaml", "agent-sync.lock", "agents", "local"):
             _copy(self._first / name, self._second / name)
-        shutil.rmtree(self._folder / "team-rules")
+        shutil.rmtree(self._directory / "team-rules")
         self._agent_sync("sync", "--offline", "--locked", where=self._second)
         self._agent_sync("check", "--strict", where=self._second)
         here, there = _files(self._first), _files(self._second)
@@ -169,17 +169,17 @@ class _Demo:
         _say(f"Both checkouts hold the same {len(there)} files, byte for byte.")
 
     def _bundle(self) -> None:
-        _title("9. A bundle: the lock and all that it needs, signed, in a folder that any OCI tool reads")
+        _title("9. A bundle: the lock and all that it needs, signed, in a directory that any OCI tool reads")
         self._agent_sync("keys", "generate", "--output", "../release")
         self._agent_sync("push", "oci:../bundle", "--name", "acme/agents", "--sign", "--key", "../release.key")
         self._agent_sync("bundle", "inspect", "oci:../bundle")
         _say("\nLook at: the digests of the sources are those of the lock, and three signed statements lie beside it.")
 
     def _another_machine(self) -> None:
-        _title("10. Another machine: no store, no repository, no configuration; only the folder and a policy")
+        _title("10. Another machine: no store, no repository, no configuration; only the directory and a policy")
         _write(self._third / "policy.yaml", POLICY)
-        _copy(self._folder / "release.pub", self._third / "release.pub")
-        self._environment["AGENT_SYNC_CACHE"] = str(self._folder / "another-store")
+        _copy(self._directory / "release.pub", self._third / "release.pub")
+        self._environment["AGENT_SYNC_CACHE"] = str(self._directory / "another-store")
         words = ("oci:../bundle", "--name", "acme/agents", "--policy", "policy.yaml")
         _say((self._third / "policy.yaml").read_text(), end="")
         self._agent_sync("bundle", "verify", *words, where=self._third)
@@ -192,7 +192,7 @@ class _Demo:
         self._agent_sync("sync", "--offline", "--frozen", "--policy", "policy.yaml", where=self._third, expect=6)
 
     def _configure(self, ref: str) -> None:
-        text = CONFIGURATION.format(repository=self._folder / "team-rules", ref=ref)
+        text = CONFIGURATION.format(repository=self._directory / "team-rules", ref=ref)
         _write(self._first / "agent-sync.yaml", text)
 
     def _agent_sync(self, *words: str, expect: int = 0, where: Path | None = None) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from agent_sync.config.schema import config_schema_text, policy_schema_text
-from agent_sync.lock.document import lock_schema_text
+from agent_sync.lock.schema import lock_schema_text
 from tests.reference.command_line import command_line
 from tests.reference.errors import errors
 

@@ -1,4 +1,4 @@
-"""Walking a folder tree by directory descriptors, so that no symlink is ever followed, whoever swaps what meanwhile.
+"""Walking a directory tree by directory descriptors, so that no symlink is ever followed, whoever swaps what meanwhile.
 
 Each step opens one name with O_NOFOLLOW relative to the descriptor before it. A check of the path as text (realpath)
 followed by open() would leave a gap between the two; here the thing that was checked is the thing that is held. This
@@ -13,10 +13,10 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 
 from agent_sync.errors import UnsafePath
-from agent_sync.escaping import shown
+from agent_sync_oci.text import quoted
 
-# O_PATH: a folder that may be entered but not listed can be walked through. macOS does not have it.
-FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
+# O_PATH: a directory that may be entered but not listed can be walked through. macOS does not have it.
+DIRECTORY = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 LISTING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a fifo must not wait for its other end.
 READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -26,7 +26,7 @@ _LEADS_OUT = ("", "..")
 
 
 def walk(root: int, names: Iterable[str], *, missing: Callable[[str, int], None] | None = None) -> int:
-    """A new descriptor of the folder at `names` below `root`; `missing` may make a name that is not there.
+    """A new descriptor of the directory at `names` below `root`; `missing` may make a name that is not there.
 
     Raises:
         OSError: ELOOP where a name is a symlink, ENOTDIR where it is another thing, ENOENT where it is missing.
@@ -37,40 +37,40 @@ def walk(root: int, names: Iterable[str], *, missing: Callable[[str, int], None]
         for name in names:
             below = _step(name, here, missing)
             if here != root:
-                let_go(here)
+                release(here)
             here = below
-        return here if here != root else os.open(".", FOLDER, dir_fd=root)
+        return here if here != root else os.open(".", DIRECTORY, dir_fd=root)
     except BaseException:
         if here != root:
-            let_go(here)
+            release(here)
         raise
 
 
-class At:
-    """The folder that holds `path`, as a descriptor that is open in the `with` block, and the path's last name.
+class ParentDirectory:
+    """The directory that holds `path`, as a descriptor that is open in the `with` block, and the path's last name.
 
-    A bare name costs nothing: its folder is `root` itself.
+    A bare name costs nothing: its directory is `root` itself.
     """
 
-    __slots__ = ("_folder", "_path", "_root")
+    __slots__ = ("_directory", "_path", "_root")
 
     def __init__(self, root: int, path: str) -> None:
-        self._root = self._folder = root
+        self._root = self._directory = root
         self._path = path
 
     def __enter__(self) -> tuple[int, str]:
-        folders, slash, name = self._path.rpartition("/")
+        directories, slash, name = self._path.rpartition("/")
         _refuse_leading_out(name)
         if slash:
-            self._folder = walk(self._root, folders.split("/"))
-        return self._folder, name
+            self._directory = walk(self._root, directories.split("/"))
+        return self._directory, name
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if self._folder != self._root:
-            let_go(self._folder)
+        if self._directory != self._root:
+            release(self._directory)
 
 
-def let_go(descriptor: int) -> None:
+def release(descriptor: int) -> None:
     """The descriptor is closed. Nothing was written through it, so what the system says of that is of no interest."""
     try:  # noqa: SIM105  # done several times for every file, and `suppress` takes as long as closing does
         os.close(descriptor)
@@ -99,10 +99,10 @@ def write_all(descriptor: int, chunk: bytes) -> None:
             left = left[os.write(descriptor, left) :]
 
 
-def is_link(name: str, folder: int) -> bool:
+def is_link(name: str, directory: int) -> bool:
     """Whether a symlink stands at `name`."""
     try:
-        return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
+        return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
     except FileNotFoundError:
         return False
 
@@ -110,18 +110,18 @@ def is_link(name: str, folder: int) -> bool:
 def _refuse_leading_out(name: str) -> None:
     # A RelPath never has such a name: this is the second lock on the door.
     if name in _LEADS_OUT:
-        raise UnsafePath(subject=f"the name {shown(name)}", check="it leads out of its folder")
+        raise UnsafePath(subject=f"the name {quoted(name)}", check="it leads out of its directory")
 
 
 def _step(name: str, here: int, missing: Callable[[str, int], None] | None) -> int:
     _refuse_leading_out(name)
     try:
-        return os.open(name, FOLDER, dir_fd=here)
+        return os.open(name, DIRECTORY, dir_fd=here)
     except FileNotFoundError:
         if missing is None:
             raise
         missing(name, here)
-        return os.open(name, FOLDER, dir_fd=here)
+        return os.open(name, DIRECTORY, dir_fd=here)
     except NotADirectoryError as error:
         # Linux says ENOTDIR of a symlink, too, when both flags are given.
         if is_link(name, here):

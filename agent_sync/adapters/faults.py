@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import errno
 
-from agent_sync.errors import AgentSyncError, CrossesFileSystems, FileFault, UnsafePath
-from agent_sync.escaping import shown
+from agent_sync.errors import AgentSyncError, CrossDeviceLink, FileSystemError, UnsafePath
+from agent_sync_oci.text import quoted
 
-_NO_PERMISSION = "give yourself the permission (`ls -ld` on it and on its folders shows who has it)"
+_NO_PERMISSION = "give yourself the permission (`ls -ld` on it and on its directories shows who has it)"
 _NO_SPACE = "free some space, then run it again"
 _TOO_MANY_FILES = "close other programs, or allow more open files: ulimit -n"
 _IN_THE_WAY = "move away what stands there, then run it again"
@@ -32,25 +32,25 @@ _REMEDIES = {
 
 def fault(error: OSError, *, doing: str, path: str) -> AgentSyncError:
     """The error of our family that says that the system refused `doing` something with `path`."""
-    subject = f"file {shown(path)}"
+    subject = f"file {quoted(path)}"
     if error.errno == errno.ELOOP:
         return link_in_the_way(path, error.filename)
     check = f"cannot {doing}: {error.strerror or error}"
     if error.errno == errno.EXDEV:
-        return CrossesFileSystems(subject=subject, check=check, remedy="keep both on one file system")
-    return FileFault(subject=subject, check=check, remedy=_REMEDIES.get(error.errno or 0, "run it again"))
+        return CrossDeviceLink(subject=subject, check=check, remedy="keep both on one file system")
+    return FileSystemError(subject=subject, check=check, remedy=_REMEDIES.get(error.errno or 0, "run it again"))
 
 
 def link_in_the_way(path: str, part: object = None) -> UnsafePath:
     """The refusal of a path that is a symlink or passes through one, which is `part` where that is known."""
-    what = f"{shown(part)} on its way" if isinstance(part, str) and not path.endswith(part) else "it"
+    what = f"{quoted(part)} on its way" if isinstance(part, str) and not path.endswith(part) else "it"
     return UnsafePath(
-        subject=f"file {shown(path)}",
+        subject=f"file {quoted(path)}",
         check=f"{what} is a symbolic link, which is never followed",
-        remedy="put a real folder or file in its place",
+        remedy="put a real directory or file in its place",
     )
 
 
-def wrong_kind(path: str, kind: str) -> FileFault:
-    """The refusal of something that is no regular file, or no folder, where one is needed."""
-    return FileFault(subject=f"file {shown(path)}", check=f"it is {kind}", remedy=_IN_THE_WAY)
+def wrong_kind(path: str, kind: str) -> FileSystemError:
+    """The refusal of something that is no regular file, or no directory, where one is needed."""
+    return FileSystemError(subject=f"file {quoted(path)}", check=f"it is {kind}", remedy=_IN_THE_WAY)

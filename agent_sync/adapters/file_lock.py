@@ -9,10 +9,10 @@ import stat
 import time
 from collections.abc import Callable
 
-from agent_sync.adapters.descriptors import let_go
+from agent_sync.adapters.descriptors import release
 from agent_sync.adapters.faults import wrong_kind
 from agent_sync.errors import ProjectBusy
-from agent_sync.escaping import shown
+from agent_sync_oci.text import quoted
 
 # O_NOFOLLOW and O_NONBLOCK: the lock file may be a link or a fifo that somebody left for us.
 OPENING = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -24,7 +24,7 @@ def hold(open_it: Callable[[], int], *, path: str, shared: bool, wait_s: float) 
 
     Raises:
         ProjectBusy: another process holds it for longer than `wait_s`.
-        FileFault: it is no regular file.
+        FileSystemError: it is no regular file.
         OSError: the system refused.
     """
     deadline = time.monotonic() + wait_s
@@ -35,11 +35,11 @@ def hold(open_it: Callable[[], int], *, path: str, shared: bool, wait_s: float) 
             # Somebody may have removed the file between our open and our lock: what we hold then, nobody else finds.
             removed = os.fstat(descriptor).st_nlink == 0
         except BaseException:
-            let_go(descriptor)
+            release(descriptor)
             raise
         if held and not removed:
             return descriptor
-        let_go(descriptor)
+        release(descriptor)
         if removed:
             continue
         left_s = deadline - time.monotonic()
@@ -62,7 +62,7 @@ def _acquired(descriptor: int, path: str, *, shared: bool) -> bool:
 
 def _busy(path: str) -> ProjectBusy:
     return ProjectBusy(
-        subject=f"file {shown(path)}",
+        subject=f"file {quoted(path)}",
         check="another process holds it",
         remedy="wait until it has finished, then run this again",
     )

@@ -1,16 +1,26 @@
-"""A file anywhere on the machine, such as a configuration."""
+"""Files of the machine: read whole, held open, or replaced in one step."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import io
+import itertools
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
+from typing import TYPE_CHECKING
 
-from agent_sync.adapters.descriptors import let_go
+from agent_sync.adapters.descriptors import CREATING, LISTING, is_link, release, write_all
 from agent_sync.adapters.faults import fault, wrong_kind
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+# -- A file anywhere on the machine, such as a configuration.
 
 MAX_BYTES = 16 * 1024 * 1024
 
@@ -20,7 +30,7 @@ def read_file(path: str) -> bytes | None:
 
     Of a file over 16 MiB, the first bytes: more than that, so that whoever reads it sees that it is too long.
 
-    Raises: FileFault if it cannot be read, or is no regular file (a fifo would block for ever).
+    Raises: FileSystemError if it cannot be read, or is no regular file (a fifo would block for ever).
     """
     found = read_with_stat(path)
     return None if found is None else found[0]
@@ -58,4 +68,114 @@ def _opened(path: str) -> Iterator[BufferedReader | None]:
     except OSError as error:
         raise fault(error, doing="read", path=path) from error
     finally:
-        let_go(descriptor)
+        release(descriptor)
+
+
+# -- Files held open: one for reading, one that is being written. What the system refuses comes out as our own errors.
+
+
+class RawReader(io.FileIO):
+    """A file open for reading that raises FileSystemError where a plain one raises OSError: a disk may fail while
+    we read.
+    """
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        super().__init__(descriptor, "rb")
+        self._path = path
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int | None:
+        try:
+            return super().readinto(buffer)
+        except OSError as error:
+            raise fault(error, doing="read", path=self._path) from error
+
+    def readall(self) -> bytes:
+        try:
+            return super().readall()
+        except OSError as error:
+            raise fault(error, doing="read", path=self._path) from error
+
+
+class NewDiskFile:
+    """A file that is being written, by its descriptor."""
+
+    def __init__(self, descriptor: int, path: str) -> None:
+        self._descriptor = descriptor
+        self._path = path
+
+    def write(self, chunk: bytes, /) -> None:
+        """All of `chunk` is written."""
+        try:
+            write_all(self._descriptor, chunk)
+        except OSError as error:
+            raise fault(error, doing="write", path=self._path) from error
+
+    def flush(self) -> None:
+        """All that was written is on the disk."""
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise fault(error, doing="flush", path=self._path) from error
+
+    def close(self) -> None:
+        """No more will be written. The system may say only now that there is no space left (NFS)."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor == -1:
+            return
+        try:
+            os.close(descriptor)
+        except OSError as error:
+            raise fault(error, doing="write", path=self._path) from error
+
+    def __del__(self) -> None:
+        if self._descriptor != -1:
+            release(self._descriptor)
+
+
+# -- A file made anew in one step: whoever looks sees all of the old content or all of the new, also after a power
+# cut.
+
+_numbers = itertools.count()
+
+
+def replace_file(name: str, content: bytes, directory: int) -> None:
+    """The file `name` has this content.
+
+    Raises:
+        OSError: the system refused, ELOOP if `name` is a symlink; then nothing has changed.
+    """
+    if is_link(name, directory):
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
+    temporary, descriptor = _open_temporary(directory)
+    try:
+        _write_and_sync(descriptor, content)
+        os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=directory)
+        raise
+    _sync_directory(directory)
+
+
+def _open_temporary(directory: int) -> tuple[str, int]:
+    while True:
+        # Unlike one fixed name, this cannot take the file away from another process that is writing.
+        name = f".agent-sync-{os.getpid()}-{next(_numbers)}.tmp"
+        with suppress(FileExistsError):  # left by a killed process that had our number
+            return name, os.open(name, CREATING, 0o644, dir_fd=directory)
+
+
+def _write_and_sync(descriptor: int, content: bytes) -> None:
+    try:
+        write_all(descriptor, content)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync_directory(directory: int) -> None:
+    listing = os.open(".", LISTING, dir_fd=directory)
+    try:
+        os.fsync(listing)
+    finally:
+        release(listing)

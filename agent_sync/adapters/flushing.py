@@ -7,7 +7,9 @@ import os
 
 
 def flush_file_system(descriptor: int) -> None:
-    """All that was written to this folder's file system is on the disk: syncfs(2), or sync(2) where there is none."""
+    """All that was written to this directory's file system is on the disk: syncfs(2), or sync(2) where there is
+    none.
+    """
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         os.sync()

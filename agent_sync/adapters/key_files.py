@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from agent_sync.errors import FileFault
+from agent_sync.errors import FileSystemError
 from agent_sync_oci.signing.keys import generate
 
 
@@ -23,7 +23,7 @@ class KeyFiles:
 def write_key_pair(prefix: str, pass_phrase: bytes) -> KeyFiles:
     """A new pair: `prefix`.key, encrypted, for its owner alone (mode 0600), and `prefix`.pub.
 
-    Raises: FileFault if one of them is there already, or cannot be written; then neither was made.
+    Raises: FileSystemError if one of them is there already, or cannot be written; then neither was made.
     """
     from agent_sync_oci.signing.keys import load_public
 
@@ -35,7 +35,7 @@ def write_key_pair(prefix: str, pass_phrase: bytes) -> KeyFiles:
 
 @contextmanager
 def _new_file(path: str, content: bytes, *, mode: int) -> Iterator[None]:
-    """The file is there, on the disk, and is gone again if what is done with it fails. Raises: FileFault."""
+    """The file is there, on the disk, and is gone again if what is done with it fails. Raises: FileSystemError."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except OSError as error:
@@ -49,7 +49,7 @@ def _new_file(path: str, content: bytes, *, mode: int) -> Iterator[None]:
     except OSError as error:
         _remove(path)
         raise _fault(path, error) from error
-    except FileFault:
+    except FileSystemError:
         _remove(path)
         raise
 
@@ -59,10 +59,10 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _fault(path: str, error: OSError) -> FileFault:
+def _fault(path: str, error: OSError) -> FileSystemError:
     remedy = "name another --output: a key is never written over" if isinstance(error, FileExistsError) else None
-    return FileFault(
+    return FileSystemError(
         subject=path,
         check=f"it cannot be written: {error.strerror}",
-        remedy=remedy or "name a folder that is there and that you may write to: --output PREFIX",
+        remedy=remedy or "name a directory that is there and that you may write to: --output PREFIX",
     )

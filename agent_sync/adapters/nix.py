@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote
 
-from agent_sync.adapters.git.program import Bounds, Ended, run
-from agent_sync.adapters.nar_hashing import nar_hash
-from agent_sync.errors import FileFault
+from agent_sync.adapters.nar_hash import nar_hash
+from agent_sync.adapters.program import Bounds, Completed, run
+from agent_sync.errors import FileSystemError
 from agent_sync.nix.store_paths import STORE_DIR
 from agent_sync.ports import Cancellation
 
@@ -31,32 +31,32 @@ class InstalledNix:
 
     def hash(self, path: str, *, cancellation: Cancellation) -> str:
         """Without Nix: see `nar_hashing`."""
-        return nar_hash(os.path.abspath(path), look_around=cancellation.check)
+        return nar_hash(os.path.abspath(path), poll=cancellation.check)
 
     def copy(self, paths: Sequence[str], *, cache: str, cancellation: Cancellation) -> None:
-        """These store paths are in the store, from the binary cache in the folder `cache`."""
-        bounds = Bounds("Nix's store", _TIMEOUT_S, look_around=cancellation.check)
+        """These store paths are in the store, from the binary cache in the directory `cache`."""
+        bounds = Bounds("Nix's store", _TIMEOUT_S, poll=cancellation.check)
         with _address(cache) as address:
             words = ("nix", "--extra-experimental-features", "nix-command", "copy", "--from", address)
             for start in range(0, len(paths), _AT_ONCE):
                 wanted = paths[start : start + _AT_ONCE]
-                _refuse_failed(run((*words, *wanted), bounds, environment=self._environment, folder=cache))
+                _refuse_failed(run((*words, *wanted), bounds, environment=self._environment, directory=cache))
 
 
 @contextmanager
-def _address(folder: str) -> Iterator[str]:
-    """What Nix calls a cache in that folder. Nix 2.8 does not decode `%20`, so a plain link stands in for it."""
-    if quote(folder) == folder:
-        yield f"file://{folder}"
+def _address(directory: str) -> Iterator[str]:
+    """What Nix calls a cache in that directory. Nix 2.8 does not decode `%20`, so a plain link stands in for it."""
+    if quote(directory) == directory:
+        yield f"file://{directory}"
         return
     with tempfile.TemporaryDirectory() as plain:
-        os.symlink(folder, f"{plain}/cache")
+        os.symlink(directory, f"{plain}/cache")
         yield f"file://{plain}/cache"
 
 
-def _refuse_failed(ended: Ended) -> None:
+def _refuse_failed(ended: Completed) -> None:
     if ended.exit_code != 0:
-        raise FileFault(
+        raise FileSystemError(
             subject="Nix's store",
             check=f"nix copy ended with {ended.exit_code}: {_last_line(ended.complaint)}",
             remedy="see whether Nix works here: nix store ping",

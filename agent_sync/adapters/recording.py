@@ -10,28 +10,27 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO, Self
 
-from agent_sync.adapters.files import read_with_stat
-from agent_sync.adapters.folder import DiskFolder
-from agent_sync.adapters.open_files import NewDiskFile
-from agent_sync.ports import Folder, Kind, Stat, World
+from agent_sync.adapters.directory import DiskDirectory
+from agent_sync.adapters.files import NewDiskFile, read_with_stat
+from agent_sync.ports import Directory, Kind, Stat, World
 from agent_sync.receipt.facts import Key, key_of
 from agent_sync.receipt.noting import Notes
 from agent_sync.tree import ROOT, RelPath, Sha256, parent
 
-_MODES = {Kind.FILE: modes.S_IFREG, Kind.FOLDER: modes.S_IFDIR, Kind.LINK: modes.S_IFLNK}
+_MODES = {Kind.FILE: modes.S_IFREG, Kind.DIRECTORY: modes.S_IFDIR, Kind.LINK: modes.S_IFLNK}
 _CHUNK_BYTES = 1 << 18
 
 
 def recorded(world: World, notes: Notes) -> World:
-    """The same world, reached through folders and files that note what they are asked.
+    """The same world, reached through directories and files that note what they are asked.
 
     Using anything else of it, but to tell the store which lock is in use, leaves no receipt.
     """
     return replace(
         world,
-        project=RecordedFolder(world.project.name, notes),
-        at=lambda path: RecordedFolder(path, notes),
-        read_file=_reading(notes),
+        project=RecordedDirectory(world.project.name, notes),
+        at=lambda path: RecordedDirectory(path, notes),
+        read_file=_recorded_read_file(notes),
         store=_Unrepeatable(world.store, notes, harmless=("name", "remember")),
         git=_Unrepeatable(world.git, notes),
         fetcher=_Unrepeatable(world.fetcher, notes),
@@ -42,8 +41,8 @@ def recorded(world: World, notes: Notes) -> World:
     )
 
 
-class RecordedFolder(DiskFolder):
-    """A DiskFolder that notes each thing it finds; whatever changes something spoils the notes.
+class RecordedDirectory(DiskDirectory):
+    """A DiskDirectory that notes each thing it finds; whatever changes something spoils the notes.
 
     What was hashed is noted with a key that was taken before: if somebody interferes in between, the key is out of date
     from the start, and the receipt never holds.
@@ -80,12 +79,12 @@ class RecordedFolder(DiskFolder):
         return file
 
     def chunks(self, path: RelPath) -> Iterator[bytes]:
-        self._notes.spoil()  # for what is copied or packed: the answer to that cannot be given again
+        self._notes.invalidate()  # for what is copied or packed: the answer to that cannot be given again
         return super().chunks(path)
 
     def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:
         place, slash, bare = path.rpartition("/")
-        if slash:  # by its folder: that cannot be swapped between the two calls that follow
+        if slash:  # by its directory: that cannot be swapped between the two calls that follow
             return self.below(RelPath(place)).digest(RelPath(bare), trusting=trusting)
         name = self._full(path)
         if self._notes.key(name) is None:
@@ -98,75 +97,75 @@ class RecordedFolder(DiskFolder):
         return found
 
     def below(self, path: RelPath) -> Self:
-        folder = super().below(path)
+        directory = super().below(path)
         self._note_way(path)
-        here = super(RecordedFolder, folder).stat(ROOT)
+        here = super(RecordedDirectory, directory).stat(ROOT)
         if here is not None:
-            self._notes.folder(folder.name, _key(here))
-        return folder
+            self._notes.directory(directory.name, _key(here))
+        return directory
 
     @contextmanager
     def lock(self, path: RelPath, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:
         if super().stat(path) is None:
-            self._notes.spoil()  # it will be made
+            self._notes.invalidate()  # it will be made
         with super().lock(path, shared=shared, wait_s=wait_s):
             yield
 
-    def make_folder(self, path: RelPath) -> tuple[RelPath, ...]:
-        made = super().make_folder(path)
+    def make_directory(self, path: RelPath) -> tuple[RelPath, ...]:
+        made = super().make_directory(path)
         if made:
-            self._notes.spoil()
+            self._notes.invalidate()
         return made
 
     def create(self, path: RelPath, chunks: Iterable[bytes], *, executable: bool = False) -> None:
-        self._notes.spoil()
+        self._notes.invalidate()
         super().create(path, chunks, executable=executable)
 
     def open_new(self, path: RelPath) -> NewDiskFile:
-        self._notes.spoil()
+        self._notes.invalidate()
         return super().open_new(path)
 
     def replace(self, path: RelPath, content: bytes) -> None:
-        self._notes.spoil()
+        self._notes.invalidate()
         super().replace(path, content)
 
-    def rename(self, old: RelPath, new: RelPath, *, into: Folder | None = None) -> None:
-        self._notes.spoil()
+    def rename(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
+        self._notes.invalidate()
         super().rename(old, new, into=into)
 
-    def link(self, old: RelPath, new: RelPath, *, into: Folder | None = None) -> None:
-        self._notes.spoil()
+    def link(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
+        self._notes.invalidate()
         super().link(old, new, into=into)
 
     def remove(self, path: RelPath) -> None:
-        self._notes.spoil()
+        self._notes.invalidate()
         super().remove(path)
 
-    def remove_folder(self, path: RelPath) -> bool:
-        self._notes.spoil()
-        return super().remove_folder(path)
+    def remove_directory(self, path: RelPath) -> bool:
+        self._notes.invalidate()
+        return super().remove_directory(path)
 
     def _held(self, descriptor: int, name: str) -> Self:
-        folder = super()._held(descriptor, name)
-        folder._notes = self._notes
-        return folder
+        directory = super()._held(descriptor, name)
+        directory._notes = self._notes
+        return directory
 
     def _note(self, path: RelPath, found: Stat | None) -> None:
         name = self._full(path)
         if found is None:
             self._notes.seen(name)
-        elif found.kind is Kind.FOLDER:
+        elif found.kind is Kind.DIRECTORY:
             if path != ROOT:
-                self._notes.folder(name, _key(found))
+                self._notes.directory(name, _key(found))
         elif found.kind is Kind.OTHER:
-            self._notes.spoil()  # a stat does not tell what it is
+            self._notes.invalidate()  # a stat does not tell what it is
         else:
             self._notes.seen(name, _key(found))
 
     def _note_way(self, path: RelPath) -> None:
-        """Each folder on the way to `path`: where one becomes a link, the same path leads to something else."""
+        """Each directory on the way to `path`: where one becomes a link, the same path leads to something else."""
         way = path
-        while (way := parent(way)) != ROOT and not self._notes.has_folder(self._full(way)):
+        while (way := parent(way)) != ROOT and not self._notes.has_directory(self._full(way)):
             self._note(way, super().stat(way))
 
 
@@ -180,11 +179,11 @@ class _Unrepeatable:
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as many types as the port has methods
         if name not in self._harmless:
-            self._notes.spoil()
+            self._notes.invalidate()
         return getattr(self._port, name)
 
 
-def _reading(notes: Notes) -> Callable[[str], bytes | None]:
+def _recorded_read_file(notes: Notes) -> Callable[[str], bytes | None]:
     def read_file(path: str) -> bytes | None:
         found = read_with_stat(path)
         if found is None:

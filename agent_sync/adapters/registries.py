@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agent_sync.ports import Cancellation
-from agent_sync_oci.reference import ArchivePlace, LayoutPlace, Place, RegistryPlace
+from agent_sync_oci.reference import ArchiveReference, LayoutReference, Reference, RegistryReference
 from agent_sync_oci.registry.protocol import Registry
 
 if TYPE_CHECKING:
@@ -27,18 +27,18 @@ class MachineRegistries:
         self._authorities = cache(partial(_authorities, environment))  # reading them takes tens of milliseconds
 
     def open(
-        self, place: Place, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
+        self, place: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
     ) -> AbstractContextManager[Registry]:
         match place:
-            case LayoutPlace():
+            case LayoutReference():
                 from agent_sync_oci.registry.layout import LayoutRegistry
 
-                return LayoutRegistry(place.folder)
-            case ArchivePlace():
+                return LayoutRegistry(place.directory)
+            case ArchiveReference():
                 from agent_sync_oci.registry.archive import ArchiveRegistry
 
                 return ArchiveRegistry(place.file)
-            case RegistryPlace():
+            case RegistryReference():
                 from agent_sync_oci.registry.remote import RemoteRegistry
 
                 return RemoteRegistry(
@@ -69,7 +69,7 @@ def _authorities(environment: Mapping[str, str]) -> ssl.SSLContext:
 
 def _docker_config(environment: Mapping[str, str]) -> Path | None:
     """The file that `docker login` writes: in DOCKER_CONFIG, else below the home."""
-    folder = environment.get("DOCKER_CONFIG")
-    if not folder and (home := environment.get("HOME")):
-        folder = posixpath.join(home, ".docker")
-    return Path(folder, "config.json") if folder else None
+    directory = environment.get("DOCKER_CONFIG")
+    if not directory and (home := environment.get("HOME")):
+        directory = posixpath.join(home, ".docker")
+    return Path(directory, "config.json") if directory else None

@@ -6,9 +6,8 @@ about to happen, each target then takes one rename, and one last rename commits;
 
 from __future__ import annotations
 
-from agent_sync.apply.applying import apply
-from agent_sync.apply.recovering import is_interrupted, recover
-from agent_sync.apply.result import Applied, Recovered
-from agent_sync.apply.surveying import survey
+from agent_sync.apply.apply import Applied, apply
+from agent_sync.apply.recover import Recovered, is_interrupted, recover
+from agent_sync.apply.survey import survey
 
 __all__ = ["Applied", "Recovered", "apply", "is_interrupted", "recover", "survey"]

@@ -1,16 +1,64 @@
-"""The journal: changes <-> bytes. What is read may come from whoever could write to the project, so it is checked."""
+"""The changes of a run, each of which takes one rename, and the journal that holds them as bytes.
+
+A journal may come from whoever could write to the project, so it is checked.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
-from agent_sync.apply.changes import Arrival, Change, FileChange, NewFolder
 from agent_sync.checkout import STATE, TRANSACTION
 from agent_sync.errors import RollbackIncomplete, UnsafePath
+from agent_sync.ports import Stat
 from agent_sync.tree import Entry, RelPath, Sha256, safe_path
 from agent_sync.tree.names import fold
+
+# -- What a plan comes to on the disk: changes of which each takes one rename.
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """A file put in place, replaced or (`after` is None) taken away.
+
+    `ours` is what may be lost of what stands there: what we wrote last, and nothing else. `stat` is what the file
+    system said of it, if its times are old enough that an edit would show in them.
+    """
+
+    number: int
+    path: RelPath
+    source: str
+    ours: Entry | None
+    after: Entry | None
+    stat: Stat | None = None
+
+
+class StagedFile(NamedTuple):
+    """A file that comes with a new directory; `key` is its path in there."""
+
+    key: RelPath
+    entry: Entry
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class NewDirectory:
+    """A directory that does not exist yet, with all its files: staged as a whole, it takes one rename, not
+    thousands.
+    """
+
+    number: int
+    path: RelPath
+    files: tuple[StagedFile, ...]
+
+
+Change = FileChange | NewDirectory
+
+
+# -- The journal: changes <-> bytes. What is read may come from whoever could write to the project, so it is checked.
 
 VERSION = 1
 _IDENTITY = re.compile(r"[0-9a-f]{1,32}")
@@ -54,15 +102,15 @@ def _change(number: int, row: object) -> Change:
         case [str(path), ours, after]:
             return FileChange(number, _path(path), "", _entry(ours), _entry(after))
         case [str(path), list(files)]:
-            return NewFolder(number, _path(path), tuple(_arrival(file) for file in files))
+            return NewDirectory(number, _path(path), tuple(_arrival(file) for file in files))
         case _:
             raise _unusable("it has not the shape of a journal")
 
 
-def _arrival(row: object) -> Arrival:
+def _arrival(row: object) -> StagedFile:
     match row:
         case [str(key), str(sha256), bool(executable)] if _SHA256.fullmatch(sha256):
-            return Arrival(_path(key), Entry(Sha256(sha256), executable), "")
+            return StagedFile(_path(key), Entry(Sha256(sha256), executable), "")
         case _:
             raise _unusable("it has not the shape of a journal")
 

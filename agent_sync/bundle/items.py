@@ -6,7 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agent_sync.bundle.media_types import RENDERED, SOURCE
+from agent_sync.bundle.names import DERIVED, SOURCE
 from agent_sync.errors import LockInvalid
 from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, OciPin, PackedTree, UrlPin
 from agent_sync_oci.digest import Digest
@@ -44,7 +44,7 @@ def items_of(lock: Lock) -> tuple[Item, ...]:
                 check="the lock does not say what its packed tree is (`blob`), as another implementation's does not",
                 remedy="agent-sync update",
             )
-    return (*(item for item in sources if item is not None), *made_items(lock))
+    return (*(item for item in sources if item is not None), *derived_items(lock))
 
 
 def item_of(source: LockedSource) -> Item | None:
@@ -56,17 +56,17 @@ def item_of(source: LockedSource) -> Item | None:
             return _tree(source.name, SOURCE, packed)
 
 
-def made_items(lock: Lock) -> tuple[Item, ...]:
+def derived_items(lock: Lock) -> tuple[Item, ...]:
     """What transforms and overrides made."""
-    return tuple(item for item in _made(lock) if item is not None)
+    return tuple(item for item in _derived(lock) if item is not None)
 
 
-def _made(lock: Lock) -> Iterator[Item | None]:
+def _derived(lock: Lock) -> Iterator[Item | None]:
     for source in lock.sources:
         if source.transformed is not None:
-            yield _tree(f"{source.name} (transformed)", RENDERED, source.transformed.packed)
+            yield _tree(f"{source.name} (transformed)", DERIVED, source.transformed.packed)
     if lock.rendered is not None:
-        yield _tree("(rendered)", RENDERED, lock.rendered.packed)
+        yield _tree("(rendered)", DERIVED, lock.rendered.packed)
 
 
 def _tree(title: str, artifact_type: str, packed: PackedTree | None) -> Item | None:

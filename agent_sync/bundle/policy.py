@@ -5,11 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable
 
-from agent_sync.config.security import IdentitySigner as IdentityModel
-from agent_sync.config.security import KeySigner as KeyModel
-from agent_sync.config.security import Trust, TrustRule
-from agent_sync.errors import ConfigInvalid, Untrusted, UsageWrong
-from agent_sync.ports import Folder
+from agent_sync.config.model import IdentitySigner as IdentityModel
+from agent_sync.config.model import KeySigner as KeyModel
+from agent_sync.config.model import TrustConfig, TrustRule
+from agent_sync.errors import ConfigInvalid, Untrusted, UsageError
+from agent_sync.ports import Directory
 from agent_sync.ports.translating import translated
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
@@ -29,7 +29,7 @@ Read = Callable[[str], bytes | None]
 class TrustFiles:
     """Reads the files that `trust:` names: absolute ones through `read`, the others below the project's root."""
 
-    def __init__(self, project: Folder, read: Read) -> None:
+    def __init__(self, project: Directory, read: Read) -> None:
         self._project = project
         self._read = read
 
@@ -49,16 +49,16 @@ class TrustFiles:
             return file.read(MAX_ROOT_BYTES + 1)
 
 
-def policy_of(trusts: Iterable[Trust], files: TrustFiles) -> Policy:
+def policy_of(trusts: Iterable[TrustConfig], files: TrustFiles) -> Policy:
     """All demands together: rules add up, revocations unite, and nothing is ever taken away.
 
-    Raises: Untrusted (a file is missing or is not what it was pinned to be), UsageWrong (a file that is no key),
+    Raises: Untrusted (a file is missing or is not what it was pinned to be), UsageError (a file that is no key),
         ConfigInvalid (a rule that nothing, or anything, would satisfy).
     """
     return Policy.united(*(_policy(trust, files) for trust in trusts))
 
 
-def trusted_roots(trusts: Iterable[Trust], files: TrustFiles) -> tuple[bytes, ...]:
+def trusted_roots(trusts: Iterable[TrustConfig], files: TrustFiles) -> tuple[bytes, ...]:
     """The trusted roots that are named by their files, each once and as it was pinned.
 
     Raises: Untrusted (a file is missing or is not what it was pinned to be).
@@ -67,7 +67,7 @@ def trusted_roots(trusts: Iterable[Trust], files: TrustFiles) -> tuple[bytes, ..
     return tuple(dict.fromkeys(root.content for root in roots))
 
 
-def _policy(trust: Trust, files: TrustFiles) -> Policy:
+def _policy(trust: TrustConfig, files: TrustFiles) -> Policy:
     root = _root(trust, files)
     try:
         return Policy(
@@ -96,11 +96,11 @@ def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
     try:
         with translated():
             return KeySigner(load_public(content), signer.key)
-    except UsageWrong as error:
+    except UsageError as error:
         raise error.restated(subject=f"the public key {signer.key}") from error
 
 
-def _root(trust: Trust, files: TrustFiles) -> TrustedRoot | PinnedRoot | None:
+def _root(trust: TrustConfig, files: TrustFiles) -> TrustedRoot | PinnedRoot | None:
     """The trusted root from its file; without a file, the one that is pinned and may come with a bundle."""
     pinned = None if trust.root_sha256 is None else Digest.parse(trust.root_sha256).hex
     if trust.root is None:

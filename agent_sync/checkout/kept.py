@@ -1,4 +1,4 @@
-"""Kept: the local edits that a sync replaced, each in a folder of its own, so that none can overwrite another."""
+"""Kept: the local edits that a sync replaced, each in a directory of its own, so that none can overwrite another."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from agent_sync.checkout.copying import copy
-from agent_sync.checkout.walking import levels
-from agent_sync.errors import CrossesFileSystems, FileFault, UnsafePath, UsageWrong
-from agent_sync.escaping import shown
-from agent_sync.ports import Folder, Kind
+from agent_sync.checkout.directory import copy, levels
+from agent_sync.errors import CrossDeviceLink, FileSystemError, UnsafePath, UsageError
+from agent_sync.ports import Directory, Kind
 from agent_sync.tree import ROOT, RelPath, join, parent, safe_path
+from agent_sync_oci.text import quoted
 
 _MOST_NAMED = 5
 _WHEN = "%Y%m%dT%H%M%SZ"
@@ -41,9 +40,9 @@ class Restored:
 
 
 class Kept:
-    """The folder of the kept edits: `<number>-<when>/<path>`, for people to look at as well."""
+    """The directory of the kept edits: `<number>-<when>/<path>`, for people to look at as well."""
 
-    def __init__(self, project: Folder, home: RelPath) -> None:
+    def __init__(self, project: Directory, home: RelPath) -> None:
         self._project = project
         self._home = home
         self._last: int | None = None
@@ -56,14 +55,14 @@ class Kept:
         """The edit of this path that was kept last."""
         return next((edit for edit in reversed(self.all()) if edit.path == path), None)
 
-    def take(self, path: RelPath, *, name: RelPath, folder: Folder, now_s: float) -> KeptEdit:
-        """The file `name` of `folder`, an edit of `path`, is kept, and is no longer there."""
+    def take(self, path: RelPath, *, name: RelPath, directory: Directory, now_s: float) -> KeptEdit:
+        """The file `name` of `directory`, an edit of `path`, is kept, and is no longer there."""
         edit = self._room(path, now_s)
         try:
-            folder.rename(name, edit.place, into=self._project)
-        except CrossesFileSystems:
-            self._copy(name, folder, edit.place)
-            folder.remove(name)
+            directory.rename(name, edit.place, into=self._project)
+        except CrossDeviceLink:
+            self._copy(name, directory, edit.place)
+            directory.remove(name)
         return edit
 
     def keep_a_copy(self, path: RelPath, *, now_s: float) -> KeptEdit:
@@ -71,44 +70,44 @@ class Kept:
         edit = self._room(path, now_s)
         try:
             self._project.link(path, edit.place)
-        except CrossesFileSystems:
+        except CrossDeviceLink:
             self._copy(path, self._project, edit.place)
         return edit
 
     def restore(self, path: RelPath, *, keep_present: bool, now_s: float) -> Restored:
         """The newest kept edit of `path` is back in its place, and is kept no longer.
 
-        Raises: UsageWrong if none is kept; UnsafePath, FileFault if something other than a file stands there.
+        Raises: UsageError if none is kept; UnsafePath, FileSystemError if something other than a file stands there.
         """
         edit = self.newest(path)
         if edit is None:
-            raise UsageWrong(
-                subject=f"file {shown(path)}",
+            raise UsageError(
+                subject=f"file {quoted(path)}",
                 check="no edit of it is kept",
                 remedy=self._others(),
             )
         present = self._project.stat(path)
         if present is not None and present.kind is not Kind.FILE:
-            family = UnsafePath if present.kind is Kind.LINK else FileFault
+            family = UnsafePath if present.kind is Kind.LINK else FileSystemError
             check = f"a {present.kind.value} stands there"
-            raise family(subject=f"file {shown(path)}", check=check, remedy="remove it, then restore")
+            raise family(subject=f"file {quoted(path)}", check=check, remedy="remove it, then restore")
         replaced = self.keep_a_copy(path, now_s=now_s) if keep_present and present is not None else None
         self._put_back(edit)
         return Restored(edit, replaced)
 
     def _others(self) -> str:
         """What there is instead."""
-        paths = list(dict.fromkeys(shown(edit.path) for edit in reversed(self.all())))
+        paths = list(dict.fromkeys(quoted(edit.path) for edit in reversed(self.all())))
         more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
         return (
             f"there are edits of {', '.join(paths[:_MOST_NAMED])}{more}" if paths else "none of any file is kept here"
         )
 
     def _put_back(self, edit: KeptEdit) -> None:
-        self._project.make_folder(parent(edit.path))
+        self._project.make_directory(parent(edit.path))
         try:
             self._project.rename(edit.place, edit.path)
-        except CrossesFileSystems:
+        except CrossDeviceLink:
             beside = join(parent(edit.path), RelPath(f".agent-sync-restored-{edit.number}"))
             self._project.remove(beside)
             copy(edit.place, beside, source=self._project, into=self._project)
@@ -116,11 +115,11 @@ class Kept:
             self._project.remove(edit.place)
         self._remove_emptied(parent(edit.place))
 
-    def _copy(self, name: RelPath, folder: Folder, place: RelPath) -> None:
+    def _copy(self, name: RelPath, directory: Directory, place: RelPath) -> None:
         """By way of another name: half a copy must not look like an edit."""
         half = join(self._home, RelPath("half"))
         self._project.remove(half)
-        copy(name, half, source=folder, into=self._project)
+        copy(name, half, source=directory, into=self._project)
         self._project.rename(half, place)
 
     def _room(self, path: RelPath, now_s: float) -> KeptEdit:
@@ -129,24 +128,24 @@ class Kept:
         self._last = number = self._last + 1
         when = datetime.fromtimestamp(min(max(now_s, 0.0), _LAST_S), UTC).strftime(_WHEN)
         place = join(self._home, join(RelPath(f"{number:06d}-{when}"), path))
-        self._project.make_folder(parent(place))
+        self._project.make_directory(parent(place))
         return KeptEdit(number, path, place, when)
 
     def _numbered(self) -> list[tuple[int, str]]:
-        """The folders of edits with their numbers, in the order of these."""
+        """The directories of edits with their numbers, in the order of these."""
         split = ((name.partition("-")[0], name) for name in self._project.names(self._home))
         return sorted((int(number), name) for number, name in split if number.isascii() and number.isdigit())
 
     def _edits(self, number: int, name: str) -> Iterator[KeptEdit]:
         top = join(self._home, RelPath(name))
-        if (found := self._project.stat(top)) is None or found.kind is not Kind.FOLDER:
+        if (found := self._project.stat(top)) is None or found.kind is not Kind.DIRECTORY:
             return
-        for level in levels(top, folder=self._project):
+        for level in levels(top, directory=self._project):
             for place in (join(level.path, file) for file, stat in level.inside if stat.kind is Kind.FILE):
                 with suppress(UnsafePath):  # no edit that we kept has such a name
-                    path = safe_path(place.removeprefix(f"{top}/"), subject=f"folder {self._home}")
+                    path = safe_path(place.removeprefix(f"{top}/"), subject=f"directory {self._home}")
                     yield KeptEdit(number, path, place, name.partition("-")[2])
 
-    def _remove_emptied(self, folder: RelPath) -> None:
-        while folder not in (self._home, ROOT) and self._project.remove_folder(folder):
-            folder = parent(folder)
+    def _remove_emptied(self, directory: RelPath) -> None:
+        while directory not in (self._home, ROOT) and self._project.remove_directory(directory):
+            directory = parent(directory)

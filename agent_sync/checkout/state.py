@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from agent_sync.checkout.directory import read_bounded
 from agent_sync.checkout.kept import Kept
-from agent_sync.checkout.reading import read_bounded
-from agent_sync.errors import FileFault, ProjectBusy, UnsafePath
-from agent_sync.escaping import shown
-from agent_sync.lock.reading import MAX_LOCK_BYTES
-from agent_sync.ports import Folder, Kind
+from agent_sync.errors import FileSystemError, ProjectBusy, UnsafePath
+from agent_sync.lock.reader import MAX_LOCK_BYTES
+from agent_sync.ports import Directory, Kind
 from agent_sync.tree import RelPath, join
+from agent_sync_oci.text import quoted
 
 STATE = RelPath(".agent-sync")
 TRANSACTION = join(STATE, RelPath("txn"))
@@ -24,41 +24,41 @@ _HELD = join(STATE, RelPath("lock"))
 
 
 class Checkout:
-    """The `.agent-sync/` of the project in `folder`. Reading never makes anything.
+    """The `.agent-sync/` of the project in `directory`. Reading never makes anything.
 
     Raises, from every method that reads or writes:
         UnsafePath: `.agent-sync` or something in it is a symlink.
-        FileFault: the system refused, or something else stands in that place.
+        FileSystemError: the system refused, or something else stands in that place.
     """
 
-    def __init__(self, folder: Folder) -> None:
-        self.folder = folder
+    def __init__(self, directory: Directory) -> None:
+        self.directory = directory
 
     @property
     def kept(self) -> Kept:
         """The local edits that were replaced here."""
-        return Kept(self.folder, _KEPT)
+        return Kept(self.directory, _KEPT)
 
     def prepare(self) -> None:
         """`.agent-sync/` stands there, and git does not see it."""
-        if self.is_there() and self.folder.stat(_IGNORE) is not None:
+        if self.is_there() and self.directory.stat(_IGNORE) is not None:
             return
-        self.folder.make_folder(STATE)
-        self.folder.replace(_IGNORE, b"*\n")
+        self.directory.make_directory(STATE)
+        self.directory.replace(_IGNORE, b"*\n")
 
     def is_there(self) -> bool:
         """Whether something is remembered here.
 
-        Raises: UnsafePath, FileFault if what bears the name is not a folder.
+        Raises: UnsafePath, FileSystemError if what bears the name is not a directory.
         """
-        stat = self.folder.stat(STATE)
-        if stat is None or stat.kind is Kind.FOLDER:
+        stat = self.directory.stat(STATE)
+        if stat is None or stat.kind is Kind.DIRECTORY:
             return stat is not None
-        family = UnsafePath if stat.kind is Kind.LINK else FileFault
+        family = UnsafePath if stat.kind is Kind.LINK else FileSystemError
         raise family(
-            subject=f"folder {STATE}",
-            check="it is a symbolic link" if stat.kind is Kind.LINK else "it is not a folder",
-            remedy="move it away: agent-sync makes a folder of its own",
+            subject=f"directory {STATE}",
+            check="it is a symbolic link" if stat.kind is Kind.LINK else "it is not a directory",
+            remedy="move it away: agent-sync makes a directory of its own",
         )
 
     @contextmanager
@@ -70,10 +70,10 @@ class Checkout:
         self.prepare()
         with ExitStack() as held:
             try:
-                held.enter_context(self.folder.lock(_HELD, wait_s=wait_s))
+                held.enter_context(self.directory.lock(_HELD, wait_s=wait_s))
             except ProjectBusy as error:
                 raise ProjectBusy(
-                    subject=f"project {shown(self.folder.name)}",
+                    subject=f"project {quoted(self.directory.name)}",
                     check="another agent-sync is writing to it",
                     remedy="wait until it has finished, then run this again",
                 ) from error
@@ -85,18 +85,18 @@ class Checkout:
 
     def applied_at_s(self) -> float | None:
         """When that was, in seconds since 1970."""
-        stat = self.folder.stat(APPLIED)
+        stat = self.directory.stat(APPLIED)
         return None if stat is None else stat.modified_ns / 1e9
 
     def write_applied(self, content: bytes) -> None:
         """Remember the lock that the targets already are; `apply` does it for targets that it writes."""
         if self.applied() != content:
             self.prepare()
-            self.folder.replace(APPLIED, content)
+            self.directory.replace(APPLIED, content)
 
     def commit_applied(self, ready: RelPath) -> None:
         """The file at `ready` is the applied lock, by one rename."""
-        self.folder.rename(ready, APPLIED)
+        self.directory.rename(ready, APPLIED)
 
     def inherited(self) -> bytes | None:
         """What the user's own layers add to the committed lock; None if nothing."""
@@ -105,11 +105,11 @@ class Checkout:
     def write_inherited(self, content: bytes | None) -> None:
         """Remember it, or that there is nothing."""
         if content is None:
-            self.folder.remove(INHERITED)
+            self.directory.remove(INHERITED)
         elif self.inherited() != content:
             self.prepare()
-            self.folder.replace(INHERITED, content)
+            self.directory.replace(INHERITED, content)
 
     def _read(self, path: RelPath) -> bytes | None:
         again = "agent-sync sync" if path == APPLIED else "agent-sync update --inherited"
-        return read_bounded(path, self.folder, max_bytes=MAX_LOCK_BYTES, remedy=f"delete it; {again} makes it again")
+        return read_bounded(path, self.directory, max_bytes=MAX_LOCK_BYTES, remedy=f"delete it; {again} makes it again")

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.options import refuse_both
-from agent_sync.cli.session import Session
-from agent_sync.errors import UsageWrong
+from agent_sync.cli.options import reject_conflicting
+from agent_sync.cli.run import Session
+from agent_sync.errors import UsageError
 from agent_sync.ports.translating import translated
-from agent_sync_oci.reference import Place, parse_place
+from agent_sync_oci.reference import Reference, parse_reference
 
 if TYPE_CHECKING:
-    from agent_sync.bundle.signing import Signing
+    from agent_sync.bundle.sign import Signing
 
 PASS_PHRASE = "AGENT_SYNC_KEY_PASSWORD"  # noqa: S105  # the name of the variable
 TOKEN = "SIGSTORE_ID_TOKEN"  # noqa: S105  # as above
 
-PlaceArgument = Annotated[
+ReferenceArgument = Annotated[
     str,
     typer.Argument(metavar="PLACE", help="HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]."),
 ]
@@ -58,76 +58,76 @@ class SigningOptions:
         return any((self.key, self.trust_config, self.identity_token))
 
 
-def place_of(text: str, session: Session) -> Place:
-    """The place; a folder or file is meant from the current folder. Raises UsageWrong."""
-    from agent_sync.bundle.naming import below
+def reference_of(text: str, session: Session) -> Reference:
+    """The place; a directory or file is meant from the current directory. Raises UsageError."""
+    from agent_sync.bundle.names import resolve_relative
 
     with translated():
-        return below(session.folder, parse_place(text))
+        return resolve_relative(session.directory, parse_reference(text))
 
 
 def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> Signing:
-    """Who signs. Raises UsageWrong if that is not clear, cannot be done `offline`, or a file cannot be used."""
-    from agent_sync.bundle.signing import key_signing, keyless_signing
+    """Who signs. Raises UsageError if that is not clear, cannot be done `offline`, or a file cannot be used."""
+    from agent_sync.bundle.sign import key_signing, keyless_signing
 
-    refuse_both(key=bool(options.key), identity_token=bool(options.identity_token))
+    reject_conflicting(key=bool(options.key), identity_token=bool(options.identity_token))
     config = None
     if options.trust_config:
         if offline:
-            raise UsageWrong(
+            raise UsageError(
                 subject="--trust-config",
                 check="it names services to ask, and --offline opens no connection",
                 remedy="leave --offline out, or sign with --key alone",
             )
-        config = read_named(options.trust_config, session, what="the trust configuration")
+        config = read_path_argument(options.trust_config, session, what="the trust configuration")
     if options.key:
-        key = read_named(options.key, session, what="the key")
+        key = read_path_argument(options.key, session, what="the key")
         return key_signing(key, lambda: _pass_phrase(session), trust_config=config)
     if config is not None:
         return keyless_signing(_token(options, session.environment), config)
-    raise UsageWrong(
+    raise UsageError(
         subject="signing",
         check="nothing says who signs",
         remedy="give --key FILE, or --trust-config FILE with an identity token",
     )
 
 
-def read_named(path: str, session: Session, *, what: str) -> bytes:
-    """The bytes of a file that was named on the command line. Raises UsageWrong if there is none, FileFault."""
+def read_path_argument(path: str, session: Session, *, what: str) -> bytes:
+    """The bytes of a file that was named on the command line. Raises UsageError if there is none, FileSystemError."""
     from agent_sync.adapters.files import read_file
 
-    content = read_file(posixpath.join(session.folder, path))
+    content = read_file(posixpath.join(session.directory, path))
     if content is None:
-        raise _missing(path, what=what)
+        raise _no_such_file(path, what=what)
     return content
 
 
-def sha256_of_named(path: str, session: Session, *, what: str) -> str:
-    """The SHA-256 of such a file, in hex, however large it is. Raises as `read_named` does."""
+def sha256_of_path_argument(path: str, session: Session, *, what: str) -> str:
+    """The SHA-256 of such a file, in hex, however large it is. Raises as `read_path_argument` does."""
     from agent_sync.adapters.files import sha256_of_file
 
-    sha256 = sha256_of_file(posixpath.join(session.folder, path))
+    sha256 = sha256_of_file(posixpath.join(session.directory, path))
     if sha256 is None:
-        raise _missing(path, what=what)
+        raise _no_such_file(path, what=what)
     return sha256
 
 
 def new_pass_phrase(session: Session) -> bytes:
-    """The pass phrase for a new key; a person types it twice. Raises UsageWrong."""
+    """The pass phrase for a new key; a person types it twice. Raises UsageError."""
     given = _pass_phrase(session)
     if PASS_PHRASE not in session.environment and _bytes(session.ask_secret("the same again: ") or "") != given:
-        raise UsageWrong(subject="the pass phrase", check="the second was another", remedy="begin again")
+        raise UsageError(subject="the pass phrase", check="the second was another", remedy="begin again")
     return given
 
 
-def _missing(path: str, *, what: str) -> UsageWrong:
-    return UsageWrong(subject=f"{what} {path}", check="there is no such file", remedy="correct its name")
+def _no_such_file(path: str, *, what: str) -> UsageError:
+    return UsageError(subject=f"{what} {path}", check="there is no such file", remedy="correct its name")
 
 
 def _pass_phrase(session: Session) -> bytes:
     given = session.environment.get(PASS_PHRASE)
     if given is None and (given := session.ask_secret("pass phrase of the key: ")) is None:
-        raise UsageWrong(
+        raise UsageError(
             subject="the key's pass phrase", check="nobody can be asked for it", remedy=f"set {PASS_PHRASE}"
         )
     return _bytes(given)
@@ -139,12 +139,12 @@ def _bytes(text: str) -> bytes:
 
 
 def _token(options: SigningOptions, environment: Mapping[str, str]) -> str:
-    from agent_sync_oci.signing.keyless import ambient_token
+    from agent_sync_oci.signing.sign import ambient_token
 
     with translated():
         token = options.identity_token or environment.get(TOKEN) or ambient_token()
     if token is None:
-        raise UsageWrong(
+        raise UsageError(
             subject="keyless signing",
             check="there is no identity token, and this is no CI that gives one",
             remedy=f"give --identity-token, or set {TOKEN}",

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent_sync.cli.escaping import printable_line, width
-from agent_sync.cli.lines import Line, Style, Styled
+from agent_sync.cli.text import Line, Style, Styled, printable_line, width
 from agent_sync.errors import AgentSyncError, PartialFailure, Place
 
 

@@ -27,10 +27,10 @@ class ExitCode:
 EXIT_CODES = (
     ExitCode(DONE, "done; clean"),
     ExitCode(FOUND, "drift or upstream changes found (`check`, `verify`, `diff`); an update that was declined"),
-    ExitCode(2, "wrong usage", (errors.UsageWrong,)),
+    ExitCode(2, "wrong usage", (errors.UsageError,)),
     ExitCode(3, "configuration invalid, unknown tool", (errors.ConfigInvalid,)),
     ExitCode(4, "lock missing, stale, corrupt, of an unknown version", (errors.LockError,)),
-    ExitCode(5, "bytes do not match their digest", (errors.ContentMismatch,)),
+    ExitCode(5, "bytes do not match their digest", (errors.DigestMismatch,)),
     ExitCode(UNTRUSTED, "signature or policy not satisfied", (errors.Untrusted,)),
     ExitCode(
         7, "a path would leave the project, or a name is not allowed, wherever it is written", (errors.UnsafePath,)
@@ -48,7 +48,7 @@ EXIT_CODES = (
     ExitCode(14, "some sources failed; `update` has put the others into the lock", (errors.PartialFailure,)),
     ExitCode(15, "roll-back incomplete: run `recover`", (errors.RollbackIncomplete,)),
     ExitCode(16, "a content gate refused a file", (errors.ContentRefused,)),
-    ExitCode(17, "the file system refused: permission, space, read-only, input/output", (errors.FileFault,)),
+    ExitCode(17, "the file system refused: permission, space, read-only, input/output", (errors.FileSystemError,)),
     ExitCode(INTERNAL, "a fault of ours, with how to report it"),
     ExitCode(INTERRUPTED, "interrupted; nothing half-written", (errors.Cancelled,)),
 )

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from agent_sync.errors import UsageWrong
+from agent_sync.errors import UsageError
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="Names of sources.  [default: all]", show_default=False)
@@ -23,7 +23,7 @@ PolicyFile = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
-    """What was said on the command line; `config` and `lockfile` are paths from the current folder."""
+    """What was said on the command line; `config` and `lockfile` are paths from the current directory."""
 
     config: str | None = None
     lockfile: str | None = None
@@ -36,7 +36,7 @@ class GlobalOptions:
 
 
 _ABOUT = {
-    "config": "The configuration; its folder is the project.  [default: agent-sync.yaml]",
+    "config": "The configuration; its directory is the project.  [default: agent-sync.yaml]",
     "lockfile": "The lock.  [default: agent-sync.lock beside the configuration]",
     "no_inherit": "Read the project's configuration only, not the user's and the system's; recommended in CI.",
     "offline": "Open no connection: what is not in the store is an error.",
@@ -47,19 +47,19 @@ _ABOUT = {
 }
 
 
-def flag_of(name: str) -> str:
+def flag_name(name: str) -> str:
     """The flag of a field, such as `--no-color`."""
     return f"--{name.replace('_', '-')}"
 
 
-_TAKES_VALUE = {flag_of(field.name): field.default is None for field in fields(GlobalOptions)}
+_TAKES_VALUE = {flag_name(field.name): field.default is None for field in fields(GlobalOptions)}
 
 
 def global_parameters() -> Iterator[inspect.Parameter]:
     """A parameter for each flag, as typer reads them from a signature."""
     for field in fields(GlobalOptions):
         option = typer.Option(
-            flag_of(field.name), help=_ABOUT[field.name], metavar="PATH" if field.default is None else None
+            flag_name(field.name), help=_ABOUT[field.name], metavar="PATH" if field.default is None else None
         )
         kind = str | None if field.default is None else bool
         yield inspect.Parameter(
@@ -74,11 +74,11 @@ def split_options(values: Mapping[str, object]) -> tuple[GlobalOptions, dict[str
     return options, {name: value for name, value in values.items() if name not in names}
 
 
-def refuse_both(**given: bool) -> None:
-    """Nothing, unless more than one of these flags was given: they exclude each other. Raises UsageWrong."""
-    flags = [flag_of(name) for name, is_given in given.items() if is_given]
+def reject_conflicting(**given: bool) -> None:
+    """Nothing, unless more than one of these flags was given: they exclude each other. Raises UsageError."""
+    flags = [flag_name(name) for name, is_given in given.items() if is_given]
     if len(flags) > 1:
-        raise UsageWrong(
+        raise UsageError(
             subject=" and ".join(flags), check="they exclude each other", remedy=f"give {' or '.join(flags)}"
         )
 

@@ -1,27 +1,62 @@
-"""The program: words of a command line in, an exit code out."""
+"""The program: argv in, an exit code out."""
 
 from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Sequence
-from typing import Annotated, NoReturn
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from agent_sync._version import __version__
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.binding import group, named_command, needs_command
 from agent_sync.cli.exit_codes import DONE
-from agent_sync.cli.interruption import interruptible
-from agent_sync.cli.memory import Memory
 from agent_sync.cli.options import GlobalOptions
-from agent_sync.cli.running import run_verb
+from agent_sync.cli.parser import CommandGroup, CommandTable, SplitArgv, group, named_command, needs_command, split_argv
+from agent_sync.cli.run import Answer, Invocation, Receipts, Session, Verb, run_verb
 from agent_sync.cli.screen import standard_streams
-from agent_sync.cli.session import Session, Surroundings
-from agent_sync.cli.words import Commands, Family, Words, words_in_order
-from agent_sync.errors import UsageWrong
+from agent_sync.errors import UsageError
+
+if TYPE_CHECKING:
+    from agent_sync.ports import Cancellation
+
+
+# -- The wish of a user, a terminal or a system that the program stop.
+
+_MEANING_STOP = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+@contextmanager
+def interruptible(cancellation: Cancellation) -> Iterator[None]:
+    """Within, each of the signals cancels and raises KeyboardInterrupt; one that the caller ignores stays ignored.
+
+    A second one raises it again: what undoes a run that was cut short begins anew then, and loses nothing.
+    """
+    stopping = False
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopping
+        if not stopping:  # cancelling takes a lock, which the handler that this one interrupts may hold
+            stopping = True
+            cancellation.cancel()
+        raise KeyboardInterrupt
+
+    before = {number: signal.getsignal(number) for name in _MEANING_STOP if (number := getattr(signal, name, None))}
+    usual = {number for number, handler in before.items() if handler in (signal.SIG_DFL, signal.default_int_handler)}
+    for number in usual:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in usual:
+            signal.signal(number, before[number])
+
+
+# -- The program: words of a command line in, an exit code out.
 
 NAME = "agent-sync"
 ABOUT = """Files for coding agents: declared once, pinned in a lock, verified, put where each tool reads them.
@@ -32,7 +67,7 @@ in front of its name or behind it.
 """
 
 # In the order of their use; the value is the command's module.
-COMMANDS: Commands = {
+COMMANDS: CommandTable = {
     "init": "init",
     "update": "update",
     "sync": "sync",
@@ -47,16 +82,16 @@ COMMANDS: Commands = {
     "info": "info",
     "push": "push",
     "pull": "pull",
-    "bundle": Family(
+    "bundle": CommandGroup(
         "Look at bundles, judge, sign and copy them, wherever they lie.",
         {"inspect": "bundle_inspect", "verify": "bundle_verify", "sign": "bundle_sign", "copy": "bundle_copy"},
     ),
-    "keys": Family("Make keys that sign bundles.", {"generate": "keys_generate"}),
-    "cache": Family(
+    "keys": CommandGroup("Make keys that sign bundles.", {"generate": "keys_generate"}),
+    "cache": CommandGroup(
         "Look after the store, which all projects of this user share.",
         {"list": "cache_list", "verify": "cache_verify", "gc": "cache_gc"},
     ),
-    "nix": Family(
+    "nix": CommandGroup(
         "Give what the lock pins to Nix.", {"hash": "nix_hash", "import": "nix_import", "export": "nix_export"}
     ),
 }
@@ -67,7 +102,7 @@ def main(arguments: Sequence[str]) -> NoReturn:
     from agent_sync.ports.time import Cancellation
 
     cancellation = Cancellation()
-    surroundings = Surroundings(standard_streams(), os.environ, cancellation, memory=Memory(arguments, os.environ))
+    surroundings = Invocation(standard_streams(), os.environ, cancellation, memory=Receipts(arguments, os.environ))
     with interruptible(cancellation):
         code = run(arguments, surroundings)
     # Everything is told, closed and, if need be, undone. Python would take itself apart, which takes a tenth of a short
@@ -75,13 +110,13 @@ def main(arguments: Sequence[str]) -> NoReturn:
     os._exit(code)
 
 
-def run(arguments: Sequence[str], surroundings: Surroundings) -> int:
+def run(arguments: Sequence[str], surroundings: Invocation) -> int:
     """The exit code of the command, which reads and writes nothing but what it is given."""
-    words = words_in_order(arguments, COMMANDS)
+    words = split_argv(arguments, COMMANDS)
     try:
-        return _called(words, surroundings)
+        return _dispatch(words, surroundings)
     except typer.TyperException as error:
-        return _misused(error, words, surroundings)
+        return _report_usage_error(error, words, surroundings)
     except SystemExit:
         return DONE  # so typer ends when the reader of its help has gone
 
@@ -91,7 +126,7 @@ def program() -> TyperGroup:
     return group(NAME, ABOUT, COMMANDS, root=_root)
 
 
-def _called(words: Words, surroundings: Surroundings) -> int:
+def _dispatch(words: SplitArgv, surroundings: Invocation) -> int:
     """The exit code of the command, or of the family of commands, called by its name at once if it has one.
 
     On the way through the program typer would load pydantic, for the program's own flags, and `--help` would take twice
@@ -114,13 +149,13 @@ def _root(
     needs_command(context)
 
 
-def _misused(error: typer.TyperException, words: Words, surroundings: Surroundings) -> int:
+def _report_usage_error(error: typer.TyperException, words: SplitArgv, surroundings: Invocation) -> int:
     """A command line that cannot be parsed is told like every other error."""
     command = " ".join((NAME, *words.command))
     flags = itertools.takewhile(lambda word: word != "--", (*words.flags, *words.rest))
     said = {"--json", "--no-color"}.intersection(flags)
     options = GlobalOptions(json="--json" in said, no_color="--no-color" in said)
-    wrong = UsageWrong(subject=command, check=error.format_message(), remedy=f"see {command} --help")
+    wrong = UsageError(subject=command, check=error.format_message(), remedy=f"see {command} --help")
 
     def refuse(_: Session) -> Answer:
         raise wrong

@@ -1,4 +1,4 @@
-"""A picture of long work that moves, for whoever waits at a terminal."""
+"""The observer of the command line: progress bars on a terminal, warnings at once, the rest kept for the end."""
 
 from __future__ import annotations
 
@@ -8,19 +8,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.escaping import printable_line
+from agent_sync.cli.error_text import warning_line
 from agent_sync.cli.screen import Screen
-from agent_sync.events import Event, Progressed, SourceFinished, SourceStarted
+from agent_sync.cli.text import Line, Style, Styled, listed, printable_line
+from agent_sync.events import (
+    BlobSetAside,
+    CommandOutput,
+    EditKept,
+    Event,
+    Progressed,
+    RolledBack,
+    SourceFinished,
+    SourceStarted,
+    Warned,
+)
 
 if TYPE_CHECKING:
     import rich.progress
+
+
+# -- A picture of long work that moves, for whoever waits at a terminal.
 
 # Work that is done sooner shows nothing: it would only flicker, and loading rich takes longer than most commands.
 DELAY_S = 0.4
 
 
 @dataclass
-class _Work:
+class _Task:
     """One line of the picture; `shown` is its number in it, once it is there."""
 
     text: str
@@ -39,7 +53,7 @@ class Progress:
     screen: Screen
     delay_s: float = DELAY_S
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _works: dict[str, _Work] = field(default_factory=dict)
+    _works: dict[str, _Task] = field(default_factory=dict)
     _timer: threading.Timer | None = None
     _picture: rich.progress.Progress | None = None
     _finished: bool = False
@@ -51,13 +65,13 @@ class Progress:
                 return
             match event:
                 case SourceStarted(source=source):
-                    self._update(f"source {source}", _Work(source))
+                    self._update(f"source {source}", _Task(source))
                 case SourceFinished(source=source):
                     self._remove(f"source {source}")
                 case Progressed(work=work, done=done, total=total) if total is not None and done >= total:
                     self._remove(work)
                 case Progressed(work=work, done=done, total=total):
-                    self._update(work, _Work(work, done, total))
+                    self._update(work, _Task(work, done, total))
                 case _:
                     pass
 
@@ -82,7 +96,7 @@ class Progress:
             if picture is not None:
                 picture.start()
 
-    def _update(self, key: str, work: _Work) -> None:
+    def _update(self, key: str, work: _Task) -> None:
         known = self._works.setdefault(key, work)
         known.done, known.total = work.done, work.total
         if self._timer is None:
@@ -116,13 +130,85 @@ class Progress:
             )
             for work in self._works.values():
                 self._draw(self._picture, work)
-            self.screen.step_aside = self.aside
+            self.screen.suspend_display = self.aside
             self._picture.start()
 
     @staticmethod
-    def _draw(picture: rich.progress.Progress, work: _Work) -> None:
+    def _draw(picture: rich.progress.Progress, work: _Task) -> None:
         count = "" if work.total is None else f"{work.done}/{work.total}"
         if work.shown is None:
             work.shown = picture.add_task(printable_line(work.text), total=work.total, completed=work.done, count=count)
         else:
             picture.update(work.shown, completed=work.done, total=work.total, count=count)
+
+
+# -- Hears what happens while a verb works: warnings are told at once, the rest is kept for the end.
+
+
+class TerminalObserver:
+    """An `Observer`. `warnings` are those announced so far, each once; `rolled_back` the paths that were put back.
+
+    With `document` nothing is told: the warnings go into the document.
+    """
+
+    def __init__(self, screen: Screen, *, verbose: bool, document: bool) -> None:
+        self.warnings: list[Warned] = []
+        self.rolled_back: list[str] = []
+        self.edits: list[EditKept] = []
+        self._screen = screen
+        self._verbose = verbose
+        self._document = document
+        self._lock = threading.Lock()
+        self._progress = Progress(screen) if screen.live and not document and not verbose else None
+
+    def __call__(self, event: Event, /) -> None:
+        """Nothing raises here: an observer must not."""
+        if self._progress is not None:
+            self._progress.note(event)
+        match event:
+            case Warned():
+                self._warn(event)
+            case BlobSetAside(digest=digest):
+                self._warn(Warned("blob-set-aside", f"blob {digest}", "it was corrupt, and lies aside now"))
+            case RolledBack(paths=paths):
+                self.rolled_back.extend(paths)
+            case EditKept():
+                self.edits.append(event)
+            case _:
+                if self._verbose:
+                    self._screen.say(*_detail(event))
+
+    def finish(self) -> None:
+        """Nothing moves on the screen any more."""
+        if self._progress is not None:
+            self._progress.finish()
+
+    def undone(self) -> list[Line]:
+        """What a run that failed has put back, and which edits it kept, for its reader (spec §9.1)."""
+        lines: list[Line] = []
+        if self.rolled_back:
+            lines.append("rolled back; these files are as they were before:")
+            lines += listed("  ", self.rolled_back)
+        lines += [f"kept an edit of {printable_line(each.path)}: {printable_line(each.kept)}" for each in self.edits]
+        return lines
+
+    def _warn(self, warning: Warned) -> None:
+        with self._lock:
+            if warning in self.warnings:
+                return
+            self.warnings.append(warning)
+        if not self._document:
+            self._screen.say(warning_line(warning.rule, warning.subject, warning.message))
+
+
+def _detail(event: Event) -> list[Line]:
+    match event:
+        case SourceStarted(source=source):
+            return [(Styled("source ", Style.FAINT), printable_line(source), ": looking")]
+        case SourceFinished(source=source, error=error):
+            return [(Styled("source ", Style.FAINT), printable_line(source), ": done" if error is None else ": failed")]
+        case CommandOutput(source=source, text=text):
+            printed = (f"  {line}" for line in text.rstrip("\n").split("\n"))
+            return [(Styled("source ", Style.FAINT), printable_line(source), ": its command printed"), *printed]
+        case _:
+            return []

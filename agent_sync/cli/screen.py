@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from typing import Literal, TextIO
 
-from agent_sync.cli.lines import Line, rendered
-from agent_sync.errors import FileFault
+from agent_sync.cli.text import Line, render
+from agent_sync.errors import FileSystemError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Streams:
     stderr: TextIO
 
 
-class OutputLost(FileFault):
+class OutputLost(FileSystemError):
     """Standard output cannot be written, for another reason than that its reader has gone."""
 
 
@@ -31,8 +31,8 @@ class Screen:
     """Writes lines; in colour only where a terminal shows them and nobody objects. With `quiet` only errors.
 
     `live` says whether something that moves may be drawn on standard error, `can_ask` whether somebody sits there who
-    can be asked. `step_aside` is what has to be entered around every write. `hear` is told every byte that was written,
-    and to which descriptor.
+    can be asked. `suspend_display` is what has to be entered around every write. `hear` is told every byte that was
+    written, and to which descriptor.
     """
 
     def __init__(
@@ -52,12 +52,12 @@ class Screen:
         self._color_err = not plain and _is_terminal(streams.stderr)
         self.live = self._color_err and not quiet
         self.can_ask = not quiet and _is_terminal(streams.stdin) and _is_terminal(streams.stderr)
-        self.step_aside: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.suspend_display: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def show(self, lines: Iterable[Line]) -> None:
         """The lines are on standard output, unless its reader has gone. OutputLost if it cannot be written."""
         if not self._quiet:
-            self.write("".join(f"{rendered(line, color=self._color_out)}\n" for line in lines))
+            self.write("".join(f"{render(line, color=self._color_out)}\n" for line in lines))
 
     def write(self, text: str) -> None:
         """The text is on standard output as it is, even with `quiet`; for a document that a program reads.
@@ -67,7 +67,7 @@ class Screen:
         stdout = self._streams.stdout
         self._tell_listener(1, stdout, text)
         try:
-            with self.step_aside():
+            with self.suspend_display():
                 stdout.write(text)
                 stdout.flush()
         except BrokenPipeError:
@@ -81,11 +81,11 @@ class Screen:
         """The lines are on standard error; with `quiet` only if they are about an error."""
         if self._quiet and not error:
             return
-        self._tell("".join(f"{rendered(line, color=self._color_err)}\n" for line in lines))
+        self._tell("".join(f"{render(line, color=self._color_err)}\n" for line in lines))
 
     def ask(self, question: str) -> str:
         """What the person at the terminal answers to the question; empty at the end of input."""
-        self._tell(rendered(question, color=False))
+        self._tell(render(question, color=False))
         answer = self._streams.stdin.readline()
         if not answer:
             self._tell("\n")  # nobody pressed Enter
@@ -95,7 +95,7 @@ class Screen:
         """The same, but what is typed is not shown."""
         import getpass
 
-        return getpass.getpass(rendered(question, color=False), stream=self._streams.stderr)
+        return getpass.getpass(render(question, color=False), stream=self._streams.stderr)
 
     @property
     def stderr(self) -> TextIO:
@@ -105,7 +105,7 @@ class Screen:
     def _tell(self, text: str) -> None:
         self._tell_listener(2, self._streams.stderr, text)
         try:
-            with self.step_aside():
+            with self.suspend_display():
                 self._streams.stderr.write(text)
                 self._streams.stderr.flush()
         except OSError:  # nobody is left to be told

@@ -7,23 +7,30 @@ itself (`config.model`) and `config.loading` bring pydantic along and are import
 
 from __future__ import annotations
 
-from agent_sync.config.discovery import ConfigPath, Environment, Places, discover, is_on
-from agent_sync.config.effective import Config, limits_of, signed_of, signers_of
-from agent_sync.config.safeguards import Safeguards, Signers
-from agent_sync.config.tools import ToolPlace, tool_places
+from agent_sync.config.discovery import ConfigPath, ConfigPaths, Environment, discover, is_on
+from agent_sync.config.effective import (
+    Config,
+    Policy,
+    Signers,
+    ToolDirectory,
+    limits_of,
+    signed_of,
+    signers_of,
+    tool_directories,
+)
 
 __all__ = [
     "Config",
     "ConfigPath",
     "Environment",
-    "Places",
-    "Safeguards",
+    "ConfigPaths",
+    "Policy",
     "Signers",
-    "ToolPlace",
+    "ToolDirectory",
     "discover",
     "is_on",
     "limits_of",
     "signed_of",
     "signers_of",
-    "tool_places",
+    "tool_directories",
 ]

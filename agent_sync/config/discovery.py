@@ -36,11 +36,11 @@ class ConfigPath:
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class ConfigPaths:
     """Every place that the environment and the options name; nothing says yet that a file is there.
 
-    `root` is the folder of the project file, `lock` the absolute path of the lock. `policies` are the machine's and, if
-    one was named for this run, that. With `inherit` False only the project file and the policies are read.
+    `root` is the directory of the project file, `lock` the absolute path of the lock. `policies` are the machine's and,
+    if one was named for this run, that. With `inherit` False only the project file and the policies are read.
     """
 
     root: str
@@ -59,18 +59,18 @@ def discover(
     lockfile: str | None = None,
     no_inherit: bool = False,
     policy: str | None = None,
-) -> Places:
+) -> ConfigPaths:
     """The places; the arguments are the options of those names (spec §9.8)."""
     paths = _paths_of(environment.platform)
-    project = _below(paths, environment.cwd, config or NAME)
+    project = _absolute(paths, environment.cwd, config or NAME)
     root = paths.dirname(project)
-    return Places(
+    return ConfigPaths(
         root=root,
         project=ConfigPath(project, config or NAME, required=config is not None),
-        lock=_below(paths, environment.cwd, lockfile) if lockfile else paths.join(root, LOCK_NAME),
+        lock=_absolute(paths, environment.cwd, lockfile) if lockfile else paths.join(root, LOCK_NAME),
         policies=tuple(_policies(environment, policy)),
-        system=_named(environment, "AGENT_SYNC_SYSTEM_CONFIG", _system_folder(environment)),
-        user=_named(environment, "AGENT_SYNC_USER_CONFIG", _user_folder(environment)),
+        system=_inherited_file(environment, "AGENT_SYNC_SYSTEM_CONFIG", _system_directory(environment)),
+        user=_inherited_file(environment, "AGENT_SYNC_USER_CONFIG", _user_directory(environment)),
         inherit=not (no_inherit or is_on(environment.variables.get("AGENT_SYNC_NO_INHERIT", ""))),
     )
 
@@ -80,14 +80,14 @@ def is_on(value: str) -> bool:
     return value.strip().lower() in ("1", "true")
 
 
-def _named(environment: Environment, variable: str, folder: str | None) -> ConfigPath | None:
-    """The file that the variable names, else the one in the folder; an empty variable counts as unset."""
+def _inherited_file(environment: Environment, variable: str, directory: str | None) -> ConfigPath | None:
+    """The file that the variable names, else the one in the directory; an empty variable counts as unset."""
     paths = _paths_of(environment.platform)
     if named := environment.variables.get(variable):
-        return ConfigPath(_below(paths, environment.cwd, named), named)
-    if folder is None:
+        return ConfigPath(_absolute(paths, environment.cwd, named), named)
+    if directory is None:
         return None
-    path = paths.join(folder, NAME)
+    path = paths.join(directory, NAME)
     return ConfigPath(path, path)
 
 
@@ -96,20 +96,20 @@ def _policies(environment: Environment, also: str | None) -> Iterator[ConfigPath
     paths = _paths_of(environment.platform)
     machines = environment.variables.get("AGENT_SYNC_POLICY")
     if not machines:
-        path = paths.join(_system_folder(environment), POLICY_NAME)
+        path = paths.join(_system_directory(environment), POLICY_NAME)
         yield ConfigPath(path, path)
     for named in (machines, also):
         if named:
-            yield ConfigPath(_below(paths, environment.cwd, named), named, required=True)
+            yield ConfigPath(_absolute(paths, environment.cwd, named), named, required=True)
 
 
-def _system_folder(environment: Environment) -> str:
+def _system_directory(environment: Environment) -> str:
     if environment.platform == "windows":
         return ntpath.join(environment.variables.get("ProgramData") or r"C:\ProgramData", "agent-sync")
     return "/etc/agent-sync"
 
 
-def _user_folder(environment: Environment) -> str | None:
+def _user_directory(environment: Environment) -> str | None:
     base = _user_base(environment)
     return None if base is None else _paths_of(environment.platform).join(base, "agent-sync")
 
@@ -132,7 +132,7 @@ def _user_base(environment: Environment) -> str | None:
             return posixpath.join(home, ".config")
 
 
-def _below(paths: ModuleType, cwd: str, path: str) -> str:
+def _absolute(paths: ModuleType, cwd: str, path: str) -> str:
     return str(paths.normpath(paths.join(cwd, path)))
 
 

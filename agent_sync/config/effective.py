@@ -1,21 +1,166 @@
-"""The configuration that is in force, and what it says of one source."""
+"""The configuration in force: what all layers declare together, the policy on it, and the tools it may name.
+
+Light: no pydantic here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from agent_sync.config.safeguards import Safeguards, Signed, Signers, both_signed
-from agent_sync.config.tools import SPEC_TOOL_MAP
-from agent_sync.errors import UsageWrong
-from agent_sync.escaping import shown
+from agent_sync.errors import UsageError
 from agent_sync.limits import Limits
+from agent_sync.sources.addresses import PROTOCOLS, Protocol
+from agent_sync.tree.names import ROOT, RelPath
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
-    from agent_sync.config.model import Override, Source, Target, ToolDefinition, Transform
-    from agent_sync.config.origins import Origins
-    from agent_sync.config.security import Bundle, Trust
+    from agent_sync.config.layer import Origins
+    from agent_sync.config.model import (
+        BundleConfig,
+        Override,
+        SecurityConfig,
+        Source,
+        Target,
+        ToolDefinition,
+        Transform,
+        TrustConfig,
+    )
+
+
+# -- What `security` comes to when every layer and the machine's policy have spoken: it can only become tighter.
+
+Signed = Literal["tag", "commit"]
+SIGNATURE_KINDS: tuple[Signed, ...] = ("tag", "commit")
+
+
+@dataclass(frozen=True, slots=True)
+class Signers:
+    """Files that say whose signatures count: an ssh signers file (ssh-keygen(1)) and an OpenPGP keyring.
+
+    Each is absolute, or relative to the project root.
+    """
+
+    allowed_signers: str | None = None
+    keyring: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The demands on a project, in force together; the values here demand nothing.
+
+    Attributes:
+        templates: whether template transforms may run.
+        custom_transforms: whether custom transforms may run, sandboxed as they are.
+        repositories: allow-lists of globs; a git source must be in every one of them.
+        protocols: what sources may be fetched with.
+        signed: what every git source must have, both if both are named.
+    """
+
+    templates: bool = True
+    custom_transforms: bool = True
+    repositories: tuple[tuple[str, ...], ...] = ()
+    protocols: tuple[Protocol, ...] = PROTOCOLS
+    signed: tuple[Signed, ...] = ()
+
+    def tightened_by(self, security: SecurityConfig | None) -> Policy:
+        """These demands, and those of one more file."""
+        if security is None:
+            return self
+        lists = () if security.repositories is None else (security.repositories,)
+        allowed = PROTOCOLS if security.protocols is None else security.protocols
+        return Policy(
+            templates=self.templates and security.templates,
+            custom_transforms=self.custom_transforms and security.custom_transforms,
+            repositories=(*self.repositories, *lists),
+            protocols=tuple(each for each in self.protocols if each in allowed),
+            signed=combine_signed(self.signed, security.signed),
+        )
+
+
+def combined_policy(files: Iterable[SecurityConfig | None]) -> Policy:
+    """The demands of several files, in force together."""
+    demands = Policy()
+    for security in files:
+        demands = demands.tightened_by(security)
+    return demands
+
+
+def combine_signed(demanded: Sequence[Signed], more: Signed | None) -> tuple[Signed, ...]:
+    """The kinds of signature that are demanded, in order, with one more."""
+    return tuple(kind for kind in SIGNATURE_KINDS if kind in (*demanded, more))
+
+
+def effective_signers(own: Signers | None, level: int, named: Sequence[Signers | None]) -> Signers | None:
+    """Whose signatures count for a source that was declared at `level`; None if nobody was ever named.
+
+    `named` holds what each file names under `security`, the machine's policy first, the project last. Whoever stands
+    before the source's own file replaces what the source names: a project cannot appoint its own judges.
+    """
+    before = next((each for each in named[:level] if each is not None), None)
+    after = next((each for each in named[level:] if each is not None), None)
+    return before or own or after
+
+
+# -- The tool maps: where each tool reads its files (spec §3.2), as data, and what a configuration makes of them.
+
+SPEC_TOOL_MAP = "spec-v1"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolDirectory:
+    """The directory that a tool reads; in a `shared` one its user keeps other files, so an unexpected one is not
+    drift.
+    """
+
+    destination: RelPath
+    shared: bool = False
+
+
+def _directory(destination: str, *, shared: bool = False) -> ToolDirectory:
+    return ToolDirectory(RelPath(destination), shared)
+
+
+# A map never changes once it is released: a lock names the one that it was made with. New facts make a new, dated map.
+TOOL_MAPS: Mapping[str, Mapping[str, ToolDirectory]] = {
+    # The table of spec §3.2, byte for byte.
+    SPEC_TOOL_MAP: {
+        "cursor": _directory(".cursor/rules"),
+        "claude-code": _directory(".claude", shared=True),
+        "copilot": _directory(".github/copilot"),
+        "windsurf": _directory(".windsurf/rules"),
+        "cline": _directory(".cline/rules"),
+        "codex": _directory(".codex", shared=True),
+    },
+    # What the tools' own documentation said in November 2026, where that is one directory of the project.
+    "2026-11": {
+        "cursor": _directory(".cursor/rules"),  # cursor.com/docs/context/rules: *.mdc
+        "claude-code": _directory(".claude", shared=True),  # code.claude.com/docs/en/claude-directory
+        "copilot": _directory(".github/instructions"),  # docs.github.com, "custom instructions": *.instructions.md
+        "windsurf": _directory(".windsurf/rules"),  # docs.windsurf.com/windsurf/cascade/memories
+        "cline": _directory(
+            ".clinerules", shared=True
+        ),  # docs.cline.bot/features/cline-rules; workflows/ lies below it
+        "codex": _directory(".agents", shared=True),  # developers.openai.com/codex/skills; others read it too
+    },
+}
+
+
+def tool_directories(config: Config) -> Mapping[str, ToolDirectory]:
+    """Every tool that a target may name: the built-in ones of `config.tool_map` and, over them, `tool_definitions`.
+
+    A definition moves a built-in tool and leaves it as shared as it was; a tool of one's own is not shared.
+    """
+    built_in = TOOL_MAPS[config.tool_map]
+    places = dict(built_in)
+    for each in config.tool_definitions:
+        shared = each.destination == ROOT or (each.name in built_in and built_in[each.name].shared)
+        places[each.name] = ToolDirectory(each.destination, shared)
+    return places
+
+
+# -- The configuration that is in force, and what it says of one source.
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +174,7 @@ class Config:
     version: int = 1
     tool_map: str = SPEC_TOOL_MAP
     limits: Limits = field(default_factory=Limits)
-    security: Safeguards = field(default_factory=Safeguards)
+    security: Policy = field(default_factory=Policy)
     variables: Mapping[str, Any] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     tool_definitions: tuple[ToolDefinition, ...] = ()
@@ -37,18 +182,18 @@ class Config:
     overrides: tuple[Override, ...] = ()
     transforms: tuple[Transform, ...] = ()
     caches: tuple[str, ...] = ()
-    bundle: Bundle | None = None
-    trust: tuple[Trust, ...] = ()
+    bundle: BundleConfig | None = None
+    trust: tuple[TrustConfig, ...] = ()
     signers: Mapping[str, Signers] = field(default_factory=dict)
     origins: Origins | None = field(default=None, compare=False, repr=False)
 
     def source(self, name: str) -> Source:
-        """The source of that name. UsageWrong if there is none."""
+        """The source of that name. UsageError if there is none."""
         for each in self.sources:
             if each.name == name:
                 return each
-        raise UsageWrong(
-            subject=f"source {shown(name)}", check="no source is called that", remedy=self.remedy_for(name)
+        raise UsageError(
+            subject=f"source {quoted(name)}", check="no source is called that", remedy=self.remedy_for(name)
         )
 
     def remedy_for(self, name: str) -> str:
@@ -57,7 +202,7 @@ class Config:
 
         names = [each.name for each in self.sources]
         if (near := closest(name, names)) is not None:
-            return f"did you mean {shown(near)}?"
+            return f"did you mean {quoted(near)}?"
         return f"declared are: {', '.join(names)}" if names else "none is declared; add one under `sources:`"
 
 
@@ -70,7 +215,7 @@ def limits_of(source: str, config: Config) -> Limits:
 def signed_of(source: str, config: Config) -> tuple[Signed, ...]:
     """What must be signed in the git source of that name: by its own word or by anyone's `security`."""
     own = getattr(config.source(source), "signed", None)
-    return both_signed(config.security.signed, own)
+    return combine_signed(config.security.signed, own)
 
 
 def signers_of(source: str, config: Config) -> Signers | None:

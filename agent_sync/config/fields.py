@@ -1,4 +1,4 @@
-"""The kinds of text and number in a configuration: each is checked where it is read, and says what is wrong."""
+"""The kinds of text and number in a configuration, each validated where it is read, with an error of its own."""
 
 from __future__ import annotations
 
@@ -11,17 +11,51 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationI
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from agent_sync.config.addresses import fault_of_repository, fault_of_url, protocol_of
-from agent_sync.config.amounts import duration_s, size_bytes
-from agent_sync.config.paths import is_absolute, output_folder, project_path
 from agent_sync.errors import UnsafePath
-from agent_sync.escaping import shown
-from agent_sync.redaction import holds_credential, without_credentials
+from agent_sync.sources.addresses import protocol_of, repository_problem, url_problem
 from agent_sync.tree.globs import Globs
-from agent_sync.tree.names import RelPath, safe_path
+from agent_sync.tree.names import RelPath, is_absolute, output_directory, project_path, safe_path
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ReferenceInvalid
-from agent_sync_oci.reference import RegistryPlace, parse_place
+from agent_sync_oci.errors import InvalidReference
+from agent_sync_oci.redaction import holds_credential, redact
+from agent_sync_oci.reference import RegistryReference, parse_reference
+from agent_sync_oci.text import quoted
+
+# -- Sizes and durations as people write them -> bytes and seconds.
+
+_SIZE_PATTERN = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?(B|KB|MB|GB|KiB|MiB|GiB)?", re.ASCII | re.IGNORECASE)
+_BYTES = {
+    "b": 1,
+    "kb": 1000,
+    "mb": 1000**2,
+    "gb": 1000**3,
+    "kib": 1024,
+    "mib": 1024**2,
+    "gib": 1024**3,
+}
+_DURATION_PATTERN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?(s|m)", re.ASCII)
+_SECONDS = {"s": 1.0, "m": 60.0}
+
+
+def parse_size(text: str) -> int:
+    """The number of bytes that `100MB`, `1 GiB` or `4096` means. ValueError for anything else, zero included."""
+    match = _SIZE_PATTERN.fullmatch(text)
+    size = 0 if match is None else round(float(match[1]) * _BYTES[(match[2] or "b").lower()])
+    if size < 1:
+        raise ValueError(f"not a size: {text[:40]!r}")
+    return size
+
+
+def parse_duration(text: str) -> float:
+    """The number of seconds that `120s` or `2m` means. ValueError for anything else, zero included."""
+    match = _DURATION_PATTERN.fullmatch(text)
+    seconds = 0.0 if match is None else float(match[1]) * _SECONDS[match[2]]
+    if seconds <= 0:
+        raise ValueError(f"not a duration: {text[:40]!r}")
+    return seconds
+
+
+# -- The kinds of text and number in a configuration: each is checked where it is read, and says what is wrong.
 
 INVALID, UNSAFE = "invalid", "unsafe_path"
 _CREDENTIAL_REMEDY = (
@@ -30,38 +64,38 @@ _CREDENTIAL_REMEDY = (
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
-def about(description: str, *, example: object = None) -> FieldInfo:
+def describe(description: str, *, example: object = None) -> FieldInfo:
     """What a key is for, for the JSON Schema and for the remedy where the key is missing."""
     return FieldInfo(description=description, examples=None if example is None else [example])
 
 
-def fault(check: str, remedy: str | None = None, *, kind: str = INVALID) -> PydanticCustomError:
+def invalid(check: str, remedy: str | None = None, *, kind: str = INVALID) -> PydanticCustomError:
     """What is wrong with a value, for `problems` to turn into an error: `kind` UNSAFE makes it an UnsafePath."""
     return PydanticCustomError(kind, "{check}", {"check": check, "remedy": remedy})
 
 
 def unsafe(error: UnsafePath, remedy: str | None = None) -> PydanticCustomError:
     """The same for a path that was refused."""
-    return fault(error.check, remedy or error.remedy, kind=UNSAFE)
+    return invalid(error.check, remedy or error.remedy, kind=UNSAFE)
 
 
 def _line(text: str) -> str:
     if not text.strip():
-        raise fault("is empty", "give it a value, or leave the key out")
+        raise invalid("is empty", "give it a value, or leave the key out")
     if (unseen := _UNSEEN.search(text)) is not None:
-        raise fault(f"contains the character U+{ord(unseen[0]):04X}, which is not shown", "take it out")
+        raise invalid(f"contains the character U+{ord(unseen[0]):04X}, which is not shown", "take it out")
     return text
 
 
 def _name(text: str) -> str:
     """A name may end up as a file name and is an argument of the command line, so it has to be fit for both."""
     if text.startswith("-") or text != text.strip():
-        raise fault(f"the name {shown(text)} begins with a dash or has a space at an end", "choose another name")
+        raise invalid(f"the name {quoted(text)} begins with a dash or has a space at an end", "choose another name")
     try:
         return safe_path(text, subject="")
     except UnsafePath as error:
         check = error.check.replace("the path", "the name", 1)
-        raise fault(check, "choose another name: letters, digits, dots and dashes always do", kind=UNSAFE) from error
+        raise invalid(check, "choose another name: letters, digits, dots and dashes always do", kind=UNSAFE) from error
 
 
 def _project_path(text: str) -> RelPath:
@@ -77,9 +111,9 @@ def _declared_path(text: str) -> str:
     return text
 
 
-def _output_folder(text: str) -> RelPath:
+def _output_directory(text: str) -> RelPath:
     try:
-        return output_folder(text, subject="")
+        return output_directory(text, subject="")
     except UnsafePath as error:
         raise unsafe(error) from error
 
@@ -87,14 +121,14 @@ def _output_folder(text: str) -> RelPath:
 def _glob(text: str) -> str:
     if text.startswith("/") or "\\" in text or ".." in text.split("/"):
         remedy = "write a glob relative to the source, with `/` between the names"
-        raise fault(f"the glob {shown(text)} is absolute, has a backslash or a `..`", remedy, kind=UNSAFE)
+        raise invalid(f"the glob {quoted(text)} is absolute, has a backslash or a `..`", remedy, kind=UNSAFE)
     return _compiled(text)
 
 
 def _repository_glob(text: str) -> str:
     if protocol_of(text) == "file" and "://" not in text and not text.startswith(("/", ".", "*")):
-        remedy = f"write the whole address: https://{without_credentials(text)}"
-        raise fault(f"the glob {shown(text)} has no scheme, so it would match nothing", remedy)
+        remedy = f"write the whole address: https://{redact(text)}"
+        raise invalid(f"the glob {quoted(text)} has no scheme, so it would match nothing", remedy)
     return _compiled(text)
 
 
@@ -102,55 +136,57 @@ def _compiled(text: str) -> str:
     try:
         Globs((text,))
     except re.error as error:
-        raise fault(f"the glob {shown(text)} has a character range that makes no sense", "correct `[...]`") from error
+        raise invalid(
+            f"the glob {quoted(text)} has a character range that makes no sense", "correct `[...]`"
+        ) from error
     return text
 
 
 def _repository(text: str) -> str:
     _refuse_credential(text)
-    if (wrong := fault_of_repository(text)) is not None:
+    if (wrong := repository_problem(text)) is not None:
         remedy = "write https://host/path, ssh://host/path, git@host:path, file:///path or a plain path"
-        raise fault(f"the address {shown(without_credentials(text))} {wrong}", remedy)
+        raise invalid(f"the address {quoted(redact(text))} {wrong}", remedy)
     return text
 
 
 def _url(text: str) -> str:
     _refuse_credential(text)
-    if (wrong := fault_of_url(text)) is not None:
+    if (wrong := url_problem(text)) is not None:
         remedy = "write a whole address; for a file of this machine use `type: local`"
-        raise fault(f"the address {shown(without_credentials(text))} {wrong}", remedy)
+        raise invalid(f"the address {quoted(redact(text))} {wrong}", remedy)
     return text
 
 
 def _artifact_reference(text: str) -> str:
     try:
-        place = parse_place(text)
-    except ReferenceInvalid as error:
-        raise fault(error.check, error.remedy) from error
-    if not isinstance(place, RegistryPlace):
-        raise fault(f"{shown(text)} is no registry's", "write HOST/REPOSITORY:TAG; a bundle in a file is for `pull`")
+        place = parse_reference(text)
+    except InvalidReference as error:
+        raise invalid(error.check, error.remedy) from error
+    if not isinstance(place, RegistryReference):
+        raise invalid(f"{quoted(text)} is no registry's", "write HOST/REPOSITORY:TAG; a bundle in a file is for `pull`")
     if place.wanted is None:
-        raise fault(f"{shown(text)} names neither a tag nor a digest", "append :TAG or @sha256:...")
+        raise invalid(f"{quoted(text)} names neither a tag nor a digest", "append :TAG or @sha256:...")
     return text
 
 
 def _cache(text: str) -> str:
     if holds_credential(text):
-        raise fault("a password or token stands in the address", "take it out, and log in with `docker login` or so")
+        raise invalid("a password or token stands in the address", "take it out, and log in with `docker login` or so")
     return text
 
 
 def _refuse_credential(text: str) -> None:
     if holds_credential(text):
-        raise fault("a password or token stands in the address", _CREDENTIAL_REMEDY)
+        raise invalid("a password or token stands in the address", _CREDENTIAL_REMEDY)
 
 
 def _ref(text: str) -> str:
     remedy = "name a tag, branch or commit"
     if text.startswith("-"):
-        raise fault(f"{shown(text)} begins with a dash, which git would take for an option", remedy)
+        raise invalid(f"{quoted(text)} begins with a dash, which git would take for an option", remedy)
     if any(character.isspace() for character in text):
-        raise fault(f"{shown(text)} has a space in it, which no tag or branch can have", remedy)
+        raise invalid(f"{quoted(text)} has a space in it, which no tag or branch can have", remedy)
     return text
 
 
@@ -159,11 +195,11 @@ def _digest(text: str) -> Digest:
     try:
         return Digest.from_hex(digits.lower() if algorithm.lower() == "sha256" else "")
     except ValueError as error:
-        check = f"{shown(text)} is not `sha256:` and 64 hexadecimal digits"
+        check = f"{quoted(text)} is not `sha256:` and 64 hexadecimal digits"
         if algorithm.lower() == "sha256" and re.fullmatch(r"[0-9A-Fa-f]+", digits):
             check += f", it has {len(digits)}"
         remedy = "run `sha256sum` on the file that you looked at, and write `sha256:` and what it prints"
-        raise fault(check, remedy) from error
+        raise invalid(check, remedy) from error
 
 
 def _key_file(text: str, info: ValidationInfo) -> str:
@@ -176,14 +212,14 @@ def _key_file(text: str, info: ValidationInfo) -> str:
 def _own_key_file(text: str, info: ValidationInfo) -> str:
     if info.context is not None and info.context["of_machine"] and not is_absolute(text):
         remedy = "write the absolute path: below a project's root the project itself would say whom to trust"
-        raise fault(f"the path {shown(text)} is relative", remedy)
+        raise invalid(f"the path {quoted(text)} is relative", remedy)
     return _key_file(text, info)
 
 
 def _trust_file(text: str, info: ValidationInfo) -> str:
     """In the machine's and the user's files relative to the file that names it; in a project's, below the root."""
     if info.context is not None and info.context["of_machine"]:
-        return posixpath.join(info.context["folder"], text)
+        return posixpath.join(info.context["directory"], text)
     return _project_path(text)
 
 
@@ -191,9 +227,9 @@ def _command(text: str) -> str:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise fault(f"it cannot be split into words: {str(error).lower()}", "balance the quotes") from error
+        raise invalid(f"it cannot be split into words: {str(error).lower()}", "balance the quotes") from error
     if not words:
-        raise fault("it is empty", "name a program")
+        raise invalid("it is empty", "name a program")
     if "/" in words[0]:
         _refuse_program_outside(words[0])
     return text
@@ -203,30 +239,30 @@ def _refuse_program_outside(program: str) -> None:
     try:
         project_path(program, subject="")
     except UnsafePath as error:
-        remedy = "name a program of /usr/bin or /bin without its folder, or a path below the project root"
+        remedy = "name a program of /usr/bin or /bin without its directory, or a path below the project root"
         raise unsafe(error, remedy) from error
 
 
 def _size(value: Any) -> Any:  # noqa: ANN401  # whatever the file holds
     try:
-        return size_bytes(str(value))
+        return parse_size(str(value))
     except ValueError as error:
         remedy = "write bytes, or a number with KB, MB, GB, KiB, MiB or GiB: 100MB"
-        raise fault(f"{shown(str(value))} is not a size", remedy) from error
+        raise invalid(f"{quoted(str(value))} is not a size", remedy) from error
 
 
 def _duration(value: Any) -> Any:  # noqa: ANN401  # whatever the file holds
     try:
-        return duration_s(str(value))
+        return parse_duration(str(value))
     except ValueError as error:
         remedy = "write seconds or minutes with their unit: 120s, 2m"
-        raise fault(f"{shown(str(value))} is not a duration", remedy) from error
+        raise invalid(f"{quoted(str(value))} is not a duration", remedy) from error
 
 
 def _on_off(value: Any) -> Any:  # noqa: ANN401  # `on` is a boolean to some readers of YAML and text to others
     if isinstance(value, bool) or value in ("on", "off"):
         return value in (True, "on")
-    raise fault(f"must be `on` or `off`, not {shown(str(value))}", None)
+    raise invalid(f"must be `on` or `off`, not {quoted(str(value))}", None)
 
 
 def _sandboxed_off(value: Any) -> Any:  # noqa: ANN401  # as above
@@ -234,7 +270,7 @@ def _sandboxed_off(value: Any) -> Any:  # noqa: ANN401  # as above
         return False
     if value == "sandboxed":
         return True
-    raise fault("must be `sandboxed` or `off`", "there is no way to run a command outside the sandbox")
+    raise invalid("must be `sandboxed` or `off`", "there is no way to run a command outside the sandbox")
 
 
 _Text = Annotated[str, Strict()]
@@ -251,12 +287,12 @@ Line = Annotated[_Text, AfterValidator(_line)]
 Name = Annotated[Line, AfterValidator(_name)]
 ProjectPath = Annotated[RelPath, Strict(), AfterValidator(_project_path)]
 DeclaredPath = Annotated[_Text, AfterValidator(_declared_path)]
-OutputFolder = Annotated[RelPath, Strict(), AfterValidator(_output_folder)]
+OutputDirectory = Annotated[RelPath, Strict(), AfterValidator(_output_directory)]
 Glob = Annotated[Line, AfterValidator(_glob)]
 RepositoryGlob = Annotated[Line, AfterValidator(_repository_glob)]
 Repository = Annotated[Line, AfterValidator(_repository)]
 Url = Annotated[Line, AfterValidator(_url)]
-CachePlace = Annotated[Line, AfterValidator(_cache)]
+CacheReference = Annotated[Line, AfterValidator(_cache)]
 ArtifactReference = Annotated[Line, AfterValidator(_artifact_reference)]
 Ref = Annotated[Line, AfterValidator(_ref)]
 DigestText = Annotated[Line, AfterValidator(_digest), WithJsonSchema(_DIGEST_SCHEMA)]

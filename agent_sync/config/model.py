@@ -1,7 +1,7 @@
-"""What an `agent-sync.yaml` says, as frozen models (spec §3, §6, §7; our additions: docs/reference/configuration.md).
+"""The models of `agent-sync.yaml` and `policy.yaml` (spec §3, §6, §7; our additions: docs/reference/configuration.md).
 
-Each model is one mapping of the file, and the JSON Schema in `schemas/` is generated from them. Unknown keys are
-ignored here (spec §14.3) and reported by `unknown`.
+Each model is one mapping of the file, and the JSON Schemas in `schemas/` are generated from them. Unknown keys are
+ignored here (spec §14.3) and reported by `layer`.
 """
 
 from __future__ import annotations
@@ -10,60 +10,199 @@ import shlex
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
 
+from agent_sync.config.effective import Signed, Signers
 from agent_sync.config.fields import (
     ArtifactReference,
-    CachePlace,
+    CacheReference,
     CommandLine,
+    Count,
     DeclaredPath,
     DigestText,
+    Duration,
     Flag,
     Glob,
     KeyFile,
     Line,
     Name,
-    OutputFolder,
+    OnOff,
+    OutputDirectory,
+    OwnKeyFile,
     ProjectPath,
     Ref,
     Repository,
+    RepositoryGlob,
+    SandboxedOff,
+    Size,
+    TrustFile,
     Url,
-    about,
+    describe,
     unsafe,
 )
-from agent_sync.config.paths import project_path
-from agent_sync.config.safeguards import Signed, Signers
-from agent_sync.config.security import Bundle, LimitSettings, Part, Security, Trust
 from agent_sync.errors import UnsafePath
-from agent_sync.tree.names import RelPath
+from agent_sync.limits import Limits
+from agent_sync.sources.addresses import Protocol
+from agent_sync.tree.names import RelPath, project_path
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.reference import RegistryPlace, parse_place
+from agent_sync_oci.reference import RegistryReference, parse_reference
+
+# -- What a file demands, as frozen models: bounds, safeguards and trust (docs/reference/configuration.md).
+
+
+class ConfigModel(BaseModel):
+    """A mapping of the file. Keys that it does not know are left to `unknown`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+
+
+class LimitsConfig(ConfigModel):
+    """Bounds that a file or a source sets; what it leaves out stays as it is."""
+
+    max_file_size: Annotated[Size | None, describe("The largest single file.", example="100MB")] = None
+    max_source_size: Annotated[Size | None, describe("All files of one source together.", example="1GB")] = None
+    max_files: Annotated[Count | None, describe("The number of files of one source.", example=100000)] = None
+    fetch_timeout: Annotated[Duration | None, describe("The longest that one fetch may take.", example="120s")] = None
+    command_timeout: Annotated[Duration | None, describe("The longest that a command may run.", example="60s")] = None
+
+    def over(self, general: Limits) -> Limits:
+        """The general bounds with these in their place where there are any."""
+        return Limits(
+            max_file_size=self.max_file_size or general.max_file_size,
+            max_source_size=self.max_source_size or general.max_source_size,
+            max_files=self.max_files or general.max_files,
+            fetch_timeout_s=self.fetch_timeout or general.fetch_timeout_s,
+            command_timeout_s=self.command_timeout or general.command_timeout_s,
+        )
+
+
+class SecurityConfig(ConfigModel):
+    """Demands that every other file can add to and none can take away."""
+
+    templates: Annotated[OnOff, describe("`off` makes every template transform an error.")] = True
+    custom_transforms: Annotated[SandboxedOff, describe("`off` makes every custom transform an error.")] = True
+    repositories: Annotated[
+        tuple[RepositoryGlob, ...] | None,
+        describe(
+            "The only repositories that git sources may name; anchored globs.", example=["https://github.com/acme/*"]
+        ),
+    ] = None
+    protocols: Annotated[
+        tuple[Protocol, ...] | None,
+        describe("The only protocols that git and url sources may use.", example=["https", "ssh"]),
+    ] = None
+    signed: Annotated[Signed | None, describe("What must be signed in every git source.", example="tag")] = None
+    allowed_signers: Annotated[OwnKeyFile | None, describe("The ssh signers file for every git source.")] = None
+    keyring: Annotated[OwnKeyFile | None, describe("The OpenPGP keyring for every git source.")] = None
+
+    @property
+    def signers(self) -> Signers | None:
+        """Whose signatures count, if this file says so."""
+        return Signers(self.allowed_signers, self.keyring) if self.allowed_signers or self.keyring else None
+
+
+class IdentitySigner(ConfigModel):
+    """Someone whom an issuer vouches for."""
+
+    identity: Annotated[Line, describe("Who signed, as the certificate says it.", example="release@example.com")]
+    issuer: Annotated[
+        Line,
+        describe(
+            "Who vouches for the identity; without it any issuer's would do.", example="https://accounts.example.com"
+        ),
+    ]
+
+
+class KeySigner(ConfigModel):
+    """The holder of a key."""
+
+    key: Annotated[TrustFile, describe("The public key file.", example="keys/security.pub")]
+
+
+def _signer_tag(value: Any) -> str | None:  # noqa: ANN401  # whatever the file holds, or a model
+    if isinstance(value, KeySigner) or (isinstance(value, dict) and "key" in value and "identity" not in value):
+        return "a key"
+    if isinstance(value, IdentitySigner) or (isinstance(value, dict) and {"identity", "issuer"} & value.keys()):
+        return "an identity"
+    return None
+
+
+Signer = Annotated[
+    Annotated[IdentitySigner, Tag("an identity")] | Annotated[KeySigner, Tag("a key")], Discriminator(_signer_tag)
+]
+
+
+class TrustRule(ConfigModel):
+    """Who must have signed the bundles whose names match."""
+
+    bundle: Annotated[
+        Line, describe("A glob over the name that a bundle was signed for.", example="registry.example.com/team/*")
+    ]
+    threshold: Annotated[Count, describe("How many different signers it takes.")] = 1
+    signers: Annotated[
+        tuple[Signer, ...],
+        Field(min_length=1),
+        describe("Whose signatures count.", example=[{"key": "keys/release.pub"}]),
+    ]
+    transparency_log: Annotated[Literal["required", "optional"], describe("Whether a log entry must be there.")] = (
+        "required"
+    )
+
+
+class Revoked(ConfigModel):
+    """Something that no signature makes good again."""
+
+    digest: Annotated[Line, describe("Of an index, manifest, blob or file, or a commit.", example="sha256:0123...")]
+    reason: Annotated[Line | None, describe("Why; shown where it is refused.")] = None
+
+
+class TrustConfig(ConfigModel):
+    """What bundles must prove before anything is taken from them."""
+
+    require: Annotated[Literal["signed"] | None, describe("`signed` refuses bundles that no rule is for.")] = None
+    root: Annotated[TrustFile | None, describe("The trusted root file.", example="trusted_root.json")] = None
+    root_sha256: Annotated[DigestText | None, describe("Its digest, which pins it.", example="sha256:0123...")] = None
+    rules: Annotated[tuple[TrustRule, ...], describe("All that match a bundle's name must be satisfied.")] = ()
+    revoked: Annotated[tuple[Revoked, ...], describe("What is refused whoever signed it.")] = ()
+
+
+class BundleConfig(ConfigModel):
+    """What bundles made from this configuration are called."""
+
+    name: Annotated[Name, describe("The name that signatures are bound to.", example="acme/agents")]
+
+
+# -- What an `agent-sync.yaml` says, as frozen models (spec §3, §6, §7; our additions:
+# docs/reference/configuration.md). Each model is one mapping of the file, and the JSON Schema in `schemas/` is
+# generated from them. Unknown keys are ignored here (spec §14.3) and reported by `unknown`.
 
 VERSION = 1
 
 Allowance = Literal["executable-config", "hidden-unicode"]
 
 
-class _Source(Part):
-    name: Annotated[Name, about("What targets, transforms and the command line call it.", example="base-rules")]
-    limits: Annotated[LimitSettings | None, about("Bounds for this source; they only lower the general ones.")] = None
-    allow: Annotated[tuple[Allowance, ...], about("What the content gate would otherwise refuse in it.")] = ()
+class _Source(ConfigModel):
+    name: Annotated[Name, describe("What targets, transforms and the command line call it.", example="base-rules")]
+    limits: Annotated[LimitsConfig | None, describe("Bounds for this source; they only lower the general ones.")] = None
+    allow: Annotated[tuple[Allowance, ...], describe("What the content gate would otherwise refuse in it.")] = ()
 
 
 class GitSource(_Source):
     """Files of a git repository at one ref (spec §5.1)."""
 
     type: Literal["git"] = "git"
-    repo: Annotated[Repository, about("The repository's address.", example="https://github.com/org/rules.git")]
-    ref: Annotated[Ref, about("A tag, branch or commit.", example="v1.2.0")]
-    paths: Annotated[tuple[DeclaredPath, ...], about("Only these files and folders.", example=["core/"])] = ()
+    repo: Annotated[Repository, describe("The repository's address.", example="https://github.com/org/rules.git")]
+    ref: Annotated[Ref, describe("A tag, branch or commit.", example="v1.2.0")]
+    paths: Annotated[tuple[DeclaredPath, ...], describe("Only these files and directories.", example=["core/"])] = ()
     exclude: Annotated[
-        tuple[Glob, ...], about("Globs over repository paths; not looked at.", example=["**/*.png"])
+        tuple[Glob, ...], describe("Globs over repository paths; not looked at.", example=["**/*.png"])
     ] = ()
-    root: Annotated[DeclaredPath | None, about("The folder that file keys are relative to.", example="core/")] = None
-    signed: Annotated[Signed | None, about("What must be signed.", example="tag")] = None
-    allowed_signers: Annotated[KeyFile | None, about("The ssh signers file.", example="keys/allowed_signers")] = None
-    keyring: Annotated[KeyFile | None, about("The OpenPGP keyring.", example="keys/release.gpg")] = None
+    root: Annotated[DeclaredPath | None, describe("The directory that file keys are relative to.", example="core/")] = (
+        None
+    )
+    signed: Annotated[Signed | None, describe("What must be signed.", example="tag")] = None
+    allowed_signers: Annotated[KeyFile | None, describe("The ssh signers file.", example="keys/allowed_signers")] = None
+    keyring: Annotated[KeyFile | None, describe("The OpenPGP keyring.", example="keys/release.gpg")] = None
 
     @property
     def signers(self) -> Signers | None:
@@ -75,17 +214,17 @@ class UrlSource(_Source):
     """One file behind an address, pinned by its digest (spec §5.2)."""
 
     type: Literal["url"] = "url"
-    url: Annotated[Url, about("The file's address.", example="https://example.com/policy.md")]
-    checksum: Annotated[DigestText, about("The sha256 that its bytes must have.", example="sha256:9f86d081...")]
+    url: Annotated[Url, describe("The file's address.", example="https://example.com/policy.md")]
+    checksum: Annotated[DigestText, describe("The sha256 that its bytes must have.", example="sha256:9f86d081...")]
 
 
 class LocalSource(_Source):
-    """A file or folder of this machine (spec §5.3)."""
+    """A file or directory of this machine (spec §5.3)."""
 
     type: Literal["local"] = "local"
-    outside_root: Annotated[Flag, about("Whether `path` may lie outside the project root.")] = False
-    path: Annotated[Line, about("Relative to the project root.", example="./agents/standards/")]
-    exclude: Annotated[tuple[Glob, ...], about("Globs over its files; not looked at.", example=["**/*.png"])] = ()
+    outside_root: Annotated[Flag, describe("Whether `path` may lie outside the project root.")] = False
+    path: Annotated[Line, describe("Relative to the project root.", example="./agents/standards/")]
+    exclude: Annotated[tuple[Glob, ...], describe("Globs over its files; not looked at.", example=["**/*.png"])] = ()
 
     @property
     def inside(self) -> RelPath | None:
@@ -112,48 +251,50 @@ class OciSource(_Source):
 
     type: Literal["oci"] = "oci"
     reference: Annotated[
-        ArtifactReference, about("The artifact in its registry.", example="registry.example.com/team/rules:v1")
+        ArtifactReference, describe("The artifact in its registry.", example="registry.example.com/team/rules:v1")
     ]
-    digest: Annotated[DigestText | None, about("The sha256 of its manifest, which pins it.")] = None
-    exclude: Annotated[tuple[Glob, ...], about("Globs over its files; not looked at.", example=["**/*.png"])] = ()
+    digest: Annotated[DigestText | None, describe("The sha256 of its manifest, which pins it.")] = None
+    exclude: Annotated[tuple[Glob, ...], describe("Globs over its files; not looked at.", example=["**/*.png"])] = ()
 
     @property
-    def place(self) -> RegistryPlace:
+    def place(self) -> RegistryReference:
         """Where the artifact is, with the digest, if there is one."""
-        place = parse_place(self.reference)
-        assert isinstance(place, RegistryPlace)
+        place = parse_reference(self.reference)
+        assert isinstance(place, RegistryReference)
         return place if self.digest is None else replace(place, digest=Digest.parse(self.digest))
 
 
 Source = Annotated[GitSource | UrlSource | LocalSource | OciSource, Field(discriminator="type")]
 
 
-class ToolDefinition(Part):
+class ToolDefinition(ConfigModel):
     """A tool of one's own, or another place for a built-in one (spec §3.2)."""
 
-    name: Annotated[Name, about("What targets call it.", example="internal-agent")]
-    destination: Annotated[OutputFolder, about("The folder that it reads.", example=".internal/agent-config/")]
+    name: Annotated[Name, describe("What targets call it.", example="internal-agent")]
+    destination: Annotated[OutputDirectory, describe("The directory that it reads.", example=".internal/agent-config/")]
 
 
-class Target(Part):
-    """Where a source's files go: to tools or to a folder, never both (spec §7)."""
+class Target(ConfigModel):
+    """Where a source's files go: to tools or to a directory, never both (spec §7)."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["tools"]}, {"required": ["destination"]}]})
 
-    source: Annotated[Line, about("The name of a source.", example="base-rules")]
+    source: Annotated[Line, describe("The name of a source.", example="base-rules")]
     tools: Annotated[
-        tuple[Line, ...], about("Tools whose folders get the files.", example=["cursor", "claude-code"])
+        tuple[Line, ...], describe("Tools whose directories get the files.", example=["cursor", "claude-code"])
     ] = ()
-    destination: Annotated[OutputFolder | None, about("A folder, used as it is.", example=".custom/rules/")] = None
-    shared: Annotated[Flag, about("Whether other files may live there: then they are listed, not drift.")] = False
+    destination: Annotated[
+        OutputDirectory | None, describe("A directory, used as it is.", example=".custom/rules/")
+    ] = None
+    shared: Annotated[Flag, describe("Whether other files may live there: then they are listed, not drift.")] = False
 
 
-class Override(Part):
+class Override(ConfigModel):
     """A file of the project put before, after or in place of an output (spec §6.2)."""
 
-    target: Annotated[Line, about("A file name, or with a `/` one output path.", example="security.md")]
-    strategy: Annotated[Literal["append", "prepend", "replace"], about("What to do.", example="append")]
-    file: Annotated[ProjectPath, about("Relative to the project root.", example="local/security-extension.md")]
+    target: Annotated[Line, describe("A file name, or with a `/` one output path.", example="security.md")]
+    strategy: Annotated[Literal["append", "prepend", "replace"], describe("What to do.", example="append")]
+    file: Annotated[ProjectPath, describe("Relative to the project root.", example="local/security-extension.md")]
 
     @field_validator("target")
     @classmethod
@@ -165,28 +306,30 @@ class Override(Part):
         return target
 
 
-class TemplateTransform(Part):
+class TemplateTransform(ConfigModel):
     """Go `text/template` over a source's text files (spec §6.1)."""
 
     type: Literal["template"] = "template"
-    source: Annotated[Line, about("The name of a source.", example="base-rules")]
-    vars: Annotated[dict[Line, Any], about("Values over `variables`; texts are rendered once against them.")] = Field(
-        default_factory=dict
+    source: Annotated[Line, describe("The name of a source.", example="base-rules")]
+    vars: Annotated[dict[Line, Any], describe("Values over `variables`; texts are rendered once against them.")] = (
+        Field(default_factory=dict)
     )
-    include: Annotated[tuple[Glob, ...], about("Globs over file keys; every text file if there are none.")] = ()
-    exclude: Annotated[tuple[Glob, ...], about("Globs over file keys that stay as they are.")] = ()
+    include: Annotated[tuple[Glob, ...], describe("Globs over file keys; every text file if there are none.")] = ()
+    exclude: Annotated[tuple[Glob, ...], describe("Globs over file keys that stay as they are.")] = ()
 
 
-class CustomTransform(Part):
+class CustomTransform(ConfigModel):
     """A command that makes a source's files from a source's files, in a sandbox (spec §6.3)."""
 
     type: Literal["custom"] = "custom"
-    source: Annotated[Line, about("The name of a source.", example="team-standards")]
+    source: Annotated[Line, describe("The name of a source.", example="team-standards")]
     command: Annotated[
-        CommandLine, about("Split as a shell would, run without one.", example="./scripts/merge.sh --all")
+        CommandLine, describe("Split as a shell would, run without one.", example="./scripts/merge.sh --all")
     ]
-    reads: Annotated[tuple[ProjectPath, ...], about("Further paths that it may read.", example=["scripts/lib/"])] = ()
-    output_hash: Annotated[DigestText | None, about("The digest of the canonical tar of its output.")] = None
+    reads: Annotated[
+        tuple[ProjectPath, ...], describe("Further paths that it may read.", example=["scripts/lib/"])
+    ] = ()
+    output_hash: Annotated[DigestText | None, describe("The digest of the canonical tar of its output.")] = None
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -197,30 +340,32 @@ class CustomTransform(Part):
 Transform = Annotated[TemplateTransform | CustomTransform, Field(discriminator="type")]
 
 
-class ConfigFile(Part):
+class ConfigFile(ConfigModel):
     """One `agent-sync.yaml`."""
 
-    version: Annotated[Literal[1], about("The version of the specification.", example=1)]
+    version: Annotated[Literal[1], describe("The version of the specification.", example=1)]
     tool_map: Annotated[
-        Literal["spec-v1", "2026-11"] | None, about("The built-in tool map; `spec-v1` if left out.")
+        Literal["spec-v1", "2026-11"] | None, describe("The built-in tool map; `spec-v1` if left out.")
     ] = None
-    limits: Annotated[LimitSettings, about("Bounds for every source.")] = LimitSettings()
-    security: Annotated[Security, about("Demands that other files can only add to.")] = Security()
-    variables: Annotated[dict[Line, Any], about("What templates see.")] = Field(default_factory=dict)
-    sources: Annotated[tuple[Source, ...], about("Where files come from.")] = ()
-    tool_definitions: Annotated[tuple[ToolDefinition, ...], about("Tools of one's own.")] = ()
-    targets: Annotated[tuple[Target, ...], about("Where files go.")] = ()
-    overrides: Annotated[tuple[Override, ...], about("What the project adds to single outputs, in order.")] = ()
-    transforms: Annotated[tuple[Transform, ...], about("What is made of a source's files, in order.")] = ()
-    caches: Annotated[tuple[CachePlace, ...], about("Places asked for missing bytes before upstream, in order.")] = ()
-    bundle: Annotated[Bundle | None, about("What bundles of this configuration are called.")] = None
-    trust: Annotated[Trust | None, about("What bundles must prove.")] = None
+    limits: Annotated[LimitsConfig, describe("Bounds for every source.")] = LimitsConfig()
+    security: Annotated[SecurityConfig, describe("Demands that other files can only add to.")] = SecurityConfig()
+    variables: Annotated[dict[Line, Any], describe("What templates see.")] = Field(default_factory=dict)
+    sources: Annotated[tuple[Source, ...], describe("Where files come from.")] = ()
+    tool_definitions: Annotated[tuple[ToolDefinition, ...], describe("Tools of one's own.")] = ()
+    targets: Annotated[tuple[Target, ...], describe("Where files go.")] = ()
+    overrides: Annotated[tuple[Override, ...], describe("What the project adds to single outputs, in order.")] = ()
+    transforms: Annotated[tuple[Transform, ...], describe("What is made of a source's files, in order.")] = ()
+    caches: Annotated[
+        tuple[CacheReference, ...], describe("Places asked for missing bytes before upstream, in order.")
+    ] = ()
+    bundle: Annotated[BundleConfig | None, describe("What bundles of this configuration are called.")] = None
+    trust: Annotated[TrustConfig | None, describe("What bundles must prove.")] = None
 
 
-class PolicyFile(Part):
+class PolicyFile(ConfigModel):
     """The machine's policy: what every project on it must satisfy."""
 
-    version: Annotated[Literal[1], about("The version of the specification.")] = 1
-    limits: Annotated[LimitSettings, about("Bounds that no configuration can raise.")] = LimitSettings()
-    security: Annotated[Security, about("Demands on every configuration.")] = Security()
-    trust: Annotated[Trust | None, about("What bundles must prove.")] = None
+    version: Annotated[Literal[1], describe("The version of the specification.")] = 1
+    limits: Annotated[LimitsConfig, describe("Bounds that no configuration can raise.")] = LimitsConfig()
+    security: Annotated[SecurityConfig, describe("Demands on every configuration.")] = SecurityConfig()
+    trust: Annotated[TrustConfig | None, describe("What bundles must prove.")] = None

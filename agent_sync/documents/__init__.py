@@ -6,11 +6,10 @@ refusal with line and column. Plain data goes in, and its one canonical text com
 
 from __future__ import annotations
 
-from agent_sync.documents.digest_table import DigestTable
-from agent_sync.documents.reading import Document, Path, collector_at_rest, read_document
-from agent_sync.documents.spelling import Value
-from agent_sync.documents.suggest import closest
-from agent_sync.documents.writing import emit, emit_json
+from agent_sync.documents.reader import Document, Path, gc_paused, read_document
+from agent_sync.documents.scalars import Value
+from agent_sync.documents.writer import DigestTable, emit, emit_json
+from agent_sync_oci.text import closest
 
 __all__ = [
     "DigestTable",
@@ -18,7 +17,7 @@ __all__ = [
     "Path",
     "Value",
     "closest",
-    "collector_at_rest",
+    "gc_paused",
     "emit",
     "emit_json",
     "read_document",

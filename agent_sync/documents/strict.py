@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_sync.documents.locating import locate
-from agent_sync.documents.parsing import (
+from agent_sync.documents.parser import (
     FASTEST,
     AliasEvent,
     CollectionEndEvent,
@@ -18,11 +17,12 @@ from agent_sync.documents.parsing import (
     Event,
     MappingStartEvent,
     ScalarEvent,
-    events_of,
+    locate,
+    parse_events,
     span_of,
 )
-from agent_sync.documents.spelling import MAX_DEPTH, SURROGATE, Disputed, Value, value_of
-from agent_sync.documents.text import SourceText, Span, quoted, refuse_unreadable
+from agent_sync.documents.scalars import MAX_DEPTH, SURROGATE, AmbiguousScalar, Value, parse_scalar
+from agent_sync.documents.source_text import SourceText, Span, check_characters, excerpt
 from agent_sync.errors import AgentSyncError, LimitExceeded
 
 MAX_VALUES = 2_000_000
@@ -39,9 +39,9 @@ def parse(source: SourceText, *, parser: type[Any] = FASTEST, max_values: int = 
         source.error: it is not YAML, or more than is taken (see above); with the place.
         LimitExceeded: it has more than `max_values` keys and values.
     """
-    refuse_unreadable(source)
-    building = _Building(source)
-    for count, event in enumerate(events_of(source, parser=parser)):
+    check_characters(source)
+    building = _Builder(source)
+    for count, event in enumerate(parse_events(source, parser=parser)):
         if count > max_values:
             raise LimitExceeded(
                 subject=source.file,
@@ -62,7 +62,7 @@ class _Open:
         self.key: str | None = None
 
 
-class _Building:
+class _Builder:
     """The data so far, and the way from its top to where the parser is."""
 
     def __init__(self, source: SourceText) -> None:
@@ -137,18 +137,18 @@ class _Building:
 
     def _meaning(self, event: ScalarEvent) -> Value:
         try:
-            return value_of(event.value)
-        except Disputed:
-            word = f"`{quoted(event.value)}` without quotes"
+            return parse_scalar(event.value)
+        except AmbiguousScalar:
+            word = f"`{excerpt(event.value)}` without quotes"
             check = f"{word} is one number to some programs, and another or text to others"
             if len(event.value) >= _DIGEST_LENGTH:
                 check = f"{word} is no digest but a number, too large to be kept"
-            raise self._refusal(event, check=check, remedy=_quotes(event)) from None
+            raise self._refusal(event, check=check, remedy=_suggest_quotes(event)) from None
 
     def _key(self, event: ScalarEvent, mapping: dict[str, Value]) -> str:
         key = self._value(event)
         if not isinstance(key, str):
-            raise self._refusal(event, check="a key must be text", remedy=_quotes(event))
+            raise self._refusal(event, check="a key must be text", remedy=_suggest_quotes(event))
         if key == "<<" and not event.style:
             raise self._refusal(event, check="a merge key (`<<`) is not read here", remedy="write the keys out")
         if key in mapping:
@@ -157,7 +157,7 @@ class _Building:
 
     def _duplicate(self, event: ScalarEvent, key: str) -> AgentSyncError:
         first = locate(self._source, (*self._path(), key), key=True)
-        check = f"the key `{quoted(key)}` is already on line {first.line + 1}"
+        check = f"the key `{excerpt(key)}` is already on line {first.line + 1}"
         return self._refusal(event, check=check, remedy="keep one of the two")
 
     def _path(self) -> tuple[str | int, ...]:
@@ -171,9 +171,9 @@ class _Building:
 
     def _marked(self, event: Any) -> AgentSyncError:  # noqa: ANN401  # a scalar or a collection
         if event.anchor is not None:
-            check = f"an anchor (`&{quoted(event.anchor)}`) is not read here"
+            check = f"an anchor (`&{excerpt(event.anchor)}`) is not read here"
             return self._refusal(event, check=check, remedy="write the value out where it is used")
-        check = f"a tag ({quoted(event.tag)}) is not read here"
+        check = f"a tag ({excerpt(event.tag)}) is not read here"
         return self._refusal(event, check=check, remedy="remove it; text that begins with `!` needs quotes")
 
     def _no_mapping(self, event: Event) -> AgentSyncError:
@@ -187,6 +187,6 @@ class _Building:
         return self._source.refusal(span_of(self._source, event), check=check, remedy=remedy)
 
 
-def _quotes(event: ScalarEvent) -> str:
-    word = quoted(event.value)
+def _suggest_quotes(event: ScalarEvent) -> str:
+    word = excerpt(event.value)
     return f'put it in quotes: "{word}"' if word == event.value else "put it in quotes"

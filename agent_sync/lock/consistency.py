@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from agent_sync.errors import LockInvalid
-from agent_sync.escaping import shown
 from agent_sync.lock.model import GitPin, Lock, LockedSource, UrlPin
 from agent_sync.tree import RelPath, Sha256, Tree, refuse_collisions
+from agent_sync_oci.text import quoted
 
 REMEDY = "restore the lock from version control, or remove it and make it again: agent-sync update"
 """What to do about a lock that cannot be right, whoever finds it out."""
@@ -29,10 +29,10 @@ def refuse_inconsistent(lock: Lock, *, file: str = "agent-sync.lock", elsewhere:
     counted = Counter(source.name for source in lock.sources)
     for name, count in counted.items():
         if count > 1:
-            raise LockInvalid(subject=f"{file}, source {shown(name)}", check=f"it stands {count} times", remedy=REMEDY)
+            raise LockInvalid(subject=f"{file}, source {quoted(name)}", check=f"it stands {count} times", remedy=REMEDY)
     for what, name in _references(lock):
         if name not in counted and name not in elsewhere:
-            check = f"it refers to the source {shown(name)}, which the lock does not have"
+            check = f"it refers to the source {quoted(name)}, which the lock does not have"
             raise LockInvalid(subject=f"{file}, {what}", check=check, remedy=REMEDY)
     for source in lock.sources:
         subject = f"{file}, source {source.name}"
@@ -47,13 +47,13 @@ def _references(lock: Lock) -> Iterator[tuple[str, str]]:
         yield f"outputs[{index}]", placement.source
     if lock.rendered is not None:
         for path, owner in lock.rendered.owners.items():
-            yield f"rendered file {shown(path)}", owner
+            yield f"rendered file {quoted(path)}", owner
 
 
 def _refuse_stray_removals(source: LockedSource, subject: str) -> None:
     for path in source.transformed.removed if source.transformed else ():
         if path not in source.tree:
-            check = f"its transforms remove {shown(path)}, which it does not have"
+            check = f"its transforms remove {quoted(path)}, which it does not have"
             raise LockInvalid(subject=subject, check=check, remedy=REMEDY)
 
 
@@ -73,7 +73,7 @@ def refuse_bad_digests(lock: Lock, *, file: str = "agent-sync.lock") -> None:
                 if _OBJECT_ID.fullmatch(oid) is None:
                     raise _bad(subject, what, oid, "40")
         elif isinstance(source.pin, UrlPin) and source.declared.checksum not in (None, f"sha256:{source.pin.sha256}"):
-            check = f"sha256 is {source.pin.sha256}, its checksum is {shown(str(source.declared.checksum))}"
+            check = f"sha256 is {source.pin.sha256}, its checksum is {quoted(str(source.declared.checksum))}"
             raise LockInvalid(subject=subject, check=check, remedy=REMEDY)
     if lock.rendered is not None:
         _refuse_bad_files(lock.rendered.packed.files, f"{file}, rendered")
@@ -90,9 +90,9 @@ def _refuse_bad_files(tree: Tree, subject: str) -> None:
 
 
 def _plain(path: RelPath) -> str:
-    return shown(path)[1:-1]
+    return quoted(path)[1:-1]
 
 
 def _bad(subject: str, what: str, text: str | Sha256, digits: str) -> LockInvalid:
-    check = f"{what} is {shown(text)}, not {digits} hexadecimal digits"
+    check = f"{what} is {quoted(text)}, not {digits} hexadecimal digits"
     return LockInvalid(subject=subject, check=check, remedy=REMEDY)

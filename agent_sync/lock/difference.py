@@ -1,14 +1,52 @@
-"""Two locks -> what changed between them, for a person to read before it is written."""
+"""Compare two locks, and overlay one with another."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from agent_sync.lock.layering import laid_over
-from agent_sync.lock.model import GitPin, LocalPin, Lock, LockedSource, OciPin, UrlPin
+from agent_sync.lock.model import GitPin, LocalPin, Lock, LockedSource, OciPin, Orphan, UrlPin
 from agent_sync.lock.outputs import outputs_tree
-from agent_sync.lock.writing import lock_bytes
-from agent_sync.tree import Change, Tree
+from agent_sync.lock.writer import lock_bytes
+from agent_sync.tree import Change, RelPath, Tree
+
+# -- The shared lock and what a user's own layers add to it (docs/reference/configuration.md, "Layers and the shared
+# lock").
+
+
+def overlay(shared: Lock, inherited: Lock | None) -> Lock:
+    """Both as one lock: sources of `inherited` replace or join those of `shared`; its outputs, if it has any, hold."""
+    if inherited is None:
+        return shared
+    own = {source.name: source for source in inherited.sources}
+    known = {source.name for source in shared.sources}
+    return replace(
+        shared,
+        sources=(
+            *(own.get(source.name, source) for source in shared.sources),
+            *(source for source in inherited.sources if source.name not in known),
+        ),
+        outputs=shared.outputs if inherited.outputs is None else inherited.outputs,
+        rendered=shared.rendered if inherited.outputs is None else inherited.rendered,
+        orphans=_united(shared, inherited),
+    )
+
+
+def inherited_part(shared: Lock, merged: Lock) -> Lock | None:
+    """What has to be laid over `shared` to get `merged`; None if they say the same."""
+    sources = tuple(source for source in merged.sources if source != shared.source(source.name))
+    same_outputs = merged.outputs == shared.outputs and merged.rendered == shared.rendered
+    if not sources and same_outputs and merged.orphans == shared.orphans:
+        return None
+    part = replace(merged, sources=sources, unknown={})
+    return replace(part, outputs=None, rendered=None) if same_outputs else part
+
+
+def _united(shared: Lock, inherited: Lock) -> tuple[Orphan, ...]:
+    orphans: dict[RelPath, Orphan] = {orphan.path: orphan for orphan in (*shared.orphans, *inherited.orphans)}
+    return tuple(orphans[path] for path in sorted(orphans, key=lambda path: path.replace("/", "\0")))
+
+
+# -- Two locks -> what changed between them, for a person to read before it is written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +94,7 @@ def _added(part: Lock | None, shared: Lock) -> Tree:
         return Tree()
     alone = outputs_tree(shared)
     return Tree(
-        (path, entry) for path, entry in outputs_tree(laid_over(shared, part)).items() if alone.get(path) != entry
+        (path, entry) for path, entry in outputs_tree(overlay(shared, part)).items() if alone.get(path) != entry
     )
 
 
@@ -66,7 +104,7 @@ def _source_changes(old: Lock, after: Lock) -> tuple[SourceChange, ...]:
     return tuple(change for change in changes if change is not None)
 
 
-def pinned_at(source: LockedSource) -> str:
+def describe_pin(source: LockedSource) -> str:
     """What the source is pinned to, short: `v1.2.0 (3f8c9ab)`, `sha256:abcdef1`, `(5 files)` (spec §9.5)."""
     match source.pin:
         case GitPin(commit=commit):
@@ -77,10 +115,10 @@ def pinned_at(source: LockedSource) -> str:
         case OciPin(digest=digest):
             return f"sha256:{digest.hex[:12]}"
         case LocalPin(packed=packed):
-            return files_counted(len(packed.files))
+            return count_of_files(len(packed.files))
 
 
-def files_counted(count: int) -> str:
+def count_of_files(count: int) -> str:
     """`(1 file)`, `(5 files)`."""
     return f"({count} file{'' if count == 1 else 's'})"
 
@@ -92,12 +130,12 @@ def _source_change(name: str, before: LockedSource | None, after: LockedSource |
     new = Tree() if after is None else after.tree
     return SourceChange(
         name=name,
-        before=None if before is None else pinned_at(before),
-        after=None if after is None else pinned_at(after),
+        before=None if before is None else describe_pin(before),
+        after=None if after is None else describe_pin(after),
         files=old.changes_to(new),
-        transformed=_made(before).changes_to(_made(after)),
+        transformed=_derived_tree(before).changes_to(_derived_tree(after)),
     )
 
 
-def _made(source: LockedSource | None) -> Tree:
+def _derived_tree(source: LockedSource | None) -> Tree:
     return source.transformed.packed.files if source and source.transformed and source.transformed.packed else Tree()

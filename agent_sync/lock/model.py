@@ -1,13 +1,29 @@
-"""What `agent-sync.lock` says, as values: what each source is, and where its files go."""
+"""The contents of `agent-sync.lock` as values: what each source is, and where its files go."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from agent_sync.tree import Entry, RelPath, Sha256, Tree
 from agent_sync_oci.digest import Digest
+
+# -- What a fetched file is called in its tree.
+
+
+def url_key(url: str) -> str:
+    """The last segment of the address's path, percent-decoded; query and fragment are dropped.
+
+    A trailing slash is passed over; an address without a path gives its host name. The result is not checked yet.
+    """
+    parts = urlsplit(url)
+    segments = [segment for segment in parts.path.split("/") if segment]
+    return unquote(segments[-1], errors="surrogateescape") if segments else (parts.hostname or "")
+
+
+# -- What `agent-sync.lock` says, as values: what each source is, and where its files go.
 
 VERSION = 1
 SPEC_TOOL_MAP = "spec-v1"
@@ -72,7 +88,7 @@ class UrlPin:
 
 @dataclass(frozen=True, slots=True)
 class LocalPin:
-    """A folder or file of the project, and what it held."""
+    """A directory or file of the project, and what it held."""
 
     path: str
     packed: PackedTree
@@ -133,7 +149,7 @@ class LockedSource:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A source's files go to the folder `to`, each at `to` + its key; `tool` where a tool's map said so.
+    """A source's files go to the directory `to`, each at `to` + its key; `tool` where a tool's map said so.
 
     `shared`: others may keep files there.
     """

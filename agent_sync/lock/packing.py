@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from agent_sync.lock.model import PackedTree
 from agent_sync.ports import BlobStore, Contents
 from agent_sync.tree import Tree
-from agent_sync.tree.packing import FileToPack, pack
+from agent_sync.tree.tarball import FileToPack, pack
 
 
 def store_tree(files: Iterable[FileToPack], store: BlobStore, *, subject: str = "this tree") -> PackedTree:
@@ -16,9 +16,9 @@ def store_tree(files: Iterable[FileToPack], store: BlobStore, *, subject: str = 
     `files` must come in the order of a `Tree` (`sorted_paths`); `subject` names their source in messages.
 
     Raises:
-        ContentMismatch: a file's chunks do not add up to its size: it changed while it was read.
-        FileFault: the store cannot be written.
-        ValueError: the files are not in order, or one is a folder as well.
+        DigestMismatch: a file's chunks do not add up to its size: it changed while it was read.
+        FileSystemError: the store cannot be written.
+        ValueError: the files are not in order, or one is a directory as well.
     """
     with store.writer() as writer:
         packed = pack(files, writer.write, subject=subject)

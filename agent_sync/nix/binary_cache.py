@@ -1,5 +1,5 @@
-"""A Nix binary cache in a folder: NARs as blobs under their digests, where an image layout keeps its own, and beside
-them the narinfo of each path. Over a layout that `push` wrote, one folder serves both.
+"""A Nix binary cache in a directory: NARs as blobs under their digests, where an image layout keeps its own, and
+beside them the narinfo of each path. Over a layout that `push` wrote, one directory serves both.
 """
 
 from __future__ import annotations
@@ -8,69 +8,104 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-from agent_sync.errors import FileFault, LockInvalid, UsageWrong
-from agent_sync.escaping import shown
+from agent_sync.errors import FileSystemError, LockInvalid, UsageError
 from agent_sync.lock import PackedTree, UrlPin
-from agent_sync.nix.archives import file_archive, tree_archive
-from agent_sync.nix.narinfo import CACHE_INFO_FILE, NarInfo, Sign, cache_info, nar_place
+from agent_sync.nix.narinfo import CACHE_INFO_FILE, NarInfo, Sign, cache_info, nar_path
 from agent_sync.nix.pinned import Pinned, nar_sha256
-from agent_sync.ports import Cancellation, Contents, Folder, Kind
-from agent_sync.store.staging import STAGING, new_name, put
-from agent_sync.tree import ROOT, RelPath, parent
+from agent_sync.ports import Cancellation, Contents, Directory, Kind
+from agent_sync.store.directory import STAGING, staging_path, write_atomically
+from agent_sync.tree import ROOT, RelPath, Sha256, Tree, nar, parent
 from agent_sync.tree.nar import sri
+from agent_sync.tree.tarball import directories_entered
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.layout import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
+from agent_sync_oci.image_spec import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
+from agent_sync_oci.text import quoted
+
+# -- The NAR of what a lock pins, piece by piece, its bytes verified on their way.
+
+
+def tree_nar(tree: Tree, contents: Contents) -> Iterator[bytes]:
+    """The NAR of the tree. Raises what `contents` raises."""
+    yield nar.START
+    here = ""
+    for path, entry in tree.items():
+        directory, _, name = path.rpartition("/")
+        ended, begun = directories_entered(here, directory)
+        here = directory
+        size = contents.size(entry.sha256)
+        opened = (nar.open_directory(each.rpartition("/")[2].encode()) for each in begun)
+        before = nar.before_file(name.encode(), size, executable=entry.executable)
+        yield b"".join((nar.CLOSE_DIRECTORY * ended, *opened, before))
+        yield from contents.chunks(entry.sha256)
+        yield nar.after_file(size)
+    yield nar.CLOSE_DIRECTORY * directories_entered(here, "")[0] + nar.FINISH
+
+
+def file_nar(sha256: Sha256, contents: Contents) -> Iterator[bytes]:
+    """The NAR of a single file, which is not executable. Raises what `contents` raises."""
+    size = contents.size(sha256)
+    yield nar.before_alone(size)
+    yield from contents.chunks(sha256)
+    yield nar.after_alone(size)
+
+
+# -- A Nix binary cache in a directory: NARs as blobs under their digests, where an image layout keeps its own, and
+# beside them the narinfo of each path. Over a layout that `push` wrote, one directory serves both.
 
 _SMALL_PIECES = 1 << 16
 _MAX_INFO_BYTES = 4096
 
 
 class BinaryCache:
-    """The cache in `folder`, for stores at `store_dir`. What is there already, and whole, is not written again."""
+    """The cache in `directory`, for stores at `store_dir`. What is there already, and whole, is not written again."""
 
-    def __init__(self, folder: Folder, *, store_dir: str, sign: Sign | None = None) -> None:
-        self._folder = folder
+    def __init__(self, directory: Directory, *, store_dir: str, sign: Sign | None = None) -> None:
+        self._directory = directory
         self._store_dir = store_dir
         self._sign = sign
 
     def begin(self) -> None:
-        """The folder says what it is: an image layout, with an empty index if it had none, and a binary cache.
+        """The directory says what it is: an image layout, with an empty index if it had none, and a binary cache.
 
-        Raises: UsageWrong if it is neither of the two and not empty, or serves stores elsewhere; FileFault, UnsafePath.
+        Raises: UsageError if it is neither of the two and not empty, or serves stores elsewhere; FileSystemError,
+          UnsafePath.
         """
-        names = self._folder.names(ROOT)
+        names = self._directory.names(ROOT)
         if names and CACHE_INFO_FILE not in names and LAYOUT_FILE not in names:
-            raise self._refusal("it is no cache, and there are other files in it", "name an empty folder, or a new one")
+            raise self._refusal(
+                "it is no cache, and there are other files in it", "name an empty directory, or a new one"
+            )
         if CACHE_INFO_FILE in names and f"StoreDir: {self._store_dir}\n" not in self._text(CACHE_INFO_FILE):
-            raise self._refusal(f"it does not serve stores at {self._store_dir}", "name another folder")
+            raise self._refusal(f"it does not serve stores at {self._store_dir}", "name another directory")
         for file, content in ((LAYOUT_FILE, LAYOUT_CONTENT), (INDEX_FILE, EMPTY_INDEX)):
             if file not in names:
-                put(self._folder, RelPath(file), content)
-        put(self._folder, RelPath(CACHE_INFO_FILE), cache_info(self._store_dir))
+                write_atomically(self._directory, RelPath(file), content)
+        write_atomically(self._directory, RelPath(CACHE_INFO_FILE), cache_info(self._store_dir))
 
     def add(self, pinned: Pinned, contents: Contents, *, cancellation: Cancellation) -> None:
         """The path can be had from this cache: first its NAR is there, whole, and then its narinfo.
 
-        Raises: what `contents` raises; LockInvalid if its files have another narHash than the lock says; FileFault.
+        Raises: what `contents` raises; LockInvalid if its files have another narHash than the lock says;
+          FileSystemError.
         """
         if isinstance(pinned.content, UrlPin):
             sha256 = pinned.content.sha256
-            nar, size = self._write(file_archive(sha256, contents), cancellation)
+            nar, size = self._write(file_nar(sha256, contents), cancellation)
             info = NarInfo(pinned.path, nar, size, bytes.fromhex(sha256))
         else:
             nar = Digest.from_hex(nar_sha256(pinned.content).hex())
             size = self._whole(nar) or self._write_tree(pinned.what, pinned.content, contents, cancellation)
             info = NarInfo(pinned.path, nar, size)
-        put(self._folder, RelPath(info.file), info.text(self._sign))
+        write_atomically(self._directory, RelPath(info.file), info.text(self._sign))
 
     def finish(self) -> None:
         """What was needed for writing only is gone."""
-        with suppress(FileFault):
-            self._folder.remove_folder(STAGING)
+        with suppress(FileSystemError):
+            self._directory.remove_directory(STAGING)
 
     def _write_tree(self, what: str, packed: PackedTree, contents: Contents, cancellation: Cancellation) -> int:
         """The length of the tree's NAR, which is there now."""
-        nar, size = self._write(tree_archive(packed.files, contents), cancellation)
+        nar, size = self._write(tree_nar(packed.files, contents), cancellation)
         actual = sri(bytes.fromhex(nar.hex))
         if actual != packed.nar_hash:
             raise LockInvalid(
@@ -81,26 +116,26 @@ class BinaryCache:
         return size
 
     def _text(self, file: str) -> str:
-        with self._folder.open(RelPath(file)) as opened:
+        with self._directory.open(RelPath(file)) as opened:
             return opened.read(_MAX_INFO_BYTES).decode(errors="replace")
 
-    def _refusal(self, check: str, remedy: str) -> UsageWrong:
-        return UsageWrong(subject=f"the folder {shown(self._folder.name)}", check=check, remedy=remedy)
+    def _refusal(self, check: str, remedy: str) -> UsageError:
+        return UsageError(subject=f"the directory {quoted(self._directory.name)}", check=check, remedy=remedy)
 
     def _whole(self, nar: Digest) -> int | None:
         """The length of that NAR, if it is here and is what its name says."""
-        place = RelPath(nar_place(nar))
-        stat = self._folder.stat(place)
-        if stat is None or stat.kind is not Kind.FILE or self._folder.digest(place) != nar.hex:
+        place = RelPath(nar_path(nar))
+        stat = self._directory.stat(place)
+        if stat is None or stat.kind is not Kind.FILE or self._directory.digest(place) != nar.hex:
             return None
         return stat.size
 
     def _write(self, archive: Iterable[bytes], cancellation: Cancellation) -> tuple[Digest, int]:
         """The archive has the name of its digest; the digest, and its length."""
-        staged = new_name()
+        staged = staging_path()
         digest = hashlib.sha256()
         size = 0
-        file = self._folder.open_new(staged)
+        file = self._directory.open_new(staged)
         try:
             for piece in _larger(archive):
                 cancellation.check()
@@ -110,11 +145,11 @@ class BinaryCache:
             file.flush()
             file.close()
             nar = Digest.from_hex(digest.hexdigest())
-            self._folder.make_folder(parent(RelPath(nar_place(nar))))
-            self._folder.rename(staged, RelPath(nar_place(nar)))
+            self._directory.make_directory(parent(RelPath(nar_path(nar))))
+            self._directory.rename(staged, RelPath(nar_path(nar)))
         finally:
             file.close()
-            self._folder.remove(staged)
+            self._directory.remove(staged)
         return nar, size
 
 

@@ -1,5 +1,5 @@
 """The small files of a Nix binary cache: what it says of itself, and of each store path (Nix manual, "HTTP Binary Cache
-Store").
+Store"), signed with a key of `nix key generate-secret`.
 
 `CA` says that the path follows from the content, so that Nix takes it from anybody; a `Sig` is for those who ask for
 one all the same.
@@ -7,11 +7,17 @@ one all the same.
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agent_sync.errors import UsageError
 from agent_sync.nix.store_paths import nix32
 from agent_sync_oci.digest import Digest
+
+# -- The small files of a Nix binary cache: what it says of itself, and of each store path (Nix manual, "HTTP Binary
+# Cache Store"). `CA` says that the path follows from the content, so that Nix takes it from anybody; a `Sig` is for
+# those who ask for one all the same.
 
 CACHE_INFO_FILE = "nix-cache-info"
 
@@ -46,7 +52,7 @@ class NarInfo:
         address = f"fixed:r:{self._nar_hash}" if self.flat is None else f"fixed:sha256:{nix32(self.flat)}"
         lines = [
             f"StorePath: {self.path}",
-            f"URL: {nar_place(self.nar)}",
+            f"URL: {nar_path(self.nar)}",
             "Compression: none",
             f"FileHash: {self._nar_hash}",
             f"FileSize: {self.size}",
@@ -63,7 +69,7 @@ class NarInfo:
         return f"sha256:{nix32(bytes.fromhex(self.nar.hex))}"
 
 
-def nar_place(nar: Digest) -> str:
+def nar_path(nar: Digest) -> str:
     """Where a NAR lies in the cache: where an image layout has the blob of that digest."""
     return f"blobs/sha256/{nar.hex}"
 
@@ -71,3 +77,42 @@ def nar_place(nar: Digest) -> str:
 def cache_info(store_dir: str) -> bytes:
     """What the cache says of itself. It is asked after cache.nixos.org, whose priority is 40: it has little."""
     return f"StoreDir: {store_dir}\nWantMassQuery: 1\nPriority: 50\n".encode()
+
+
+# -- Signing what a binary cache says of a path, with a key of `nix key generate-secret`: a name, and 64 bytes in
+# base64.
+
+_SEED_BYTES = 32
+
+
+def signer(secret: bytes) -> Sign:
+    """What signs with the key in the text `secret`. No message tells anything of it.
+
+    Raises: UsageError if it is no such key.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    name, key = _parse_secret(secret)
+    private = Ed25519PrivateKey.from_private_bytes(key[:_SEED_BYTES])
+    if private.public_key().public_bytes_raw() != key[_SEED_BYTES:]:
+        raise _invalid_key("its two halves do not belong together")
+    return lambda fingerprint: f"{name}:{b64encode(private.sign(fingerprint)).decode()}"
+
+
+def _parse_secret(secret: bytes) -> tuple[str, bytes]:
+    try:
+        name, _, encoded = secret.decode("ascii").strip().partition(":")
+        key = b64decode(encoded, validate=True)
+    except ValueError:  # from None: the text is the key
+        raise _invalid_key("it is not a name, a colon and base64") from None
+    if not name or any(character.isspace() for character in name) or len(key) != 2 * _SEED_BYTES:
+        raise _invalid_key("it is not a name, a colon and 64 bytes in base64")
+    return name, key
+
+
+def _invalid_key(check: str) -> UsageError:
+    return UsageError(
+        subject="the key to sign with",
+        check=check,
+        remedy="make one: nix key generate-secret --key-name example.com-1",
+    )

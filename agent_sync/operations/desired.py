@@ -1,28 +1,41 @@
-"""What should be there now: the one answer that sync, check, status, diff and prune share."""
+"""The desired state of a project, and what speaks against reaching it.
+
+Sync, check, status, diff and prune share this one answer.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from agent_sync.config import Config
-from agent_sync.errors import LockInvalid, LockIsStale
-from agent_sync.escaping import shown
-from agent_sync.events import Warned
+from agent_sync.config import Config, limits_of
+from agent_sync.errors import AgentSyncError, FileSystemError, LimitExceeded, LockInvalid, LockStale, UnsafePath
+from agent_sync.events import Observer, Warned
 from agent_sync.lock import Lock, Orphan
-from agent_sync.lock.orphans import with_orphans
-from agent_sync.lock.outputs import Output, placed, same_outputs
+from agent_sync.lock.outputs import Output, outputs_of, same_outputs, with_orphans
 from agent_sync.operations.inputs import Inputs, Locks
-from agent_sync.plan.deriving import derived
-from agent_sync.plan.staleness import refuse_stale
+from agent_sync.plan.derive import derive
+from agent_sync.plan.drift import refuse_stale
+from agent_sync.plan.observe import Observed
+from agent_sync.ports import Kind
+from agent_sync.sources.local import hash_tree, local_change, scan
 from agent_sync.supply import Supplier
-from agent_sync.targets import OwnedFolders, owned_folders
-from agent_sync.targets.uniting import refuse_own_files
+from agent_sync.targets import OwnedDirectories, owned_directories
+from agent_sync.targets.union import refuse_own_files
 from agent_sync.tree import Entry, RelPath, refuse_collisions
+from agent_sync_oci.text import quoted
+
+if TYPE_CHECKING:
+    from agent_sync.config.model import LocalSource
+    from agent_sync.lock import LockedSource
+
+
+# -- What should be there now: the one answer that sync, check, status, diff and prune share.
 
 
 @dataclass(frozen=True, slots=True)
-class Desired:
+class DesiredState:
     """`lock` says what should be there, `recorded` what was written here last (empty if unknown).
 
     `orphans` were written once, by this lock or an earlier one, and should not be there any more.
@@ -30,26 +43,26 @@ class Desired:
 
     lock: Lock
     outputs: Mapping[RelPath, Output]
-    folders: OwnedFolders
+    directories: OwnedDirectories
     orphans: Mapping[RelPath, Orphan]
     recorded: Mapping[RelPath, Entry]
     recipe_changed: bool
 
 
-def desire(inputs: Inputs, locks: Locks, supplier: Supplier, *, locked: bool = False) -> Desired:
+def desired_state(inputs: Inputs, locks: Locks, supplier: Supplier, *, locked: bool = False) -> DesiredState:
     """What the lock and, unless it is frozen, the configuration want here.
 
     If only the recipe changed since the lock was made (targets, overrides, transforms, variables), the outputs are
     derived again from the locked sources, with a warning; `locked` makes that an error.
 
-    Raises: LockIsStale, LockMissing, AmbiguousOutput, TransformFailed, UnsafePath, and what supplying raises.
+    Raises: LockStale, LockMissing, AmbiguousOutput, TransformFailed, UnsafePath, and what supplying raises.
     """
     effective = locks.effective
-    wanted = effective if inputs.config is None else _derived(inputs, inputs.config, effective, supplier)
+    wanted = effective if inputs.config is None else _derive(inputs, inputs.config, effective, supplier)
     changed = _recipe(wanted) != _recipe(effective) and effective.outputs is not None
     if changed:
-        _say_recipe_changed(inputs, effective, wanted, locked=locked)
-    return _desired(wanted, locks, recipe_changed=changed)
+        _report_recipe_change(inputs, effective, wanted, locked=locked)
+    return _assemble(wanted, locks, recipe_changed=changed)
 
 
 def refuse_no_outputs(inputs: Inputs, lock: Lock) -> None:
@@ -62,9 +75,9 @@ def refuse_no_outputs(inputs: Inputs, lock: Lock) -> None:
         )
 
 
-def _derived(inputs: Inputs, config: Config, lock: Lock, supplier: Supplier) -> Lock:
+def _derive(inputs: Inputs, config: Config, lock: Lock, supplier: Supplier) -> Lock:
     refuse_stale(config, lock, inherited=_inherited_names(inputs))
-    return derived(lock, config, inputs.world, supply=supplier)
+    return derive(lock, config, inputs.world, supply=supplier)
 
 
 def _inherited_names(inputs: Inputs) -> frozenset[str]:
@@ -80,34 +93,83 @@ def _recipe(lock: Lock) -> object:
     return lock.outputs, lock.rendered, made, lock.tool_map
 
 
-def _say_recipe_changed(inputs: Inputs, recorded: Lock, wanted: Lock, *, locked: bool) -> None:
+def _report_recipe_change(inputs: Inputs, recorded: Lock, wanted: Lock, *, locked: bool) -> None:
     check = "targets, overrides, transforms or variables changed since the lock was made"
-    gone = [shown(each.name) for each in recorded.sources if wanted.source(each.name) is None]
+    gone = [quoted(each.name) for each in recorded.sources if wanted.source(each.name) is None]
     if gone:
         check = f"it has what is declared no more: {', '.join(gone)}"
     if locked:
-        raise LockIsStale(subject=inputs.lock_file.shown, check=check, remedy="record it: agent-sync update")
+        raise LockStale(subject=inputs.lock_file.shown, check=check, remedy="record it: agent-sync update")
     message = f"{check}; the outputs are derived again, `agent-sync update` records them"
     inputs.world.observer(Warned("recipe-changed", inputs.lock_file.shown, message))
 
 
-def _desired(wanted: Lock, locks: Locks, *, recipe_changed: bool) -> Desired:
-    outputs = placed(wanted)
+def _assemble(wanted: Lock, locks: Locks, *, recipe_changed: bool) -> DesiredState:
+    outputs = outputs_of(wanted)
     refuse_own_files(outputs)
     refuse_collisions(outputs, subject="the outputs")
     before = with_orphans(locks.applied, with_orphans(locks.effective, replace(wanted, orphans=())))
-    return Desired(
+    return DesiredState(
         lock=replace(wanted, orphans=before.orphans),
         outputs=outputs,
-        folders=owned_folders(wanted.outputs or ()),
+        directories=owned_directories(wanted.outputs or ()),
         orphans={orphan.path: orphan for orphan in before.orphans},
-        recorded={path: output.entry for path, output in _written(locks.applied, wanted, outputs).items()},
+        recorded={path: output.entry for path, output in _last_written(locks.applied, wanted, outputs).items()},
         recipe_changed=recipe_changed,
     )
 
 
-def _written(applied: Lock | None, wanted: Lock, outputs: Mapping[RelPath, Output]) -> Mapping[RelPath, Output]:
+def _last_written(applied: Lock | None, wanted: Lock, outputs: Mapping[RelPath, Output]) -> Mapping[RelPath, Output]:
     """What was written last: as a rule just what is wanted now."""
     if applied is None:
         return {}
-    return outputs if same_outputs(applied, wanted) else placed(applied)
+    return outputs if same_outputs(applied, wanted) else outputs_of(applied)
+
+
+# -- Local sources that are not what the lock says any more: an update has to come before anything else is done with
+# them.
+
+
+def edited_sources(inputs: Inputs, lock: Lock) -> Iterator[tuple[str, AgentSyncError]]:
+    """Each local source whose directory is there and is not as `lock` has it, by name: how it differs, or why an update
+    would refuse it.
+
+    A directory that is not there is served by the store; one that was handed over is not looked at. What was hashed
+    before, and nothing has touched since, is not read again.
+    """
+    for source in () if inputs.config is None else inputs.config.sources:
+        locked = lock.source(source.name)
+        if source.type == "local" and locked is not None and source.name not in inputs.supplied:
+            error = _local_edit(source, locked, inputs)
+            if error is not None:
+                yield source.name, error
+
+
+def _local_edit(source: LocalSource, locked: LockedSource, inputs: Inputs) -> AgentSyncError | None:
+    try:
+        seen = scan(source, inputs.world, limits=limits_of(source.name, inputs.configured()))
+        if seen is None:
+            return None
+        return local_change(source.name, locked.tree, hash_tree(seen, cancellation=inputs.world.cancellation))
+    except (UnsafePath, LimitExceeded, FileSystemError) as error:
+        return error
+
+
+# -- Where a directory is needed and something else stands: what writes refuses that, what only looks tells of it.
+
+_MOVE_IT_AWAY = "remove it, or choose another destination"
+
+
+def warn_blocked(observed: Observed, observer: Observer) -> None:
+    """A warning for each, with what to do: all that belongs below one counts as missing, and that alone says little."""
+    for place, kind in observed.blocked.items():
+        what = {Kind.LINK: "a symbolic link", Kind.FILE: "a file"}.get(kind, "something that is no file")
+        observer(Warned("blocked", quoted(place), f"{what} stands where a directory is needed; {_MOVE_IT_AWAY}"))
+
+
+def refuse_symlinks(observed: Observed) -> None:
+    """Nothing, if no such place is a symbolic link. UnsafePath otherwise: the files may still be behind it."""
+    for place, kind in observed.blocked.items():
+        if kind is Kind.LINK:
+            check = "a symbolic link stands where a directory is needed, and none is ever followed"
+            raise UnsafePath(subject=quoted(place), check=check, remedy=_MOVE_IT_AWAY)

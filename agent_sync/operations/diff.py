@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent_sync.errors import UsageWrong
-from agent_sync.escaping import shown
-from agent_sync.operations.asked_path import asked_path
-from agent_sync.operations.desired import desire, refuse_no_outputs
-from agent_sync.operations.inputs import Inputs, read_locks
-from agent_sync.plan.building import build
-from agent_sync.plan.observing import observe
+from agent_sync.errors import UsageError
+from agent_sync.operations.desired import desired_state, refuse_no_outputs
+from agent_sync.operations.inputs import Inputs, path_argument, read_locks
+from agent_sync.plan.actions import build
+from agent_sync.plan.observe import observe
 from agent_sync.plan.preview import FileDiff, previews
 from agent_sync.tree import RelPath
+from agent_sync_oci.text import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +25,21 @@ class DiffResult:
 def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
     """How the files differ from what sync would write, at these paths or below them; everywhere if none is given.
 
-    Raises: UsageWrong for a path that no output lies at or below; BytesUnavailable, NetworkError where bytes are not
+    Raises: UsageError for a path that no output lies at or below; BytesUnavailable, NetworkError where bytes are not
         at hand.
     """
     supplier = inputs.supplier()
     locks = read_locks(inputs)
     refuse_no_outputs(inputs, locks.effective)
-    desired = desire(inputs, locks, supplier)
-    plain = [asked_path(each, inputs.world.project) for each in paths]
+    desired = desired_state(inputs, locks, supplier)
+    plain = [path_argument(each, inputs.world.project) for each in paths]
     wanted = {path: output for path, output in desired.outputs.items() if _is_wanted(path, plain)}
     for asked in plain:
         if not any(_is_wanted(path, (asked,)) for path in wanted):
-            raise UsageWrong(
-                subject=shown(asked), check="no output lies there", remedy="see `agent-sync status` for the folders"
+            raise UsageError(
+                subject=quoted(asked),
+                check="no output lies there",
+                remedy="see `agent-sync status` for the directories",
             )
     observed = observe(inputs.world.project, list(wanted), cancellation=inputs.world.cancellation)
     plan = build(wanted, desired.recorded, observed, remove={})

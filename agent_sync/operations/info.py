@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agent_sync._version import __version__
-from agent_sync.config import Config, Places, ToolPlace, tool_places
+from agent_sync.config import Config, ConfigPaths, ToolDirectory, tool_directories
 from agent_sync.ports import World
 
 SPEC_VERSION = "0.4"
@@ -23,8 +23,8 @@ class ConfigFileInfo:
 
 @dataclass(frozen=True, slots=True)
 class InfoResult:
-    """Versions, places and tools. `tools` has every tool with its folder; `custom` names those that the configuration
-    defines.
+    """Versions, places and tools. `tools` has every tool with its directory; `custom` names those that the
+    configuration defines.
     """
 
     version: str
@@ -37,11 +37,11 @@ class InfoResult:
     cache: str
     cache_bytes: int
     tool_map: str
-    tools: Mapping[str, ToolPlace]
+    tools: Mapping[str, ToolDirectory]
     custom: tuple[str, ...]
 
 
-def info(places: Places, world: World) -> InfoResult:
+def info(places: ConfigPaths, world: World) -> InfoResult:
     """All of it; without a configuration the built-in tools are told.
 
     Raises: ConfigInvalid and its kin if there is a configuration that cannot be read.
@@ -59,12 +59,12 @@ def info(places: Places, world: World) -> InfoResult:
         cache=world.store.name,
         cache_bytes=world.store.total_bytes(),
         tool_map=config.tool_map,
-        tools=tool_places(config),
+        tools=tool_directories(config),
         custom=tuple(sorted(each.name for each in config.tool_definitions)),
     )
 
 
-def _config_files(places: Places, world: World) -> tuple[ConfigFileInfo, ...]:
+def _config_files(places: ConfigPaths, world: World) -> tuple[ConfigFileInfo, ...]:
     """Every place that is looked at, lowest layer first."""
     layers = [("system", places.system), ("user", places.user)] if places.inherit else []
     looked_at = [*layers, ("project", places.project), *(("policy", each) for each in places.policies)]
@@ -75,7 +75,7 @@ def _config_files(places: Places, world: World) -> tuple[ConfigFileInfo, ...]:
     )
 
 
-def _config(places: Places, world: World) -> Config:
-    from agent_sync.config.loading import load
+def _config(places: ConfigPaths, world: World) -> Config:
+    from agent_sync.config.load import load
 
     return load(places, world.read_file, world.project).merged

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_sync.config.tools import SPEC_TOOL_MAP, TOOL_MAPS
-from agent_sync.errors import UsageWrong
-from agent_sync.escaping import shown
-from agent_sync.ports import Folder, Kind
+from agent_sync.config.effective import SPEC_TOOL_MAP, TOOL_MAPS
+from agent_sync.errors import UsageError
+from agent_sync.ports import Directory, Kind
 from agent_sync.tree import RelPath
+from agent_sync_oci.text import quoted
 
-# A folder that says its tool is used here, where that is another one than the tool's destination.
+# A directory that says its tool is used here, where that is another one than the tool's destination.
 _SIGNS = {
     "cursor": (".cursor",),
     "claude-code": (".claude", "CLAUDE.md"),
@@ -25,7 +25,7 @@ _TEMPLATE = """\
 # What this project's coding agents read: declared here, pinned in agent-sync.lock, written by `agent-sync sync`.
 version: 1
 
-# Where files come from: git repositories, urls, folders of this project.
+# Where files come from: git repositories, urls, directories of this project.
 sources:
   - name: project-rules
     type: local
@@ -34,13 +34,13 @@ sources:
   #   type: git
   #   repo: https://github.com/your-org/rules.git
   #   ref: v1.0.0            # a tag, branch or commit; the lock pins the commit
-  #   paths: [core/]         # only these files and folders
+  #   paths: [core/]         # only these files and directories
   # - name: policy
   #   type: url
   #   url: https://example.com/policy.md
   #   checksum: sha256:...   # what `sha256sum` prints for the file that you looked at
 
-# Where files go: to tools, whose folders agent-sync knows, or to a folder of your own (`destination:`).
+# Where files go: to tools, whose directories agent-sync knows, or to a directory of your own (`destination:`).
 targets:
   - source: project-rules
     tools: [{tools}]
@@ -68,14 +68,14 @@ class InitResult:
     found: bool
 
 
-def init(project: Folder, name: RelPath) -> InitResult:
+def init(project: Directory, name: RelPath) -> InitResult:
     """The project has a configuration called `name`, with a first source of its own that it can sync at once.
 
-    Raises: UsageWrong if there is a configuration already, FileFault.
+    Raises: UsageError if there is a configuration already, FileSystemError.
     """
     if project.stat(name) is not None:
-        raise UsageWrong(
-            subject=shown(name)[1:-1], check="it exists already", remedy="edit it, or remove it and run init again"
+        raise UsageError(
+            subject=quoted(name)[1:-1], check="it exists already", remedy="edit it, or remove it and run init again"
         )
     seen = tuple(tool for tool in TOOL_MAPS[SPEC_TOOL_MAP] if _is_used(project, tool))
     tools = seen or ("claude-code",)
@@ -88,10 +88,12 @@ def init(project: Folder, name: RelPath) -> InitResult:
     return InitResult((name, *written), tools, bool(seen))
 
 
-def _is_used(project: Folder, tool: str) -> bool:
-    return any((stat := project.stat(RelPath(sign))) and stat.kind in (Kind.FILE, Kind.FOLDER) for sign in _SIGNS[tool])
+def _is_used(project: Directory, tool: str) -> bool:
+    return any(
+        (stat := project.stat(RelPath(sign))) and stat.kind in (Kind.FILE, Kind.DIRECTORY) for sign in _SIGNS[tool]
+    )
 
 
-def _project_name(project: Folder) -> str:
+def _project_name(project: Directory) -> str:
     name = project.name.rstrip("/").rpartition("/")[2]
     return name if name.isidentifier() or name.replace("-", "").isalnum() else "my-project"

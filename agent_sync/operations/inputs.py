@@ -1,20 +1,70 @@
-"""What every verb starts from."""
+"""Inputs: what every verb starts from, and the lock files it reads."""
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agent_sync.checkout import APPLIED, INHERITED, Checkout
 from agent_sync.config import Config
-from agent_sync.errors import LimitExceeded, LockInvalid, UnsafePath
+from agent_sync.errors import LimitExceeded, LockInvalid, LockMissing, UnsafePath
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
-from agent_sync.lock.layering import laid_over
-from agent_sync.lock.reading import read_lock
-from agent_sync.operations.lock_file import LockFile
-from agent_sync.ports import World
+from agent_sync.lock.difference import overlay
+from agent_sync.lock.reader import MAX_LOCK_BYTES, read_lock
+from agent_sync.lock.writer import lock_bytes
+from agent_sync.ports import Directory, World
 from agent_sync.supply import Supplier
+from agent_sync.tree import RelPath
+
+# -- The lock's file: read whole, written atomically, and not touched when nothing changed.
+
+
+@dataclass(frozen=True, slots=True)
+class LockFile:
+    """`name` in `directory`; `shown` is how messages call it."""
+
+    directory: Directory
+    name: RelPath
+    shown: str
+
+    def content(self) -> bytes | None:
+        """The bytes of the lock; None if there is none."""
+        if self.directory.stat(self.name) is None:
+            return None
+        with self.directory.open(self.name) as file:
+            return file.read(MAX_LOCK_BYTES + 1)
+
+    def read(self) -> Lock | None:
+        """The lock; None if there is none. Raises LockInvalid, UnsafePath, LimitExceeded."""
+        content = self.content()
+        return None if content is None else read_lock(content, file=self.shown)
+
+    def require(self, content: bytes | None) -> Lock:
+        """The lock that its `content` spells. LockMissing if there is none."""
+        if content is None:
+            raise LockMissing(subject=self.shown, check="there is no lock", remedy="make one: agent-sync update")
+        return read_lock(content, file=self.shown)
+
+    def write(self, lock: Lock) -> bool:
+        """The file says what `lock` says; whether it had to be written."""
+        return self.replace(lock_bytes(lock))
+
+    def replace(self, content: bytes) -> bool:
+        """The file has these bytes; whether it had to be written."""
+        if content == self.content():
+            return False
+        self.directory.replace(self.name, content)
+        return True
+
+    @property
+    def path(self) -> str:
+        """Where it lies on the machine."""
+        return posixpath.join(self.directory.name, self.name)
+
+
+# -- What every verb starts from.
 
 _WITHOUT_APPLIED = "delete it: the next sync makes it again, and keeps whatever is not as locked as an edit"
 
@@ -25,7 +75,8 @@ class Inputs:
     `shared`.
 
     Both are None where the configuration is not to be read (`--frozen`). `demands` holds even then: its limits and
-    security are those of the configuration, or of the machine's policy alone. `handed` are source folders by name.
+    security are those of the configuration, or of the machine's policy alone. `supplied` are source directories by
+    name.
     """
 
     world: World
@@ -35,7 +86,7 @@ class Inputs:
     shared: Config | None = None
     demands: Config = field(default_factory=Config)
     inherit: bool = True
-    handed: Mapping[str, str] = field(default_factory=dict)
+    supplied: Mapping[str, str] = field(default_factory=dict)
 
     def configured(self) -> Config:
         """The configuration of a verb that cannot do without."""
@@ -53,7 +104,7 @@ class Inputs:
 
     def supplier(self) -> Supplier:
         """A supplier for one run."""
-        return Supplier(self.world, self.config, self.demands, handed=self.handed)
+        return Supplier(self.world, self.config, self.demands, supplied=self.supplied)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +122,7 @@ class Locks:
     @property
     def effective(self) -> Lock:
         """What is in force here."""
-        return laid_over(self.shared, self.inherited)
+        return overlay(self.shared, self.inherited)
 
 
 def read_locks(inputs: Inputs) -> Locks:
@@ -116,3 +167,18 @@ def _read_own(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[st
     except (LockInvalid, UnsafePath, LimitExceeded) as error:
         raise error.restated(remedy=remedy) from error
     return lock
+
+
+# -- A path as somebody typed it -> the same from the project's directory, spelled as an output's path is.
+
+
+def path_argument(text: str, project: Directory) -> str:
+    """`.cursor/rules/a.md` for `./.cursor//rules/a.md` and for `/home/me/project/.cursor/rules/a.md`; `.` for all.
+
+    What leads elsewhere is left as it is, for whoever takes the path to refuse.
+    """
+    plain = posixpath.normpath(text) if text else "."
+    root = project.name.rstrip("/")
+    if plain == root:
+        return "."
+    return plain.removeprefix(f"{root}/")

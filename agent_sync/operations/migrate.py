@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent_sync.lock.migration import migrated
+from agent_sync.lock.writer import migrate_lock
 from agent_sync.operations.inputs import Inputs
-from agent_sync.operations.recover import writing
+from agent_sync.operations.recover import exclusive_access
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +23,11 @@ def migrate(inputs: Inputs, *, dry_run: bool = False) -> MigrateResult:
 
     Raises: LockInvalid for a version that nothing leads from.
     """
-    with writing(inputs, dry_run=dry_run):
+    with exclusive_access(inputs, dry_run=dry_run):
         content = inputs.lock_file.content()
         if content is None:
             return MigrateResult(found=False, changed=False)
-        current = migrated(content, file=inputs.lock_file.shown)
+        current = migrate_lock(content, file=inputs.lock_file.shown)
         if current != content and not dry_run:
             inputs.lock_file.replace(current)
         return MigrateResult(found=True, changed=current != content)

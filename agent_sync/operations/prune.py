@@ -7,18 +7,15 @@ from dataclasses import dataclass, replace
 from agent_sync.apply import Applied, apply
 from agent_sync.config import Config
 from agent_sync.lock import Lock, Orphan, Rendered
-from agent_sync.lock.difference import LockDifference, difference
-from agent_sync.lock.layering import inherited_part
-from agent_sync.lock.orphans import with_orphans
-from agent_sync.lock.outputs import placed
+from agent_sync.lock.difference import LockDifference, difference, inherited_part
+from agent_sync.lock.outputs import outputs_of, with_orphans
 from agent_sync.lock.packing import packable, store_tree
-from agent_sync.lock.writing import lock_bytes
-from agent_sync.operations.blocked import refuse_links
+from agent_sync.lock.writer import lock_bytes
+from agent_sync.operations.desired import refuse_symlinks
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
-from agent_sync.operations.recover import writing
-from agent_sync.plan.building import build
-from agent_sync.plan.model import Action, Plan
-from agent_sync.plan.observing import observe
+from agent_sync.operations.recover import exclusive_access
+from agent_sync.plan.actions import Action, Plan, build
+from agent_sync.plan.observe import observe
 from agent_sync.ports import BlobStore
 from agent_sync.store.contents import Contents
 from agent_sync.targets import placements
@@ -52,25 +49,28 @@ def prune(inputs: Inputs, *, dry_run: bool = False) -> PruneResult:
 
     Only files that still are what was written go; edited ones stay, with their entry, and are reported.
 
-    Raises: LockMissing, LockInvalid, UnsafePath; FileFault, after which everything is as it was.
+    Raises: LockMissing, LockInvalid, UnsafePath; FileSystemError, after which everything is as it was.
     """
-    with writing(inputs, dry_run=dry_run):
+    with exclusive_access(inputs, dry_run=dry_run):
         config, shared = inputs.config, inputs.shared or inputs.config
         locks = read_locks(inputs)
-        after, merged = _less(locks.shared, shared, inputs), _less(locks.effective, config, inputs)
+        after, merged = (
+            _without_undeclared(locks.shared, shared, inputs),
+            _without_undeclared(locks.effective, config, inputs),
+        )
         orphans = _orphans(locks, merged, config)
-        recorded = {} if locks.applied is None else {p: each.entry for p, each in placed(locks.applied).items()}
+        recorded = {} if locks.applied is None else {p: each.entry for p, each in outputs_of(locks.applied).items()}
         observed = observe(inputs.world.project, list(orphans), cancellation=inputs.world.cancellation)
-        refuse_links(observed)
+        refuse_symlinks(observed)
         plan = build({}, recorded, observed, remove=orphans)
         staying = frozenset(plan.kept_back)
-        after, merged = _remembering(after, locks.shared, staying), _remembering(merged, locks.effective, staying)
+        after, merged = _keep_orphans(after, locks.shared, staying), _keep_orphans(merged, locks.effective, staying)
         after = locks.shared if config is None else after
         result = PruneResult(plan, locks.shared, after, difference(locks.shared, after))
         return result if dry_run else _applied(inputs, locks, result, merged)
 
 
-def _less(lock: Lock, config: Config | None, inputs: Inputs) -> Lock:
+def _without_undeclared(lock: Lock, config: Config | None, inputs: Inputs) -> Lock:
     """The lock without what the configuration does not declare any more; nothing is added that it does not have yet."""
     if config is None:
         return replace(lock, orphans=())
@@ -85,10 +85,10 @@ def _less(lock: Lock, config: Config | None, inputs: Inputs) -> Lock:
         rendered=None,
         orphans=(),
     )
-    return replace(bare, rendered=_restricted(lock.rendered, frozenset(placed(bare)), inputs.world.store))
+    return replace(bare, rendered=_restrict_rendered(lock.rendered, frozenset(outputs_of(bare)), inputs.world.store))
 
 
-def _restricted(rendered: Rendered | None, paths: frozenset[RelPath], store: BlobStore) -> Rendered | None:
+def _restrict_rendered(rendered: Rendered | None, paths: frozenset[RelPath], store: BlobStore) -> Rendered | None:
     """What overrides made, for the outputs that are left. If its bytes are not at hand it is left out: sync makes it
     again.
     """
@@ -111,12 +111,12 @@ def _orphans(locks: Locks, after: Lock, config: Config | None) -> dict[RelPath, 
     places = after.outputs
     if config is not None:
         places = tuple(each for each in placements(config) if each.source in known)
-    declared = placed(replace(after, outputs=places, rendered=None))
+    declared = outputs_of(replace(after, outputs=places, rendered=None))
     every = with_orphans(locks.applied, with_orphans(locks.effective, after))
     return {orphan.path: orphan for orphan in every.orphans if orphan.path not in declared}
 
 
-def _remembering(after: Lock, before: Lock, staying: frozenset[RelPath]) -> Lock:
+def _keep_orphans(after: Lock, before: Lock, staying: frozenset[RelPath]) -> Lock:
     """`after` with the entries of the files that stay, so that `check` goes on reporting them."""
     orphans = with_orphans(before, after).orphans
     return replace(after, orphans=tuple(orphan for orphan in orphans if orphan.path in staying))
@@ -125,7 +125,7 @@ def _remembering(after: Lock, before: Lock, staying: frozenset[RelPath]) -> Lock
 def _applied(inputs: Inputs, locks: Locks, result: PruneResult, merged: Lock) -> PruneResult:
     """The files first, then the locks: a crash in between leaves entries for files that are gone, which is no harm."""
     written = locks.applied or Lock()
-    left = _remembering(_less(written, inputs.config, inputs), written, frozenset(result.kept_back))
+    left = _keep_orphans(_without_undeclared(written, inputs.config, inputs), written, frozenset(result.kept_back))
     with Contents(inputs.world.store) as nothing_to_write:
         applied = apply(result.plan, nothing_to_write, inputs.checkout, inputs.world, applied_lock=lock_bytes(left))
     if inputs.config is not None:

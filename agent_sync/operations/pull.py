@@ -1,4 +1,4 @@
-"""pull: a bundle from a registry, a layout folder or an archive, proved and in the store."""
+"""pull: a bundle from a registry, a layout directory or an archive, proved and in the store."""
 
 from __future__ import annotations
 
@@ -6,28 +6,35 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from agent_sync.bundle.kept import KeptBundle, keep
-from agent_sync.bundle.naming import bundle_name, wanted_at
-from agent_sync.bundle.opening import opened_place
+from agent_sync.bundle.names import bundle_name, tag_or_digest
 from agent_sync.bundle.policy import TrustFiles, policy_of
-from agent_sync.bundle.pulling import Expected, Found, Inside, fetch, find
-from agent_sync.bundle.signer_change import refuse_other_signers, remember_signers
-from agent_sync.errors import LimitExceeded, LockInvalid, LockIsStale, UnsafePath
+from agent_sync.bundle.pull import (
+    BundleContents,
+    ResolvedBundle,
+    VerificationRequest,
+    fetch_parts,
+    record_signers,
+    require_same_signers,
+    resolve_bundle,
+)
+from agent_sync.bundle.records import BundleRecord, record_bundle
+from agent_sync.bundle.registry import open_registry
+from agent_sync.errors import LimitExceeded, LockInvalid, LockStale, UnsafePath
 from agent_sync.lock import Lock
 from agent_sync.lock.difference import LockDifference, difference
-from agent_sync.lock.reading import read_lock
+from agent_sync.lock.reader import read_lock
 from agent_sync.operations.inputs import Inputs
-from agent_sync.operations.recover import writing
+from agent_sync.operations.recover import exclusive_access
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.reference import Place
-from agent_sync_oci.trust.judging import Verdict
+from agent_sync_oci.reference import Reference
+from agent_sync_oci.trust.verdict import Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
     """Where from, and what is let pass where no policy says more."""
 
-    place: Place
+    place: Reference
     name: str | None = None
     write_lock: bool = False
     allow_unsigned: bool = False
@@ -58,25 +65,25 @@ def pull(inputs: Inputs, request: PullRequest, *, confirm: Callable[[PullResult]
     become it, which `confirm` is asked about; 4 its parts, each proved against the lock; 5 the store remembers who
     vouched; 6 the lock is written.
 
-    Raises: Untrusted, ContentMismatch, LockInvalid, LockIsStale (another lock is here already), LimitExceeded,
-        BytesUnavailable (parts of it are nowhere), NetworkError, ProjectBusy, FileFault, UsageWrong.
+    Raises: Untrusted, DigestMismatch, LockInvalid, LockStale (another lock is here already), LimitExceeded,
+        BytesUnavailable (parts of it are nowhere), NetworkError, ProjectBusy, FileSystemError, UsageError.
     """
     world, limits = inputs.world, inputs.demands.limits
     name = bundle_name(request.place, asked=request.name, configured=inputs.bundle_name)
-    wanted = wanted_at(request.place)
+    wanted = tag_or_digest(request.place)
     with (
-        writing(inputs) if request.write_lock else nullcontext(),
-        opened_place(request.place, world, limits, plain_http=request.plain_http) as registry,
+        exclusive_access(inputs) if request.write_lock else nullcontext(),
+        open_registry(request.place, world, limits, plain_http=request.plain_http) as registry,
     ):
         own = inputs.lock_file.content()
-        found, inside = find(wanted, registry, _expected(inputs, request, name=name, own=own))
-        refuse_other_signers(name, found, world.store, accepted=request.accept_signer_change)
+        found, inside = resolve_bundle(wanted, registry, _expected(inputs, request, name=name, own=own))
+        require_same_signers(name, found, world.store, accepted=request.accept_signer_change)
         proposal = _proposal(name, found, inside, own)
         if inside.content != own:
             _refuse_other_lock(found, own, inputs, write_lock=request.write_lock)
             if confirm is not None and not confirm(proposal):
                 return replace(proposal, declined=True)
-        fetched = {item.title for item in fetch(inside, registry, world, max_bytes=limits.max_source_size)}
+        fetched = {item.title for item in fetch_parts(inside, registry, world, max_bytes=limits.max_source_size)}
         _remember(name, found, inside, inputs)
         written = request.write_lock and inputs.lock_file.replace(inside.content)
     titles = [part.item.title for part in inside.parts]
@@ -88,8 +95,8 @@ def pull(inputs: Inputs, request: PullRequest, *, confirm: Callable[[PullResult]
     )
 
 
-def _expected(inputs: Inputs, request: PullRequest, *, name: str, own: bytes | None) -> Expected:
-    return Expected(
+def _expected(inputs: Inputs, request: PullRequest, *, name: str, own: bytes | None) -> VerificationRequest:
+    return VerificationRequest(
         name=name,
         policy=policy_of(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file)),
         max_bytes=inputs.demands.limits.max_source_size,
@@ -99,7 +106,7 @@ def _expected(inputs: Inputs, request: PullRequest, *, name: str, own: bytes | N
     )
 
 
-def _proposal(name: str, found: Found, inside: Inside, own: bytes | None) -> PullResult:
+def _proposal(name: str, found: ResolvedBundle, inside: BundleContents, own: bytes | None) -> PullResult:
     return PullResult(name, found.bundle.digest, found.verdict, difference(_read_own(own), inside.lock))
 
 
@@ -111,10 +118,10 @@ def _read_own(content: bytes | None) -> Lock | None:
         return None
 
 
-def _refuse_other_lock(found: Found, own: bytes | None, inputs: Inputs, *, write_lock: bool) -> None:
+def _refuse_other_lock(found: ResolvedBundle, own: bytes | None, inputs: Inputs, *, write_lock: bool) -> None:
     """A bundle for another lock would fill the store with what this project does not use."""
     if not write_lock:
-        raise LockIsStale(
+        raise LockStale(
             subject=inputs.lock_file.shown,
             check="there is none yet" if own is None else f"it is not the lock of bundle {found.bundle.digest}",
             remedy="take the bundle's: --write-lock"
@@ -123,9 +130,9 @@ def _refuse_other_lock(found: Found, own: bytes | None, inputs: Inputs, *, write
         )
 
 
-def _remember(name: str, found: Found, inside: Inside, inputs: Inputs) -> None:
+def _remember(name: str, found: ResolvedBundle, inside: BundleContents, inputs: Inputs) -> None:
     """What was pulled stays in the store, and so does who vouched for it."""
     store = inputs.world.store
     store.remember(inside.content, path=inputs.lock_file.path)
-    keep(KeptBundle(name, found.bundle, found.signatures, found.roots), inside.content, store)
-    remember_signers(name, found, store)
+    record_bundle(BundleRecord(name, found.bundle, found.signatures, found.roots), inside.content, store)
+    record_signers(name, found, store)

@@ -1,34 +1,33 @@
-"""push: the lock and all that it needs, into a registry, a layout folder or an archive."""
+"""push: the lock and all that it needs, into a registry, a layout directory or an archive."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agent_sync.bundle.index import opened
-from agent_sync.bundle.kept import KeptBundle, keep
-from agent_sync.bundle.naming import bundle_name, tag_to_move
-from agent_sync.bundle.opening import opened_place
-from agent_sync.bundle.packing import Compression
+from agent_sync.bundle.index import parse_index
+from agent_sync.bundle.names import bundle_name, tag_to_push
+from agent_sync.bundle.pack import Compression
 from agent_sync.bundle.policy import TrustFiles, trusted_roots
-from agent_sync.bundle.pushing import Outgoing, Pushed, push_bundle
-from agent_sync.bundle.signing import Signing, sign_and_attach
-from agent_sync.bundle.trusted_roots import put_root
+from agent_sync.bundle.push import OutgoingBundle, Pushed, push_bundle
+from agent_sync.bundle.records import BundleRecord, record_bundle
+from agent_sync.bundle.registry import open_registry
+from agent_sync.bundle.sign import Signing, put_root, sign_and_attach
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
 from agent_sync.operations.inputs import Inputs
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Index
-from agent_sync_oci.reference import LayoutPlace, Place, RegistryPlace
+from agent_sync_oci.reference import LayoutReference, Reference, RegistryReference
 from agent_sync_oci.registry.protocol import Registry
 
 
 @dataclass(frozen=True, slots=True)
 class PushRequest:
-    """Where to, and how. Without `compression`: zstd towards registries and archives, none in a layout folder, whose
+    """Where to, and how. Without `compression`: zstd towards registries and archives, none in a layout directory, whose
     blobs Nix reads as they are. `signing` makes the signature that is to lie beside the bundle.
     """
 
-    place: Place
+    place: Reference
     name: str | None = None
     compression: Compression | None = None
     signing: Signing | None = None
@@ -40,7 +39,7 @@ class PushResult:
     """The bundle: its name, where it is (with its digest), and the titles of its parts: sent, or there already."""
 
     name: str
-    place: Place
+    place: Reference
     digest: Digest
     sent: tuple[str, ...]
     present: tuple[str, ...]
@@ -53,14 +52,14 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
 
     1 the lock, checked; 2 its bytes, in the store; 3 parts, index, signature, and then the tag.
 
-    Raises: UsageWrong (no name, a digest as target), LockMissing, LockInvalid, BytesUnavailable, BlobCorrupt,
-        NetworkError, FileFault, and what resolving a source again raises.
+    Raises: UsageError (no name, a digest as target), LockMissing, LockInvalid, BytesUnavailable, BlobCorrupt,
+        NetworkError, FileSystemError, and what resolving a source again raises.
     """
     name = bundle_name(request.place, asked=request.name, configured=inputs.bundle_name)
-    tag = tag_to_move(request.place)
+    tag = tag_to_push(request.place)
     content, lock = _lock(inputs)
     _supply(inputs, lock)
-    outgoing = Outgoing(name, content, lock, inputs.demands.limits.max_source_size, _compression(request))
+    outgoing = OutgoingBundle(name, content, lock, inputs.demands.limits.max_source_size, _compression(request))
     pushed = _push(inputs, request, outgoing, tag)
     inputs.world.store.remember(content, path=inputs.lock_file.path)
     return PushResult(
@@ -75,7 +74,7 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
 
 
 def _compression(request: PushRequest) -> Compression:
-    return request.compression or ("none" if isinstance(request.place, LayoutPlace) else "zstd")
+    return request.compression or ("none" if isinstance(request.place, LayoutReference) else "zstd")
 
 
 def _lock(inputs: Inputs) -> tuple[bytes, Lock]:
@@ -93,9 +92,9 @@ def _supply(inputs: Inputs, lock: Lock) -> None:
     supplier.made(lock)
 
 
-def _push(inputs: Inputs, request: PushRequest, outgoing: Outgoing, tag: str | None) -> Pushed:
+def _push(inputs: Inputs, request: PushRequest, outgoing: OutgoingBundle, tag: str | None) -> Pushed:
     limits = inputs.demands.limits
-    with opened_place(request.place, inputs.world, limits, plain_http=request.plain_http) as registry:
+    with open_registry(request.place, inputs.world, limits, plain_http=request.plain_http) as registry:
         pushed = push_bundle(
             outgoing,
             registry,
@@ -103,16 +102,16 @@ def _push(inputs: Inputs, request: PushRequest, outgoing: Outgoing, tag: str | N
             tag=tag,
             attach=lambda index: _sign(index, outgoing, request, registry, inputs),
         )
-        if not isinstance(request.place, RegistryPlace):  # nobody else brings them across an air gap
+        if not isinstance(request.place, RegistryReference):  # nobody else brings them across an air gap
             for root in trusted_roots(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file)):
                 put_root(root, registry)
         return pushed
 
 
-def _sign(index: Index, outgoing: Outgoing, request: PushRequest, registry: Registry, inputs: Inputs) -> None:
+def _sign(index: Index, outgoing: OutgoingBundle, request: PushRequest, registry: Registry, inputs: Inputs) -> None:
     """The signature lies beside the bundle, and in the store: who signs here may also sync here."""
     if request.signing is None:
         return
     signature = sign_and_attach(outgoing.name, index, outgoing.content, registry, request.signing)
-    kept = KeptBundle(outgoing.name, opened(index, where=registry.name), (signature,))
-    keep(kept, outgoing.content, inputs.world.store)
+    kept = BundleRecord(outgoing.name, parse_index(index, where=registry.name), (signature,))
+    record_bundle(kept, outgoing.content, inputs.world.store)

@@ -25,16 +25,16 @@ class RecoverResult:
 def recover(inputs: Inputs) -> RecoverResult:
     """The project is as a whole sync leaves it, or as it was before.
 
-    Raises: RollbackIncomplete, FileFault; the journal then stays, and running it again goes on.
+    Raises: RollbackIncomplete, FileSystemError; the journal then stays, and running it again goes on.
     """
     if not inputs.checkout.is_there():
         return RecoverResult(None)
     with inputs.checkout.hold(wait_s=WAIT_S):
-        return RecoverResult(_settled(inputs))
+        return RecoverResult(_recover_interrupted(inputs))
 
 
 @contextmanager
-def writing(inputs: Inputs, *, dry_run: bool = False) -> Iterator[None]:
+def exclusive_access(inputs: Inputs, *, dry_run: bool = False) -> Iterator[None]:
     """Nobody else writes to the project meanwhile, and what an earlier run left unfinished is settled first.
 
     A dry run holds nothing, since it may not even make `.agent-sync/`.
@@ -51,11 +51,11 @@ def writing(inputs: Inputs, *, dry_run: bool = False) -> Iterator[None]:
         yield
         return
     with inputs.checkout.hold(wait_s=WAIT_S):
-        _settled(inputs)
+        _recover_interrupted(inputs)
         yield
 
 
-def _settled(inputs: Inputs) -> Recovered | None:
+def _recover_interrupted(inputs: Inputs) -> Recovered | None:
     recovered = settle(inputs.checkout, inputs.world)
     if recovered is not None:
         done = "finished" if recovered.finished else "undone"

@@ -7,20 +7,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent_sync.documents import closest
-from agent_sync.errors import UsageWrong
-from agent_sync.escaping import shown
+from agent_sync.errors import UsageError
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource
-from agent_sync.lock.difference import pinned_at
+from agent_sync.lock.difference import describe_pin
 from agent_sync.lock.outputs import Output
-from agent_sync.operations.blocked import warn_of_blocked
-from agent_sync.operations.desired import Desired, desire
-from agent_sync.operations.edited_sources import edited_sources
+from agent_sync.operations.desired import DesiredState, desired_state, edited_sources, warn_blocked
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
-from agent_sync.plan.drift import State, state_of
-from agent_sync.plan.observing import Observed, all_paths, observe
-from agent_sync.plan.staleness import stale_because
+from agent_sync.plan.drift import State, stale_reason, state_of
+from agent_sync.plan.observe import Observed, all_paths, observe
 from agent_sync.tree import ROOT, RelPath
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Source
@@ -50,10 +47,10 @@ class StatusResult:
 def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
     """The state of the named sources (all, if none is named); nothing is written.
 
-    A source that is not locked yet, is declared otherwise now, or is a folder that has changed since, is pending: an
+    A source that is not locked yet, is declared otherwise now, or is a directory that has changed since, is pending: an
     update has to come first.
 
-    Raises: UsageWrong for a name that is neither declared nor locked, LockMissing, LockInvalid.
+    Raises: UsageError for a name that is neither declared nor locked, LockMissing, LockInvalid.
     """
     locks = read_locks(inputs)
     stale = _stale(inputs, locks.effective)
@@ -66,7 +63,7 @@ def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
     chosen = [each for each in desired.lock.sources if not names or each.name in names]
     paths = all_paths(*(by_source.get(source.name, {}) for source in chosen))
     observed = observe(inputs.world.project, paths, trusting=True, cancellation=inputs.world.cancellation)
-    warn_of_blocked(observed, inputs.world.observer)
+    warn_blocked(observed, inputs.world.observer)
     if desired.lock.outputs is None:  # another implementation's, which does not say where files go
         late.update(each.name for each in chosen)
     rows = [_row(each, by_source.get(each.name, {}), desired, observed, late=each.name in late) for each in chosen]
@@ -78,7 +75,7 @@ def _stale(inputs: Inputs, lock: Lock) -> list[Source]:
     sources = () if inputs.config is None else inputs.config.sources
     found = []
     for source in sources:
-        why = stale_because(source, lock)
+        why = stale_reason(source, lock)
         if why is not None:
             message = f"{why}; `agent-sync update {source.name}` locks it"
             inputs.world.observer(Warned("stale", f"source {source.name}", message))
@@ -95,9 +92,9 @@ def _edited(inputs: Inputs, lock: Lock, stale: Container[str]) -> set[str]:
     return set(found)
 
 
-def _desired(inputs: Inputs, locks: Locks, stale: Sequence[Source]) -> Desired:
+def _desired(inputs: Inputs, locks: Locks, stale: Sequence[Source]) -> DesiredState:
     """What should be there; if something is stale, as the lock alone says: the rest cannot be derived without it."""
-    return desire(replace(inputs, config=None) if stale else inputs, locks, inputs.supplier())
+    return desired_state(replace(inputs, config=None) if stale else inputs, locks, inputs.supplier())
 
 
 def _refuse_unknown(names: Iterable[str], known: Sequence[str]) -> None:
@@ -105,8 +102,8 @@ def _refuse_unknown(names: Iterable[str], known: Sequence[str]) -> None:
         if name not in known:
             remedy = f"there are: {', '.join(known)}" if known else "declare one, then run agent-sync update"
             if (near := closest(name, known)) is not None:
-                remedy = f"did you mean {shown(near)}?"
-            raise UsageWrong(subject=f"source {shown(name)}", check="no source is called that", remedy=remedy)
+                remedy = f"did you mean {quoted(near)}?"
+            raise UsageError(subject=f"source {quoted(name)}", check="no source is called that", remedy=remedy)
 
 
 def _by_source(outputs: Mapping[RelPath, Output]) -> dict[str, dict[RelPath, Output]]:
@@ -117,15 +114,15 @@ def _by_source(outputs: Mapping[RelPath, Output]) -> dict[str, dict[RelPath, Out
 
 
 def _row(
-    source: LockedSource, outputs: Mapping[RelPath, Output], desired: Desired, observed: Observed, *, late: bool
+    source: LockedSource, outputs: Mapping[RelPath, Output], desired: DesiredState, observed: Observed, *, late: bool
 ) -> SourceStatus:
-    folders = [each.to for each in desired.lock.outputs or () if each.source == source.name]
+    directories = [each.to for each in desired.lock.outputs or () if each.source == source.name]
     state = state_of({path: output.entry for path, output in outputs.items()}, desired.recorded, observed)
     return SourceStatus(
         name=source.name,
         type=source.declared.type,
-        pinned_at=pinned_at(source),
-        targets=tuple("./" if folder == ROOT else f"{folder}/" for folder in dict.fromkeys(folders)),
+        pinned_at=describe_pin(source),
+        targets=tuple("./" if directory == ROOT else f"{directory}/" for directory in dict.fromkeys(directories)),
         state=State.PENDING if late and state is State.SYNCED else state,
     )
 

@@ -8,15 +8,13 @@ from agent_sync.apply import Applied, apply, survey
 from agent_sync.errors import BlobCorrupt
 from agent_sync.events import BlobSetAside
 from agent_sync.lock import Lock
-from agent_sync.lock.writing import lock_bytes
-from agent_sync.operations.desired import Desired, desire, refuse_no_outputs
-from agent_sync.operations.edited_sources import edited_sources
+from agent_sync.lock.writer import lock_bytes
+from agent_sync.operations.admission import refuse_unsigned_outputs, refuse_untrusted
+from agent_sync.operations.desired import DesiredState, desired_state, edited_sources, refuse_no_outputs
 from agent_sync.operations.inputs import Inputs, read_locks
-from agent_sync.operations.recover import writing
-from agent_sync.operations.signed_lock import refuse_unsigned_outputs, refuse_untrusted
-from agent_sync.plan.building import build
-from agent_sync.plan.model import Action, Plan, Step
-from agent_sync.plan.observing import Observed, all_paths, observe
+from agent_sync.operations.recover import exclusive_access
+from agent_sync.plan.actions import Action, Plan, Step, build
+from agent_sync.plan.observe import Observed, all_paths, observe
 from agent_sync.plan.preview import FileDiff, previews
 from agent_sync.supply import Supplier
 from agent_sync.tree import RelPath
@@ -43,12 +41,12 @@ class SyncResult:
     @property
     def written(self) -> tuple[Action, ...]:
         """The files that were created or replaced."""
-        return _parted(self.plan.actions)[0]
+        return _partition(self.plan.actions)[0]
 
     @property
     def removed(self) -> tuple[Action, ...]:
         """The files that were removed."""
-        return _parted(self.plan.actions)[1]
+        return _partition(self.plan.actions)[1]
 
 
 def sync(inputs: Inputs, *, dry_run: bool = False, locked: bool = False, prune: bool = False) -> SyncResult:
@@ -59,53 +57,55 @@ def sync(inputs: Inputs, *, dry_run: bool = False, locked: bool = False, prune: 
 
     Raises: the errors of each step; after any of them the project is as it was before.
     """
-    with writing(inputs, dry_run=dry_run):
+    with exclusive_access(inputs, dry_run=dry_run):
         supplier = inputs.supplier()
         locks = read_locks(inputs)
         refuse_untrusted(locks.contents, inputs)
         refuse_no_outputs(inputs, locks.effective)
-        desired = desire(inputs, locks, supplier, locked=locked)
+        desired = desired_state(inputs, locks, supplier, locked=locked)
         refuse_unsigned_outputs(desired, inputs, signed=locks.effective)
         _refuse_edited_sources(inputs, desired.lock)
-        observed = _look(inputs, desired)
+        observed = _observe(inputs, desired)
         whole = build(desired.outputs, desired.recorded, observed, remove=desired.orphans)
-        writes, removals = _parted(whole.actions)
+        writes, removals = _partition(whole.actions)
         plan = whole if prune else replace(whole, actions=writes)
         orphans = () if prune else tuple(action.path for action in removals)
         result = SyncResult(plan, _unchanged(desired, plan), orphans, dry_run=dry_run)
         return _previewed(inputs, desired, result, supplier) if dry_run else _applied(inputs, desired, result, supplier)
 
 
-def _parted(actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
+def _partition(actions: tuple[Action, ...]) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
     """What writes, and what removes."""
     removals = tuple(action for action in actions if action.step is Step.REMOVE)
     return tuple(action for action in actions if action.step is not Step.REMOVE), removals
 
 
 def _refuse_edited_sources(inputs: Inputs, lock: Lock) -> None:
-    """A local folder that is there must be what was locked; one that is not is served by the store."""
+    """A local directory that is there must be what was locked; one that is not is served by the store."""
     for _, error in edited_sources(inputs, lock):
         raise error
 
 
-def _look(inputs: Inputs, desired: Desired) -> Observed:
+def _observe(inputs: Inputs, desired: DesiredState) -> Observed:
     paths = all_paths(desired.outputs, desired.orphans)
     world = inputs.world
-    return observe(world.project, paths, folders=desired.folders, trusting=True, cancellation=world.cancellation)
+    return observe(
+        world.project, paths, directories=desired.directories, trusting=True, cancellation=world.cancellation
+    )
 
 
-def _unchanged(desired: Desired, plan: Plan) -> tuple[RelPath, ...]:
+def _unchanged(desired: DesiredState, plan: Plan) -> tuple[RelPath, ...]:
     touched = {action.path for action in plan.actions}
     return tuple(path for path in desired.outputs if path not in touched)
 
 
-def _previewed(inputs: Inputs, desired: Desired, result: SyncResult, supplier: Supplier) -> SyncResult:
+def _previewed(inputs: Inputs, desired: DesiredState, result: SyncResult, supplier: Supplier) -> SyncResult:
     survey(result.plan, inputs.world.project, now_s=inputs.world.clock.now_s())  # what a real run would stumble over
     with supplier.contents(desired.lock, result.plan.needed) as contents:
         return replace(result, diffs=tuple(previews(result.plan.actions, contents, inputs.world.project)))
 
 
-def _applied(inputs: Inputs, desired: Desired, result: SyncResult, supplier: Supplier) -> SyncResult:
+def _applied(inputs: Inputs, desired: DesiredState, result: SyncResult, supplier: Supplier) -> SyncResult:
     lock = lock_bytes(_as_written(desired, result))
     applied = _apply(inputs, desired, result.plan, supplier, applied_lock=lock, attempts=ATTEMPTS)
     inputs.world.store.remember(lock, path=inputs.lock_file.path)
@@ -113,7 +113,7 @@ def _applied(inputs: Inputs, desired: Desired, result: SyncResult, supplier: Sup
 
 
 def _apply(
-    inputs: Inputs, desired: Desired, plan: Plan, supplier: Supplier, *, applied_lock: bytes, attempts: int
+    inputs: Inputs, desired: DesiredState, plan: Plan, supplier: Supplier, *, applied_lock: bytes, attempts: int
 ) -> Applied:
     """The plan, carried out. A blob that proves corrupt while files are staged is set aside and supplied again."""
     try:
@@ -127,7 +127,7 @@ def _apply(
     return _apply(inputs, desired, plan, supplier, applied_lock=applied_lock, attempts=attempts - 1)
 
 
-def _as_written(desired: Desired, result: SyncResult) -> Lock:
+def _as_written(desired: DesiredState, result: SyncResult) -> Lock:
     """The lock that this checkout then holds: without the orphans that are gone."""
     gone = {action.path for action in result.removed}
     return replace(desired.lock, orphans=tuple(each for each in desired.lock.orphans if each.path not in gone))

@@ -7,18 +7,17 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from agent_sync.config import Config
-from agent_sync.errors import AgentSyncError, LimitExceeded, LockInvalid, PartialFailure, UnsafePath, UsageWrong
+from agent_sync.errors import AgentSyncError, LimitExceeded, LockInvalid, PartialFailure, UnsafePath, UsageError
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource
-from agent_sync.lock.difference import LockDifference, difference, inherited_difference
-from agent_sync.lock.layering import inherited_part, laid_over
-from agent_sync.lock.orphans import with_orphans
-from agent_sync.lock.writing import lock_bytes
-from agent_sync.operations.admitting import admitted
+from agent_sync.lock.difference import LockDifference, difference, inherited_difference, inherited_part, overlay
+from agent_sync.lock.outputs import with_orphans
+from agent_sync.lock.writer import lock_bytes
+from agent_sync.operations.admission import admit
 from agent_sync.operations.inputs import Inputs, inherited_lock
-from agent_sync.operations.recover import writing
-from agent_sync.plan.deriving import derived
-from agent_sync.resolve.resolving import resolve
+from agent_sync.operations.recover import exclusive_access
+from agent_sync.plan.derive import derive
+from agent_sync.sources.dispatch import resolve
 from agent_sync.supply import Supplier
 
 if TYPE_CHECKING:
@@ -78,10 +77,10 @@ def update(
     keep theirs as well; without, they leave the lock. With `inherited` only the sources of the user's own layers are
     resolved, and the committed lock stays as it is. `confirm` sees the result before anything is written.
 
-    Raises: UsageWrong for a name that is not declared; AmbiguousOutput, TransformFailed and others that concern the
+    Raises: UsageError for a name that is not declared; AmbiguousOutput, TransformFailed and others that concern the
         whole.
     """
-    with writing(inputs, dry_run=dry_run):
+    with exclusive_access(inputs, dry_run=dry_run):
         result = _proposal(inputs, names, inherited=inherited)
         if dry_run or not result.worth_writing or (confirm and not confirm(result)):
             return result
@@ -95,16 +94,16 @@ def _proposal(inputs: Inputs, names: Sequence[str], *, inherited: bool) -> Updat
     config, shared = inputs.configured(), inputs.shared or inputs.configured()
     before = inputs.lock_file.read()
     before_inherited = _inherited(inputs, before or Lock(), replaced=not names)
-    known = laid_over(before or Lock(), before_inherited)
+    known = overlay(before or Lock(), before_inherited)
 
     chosen = _chosen(config, shared, names, inherited=inherited)
     supplier = inputs.supplier()
     outcomes = {
-        name: admitted(outcome, known, config, inputs.world, supplier)
+        name: admit(outcome, known, config, inputs.world, supplier)
         for name, outcome in resolve(chosen, config, known, inputs.world).items()
     }
     inputs.world.cancellation.check()
-    merging = _Merging(inputs, supplier, outcomes, partial=bool(names))
+    merging = _LockBuilder(inputs, supplier, outcomes, partial=bool(names))
     after = before or Lock()
     if not inherited:
         after = with_orphans(
@@ -142,13 +141,13 @@ def _inherited(inputs: Inputs, shared: Lock, *, replaced: bool) -> Lock | None:
 
 
 def _chosen(config: Config, shared: Config, names: Sequence[str], *, inherited: bool) -> list[Source]:
-    """The sources to resolve, in the order of the configuration. UsageWrong for a name that is not declared, or that
+    """The sources to resolve, in the order of the configuration. UsageError for a name that is not declared, or that
     the project itself declares when only `inherited` ones are to be resolved.
     """
     named = {config.source(name).name for name in names}
     own = {source.name for source in shared.sources}
     if inherited and named & own:
-        raise UsageWrong(
+        raise UsageError(
             subject=f"source {min(named & own)}",
             check="the project itself declares it, and --inherited leaves what the project declares alone",
             remedy="update it without --inherited",
@@ -172,7 +171,7 @@ def _failed(outcomes: Mapping[str, LockedSource | AgentSyncError]) -> frozenset[
 
 
 @dataclass(frozen=True, slots=True)
-class _Merging:
+class _LockBuilder:
     """Puts what was resolved into a lock; `partial` says that only named sources were asked for."""
 
     inputs: Inputs
@@ -190,13 +189,13 @@ class _Merging:
         # What overrides made of sources that are all new is made anew as well, and not believed.
         rendered = None if fresh.keys() >= set(declared) else before.rendered
         lock = replace(before, sources=tuple(each for each in found if each is not None), rendered=rendered)
-        made = derived(lock, config, self.inputs.world, supply=self.supplier, keep=keep, lenient=lenient)
+        made = derive(lock, config, self.inputs.world, supply=self.supplier, keep=keep, lenient=lenient)
         others = (source for source in before.sources if self.partial and source.name not in declared)
         return replace(made, sources=(*made.sources, *others))
 
 
 def _write(inputs: Inputs, result: UpdateResult) -> bool:
-    in_force = lock_bytes(laid_over(result.after, result.inherited))
+    in_force = lock_bytes(overlay(result.after, result.inherited))
     inputs.world.store.remember(in_force, path=inputs.lock_file.path)  # first: else the new blobs could be reclaimed
     written = inputs.lock_file.write(result.after)
     if not result.inherited_difference.same:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from agent_sync.errors import AgentSyncError, PartialFailure
 from agent_sync.lock import Lock
-from agent_sync.lock.difference import pinned_at
+from agent_sync.lock.difference import describe_pin
 from agent_sync.operations.inputs import Inputs, read_locks
-from agent_sync.plan.staleness import stale_because
-from agent_sync.resolve.moving import Upstream, upstream
+from agent_sync.plan.drift import stale_reason
+from agent_sync.sources.dispatch import UpstreamState, check_upstream
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Source
@@ -51,14 +51,14 @@ class VerifyResult:
 def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
     """Each named source (all, if none is named) compared with upstream; neither lock nor files are touched.
 
-    Raises: UsageWrong for a name that is not declared, LockMissing, LockInvalid.
+    Raises: UsageError for a name that is not declared, LockMissing, LockInvalid.
     """
     config = inputs.configured()
     named = {config.source(name).name for name in names}
     chosen = [source for source in config.sources if not named or source.name in named]
     lock = read_locks(inputs).effective
-    outcomes = upstream(chosen, lock, config, inputs.world)
-    found = {name: each for name, each in outcomes.items() if isinstance(each, Upstream)}
+    outcomes = check_upstream(chosen, lock, config, inputs.world)
+    found = {name: each for name, each in outcomes.items() if isinstance(each, UpstreamState)}
     return VerifyResult(
         up_to_date=tuple(each.name for each in chosen if each.name in found and _is_same(each, lock, found[each.name])),
         changed=tuple(
@@ -70,11 +70,11 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
     )
 
 
-def _is_same(source: Source, lock: Lock, found: Upstream) -> bool:
+def _is_same(source: Source, lock: Lock, found: UpstreamState) -> bool:
     """Upstream has what is locked, and the lock was made for what is declared now."""
-    return found.same and stale_because(source, lock) is None
+    return found.same and stale_reason(source, lock) is None
 
 
 def _locked(name: str, lock: Lock) -> str:
     locked = lock.source(name)
-    return "nothing" if locked is None else pinned_at(locked)
+    return "nothing" if locked is None else describe_pin(locked)

@@ -1,15 +1,30 @@
-"""Three trees compared: what should be there, what was written last, what is there (spec §9.3, §9.5)."""
+"""Tell how far the disk has drifted from the lock, and whether the lock is stale (spec §9.3, §9.5).
+
+Drift compares three trees: what should be there, what was written last, what is there. A lock is stale if a source is
+declared otherwise than when it was locked.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
+from agent_sync.errors import LockMissing, LockStale
+from agent_sync.lock import Lock
 from agent_sync.lock.outputs import Output
-from agent_sync.plan.observing import Observed
-from agent_sync.targets import OwnedFolders
+from agent_sync.plan.observe import Observed
+from agent_sync.sources.base import differing_fields
+from agent_sync.targets import OwnedDirectories
 from agent_sync.tree import Entry, RelPath
+
+if TYPE_CHECKING:
+    from agent_sync.config import Config
+    from agent_sync.config.model import Source
+
+
+# -- Three trees compared: what should be there, what was written last, what is there (spec §9.3, §9.5).
 
 
 class State(Enum):
@@ -26,8 +41,8 @@ class Drift:
     """Where the disk differs from the desired outputs; all paths in order.
 
     `changed` and `missing` are outputs; `orphaned` are files of an earlier lock that are still there; `unexpected` are
-    files in folders that are ours alone; `foreign` are files in folders that are shared, which is no drift unless
-    strict.
+    files in directories that are ours alone; `foreign` are files in directories that are shared, which is no drift
+    unless strict.
     """
 
     changed: tuple[RelPath, ...]
@@ -43,7 +58,7 @@ class Drift:
 
 
 def drift(
-    desired: Mapping[RelPath, Output], observed: Observed, *, orphans: Iterable[RelPath], folders: OwnedFolders
+    desired: Mapping[RelPath, Output], observed: Observed, *, orphans: Iterable[RelPath], directories: OwnedDirectories
 ) -> Drift:
     """How what is there differs from what should be there."""
     others = observed.others
@@ -51,8 +66,8 @@ def drift(
         changed=tuple(path for path, output in desired.items() if _differs(path, output, observed)),
         missing=tuple(path for path in desired if path not in observed.files and path not in observed.obstacles),
         orphaned=tuple(path for path in orphans if path in observed.files or path in observed.obstacles),
-        unexpected=tuple(path for path in others if not folders.is_shared(path)),
-        foreign=tuple(path for path in others if folders.is_shared(path)),
+        unexpected=tuple(path for path in others if not directories.is_shared(path)),
+        foreign=tuple(path for path in others if directories.is_shared(path)),
     )
 
 
@@ -75,3 +90,33 @@ def _file_state(path: RelPath, desired: Entry, written: Entry | None, observed: 
     if actual is None:
         return State.MISSING if written == desired else State.PENDING
     return State.PENDING if actual == written else State.DRIFTED
+
+
+# -- Whether the lock was made for these declarations, part by part (docs/reference/lockfile.md, "Staleness").
+
+
+def refuse_stale(config: Config, lock: Lock, *, inherited: frozenset[str] = frozenset()) -> None:
+    """Nothing, if every declared source is locked as it is declared now. `inherited` names the sources of lower layers.
+
+    Raises: LockMissing for a source that the lock does not have, LockStale for one that is declared otherwise.
+    """
+    for source in config.sources:
+        fault = stale_reason(source, lock)
+        if fault is None:
+            continue
+        update = "agent-sync update --inherited" if source.name in inherited else f"agent-sync update {source.name}"
+        error = LockMissing if lock.source(source.name) is None else LockStale
+        raise error(subject=f"source {source.name}", check=fault, remedy=f"lock it: {update}")
+
+
+def stale_reason(source: Source, lock: Lock) -> str | None:
+    """Why the lock is no good for this source; None if it is."""
+    locked = lock.source(source.name)
+    if locked is None:
+        return "the lock does not have it"
+    fields = differing_fields(source, locked)
+    return f"its {_listed(fields)} changed since it was locked" if fields else None
+
+
+def _listed(fields: Iterable[str]) -> str:
+    return " and ".join(f"`{field}`" for field in fields)

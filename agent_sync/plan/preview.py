@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agent_sync.plan.model import Action
-from agent_sync.ports import Contents, Folder
+from agent_sync.plan.actions import Action
+from agent_sync.ports import Contents, Directory
 from agent_sync.tree import Entry, RelPath
 
 MAX_DIFF_BYTES = 1_000_000
@@ -25,7 +25,7 @@ class FileDiff:
     text: str
 
 
-def previews(actions: Iterable[Action], contents: Contents, project: Folder) -> Iterator[FileDiff]:
+def previews(actions: Iterable[Action], contents: Contents, project: Directory) -> Iterator[FileDiff]:
     """A diff for each action, in order. Raises what reading raises."""
     for action in actions:
         before = None if action.before is None else _on_disk(project, action.path)
@@ -33,7 +33,7 @@ def previews(actions: Iterable[Action], contents: Contents, project: Folder) -> 
         yield FileDiff(action.path, _diff(action, before, after))
 
 
-def _on_disk(project: Folder, path: RelPath) -> bytes:
+def _on_disk(project: Directory, path: RelPath) -> bytes:
     with project.open(path) as file:
         return file.read(MAX_DIFF_BYTES + 1)
 

@@ -7,15 +7,48 @@ promises.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from agent_sync.events import Observer, ignore
 from agent_sync.ports.blobs import BlobStore, BlobWriter, Contents
-from agent_sync.ports.commands import Command, Finished, Runner
-from agent_sync.ports.files import Folder, Kind, NewFile, Stat
+from agent_sync.ports.files import Directory, Kind, NewFile, Stat
 from agent_sync.ports.git import GitCommit, GitEntry, GitHost, GitRepository, SignatureChecker, SignedObject
-from agent_sync.ports.network import Fetcher
-from agent_sync.ports.nix import Nix
-from agent_sync.ports.registries import Registries
+from agent_sync.ports.network import Fetcher, Registries
+from agent_sync.ports.programs import Command, Finished, Nix, Runner
 from agent_sync.ports.time import Cancellation, Clock
-from agent_sync.ports.world import World
+
+# -- One of each.
+
+
+@dataclass(frozen=True)
+class World:
+    """One of each port: all that the engine can reach.
+
+    `project` is the project's root. `at` gives the directory at an absolute path, for local sources that may lie
+    outside. `read_file` gives the bytes of a configuration file anywhere on the machine, through links, and None if
+    there is none; FileSystemError if it cannot be read.
+    """
+
+    project: Directory
+    store: BlobStore
+    git: GitHost
+    fetcher: Fetcher
+    registries: Registries
+    runner: Runner
+    signatures: SignatureChecker
+    nix: Nix
+    clock: Clock
+    at: Callable[[str], Directory]
+    read_file: Callable[[str], bytes | None]
+    observer: Observer = ignore
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    offline: bool = False
+
+
+# -- Every way out of the program, as protocols, and `World`, which holds one of each. The engine is handed a World
+# and reaches the machine through it alone: `adapters` implements these for real, `tests/fakes` in memory, and one
+# contract suite per protocol runs against both. Every method names the errors that it promises.
 
 __all__ = [
     "BlobStore",
@@ -26,7 +59,7 @@ __all__ = [
     "Contents",
     "Fetcher",
     "Finished",
-    "Folder",
+    "Directory",
     "GitCommit",
     "GitEntry",
     "GitHost",

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 if TYPE_CHECKING:
-    from agent_sync.ports.files import Folder
+    from agent_sync.ports.files import Directory
     from agent_sync.tree import Sha256
     from agent_sync_oci.digest import Digest
 
@@ -18,7 +18,7 @@ class BlobWriter(Protocol):
     def write(self, chunk: bytes, /) -> object: ...
 
     def commit(self, expected: Digest | None = None) -> Digest:
-        """The blob is in the store under the digest of its bytes. ContentMismatch if that is not `expected`."""
+        """The blob is in the store under the digest of its bytes. DigestMismatch if that is not `expected`."""
         ...
 
 
@@ -47,15 +47,15 @@ class BlobStore(Protocol):
         ...
 
     def writer(self) -> AbstractContextManager[BlobWriter]:
-        """A new blob. FileFault if the store cannot be written."""
+        """A new blob. FileSystemError if the store cannot be written."""
         ...
 
     def set_aside(self, digest: Digest) -> None:
         """Move a corrupt blob out of the way; it is no longer here."""
         ...
 
-    def scratch(self) -> AbstractContextManager[Folder]:
-        """An empty folder that only this user can enter, removed with all it holds at the end."""
+    def scratch(self) -> AbstractContextManager[Directory]:
+        """An empty directory that only this user can enter, removed with all it holds at the end."""
         ...
 
     def close(self) -> None:
@@ -69,7 +69,7 @@ class BlobStore(Protocol):
     def record(self, kind: str, key: str, content: bytes) -> None:
         """A small record is kept, until space is reclaimed. `key`: one or two sha256 in hexadecimal, a `.` between.
 
-        FileFault if the store cannot be written.
+        FileSystemError if the store cannot be written.
         """
         ...
 
@@ -93,7 +93,7 @@ class Contents(Protocol):
         """The file's bytes. BlobCorrupt, at the latest after the last chunk, if they do not hash to `sha256`."""
         ...
 
-    def glance(self, sha256: Sha256) -> Iterator[bytes]:
+    def peek(self, sha256: Sha256) -> Iterator[bytes]:
         """The same for looking only: all bytes are verified before the first ones come, so the rest can be left.
 
         What this process has put into the store itself is not hashed again.

@@ -1,20 +1,24 @@
-"""Files: one directory tree that no call leaves."""
+"""Files: one directory tree that no call leaves, and the removal of whatever is in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from enum import Enum
+from itertools import count
 from typing import BinaryIO, NamedTuple, Protocol
 
-from agent_sync.tree import RelPath, Sha256
+from agent_sync.errors import FileSystemError
+from agent_sync.tree import ROOT, RelPath, Sha256
+
+# -- Files: one directory tree that no call leaves.
 
 
 class Kind(Enum):
     """What stands at a path; a symlink is itself, never what it points to."""
 
     FILE = "file"
-    FOLDER = "folder"
+    DIRECTORY = "directory"
     LINK = "link"
     OTHER = "other"
 
@@ -31,7 +35,7 @@ class Stat(NamedTuple):
 
 
 class NewFile(Protocol):
-    """A file that is being written. FileFault from every method if the system refuses."""
+    """A file that is being written. FileSystemError from every method if the system refuses."""
 
     def write(self, chunk: bytes, /) -> object:
         """All of `chunk` is written, after what was written before."""
@@ -46,12 +50,13 @@ class NewFile(Protocol):
         ...
 
 
-class Folder(Protocol):
+class Directory(Protocol):
     """One directory tree. Paths are relative to it; no call leaves it, follows a symlink or blocks on a fifo.
 
     Raises, from every method that takes a path:
         UnsafePath: a parent of the path is a symlink, or the path is one where a file is asked for.
-        FileFault: the system refused (permission, space, input/output), or what stands there is of the wrong kind.
+        FileSystemError: the system refused (permission, space, input/output), or what stands there is of the wrong
+          kind.
     """
 
     @property
@@ -64,20 +69,20 @@ class Folder(Protocol):
         ...
 
     def names(self, path: RelPath) -> tuple[str, ...]:
-        """The names in the folder at `path`, sorted by their bytes; empty if nothing stands there.
+        """The names in the directory at `path`, sorted by their bytes; empty if nothing stands there.
 
         They are as the system has them: check them with `safe_path` before use.
         """
         ...
 
     def open(self, path: RelPath) -> BinaryIO:
-        """The regular file at `path`, for reading. FileFault if there is none."""
+        """The regular file at `path`, for reading. FileSystemError if there is none."""
         ...
 
     def chunks(self, path: RelPath) -> Iterator[bytes]:
         """The bytes of the regular file at `path`, all of them once; it is opened when the first are asked for.
 
-        For reading a file from one end to the other this is the fast way. FileFault if there is none.
+        For reading a file from one end to the other this is the fast way. FileSystemError if there is none.
         """
         ...
 
@@ -90,12 +95,12 @@ class Folder(Protocol):
         ...
 
     def create(self, path: RelPath, chunks: Iterable[bytes], *, executable: bool = False) -> None:
-        """Write a new file, mode 0644 or 0755; parents are made. FileFault if something stands there."""
+        """Write a new file, mode 0644 or 0755; parents are made. FileSystemError if something stands there."""
         ...
 
     def open_new(self, path: RelPath) -> NewFile:
-        """A new empty file at `path`, mode 0644, for writing piece by piece; parents are made. FileFault if something
-        stands there.
+        """A new empty file at `path`, mode 0644, for writing piece by piece; parents are made. FileSystemError if
+        something stands there.
         """
         ...
 
@@ -103,17 +108,17 @@ class Folder(Protocol):
         """Make `path` a file with this content in one step: temporary name, fsync, rename."""
         ...
 
-    def rename(self, old: RelPath, new: RelPath, *, into: Folder | None = None) -> None:
-        """Move a file, folder or symlink; a file at `new` is replaced in one step. Parents of `new` must exist.
+    def rename(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
+        """Move a file, directory or symlink; a file at `new` is replaced in one step. Parents of `new` must exist.
 
-        `new` is a path in this folder, or in `into`. CrossesFileSystems if that lies on another file system.
+        `new` is a path in this directory, or in `into`. CrossDeviceLink if that lies on another file system.
         """
         ...
 
-    def link(self, old: RelPath, new: RelPath, *, into: Folder | None = None) -> None:
+    def link(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
         """A second name for the file at `old`; where the file system has no hard links, a copy of it.
 
-        `new` is as in `rename`, and must not exist. CrossesFileSystems if it lies on another file system.
+        `new` is as in `rename`, and must not exist. CrossDeviceLink if it lies on another file system.
         """
         ...
 
@@ -121,12 +126,12 @@ class Folder(Protocol):
         """Remove a file or a symlink (never what it points to); nothing happens if nothing stands there."""
         ...
 
-    def make_folder(self, path: RelPath) -> tuple[RelPath, ...]:
-        """Make the folder and its parents; the ones that were made, outermost first."""
+    def make_directory(self, path: RelPath) -> tuple[RelPath, ...]:
+        """Make the directory and its parents; the ones that were made, outermost first."""
         ...
 
-    def remove_folder(self, path: RelPath) -> bool:
-        """Remove the folder if it is empty; whether it is gone."""
+    def remove_directory(self, path: RelPath) -> bool:
+        """Remove the directory if it is empty; whether it is gone."""
         ...
 
     def flush(self) -> None:
@@ -139,10 +144,53 @@ class Folder(Protocol):
         """
         ...
 
-    def below(self, path: RelPath) -> Folder:
-        """The folder at `path` as a Folder of its own, which cannot be left either.
+    def below(self, path: RelPath) -> Directory:
+        """The directory at `path` as a Directory of its own, which cannot be left either.
 
-        It stays this folder when another takes its name. For many files in one folder this is the fast way: a bare name
-        needs no walk.
+        It stays this directory when another takes its name. For many files in one directory this is the fast way: a
+        bare name needs no walk.
         """
         ...
+
+
+# -- Everything that stands at a path of a directory removed, without recursion and through no link. Whoever left it
+# there may have nested it deeper than a stack goes, or than a path may be long.
+
+
+def sweep(path: RelPath, *, directory: Directory) -> None:
+    """Nothing stands at `path` any more; a symlink is removed, not followed."""
+    stat = directory.stat(path)
+    if stat is None or stat.kind is not Kind.DIRECTORY:
+        directory.remove(path)
+        return
+    top = directory.below(path)
+    numbers = count()
+    while names := top.names(ROOT):
+        for name in map(RelPath, names):
+            _empty(name, top, numbers)
+    directory.remove_directory(path)
+
+
+def _empty(name: RelPath, top: Directory, numbers: Iterator[int]) -> None:
+    """What stands at `name` in `top` is gone; directories in it are moved up to `top`, so that no path ever gets
+    long.
+    """
+    stat = top.stat(name)
+    if stat is None or stat.kind is not Kind.DIRECTORY:
+        top.remove(name)
+        return
+    inside = top.below(name)
+    for child in map(RelPath, inside.names(ROOT)):
+        try:
+            inside.remove(child)  # as a rule it is a file; to look first would cost as much again
+        except FileSystemError:
+            found = inside.stat(child)
+            if found is None or found.kind is not Kind.DIRECTORY:
+                raise
+            if not inside.remove_directory(child):
+                inside.rename(child, _free(top, numbers), into=top)
+    top.remove_directory(name)
+
+
+def _free(top: Directory, numbers: Iterator[int]) -> RelPath:
+    return next(name for name in (RelPath(f"swept-{number}") for number in numbers) if top.stat(name) is None)

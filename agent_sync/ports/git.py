@@ -71,7 +71,8 @@ class GitRepository(Protocol):
     def entries(self, tree: str, *, into: Callable[[bytes], bool] = lambda _: True) -> Iterator[GitEntry]:
         """Everything below `tree`, files, links and submodules, as the objects say; nothing is checked yet.
 
-        Folders of which `into` says no, by their whole path, are passed over. What one folder holds comes together.
+        Directories of which `into` says no, by their whole path, are passed over. What one directory holds comes
+        together.
         """
         ...
 

@@ -7,27 +7,27 @@ from contextlib import contextmanager
 
 from agent_sync.errors import (
     AgentSyncError,
-    ContentMismatch,
-    FileFault,
+    DigestMismatch,
+    FileSystemError,
     LimitExceeded,
     NetworkError,
-    NotThere,
+    NotFound,
     Untrusted,
-    UsageWrong,
+    UsageError,
 )
-from agent_sync.redaction import without_credentials
 from agent_sync_oci import errors as oci
+from agent_sync_oci.redaction import redact
 
 _FAMILIES: tuple[tuple[type[oci.OciError], type[AgentSyncError], str], ...] = (
-    (oci.ReferenceInvalid, UsageWrong, "write HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"),
-    (oci.KeyUnusable, UsageWrong, "take another key or token"),
-    (oci.NotFound, NotThere, "see that place, tag and digest are right, and that it was pushed there"),
-    (oci.RegistryFault, NetworkError, "try again later, or ask who runs it"),
-    (oci.SigningFault, NetworkError, "try again later, ask who runs the service, or sign with a key"),
-    (oci.PlaceFault, FileFault, "name another folder or file"),
-    (oci.ContentLies, ContentMismatch, "fetch it from another place, or have it pushed again by somebody who has it"),
+    (oci.InvalidReference, UsageError, "write HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"),
+    (oci.UnusableKey, UsageError, "take another key or token"),
+    (oci.NotFound, NotFound, "see that place, tag and digest are right, and that it was pushed there"),
+    (oci.RegistryError, NetworkError, "try again later, or ask who runs it"),
+    (oci.SigningServiceError, NetworkError, "try again later, ask who runs the service, or sign with a key"),
+    (oci.PlaceFault, FileSystemError, "name another directory or file"),
+    (oci.ContentLies, DigestMismatch, "fetch it from another place, or have it pushed again by somebody who has it"),
     (oci.TooMuch, LimitExceeded, "do not use this place"),
-    (oci.SignatureRejected, Untrusted, "have it signed by whom you trust"),
+    (oci.InvalidSignature, Untrusted, "have it signed by whom you trust"),
 )
 """Each kind of error, the family that it belongs to here, and what to do where it does not say so itself."""
 
@@ -45,7 +45,7 @@ def ours(error: oci.OciError) -> AgentSyncError:
     """The same three facts, in the family that the command line and the library's callers know."""
     family, remedy = next((family, remedy) for theirs, family, remedy in _FAMILIES if isinstance(error, theirs))
     return family(
-        subject=without_credentials(error.subject),
-        check=without_credentials(error.check),
+        subject=redact(error.subject),
+        check=redact(error.check),
         remedy=error.remedy or remedy,
     )

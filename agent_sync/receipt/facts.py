@@ -34,7 +34,7 @@ def key_of(found: os.stat_result) -> Key:
 
 
 def identity(key: Key) -> Key:
-    """What is left of the key of a folder that was only passed through: that it is this one."""
+    """What is left of the key of a directory that was only passed through: that it is this one."""
     return (*key[:2], 0, 0, 0)
 
 
@@ -46,7 +46,7 @@ def changed_ns(key: Key) -> int:
 class Table:
     """Paths with their keys and, except where only the key matters, the digests of what stood there.
 
-    A path is absolute, or relative to the folder in which the question was asked: that is the shorter way to walk.
+    A path is absolute, or relative to the directory in which the question was asked: that is the shorter way to walk.
     """
 
     __slots__ = ("_paths", "digests", "keys")
@@ -100,28 +100,28 @@ class Facts:
 
     - `environment`: each variable that was looked at, with its `variable_digest`;
     - `program`: the files of the code that ran;
-    - `roots`: folders reached through links, by identity;
-    - `folders`: folders on the way to something, not reached through links, by identity;
-    - `listings`: folders whose names were read, with their `names_digest`;
+    - `roots`: directories reached through links, by identity;
+    - `directories`: directories on the way to something, not reached through links, by identity;
+    - `listings`: directories whose names were read, with their `names_digest`;
     - `followed`: files read through links, or absent, with the SHA-256 of their bytes;
     - `halves`: all other files, in two parts that take about as long to compare.
 
     `youngest_ns` is when the last touched of the files was touched whose bytes are trusted.
     """
 
-    __slots__ = ("environment", "folders", "followed", "halves", "listings", "program", "roots", "youngest_ns")
+    __slots__ = ("directories", "environment", "followed", "halves", "listings", "program", "roots", "youngest_ns")
 
     def __init__(
         self, environment: dict[str, bytes], tables: tuple[Table, ...], halves: tuple[Files, Files], *, youngest_ns: int
     ) -> None:
         """`tables` in the order above."""
         self.environment = environment
-        self.program, self.roots, self.folders, self.listings, self.followed = tables
+        self.program, self.roots, self.directories, self.listings, self.followed = tables
         self.halves = halves
         self.youngest_ns = youngest_ns
 
     def tables(self) -> Iterator[Table]:
         """All of them, in the order of the constructor."""
-        yield from (self.program, self.roots, self.folders, self.listings, self.followed)
+        yield from (self.program, self.roots, self.directories, self.listings, self.followed)
         for half in self.halves:
             yield from (half.hashed, half.trusted, half.seen)

@@ -18,7 +18,7 @@ def checksum(content: bytes | memoryview) -> bytes:
 
 
 def names_digest(names: list[bytes]) -> bytes:
-    """32 bytes that change when a folder has other names in it; `names` are sorted."""
+    """32 bytes that change when a directory has other names in it; `names` are sorted."""
     return checksum(b"\0".join(names))
 
 

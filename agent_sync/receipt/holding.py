@@ -68,8 +68,8 @@ def _same_in_two_processes(facts: Facts, young_ns: int) -> bool:
 
 def _same_surroundings(facts: Facts, young_ns: int) -> bool:
     return (
-        _same_folders(facts.roots, os.stat)
-        and _same_folders(facts.folders, os.lstat)
+        _same_directories(facts.roots, os.stat)
+        and _same_directories(facts.directories, os.lstat)
         and _same_keys(facts.program, os.stat)
         and _same_listings(facts.listings, young_ns)
         and _same_keys(facts.followed, os.stat)
@@ -99,12 +99,12 @@ def _same_keys(table: Table, look: Look) -> bool:
     return True
 
 
-def _same_folders(folders: Table, look: Look) -> bool:
-    return all(identity(_key_at(path, look)) == key for path, key in folders.rows())
+def _same_directories(directories: Table, look: Look) -> bool:
+    return all(identity(_key_at(path, look)) == key for path, key in directories.rows())
 
 
 def _same_listings(listings: Table, young_ns: int) -> bool:
-    """A folder in which something came and went again has another key, but the same names."""
+    """A directory in which something came and went again has another key, but the same names."""
     for path, key, digest in listings.digest_rows():
         actual = _key_at(path, os.lstat)
         if actual == key and changed_ns(key) < young_ns:

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from agent_sync.receipt.facts import Key, changed_ns
 from agent_sync.receipt.holding import young_from
 from agent_sync.receipt.noting import Known, Notes
-from agent_sync.receipt.place import receipts_folder
-from agent_sync.receipt.question import folder_part, question
+from agent_sync.receipt.place import receipts_directory
+from agent_sync.receipt.question import directory_part, question
 from agent_sync.receipt.receipts import Receipt, from_bytes, to_bytes
 from agent_sync.receipt.shelf import newest_receipt, write_receipt
 
@@ -21,16 +21,16 @@ def leave(notes: Notes, arguments: Sequence[str], environment: Mapping[str, str]
     if asked is None or shelf is None:
         return False
     try:
-        receipt = notes.receipt(asked, _program(), made_s=made_s, folder=os.getcwd())
+        receipt = notes.receipt(asked, _program(), made_s=made_s, directory=os.getcwd())
     except OSError:  # the program is being replaced while it runs
         return False
     return receipt is not None and write_receipt(shelf, asked, to_bytes(receipt))
 
 
 def known_files(environment: Mapping[str, str]) -> Known:
-    """What the last receipt of the current folder knows of files, where their keys are old enough to say so."""
+    """What the last receipt of the current directory knows of files, where their keys are old enough to say so."""
     asked, shelf = question(()), _shelf(environment)
-    content = None if asked is None or shelf is None else newest_receipt(shelf, folder_part(asked))
+    content = None if asked is None or shelf is None else newest_receipt(shelf, directory_part(asked))
     if content is None:
         return {}
     try:
@@ -41,16 +41,16 @@ def known_files(environment: Mapping[str, str]) -> Known:
 
 def _old_enough(receipt: Receipt) -> Iterator[tuple[str, tuple[Key, str]]]:
     young_ns = young_from(receipt.begun_ns)
-    folder = os.fsencode(os.getcwd())
+    directory = os.fsencode(os.getcwd())
     for half in receipt.facts.halves:
         for table in (half.hashed, half.trusted):
             for path, key, digest in table.digest_rows():
                 if changed_ns(key) < young_ns:
-                    yield os.fsdecode(os.path.join(folder, path)), (key, digest.hex())
+                    yield os.fsdecode(os.path.join(directory, path)), (key, digest.hex())
 
 
 def _shelf(environment: Mapping[str, str]) -> str | None:
-    return receipts_folder(environment, macos=sys.platform == "darwin")
+    return receipts_directory(environment, macos=sys.platform == "darwin")
 
 
 def _program() -> Iterator[str]:

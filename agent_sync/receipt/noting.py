@@ -16,7 +16,7 @@ NO_BYTES = "0" * 64
 """In place of the digest of a file that is not there."""
 
 
-_TABLES = ("program", "roots", "folders", "listings", "followed")
+_TABLES = ("program", "roots", "directories", "listings", "followed")
 _OPENING = 16_384  # bytes that are hashed in the time that it takes to open, look and close
 
 
@@ -37,7 +37,7 @@ class Notes:
         self._ask_known = known
         self._known: Known | None = None
 
-    def spoil(self) -> None:
+    def invalidate(self) -> None:
         """This run's answer cannot be given again: it has changed something, or used what is no fact."""
         self.spoilt = True
 
@@ -55,19 +55,19 @@ class Notes:
         self._environment[name] = value
 
     def root(self, path: str, key: Key) -> None:
-        """The folder at `path`, links followed."""
+        """The directory at `path`, links followed."""
         self._note("roots", path, identity(key))
 
-    def folder(self, path: str, key: Key) -> None:
-        """A folder that was passed through or looked at; what is in it is another matter."""
-        self._note("folders", path, identity(key))
+    def directory(self, path: str, key: Key) -> None:
+        """A directory that was passed through or looked at; what is in it is another matter."""
+        self._note("directories", path, identity(key))
 
-    def has_folder(self, path: str) -> bool:
-        """Whether the folder at `path` is noted."""
-        return path in self._keys["folders"]
+    def has_directory(self, path: str) -> bool:
+        """Whether the directory at `path` is noted."""
+        return path in self._keys["directories"]
 
     def listing(self, path: str, key: Key, names: Iterable[str]) -> None:
-        """The names in a folder, sorted by their bytes; `key` was taken before they were read."""
+        """The names in a directory, sorted by their bytes; `key` was taken before they were read."""
         digest = names_digest([os.fsencode(name) for name in names]).hex()
         self._note("listings", path, key, digest)
 
@@ -96,8 +96,8 @@ class Notes:
         found = self._known.get(path)
         return found[1] if found is not None and found[0] == key else None
 
-    def receipt(self, question: str, program: Iterable[str], *, made_s: int, folder: str) -> Receipt | None:
-        """The receipt for the question that was asked in `folder`; None if there can be none.
+    def receipt(self, question: str, program: Iterable[str], *, made_s: int, directory: str) -> Receipt | None:
+        """The receipt for the question that was asked in `directory`; None if there can be none.
 
         `program` are the files of the code that has run. OSError if one of them is gone.
         """
@@ -105,16 +105,16 @@ class Notes:
             self._note("program", file, key_of(os.stat(file)))
         if self.spoilt:
             return None
-        return Receipt(question, self._said, self._facts(folder), made_s=made_s, begun_ns=self.begun_ns)
+        return Receipt(question, self._said, self._facts(directory), made_s=made_s, begun_ns=self.begun_ns)
 
     def _note(self, table: str, path: str, key: Key, digest: str | None = None) -> None:
         if self._keys[table].setdefault(path, key) != key:
-            self.spoil()
+            self.invalidate()
         if digest is not None and self._digests[table].setdefault(path, digest) != digest:
-            self.spoil()
+            self.invalidate()
 
-    def _facts(self, folder: str) -> Facts:
-        place = folder.rstrip("/") + "/"
+    def _facts(self, directory: str) -> Facts:
+        place = directory.rstrip("/") + "/"
         tables = tuple(_table(self._keys[name], self._digests.get(name), place) for name in _TABLES)
         youngest_ns = max(map(changed_ns, (*self._keys["followed"].values(), *self._trusted().values())), default=0)
         environment = {name: variable_digest(value) for name, value in self._environment.items()}
@@ -149,11 +149,11 @@ class _NotedVariables(Mapping[str, str]):
         return value
 
     def __iter__(self) -> Iterator[str]:
-        self._notes.spoil()  # who looks at all of them looks at more than a receipt should ask about
+        self._notes.invalidate()  # who looks at all of them looks at more than a receipt should ask about
         return iter(self._variables)
 
     def __len__(self) -> int:
-        self._notes.spoil()
+        self._notes.invalidate()
         return len(self._variables)
 
 

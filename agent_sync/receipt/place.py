@@ -12,7 +12,7 @@ NAMED_BY = "AGENT_SYNC_CACHE"
 
 
 def user_cache(environment: Mapping[str, str], *, macos: bool) -> str | None:
-    """agent-sync's folder in the user's cache; None if there is no home either."""
+    """agent-sync's directory in the user's cache; None if there is no home either."""
     base = environment.get("XDG_CACHE_HOME", "")
     if base.startswith("/"):  # a relative one is to be ignored (XDG Base Directory Specification)
         return posixpath.join(base, "agent-sync")
@@ -23,7 +23,7 @@ def user_cache(environment: Mapping[str, str], *, macos: bool) -> str | None:
     return posixpath.join(home, *below, "agent-sync")
 
 
-def receipts_folder(environment: Mapping[str, str], *, macos: bool) -> str | None:
-    """Where receipts lie: inside the folder that AGENT_SYNC_CACHE names, else beside the store."""
+def receipts_directory(environment: Mapping[str, str], *, macos: bool) -> str | None:
+    """Where receipts lie: inside the directory that AGENT_SYNC_CACHE names, else beside the store."""
     cache = environment.get(NAMED_BY) or user_cache(environment, macos=macos)
     return None if cache is None else posixpath.abspath(posixpath.join(cache, "receipts"))

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
 
 def question(arguments: Sequence[str]) -> str | None:
-    """The name under which this process's receipt is kept; it begins with the `folder_part`.
+    """The name under which this process's receipt is kept; it begins with the `directory_part`.
 
-    Part of the question are the program and its interpreter, the words of the command line, the current folder, who
-    asks, and what the three streams are. None where no receipt can be kept: without users to tell apart, a folder to be
-    in, or a stream to write to.
+    Part of the question are the program and its interpreter, the words of the command line, the current directory, who
+    asks, and what the three streams are. None where no receipt can be kept: without users to tell apart, a directory to
+    be in, or a stream to write to.
     """
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not hasattr(os, "geteuid") or any(stream is None or stream.closed for stream in streams):
         return None
     try:
-        folder = os.getcwdb()
+        directory = os.getcwdb()
         terminals = tuple((stream.isatty(), stream.encoding) for stream in streams)
     except OSError:
         return None
@@ -35,13 +35,13 @@ def question(arguments: Sequence[str]) -> str | None:
         sys.flags,
         sys.getfilesystemencoding(),
         list(arguments),
-        folder,
+        directory,
         (os.geteuid(), os.getegid()),
         terminals,
     )
-    return f"{short_name(folder)}-{short_name(repr(asked).encode('utf-8', 'surrogateescape'))}"
+    return f"{short_name(directory)}-{short_name(repr(asked).encode('utf-8', 'surrogateescape'))}"
 
 
-def folder_part(name: str) -> str:
-    """What the names of all questions asked in one folder begin with."""
+def directory_part(name: str) -> str:
+    """What the names of all questions asked in one directory begin with."""
     return name.partition("-")[0]

@@ -6,7 +6,7 @@ import os
 import sys
 
 from agent_sync.receipt.holding import environment_holds, world_holds, young_from
-from agent_sync.receipt.place import receipts_folder
+from agent_sync.receipt.place import receipts_directory
 from agent_sync.receipt.question import question
 from agent_sync.receipt.receipts import from_bytes, to_bytes
 from agent_sync.receipt.shelf import read_receipt, write_receipt
@@ -28,7 +28,7 @@ def repeated(arguments: Sequence[str], environment: Mapping[str, str], *, now_ns
     as it was; 4 everything it rests on is; 5 what it says is written.
     """
     asked = question(arguments)
-    shelf = receipts_folder(environment, macos=sys.platform == "darwin")
+    shelf = receipts_directory(environment, macos=sys.platform == "darwin")
     if asked is None or shelf is None:
         return False
     try:

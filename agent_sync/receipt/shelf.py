@@ -1,4 +1,4 @@
-"""The folder of receipts: this user's alone, or it is not believed; its number and its bytes are bounded."""
+"""The directory of receipts: this user's alone, or it is not believed; its number and its bytes are bounded."""
 
 from __future__ import annotations
 
@@ -17,49 +17,49 @@ MAX_RECEIPTS = 64
 MAX_TOTAL_BYTES = 256_000_000
 
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READING = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _UNFINISHED = ".tmp"
 
 
 def read_receipt(path: str, name: str) -> bytes | None:
-    """The receipt `name` of the folder at `path`; None if there is none, or none that can be believed."""
-    return _in_folder(path, lambda folder: _read(folder, name))
+    """The receipt `name` of the directory at `path`; None if there is none, or none that can be believed."""
+    return _in_directory(path, lambda directory: _read(directory, name))
 
 
 def newest_receipt(path: str, prefix: str) -> bytes | None:
     """Of the receipts whose names begin so, the one that was written last."""
 
-    def newest(folder: int) -> bytes | None:
-        found = [(written_ns, name) for written_ns, _, name in _all(folder) if name.startswith(prefix)]
-        return _read(folder, max(found)[1]) if found else None
+    def newest(directory: int) -> bytes | None:
+        found = [(written_ns, name) for written_ns, _, name in _all(directory) if name.startswith(prefix)]
+        return _read(directory, max(found)[1]) if found else None
 
-    return _in_folder(path, newest)
+    return _in_directory(path, newest)
 
 
 def write_receipt(path: str, name: str, content: bytes) -> bool:
     """Whether the receipt is there under this name now, whole. The oldest ones make room for it."""
 
-    def write(folder: int) -> bool:
-        _make_room(folder, len(content))
-        _write(folder, name, content)
+    def write(directory: int) -> bool:
+        _make_room(directory, len(content))
+        _write(directory, name, content)
         return True
 
-    return len(content) <= MAX_RECEIPT_BYTES and _in_folder(path, write, make=True) is True
+    return len(content) <= MAX_RECEIPT_BYTES and _in_directory(path, write, make=True) is True
 
 
-def _in_folder(path: str, use: Callable[[int], T], *, make: bool = False) -> T | None:
-    """What `use` makes of the folder. None if it is not this user's alone: somebody else could have filled it."""
+def _in_directory(path: str, use: Callable[[int], T], *, make: bool = False) -> T | None:
+    """What `use` makes of the directory. None if it is not this user's alone: somebody else could have filled it."""
     try:
         if make:
             _make(path)
-        folder = os.open(path, _FOLDER)
+        directory = os.open(path, _DIRECTORY)
         try:
-            _refuse_others(os.fstat(folder))
-            return use(folder)
+            _refuse_others(os.fstat(directory))
+            return use(directory)
         finally:
-            os.close(folder)
+            os.close(directory)
     except OSError:
         return None
 
@@ -69,8 +69,8 @@ def _refuse_others(found: os.stat_result) -> None:
         raise PermissionError("somebody else could have written it")
 
 
-def _read(folder: int, name: str) -> bytes | None:
-    descriptor = os.open(name, _READING, dir_fd=folder)
+def _read(directory: int, name: str) -> bytes | None:
+    descriptor = os.open(name, _READING, dir_fd=directory)
     try:
         found = os.fstat(descriptor)
         _refuse_others(found)
@@ -96,19 +96,19 @@ def _make(path: str) -> None:
         return
 
 
-def _make_room(folder: int, size: int) -> None:
-    receipts = sorted(_all(folder))
+def _make_room(directory: int, size: int) -> None:
+    receipts = sorted(_all(directory))
     total = size + sum(each[1] for each in receipts)
     for left, (_, taken, name) in zip(range(len(receipts), 0, -1), receipts, strict=True):
         if left < MAX_RECEIPTS and total <= MAX_TOTAL_BYTES:
             break
-        os.unlink(name, dir_fd=folder)
+        os.unlink(name, dir_fd=directory)
         total -= taken
 
 
-def _all(folder: int) -> Iterator[tuple[int, int, str]]:
+def _all(directory: int) -> Iterator[tuple[int, int, str]]:
     """When each file was written, its size and its name; unfinished ones too, which grow old and go."""
-    with os.scandir(folder) as entries:
+    with os.scandir(directory) as entries:
         for entry in entries:
             try:
                 found = entry.stat(follow_symlinks=False)
@@ -117,9 +117,9 @@ def _all(folder: int) -> Iterator[tuple[int, int, str]]:
             yield found.st_mtime_ns, found.st_size, entry.name
 
 
-def _write(folder: int, name: str, content: bytes) -> None:
+def _write(directory: int, name: str, content: bytes) -> None:
     staged = os.urandom(12).hex() + _UNFINISHED
-    descriptor = os.open(staged, _WRITING, 0o600, dir_fd=folder)
+    descriptor = os.open(staged, _WRITING, 0o600, dir_fd=directory)
     try:
         try:
             left = memoryview(content)
@@ -127,7 +127,7 @@ def _write(folder: int, name: str, content: bytes) -> None:
                 left = left[os.write(descriptor, left) :]
         finally:
             os.close(descriptor)
-        os.rename(staged, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.rename(staged, name, src_dir_fd=directory, dst_dir_fd=directory)
     except OSError:
-        os.unlink(staged, dir_fd=folder)
+        os.unlink(staged, dir_fd=directory)
         raise

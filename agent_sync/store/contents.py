@@ -11,13 +11,14 @@ from types import TracebackType
 from typing import Self
 
 from agent_sync.errors import AgentSyncError, BytesUnavailable
-from agent_sync.escaping import shown
 from agent_sync.lock.model import GitPin, LocalPin, LockedSource, OciPin, PackedTree, UrlPin
 from agent_sync.ports import BlobStore
-from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, whose_fault
-from agent_sync.store.spans import NotThisTree, Span, spans
+from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs
+from agent_sync.store.tar import Span, TarMismatch, find_spans
+from agent_sync.store.verify import mismatch_error
 from agent_sync.tree import Sha256
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.text import quoted
 
 
 class Contents:
@@ -29,24 +30,24 @@ class Contents:
         BlobCorrupt: the blob's bytes have changed.
         LockInvalid: the blob is whole, but holds other files than its tree says.
         BytesUnavailable: the blob is not in the store, or no tree here has this file.
-        FileFault: the system could not read it.
+        FileSystemError: the system could not read it.
     """
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
         self._blobs = OpenBlobs(store)
-        self._holder: dict[Sha256, _Holder] = {}
+        self._holder: dict[Sha256, _Container] = {}
 
     def add_tree(self, packed: PackedTree) -> None:
         """The files of `packed` can be read; a tree without a blob (another implementation's lock) adds none."""
         if packed.blob is not None:
-            holder = _Holder(packed.blob, packed)
+            holder = _Container(packed.blob, packed)
             for entry in packed.files.values():
                 self._holder.setdefault(entry.sha256, holder)
 
     def add_blob(self, digest: Digest) -> None:
         """The file that is this whole blob can be read."""
-        self._holder.setdefault(Sha256(digest.hex), _Holder(digest))
+        self._holder.setdefault(Sha256(digest.hex), _Container(digest))
 
     def add_source(self, source: LockedSource, *, packed: PackedTree | None = None) -> None:
         """The source's files before any transform can be read; from `packed`, where that has a blob and the lock
@@ -76,7 +77,7 @@ class Contents:
             return self._pieces(holder, span, sha256)
         return iter((self._whole(holder, span, sha256),))
 
-    def glance(self, sha256: Sha256) -> Iterator[bytes]:
+    def peek(self, sha256: Sha256) -> Iterator[bytes]:
         """The same for looking only: all bytes are verified before the first ones come, so the rest can be left.
 
         What this process has put into the store itself is not hashed again.
@@ -92,7 +93,7 @@ class Contents:
             for start in range(0, span.size, CHUNK_BYTES)
         )
 
-    def _pieces(self, holder: _Holder, span: Span, sha256: Sha256) -> Iterator[bytes]:
+    def _pieces(self, holder: _Container, span: Span, sha256: Sha256) -> Iterator[bytes]:
         digest = hashlib.sha256()
         for start in range(0, span.size, CHUNK_BYTES):
             wanted = min(span.size - start, CHUNK_BYTES)
@@ -102,7 +103,7 @@ class Contents:
                 raise self._wrong(holder, sha256, digest.hexdigest())
             yield chunk
 
-    def _whole(self, holder: _Holder, span: Span, sha256: Sha256) -> bytes:
+    def _whole(self, holder: _Container, span: Span, sha256: Sha256) -> bytes:
         content = self._blobs.read(holder.blob, span.offset, span.size)
         actual = hashlib.sha256(content).hexdigest()
         if actual != sha256:
@@ -121,7 +122,7 @@ class Contents:
     ) -> None:
         self.close()
 
-    def _find(self, sha256: Sha256) -> tuple[_Holder, Span]:
+    def _find(self, sha256: Sha256) -> tuple[_Container, Span]:
         holder = self._holder.get(sha256)
         if holder is None:
             raise BytesUnavailable(
@@ -133,7 +134,7 @@ class Contents:
                     holder.spans = self._spans_of(holder)
         return holder, holder.spans[sha256]
 
-    def _spans_of(self, holder: _Holder) -> dict[Sha256, Span]:
+    def _spans_of(self, holder: _Container) -> dict[Sha256, Span]:
         size = self._store.size(holder.blob)
         if size is None:
             raise BytesUnavailable(
@@ -147,23 +148,23 @@ class Contents:
         if packed.size is not None and packed.size != size:
             raise self._blame(holder, f"it has {size} bytes, the lock says {packed.size}")
         try:
-            return dict(spans(packed.files, partial(self._blobs.read, holder.blob)))
-        except NotThisTree as error:
+            return dict(find_spans(packed.files, partial(self._blobs.read, holder.blob)))
+        except TarMismatch as error:
             raise self._blame(holder, str(error)) from error
 
-    def _wrong(self, holder: _Holder, sha256: Sha256, actual: str) -> AgentSyncError:
+    def _wrong(self, holder: _Container, sha256: Sha256, actual: str) -> AgentSyncError:
         if holder.packed is None:
             return self._blame(holder, "its bytes are not what its name says")
         path = next(path for path, entry in holder.packed.files.items() if entry.sha256 == sha256)
-        return self._blame(holder, f"file {shown(path)} in it has the sha256 {actual}, the lock says {sha256}")
+        return self._blame(holder, f"file {quoted(path)} in it has the sha256 {actual}, the lock says {sha256}")
 
-    def _blame(self, holder: _Holder, check: str) -> AgentSyncError:
+    def _blame(self, holder: _Container, check: str) -> AgentSyncError:
         self._blobs.forget(holder.blob)  # a whole copy may take its place, and must then be opened anew
-        return whose_fault(holder.blob, self._store, check)
+        return mismatch_error(holder.blob, self._store, check)
 
 
 @dataclass(slots=True, eq=False)
-class _Holder:
+class _Container:
     """A blob that holds files: the tar of `packed`, or one loose file."""
 
     blob: Digest

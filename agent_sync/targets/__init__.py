@@ -1,12 +1,11 @@
 """Where files go: targets and the tool map in, placements and the united outputs out, or an error naming both owners.
 
-Pure: a placement is a source's name and a folder; nothing here looks at a disk.
+Pure: a placement is a source's name and a directory; nothing here looks at a disk.
 """
 
 from __future__ import annotations
 
-from agent_sync.targets.folders import OwnedFolders, owned_folders
-from agent_sync.targets.placing import placements
-from agent_sync.targets.uniting import override_matches, united
+from agent_sync.targets.placement import OwnedDirectories, owned_directories, placements
+from agent_sync.targets.union import override_matches, unite
 
-__all__ = ["OwnedFolders", "override_matches", "owned_folders", "placements", "united"]
+__all__ = ["OwnedDirectories", "override_matches", "owned_directories", "placements", "unite"]

@@ -1,4 +1,4 @@
-"""A custom command in the sandbox: a source's files in, the folder that it filled out (spec §6.3)."""
+"""A custom command in the sandbox: a source's files in, the directory that it filled out (spec §6.3)."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from agent_sync.config.paths import project_path
-from agent_sync.errors import ConfigInvalid, ContentMismatch, FileFault, TransformFailed, UnsafePath
-from agent_sync.escaping import shown
+from agent_sync.errors import ConfigInvalid, DigestMismatch, FileSystemError, TransformFailed, UnsafePath
 from agent_sync.events import CommandOutput
 from agent_sync.limits import Limits
-from agent_sync.ports import Command, Contents, Folder, Kind, Stat, World
-from agent_sync.resolve.local import find_files, pack_folder
+from agent_sync.ports import Command, Contents, Directory, Kind, Stat, World
+from agent_sync.sources.local import find_files, pack_directory
 from agent_sync.tree import RelPath, Tree, join, safe_path
+from agent_sync.tree.names import project_path
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from agent_sync.config.model import CustomTransform
@@ -26,19 +26,19 @@ _INPUT, _OUTPUT, _PROGRAM = RelPath("input"), RelPath("output"), RelPath("progra
 def run_command(
     transform: CustomTransform, tree: Tree, contents: Contents, world: World, *, limits: Limits
 ) -> PackedTree:
-    """What the command made of `tree`: every file of its output folder, packed in the store.
+    """What the command made of `tree`: every file of its output directory, packed in the store.
 
     Raises:
         TransformFailed: it exited non-zero, or cannot be sandboxed here; what it printed is in the error.
-        ContentMismatch: `output_hash` is given and the canonical tar of the output has another digest.
+        DigestMismatch: `output_hash` is given and the canonical tar of the output has another digest.
         LimitExceeded, Cancelled, ConfigInvalid.
     """
-    subject = f"source {transform.source}, command {shown(transform.command)}"
+    subject = f"source {transform.source}, command {quoted(transform.command)}"
     with world.store.scratch() as scratch:
-        _lay_out(scratch, transform, tree, contents, world)
+        _prepare_directories(scratch, transform, tree, contents, world)
         command = Command(
             words=transform.words,
-            program_folder=scratch.below(_PROGRAM).name,
+            program_directory=scratch.below(_PROGRAM).name,
             input=scratch.below(_INPUT).name,
             output=scratch.below(_OUTPUT).name,
             timeout_s=limits.command_timeout_s,
@@ -53,12 +53,12 @@ def run_command(
             raise _failed(subject, finished.exit_code, finished.printed, remedy=remedy)
         output = scratch.below(_OUTPUT)
         made = find_files(output, subject=f"{subject}, its output", limits=limits)
-        packed = pack_folder(output, made, world, subject=f"{subject}, its output")
+        packed = pack_directory(output, made, world, subject=f"{subject}, its output")
     _refuse_other_output(transform, packed, subject)
     return packed
 
 
-def program_files(transform: CustomTransform, project: Folder) -> Iterator[tuple[RelPath, Stat]]:
+def program_files(transform: CustomTransform, project: Directory) -> Iterator[tuple[RelPath, Stat]]:
     """Every file of the project that the command may run or read: its first word if that is a path, and all below
     `reads`.
 
@@ -70,19 +70,23 @@ def program_files(transform: CustomTransform, project: Folder) -> Iterator[tuple
     for path in sorted({*program, *transform.reads}):
         stat = project.stat(path)
         if stat is None:
-            check = f"{shown(path)} is not in the project"
+            check = f"{quoted(path)} is not in the project"
             raise ConfigInvalid(subject=subject, check=check, remedy="correct `command:` or `reads:`")
-        if stat.kind is Kind.FOLDER:
+        if stat.kind is Kind.DIRECTORY:
             below = find_files(project.below(path), subject=f"{subject}, {path}", limits=Limits())
             yield from ((join(path, key), found) for key, found in below)
         else:
             yield path, stat
 
 
-def _lay_out(scratch: Folder, transform: CustomTransform, tree: Tree, contents: Contents, world: World) -> None:
-    """Three folders: the input, an empty output, and copies of the program: the child never sees the project itself."""
-    for folder in (_INPUT, _OUTPUT, _PROGRAM):
-        scratch.make_folder(folder)
+def _prepare_directories(
+    scratch: Directory, transform: CustomTransform, tree: Tree, contents: Contents, world: World
+) -> None:
+    """Three directories: the input, an empty output, and copies of the program: the child never sees the project
+    itself.
+    """
+    for directory in (_INPUT, _OUTPUT, _PROGRAM):
+        scratch.make_directory(directory)
     for key, entry in tree.items():
         scratch.create(join(_INPUT, key), contents.chunks(entry.sha256), executable=entry.executable)
     for path, stat in program_files(transform, world.project):
@@ -90,13 +94,13 @@ def _lay_out(scratch: Folder, transform: CustomTransform, tree: Tree, contents: 
             scratch.create(join(_PROGRAM, path), iter(lambda: file.read(1 << 20), b""), executable=stat.executable)
 
 
-def _misplaced_script(transform: CustomTransform, project: Folder) -> str | None:
+def _misplaced_script(transform: CustomTransform, project: Directory) -> str | None:
     """What to do about a file of the project that is not the first word, as in `python3 x.py`: no command finds it."""
     for word in transform.words[1:]:
-        with suppress(UnsafePath, FileFault):
+        with suppress(UnsafePath, FileSystemError):
             if project.stat(safe_path(word.removeprefix("./"), subject=word)) is not None:
                 return (
-                    f"{shown(word)} is not looked for in the project, but among the source's files: make it the first"
+                    f"{quoted(word)} is not looked for in the project, but among the source's files: make it the first"
                     " word, executable, with `#!` and its interpreter in the first line"
                 )
     return None
@@ -105,14 +109,14 @@ def _misplaced_script(transform: CustomTransform, project: Folder) -> str | None
 def _failed(subject: str, exit_code: int, printed: str, *, remedy: str | None) -> TransformFailed:
     how = f"it exited with {exit_code}" if exit_code > 0 else f"signal {-exit_code} ended it"
     tail = printed.strip()[-_SHOWN_CHARACTERS:]
-    said = f"; it printed at last: {shown(tail)}" if tail else ""
+    said = f"; it printed at last: {quoted(tail)}" if tail else ""
     by_hand = "run the command by hand on the source's files, or see --verbose"
     return TransformFailed(subject=subject, check=f"{how}{said}", remedy=remedy or by_hand)
 
 
 def _refuse_other_output(transform: CustomTransform, packed: PackedTree, subject: str) -> None:
     if transform.output_hash is not None and transform.output_hash != packed.blob:
-        raise ContentMismatch(
+        raise DigestMismatch(
             subject=subject,
             check=f"the canonical tar of its output is {packed.blob}, output_hash says {transform.output_hash}",
             remedy="if the new output is wanted, put its digest under `output_hash:`",

@@ -6,28 +6,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import LimitExceeded, TransformFailed
-from agent_sync.escaping import shown
 from agent_sync.lock import Rendered
 from agent_sync.lock.packing import store_tree
-from agent_sync.resolve.local import read_file
+from agent_sync.sources.local import read_file
 from agent_sync.targets import override_matches
 from agent_sync.transform.recipe import overrides_recipe
 from agent_sync.tree import RelPath, sorted_paths
-from agent_sync.tree.packing import FileToPack
+from agent_sync.tree.tarball import FileToPack
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Override
     from agent_sync.limits import Limits
     from agent_sync.lock.outputs import Output
-    from agent_sync.ports import Contents, Folder, World
+    from agent_sync.ports import Contents, Directory, World
 
 
-Chosen = Mapping[RelPath, Sequence["Override"]]
+MatchedOverrides = Mapping[RelPath, Sequence["Override"]]
 """The overrides of each output that has any, by path in tree order."""
 
 
-def chosen(outputs: Mapping[RelPath, Output], overrides: Sequence[Override], *, incomplete: bool = False) -> Chosen:
+def match_overrides(
+    outputs: Mapping[RelPath, Output], overrides: Sequence[Override], *, incomplete: bool = False
+) -> MatchedOverrides:
     """Which overrides apply to which outputs: one of a name applies to each file of that name by itself.
 
     `incomplete` says that a source could not be had, whose files an override may be for: then it may match nothing.
@@ -39,7 +41,7 @@ def chosen(outputs: Mapping[RelPath, Output], overrides: Sequence[Override], *, 
         matching = [path for path in outputs if override_matches(override.target, path)]
         if not matching and not incomplete:
             raise TransformFailed(
-                subject=f"override of {shown(override.target)}",
+                subject=f"override of {quoted(override.target)}",
                 check="no output has this path or file name",
                 remedy="correct `target:` (a file name, or with a `/` the whole output path), or remove the override",
             )
@@ -48,16 +50,18 @@ def chosen(outputs: Mapping[RelPath, Output], overrides: Sequence[Override], *, 
     return {path: found[path] for path in sorted_paths(found)}
 
 
-def recipe(outputs: Mapping[RelPath, Output], chosen: Chosen, overrides: Sequence[Override], project: Folder) -> Digest:
+def recipe(
+    outputs: Mapping[RelPath, Output], chosen: MatchedOverrides, overrides: Sequence[Override], project: Directory
+) -> Digest:
     """The digest of what decides the rendered files: bases, overrides, and their files. ConfigInvalid if one is
     missing.
     """
     return overrides_recipe({path: outputs[path].entry for path in chosen}, overrides, project)
 
 
-def rendered(
+def apply_overrides(
     outputs: Mapping[RelPath, Output],
-    chosen: Chosen,
+    chosen: MatchedOverrides,
     overrides: Sequence[Override],
     contents: Contents,
     world: World,
@@ -77,7 +81,7 @@ def rendered(
 
 
 def _files(
-    chosen: Chosen,
+    chosen: MatchedOverrides,
     outputs: Mapping[RelPath, Output],
     contents: Contents,
     world: World,
@@ -89,12 +93,12 @@ def _files(
         content = b"".join(contents.chunks(entry.sha256)) if _needs_base(overrides) else b""
         for override in overrides:
             extra = read_file(
-                world.project, override.file, subject=f"override of {shown(override.target)}", limits=limits
+                world.project, override.file, subject=f"override of {quoted(override.target)}", limits=limits
             )
-            content = _laid_over(content, extra, override.strategy)
+            content = _combine(content, extra, override.strategy)
         if len(content) > limits.max_file_size:
             check = f"it comes to {len(content)} bytes, max_file_size is {limits.max_file_size}"
-            raise LimitExceeded(subject=f"output {shown(path)}", check=check, remedy="raise it under `limits:`")
+            raise LimitExceeded(subject=f"output {quoted(path)}", check=check, remedy="raise it under `limits:`")
         yield FileToPack(path, len(content), (content,), executable=entry.executable)
 
 
@@ -102,16 +106,16 @@ def _needs_base(overrides: Sequence[Override]) -> bool:
     return overrides[0].strategy != "replace"
 
 
-def _laid_over(content: bytes, extra: bytes, strategy: str) -> bytes:
+def _combine(content: bytes, extra: bytes, strategy: str) -> bytes:
     match strategy:
         case "append":
-            return _joined(content, extra)
+            return _join_lines(content, extra)
         case "prepend":
-            return _joined(extra, content)
+            return _join_lines(extra, content)
         case _:
             return extra
 
 
-def _joined(first: bytes, second: bytes) -> bytes:
+def _join_lines(first: bytes, second: bytes) -> bytes:
     """Both, with a newline between when the first part lacks one."""
     return first + (b"\n" if first and not first.endswith(b"\n") else b"") + second

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from agent_sync.ports import World
 
 
-def transformed(
+def apply_transforms(
     source: LockedSource,
     transforms: Sequence[Transform],
     variables: Mapping[str, Any],
@@ -31,7 +31,7 @@ def transformed(
 ) -> Transformed:
     """What the transforms make of the source, whose files `contents` has; the result is in the store and in `contents`.
 
-    Raises: TransformFailed, MissingVariable, ContentMismatch (output_hash), LimitExceeded, BytesUnavailable, Cancelled.
+    Raises: TransformFailed, MissingVariable, DigestMismatch (output_hash), LimitExceeded, BytesUnavailable, Cancelled.
     """
     recipe = transforms_recipe(source, transforms, variables, world.project)
     tree = source.tree
@@ -64,9 +64,9 @@ def _step(
         packed = run_command(transform, tree, contents, world, limits=limits)
         contents.add_tree(packed)
         return packed.files
-    from agent_sync.transform.templates import rendered_files  # the engine takes as long to load as all else here
+    from agent_sync.transform.render import render_files  # the engine takes as long to load as all else here
 
-    files = rendered_files(transform, tree, contents, variables, world, limits=limits)
+    files = render_files(transform, tree, contents, variables, world, limits=limits)
     packed = store_tree(files, world.store, subject=f"source {transform.source}")
     contents.add_tree(packed)
     return tree.overlaid_by(packed.files)

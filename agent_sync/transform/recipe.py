@@ -11,16 +11,16 @@ from typing import Any
 
 from agent_sync.config.model import CustomTransform, Override, TemplateTransform, Transform
 from agent_sync.errors import ConfigInvalid
-from agent_sync.escaping import shown
 from agent_sync.lock import LockedSource
-from agent_sync.ports import Folder, Kind
+from agent_sync.ports import Directory, Kind
 from agent_sync.transform.command import program_files
 from agent_sync.tree import Entry, RelPath
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.text import quoted
 
 
 def transforms_recipe(
-    source: LockedSource, transforms: Iterable[Transform], variables: Mapping[str, Any], project: Folder
+    source: LockedSource, transforms: Iterable[Transform], variables: Mapping[str, Any], project: Directory
 ) -> Digest:
     """The recipe of one source: its files, its transforms in order, the variables if one is a template, and the digest
     of every file that a command runs or reads.
@@ -29,7 +29,7 @@ def transforms_recipe(
     return _digest({"input": _files(source.tree), "transforms": steps})
 
 
-def overrides_recipe(bases: Mapping[RelPath, Entry], overrides: Iterable[Override], project: Folder) -> Digest:
+def overrides_recipe(bases: Mapping[RelPath, Entry], overrides: Iterable[Override], project: Directory) -> Digest:
     """The recipe of the rendered outputs: the files that overrides are laid over, the overrides in order, and the
     digest of each one's file.
     """
@@ -44,18 +44,18 @@ def _files(files: Mapping[RelPath, Entry]) -> dict[str, list[str]]:
     return {path: [entry.sha256, *(["executable"] if entry.executable else [])] for path, entry in files.items()}
 
 
-def _override_digest(override: Override, project: Folder) -> str:
+def _override_digest(override: Override, project: Directory) -> str:
     stat = project.stat(override.file)
     if stat is None or stat.kind is not Kind.FILE:
         raise ConfigInvalid(
-            subject=f"override of {shown(override.target)}",
-            check=f"its file {shown(override.file)} is not a file of the project",
+            subject=f"override of {quoted(override.target)}",
+            check=f"its file {quoted(override.file)} is not a file of the project",
             remedy="create it, or correct `file:` (relative to the project root)",
         )
     return project.digest(override.file)
 
 
-def _step(transform: Transform, variables: Mapping[str, Any], project: Folder) -> dict[str, Any]:
+def _step(transform: Transform, variables: Mapping[str, Any], project: Directory) -> dict[str, Any]:
     match transform:
         case TemplateTransform():
             return {

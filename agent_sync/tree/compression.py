@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import BinaryIO, Protocol, cast
 
-from agent_sync.errors import ContentMismatch, LimitExceeded
+from agent_sync.errors import DigestMismatch, LimitExceeded
 
 LEVEL = 3
 WORKERS = 2  # one, two and four workers give the same bytes; none gives others
@@ -67,7 +67,7 @@ class Decompressing:
         )
 
     def write(self, piece: bytes, /) -> None:
-        """Raises: LimitExceeded (more than `max_bytes`, or too large a window), ContentMismatch (not zstd)."""
+        """Raises: LimitExceeded (more than `max_bytes`, or too large a window), DigestMismatch (not zstd)."""
         try:
             self._writer.write(piece)
         except self._error as error:
@@ -83,14 +83,14 @@ class Decompressing:
             )
         self._write(piece)
 
-    def _refusal(self, reason: str) -> ContentMismatch | LimitExceeded:
+    def _refusal(self, reason: str) -> DigestMismatch | LimitExceeded:
         if "memory" in reason or "window" in reason.lower():
             return LimitExceeded(
                 subject=self._subject,
                 check=f"its zstd frame asks for a window of more than {MAX_WINDOW_BYTES} bytes",
                 remedy="push it again with agent-sync",
             )
-        return ContentMismatch(
+        return DigestMismatch(
             subject=self._subject, check=f"it is not zstd: {reason}", remedy="do not use this place, or push it again"
         )
 

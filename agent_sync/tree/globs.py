@@ -1,4 +1,4 @@
-"""Anchored globs over paths: `*` stays within one name, `**` crosses folders, `?` and `[...]` are one character.
+"""Anchored globs over paths: `*` stays within one name, `**` crosses directories, `?` and `[...]` are one character.
 
 There are no regular expressions for users, and a pattern always matches a whole path: a prefix never passes for it.
 """
@@ -12,7 +12,7 @@ from functools import lru_cache
 
 class Globs:
     """Several patterns; a path is in it if one of them matches. A pattern that ends in `/` means all below that
-    folder.
+    directory.
     """
 
     __slots__ = ("_any", "_matches")

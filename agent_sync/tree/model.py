@@ -92,7 +92,7 @@ class Tree(Mapping[RelPath, Entry]):
 
 
 def sorted_paths(paths: Iterable[RelPath]) -> list[RelPath]:
-    """Paths in the order of a NAR: names compared by their bytes, one folder level after the other."""
+    """Paths in the order of a NAR: names compared by their bytes, one directory level after the other."""
     # No name holds a control character, so U+0000 for "/" makes one string comparison do; code points sort as UTF-8
     # does.
     return sorted(paths, key=lambda path: path.replace("/", "\0"))

@@ -1,4 +1,4 @@
-"""What a file may be called: relative, inside its folder, and the same file on every system.
+"""Decide what a file may be called: relative, inside its directory, and the same file on every system.
 
 A name arrives as text from a repository, a lock or a configuration; past this module it is a `RelPath`. Names are kept
 byte for byte; a name that some system would read as another file is refused, on every system (CVE-2014-9390 and kin).
@@ -12,10 +12,14 @@ from collections.abc import Iterable, Sequence
 from typing import NewType
 
 from agent_sync.errors import UnsafePath
-from agent_sync.escaping import shown
+from agent_sync_oci.text import quoted
+
+# -- What a file may be called: relative, inside its directory, and the same file on every system. A name arrives as
+# text from a repository, a lock or a configuration; past this module it is a `RelPath`. Names are kept byte for byte; a
+# name that some system would read as another file is refused, on every system (CVE-2014-9390 and kin).
 
 RelPath = NewType("RelPath", str)
-"""A checked path: POSIX, relative, without `.` and `..`; `ROOT` alone stands for the folder itself."""
+"""A checked path: POSIX, relative, without `.` and `..`; `ROOT` alone stands for the directory itself."""
 
 ROOT = RelPath(".")
 MAX_PATH_CHARACTERS = 1024
@@ -33,10 +37,10 @@ _INVISIBLE = re.compile(
 
 
 def safe_path(text: str, *, subject: str) -> RelPath:
-    """`text` as a path that is safe to use below any folder.
+    """`text` as a path that is safe to use below any directory.
 
     Raises:
-        UnsafePath: it is empty, absolute, too long, leaves its folder, or bears a name that is not allowed.
+        UnsafePath: it is empty, absolute, too long, leaves its directory, or bears a name that is not allowed.
     """
     return safe_paths((text,), subject=subject)[0]
 
@@ -52,13 +56,13 @@ def safe_paths(texts: Sequence[str], *, subject: str) -> Sequence[RelPath]:
     return texts  # type: ignore[return-value]  # each one has been checked: that is what makes it a RelPath
 
 
-def join(folder: RelPath, key: RelPath) -> RelPath:
-    """`folder` and `key` as one path; a folder `ROOT` adds nothing."""
-    return key if folder == ROOT else RelPath(f"{folder}/{key}")
+def join(directory: RelPath, key: RelPath) -> RelPath:
+    """`directory` and `key` as one path; a directory `ROOT` adds nothing."""
+    return key if directory == ROOT else RelPath(f"{directory}/{key}")
 
 
 def parent(path: RelPath) -> RelPath:
-    """The folder that holds `path`; `ROOT` for a name at the top."""
+    """The directory that holds `path`; `ROOT` for a name at the top."""
     return RelPath(path.rpartition("/")[0]) or ROOT
 
 
@@ -70,7 +74,7 @@ def fold(text: str) -> str:
 
 
 def refuse_collisions(paths: Iterable[RelPath], *, subject: str) -> None:
-    """Nothing, if no two paths are one file on some system, and no file is also a folder.
+    """Nothing, if no two paths are one file on some system, and no file is also a directory.
 
     Raises:
         UnsafePath: it names both paths.
@@ -79,23 +83,23 @@ def refuse_collisions(paths: Iterable[RelPath], *, subject: str) -> None:
     if _plainly_apart(paths):
         return
     files: dict[str, str] = {}
-    folders: dict[str, str] = {}
+    directories: dict[str, str] = {}
     for path in paths:
         if (other := files.setdefault(fold(path), path)) is not path:
             raise _collision(subject, other, path)
-        _note_folders(path, folders, subject)
-    for folded in files.keys() & folders.keys():
-        raise _collision(subject, files[folded], folders[folded] + "/")
+        _note_directories(path, directories, subject)
+    for folded in files.keys() & directories.keys():
+        raise _collision(subject, files[folded], directories[folded] + "/")
 
 
-def _note_folders(path: str, folders: dict[str, str], subject: str) -> None:
-    while folder := path.rpartition("/")[0]:
-        known = folders.setdefault(fold(folder), folder)
-        if known is not folder:
-            if known != folder:
-                raise _collision(subject, known + "/", folder + "/")
+def _note_directories(path: str, directories: dict[str, str], subject: str) -> None:
+    while directory := path.rpartition("/")[0]:
+        known = directories.setdefault(fold(directory), directory)
+        if known is not directory:
+            if known != directory:
+                raise _collision(subject, known + "/", directory + "/")
             return  # seen before, and so are its parents
-        path = folder
+        path = directory
 
 
 def _plainly_apart(paths: Sequence[str]) -> bool:
@@ -104,13 +108,13 @@ def _plainly_apart(paths: Sequence[str]) -> bool:
     if not joined.isascii() or joined.count("\n") != len(paths) - 1:
         return False
     files = set(joined.lower().split("\n"))
-    folders: set[str] = set()
+    directories: set[str] = set()
     above = {path.rpartition("/")[0] for path in paths}
-    while above := above - folders - {""}:
-        folders |= above
-        above = {folder.rpartition("/")[0] for folder in above}
-    folded = {folder.lower() for folder in folders}
-    return len(files) == len(paths) and len(folded) == len(folders) and files.isdisjoint(folded)
+    while above := above - directories - {""}:
+        directories |= above
+        above = {directory.rpartition("/")[0] for directory in above}
+    folded = {directory.lower() for directory in directories}
+    return len(files) == len(paths) and len(folded) == len(directories) and files.isdisjoint(folded)
 
 
 def _plainly_harmless(texts: Sequence[str]) -> bool:
@@ -125,7 +129,7 @@ def _plainly_harmless(texts: Sequence[str]) -> bool:
 def _collision(subject: str, first: str, second: str) -> UnsafePath:
     return UnsafePath(
         subject=subject,
-        check=f"{shown(first)} and {shown(second)} are the same file on some systems",
+        check=f"{quoted(first)} and {quoted(second)} are the same file on some systems",
         remedy="rename one at the source, or leave it out with `exclude:`",
     )
 
@@ -133,17 +137,17 @@ def _collision(subject: str, first: str, second: str) -> UnsafePath:
 def _refuse_long(path: str, subject: str) -> None:
     if len(path) > MAX_PATH_CHARACTERS:
         raise UnsafePath(
-            subject=subject, check=f"the path {shown(path)} is longer than 1024 characters", remedy=_REMEDY
+            subject=subject, check=f"the path {quoted(path)} is longer than 1024 characters", remedy=_REMEDY
         )
     for name in path.split("/"):
         if len(name.encode("utf-8", "surrogatepass")) > MAX_NAME_BYTES:
-            raise UnsafePath(subject=subject, check=f"the name {shown(name)} is longer than 255 bytes", remedy=_REMEDY)
+            raise UnsafePath(subject=subject, check=f"the name {quoted(name)} is longer than 255 bytes", remedy=_REMEDY)
 
 
 def _refuse_unsafe(path: str, subject: str) -> None:
     fault = _fault(path)
     if fault is not None:
-        raise UnsafePath(subject=subject, check=f"the path {shown(path)} {fault}", remedy=_REMEDY)
+        raise UnsafePath(subject=subject, check=f"the path {quoted(path)} {fault}", remedy=_REMEDY)
     _refuse_long(path, subject)
 
 
@@ -162,13 +166,13 @@ def _fault(path: str) -> str | None:
 
 def _name_fault(name: str) -> str | None:
     if name in ("", ".", ".."):
-        return f"has the component {shown(name)}"
+        return f"has the component {quoted(name)}"
     if _is_git(name):
-        return f"has the component {shown(name)}, which git or a file system takes for .git"
+        return f"has the component {quoted(name)}, which git or a file system takes for .git"
     if name[-1] in ". ":
-        return f"has the component {shown(name)}, which ends in a dot or a space"
+        return f"has the component {quoted(name)}, which ends in a dot or a space"
     if _DEVICE_NAME.fullmatch(name):
-        return f"has the component {shown(name)}, which is a device on Windows"
+        return f"has the component {quoted(name)}, which is a device on Windows"
     return None
 
 
@@ -178,3 +182,50 @@ def _is_git(name: str) -> bool:
     """
     plain = fold(name).split(":", 1)[0].rstrip(". ")
     return plain == ".git" or re.fullmatch(r"\.?git~[0-9]+", plain) is not None
+
+
+# -- Paths as a configuration spells them -> checked paths below the project root (spec §2.4, §8.1).
+
+RESERVED_NAMES = ("agent-sync.yaml", "agent-sync.lock", ".agent-sync")
+_STAY_INSIDE = "write a path relative to the project root that stays below it, with `/` between the names"
+
+
+def project_path(text: str, *, subject: str) -> RelPath:
+    """The path that `text` means below the project root; `./x/`, `x/` and `x` are one path, `.` is the root itself.
+
+    Raises:
+        UnsafePath: it is empty, absolute, leaves the root, or bears a name that is not allowed.
+    """
+    if ".." in text.split("/"):
+        check = f"the path {quoted(text)} has `..` in it, which can lead out of the project"
+        raise UnsafePath(subject=subject, check=check, remedy=_STAY_INSIDE)
+    if text == "~" or text.startswith("~/"):
+        check = f"the path {quoted(text)} begins with `~`, which is not expanded"
+        raise UnsafePath(subject=subject, check=check, remedy=_STAY_INSIDE)
+    plain = text
+    while plain.startswith("./"):
+        plain = plain[2:]
+    plain = plain.rstrip("/") if plain.strip("/") else plain
+    if text and plain in ("", "."):
+        return ROOT
+    try:
+        return safe_path(plain, subject=subject)
+    except UnsafePath as error:
+        raise UnsafePath(subject=subject, check=error.check, remedy=_STAY_INSIDE) from error
+
+
+def output_directory(text: str, *, subject: str) -> RelPath:
+    """The same for a directory that files are written to: it may not be one of agent-sync's own.
+
+    Raises: UnsafePath.
+    """
+    path = project_path(text, subject=subject)
+    if fold(path.partition("/")[0]) in RESERVED_NAMES:
+        check = f"the path {quoted(text)} belongs to agent-sync itself"
+        raise UnsafePath(subject=subject, check=check, remedy="choose another directory")
+    return path
+
+
+def is_absolute(text: str) -> bool:
+    """Whether `text` is an absolute path on some system, whichever this one is."""
+    return text.startswith(("/", "\\")) or (len(text) > 2 and text[0].isalpha() and text[1] == ":" and text[2] in "/\\")

@@ -1,4 +1,5 @@
-"""The NAR of a tree, frame by frame: what Nix hashes where it speaks of a folder (nix.dev, "Nix Archive (NAR) format").
+"""The NAR of a tree, frame by frame: what Nix hashes where it speaks of a directory (nix.dev, "Nix Archive (NAR)
+format").
 
 A word is its length as eight bytes, little end first, its bytes, and zeros up to a multiple of eight. The frames go
 around the contents of the files in the order of the tree; their SHA-256 is the narHash.
@@ -16,7 +17,7 @@ def sri(digest: bytes) -> str:
 
 
 def before_file(name: bytes, size: int, *, executable: bool = False) -> bytes:
-    """The frame before the `size` bytes of a file called `name` in the folder that is open."""
+    """The frame before the `size` bytes of a file called `name` in the directory that is open."""
     length = len(name)
     kind = _PROGRAM if executable else _FILE
     return _ENTRY + _LENGTH.pack(length) + name + _PADDING[length % 8] + kind + _LENGTH.pack(size)
@@ -28,28 +29,30 @@ def after_file(size: int) -> bytes:
 
 
 def link(name: bytes, target: bytes) -> bytes:
-    """A symbolic link called `name` in the folder that is open. No tree of ours has one; folders on the disk do."""
+    """A symbolic link called `name` in the directory that is open. No tree of ours has one; directories on the
+    disk do.
+    """
     return b"".join((_ENTRY, _word(name), _NODE, _LINK, _word(target), _CLOSE, _CLOSE))
 
 
 def before_alone(size: int, *, executable: bool = False) -> bytes:
-    """The frame before the `size` bytes of a file that is not in a folder."""
+    """The frame before the `size` bytes of a file that is not in a directory."""
     return b"".join((_MAGIC, (_PROGRAM if executable else _FILE)[len(_NODE) :], _LENGTH.pack(size)))
 
 
 def after_alone(size: int) -> bytes:
-    """The frame after the `size` bytes of a file that is not in a folder."""
+    """The frame after the `size` bytes of a file that is not in a directory."""
     return _AFTER_FILE[size % 8][: -len(_CLOSE)]
 
 
 def link_alone(target: bytes) -> bytes:
-    """A symbolic link that is not in a folder."""
+    """A symbolic link that is not in a directory."""
     return b"".join((_MAGIC, _LINK, _word(target), _CLOSE))
 
 
-def open_folder(name: bytes) -> bytes:
-    """The frame before the entries of a folder called `name` in the folder that is open."""
-    return b"".join((_ENTRY, _word(name), _NODE, _FOLDER))
+def open_directory(name: bytes) -> bytes:
+    """The frame before the entries of a directory called `name` in the directory that is open."""
+    return b"".join((_ENTRY, _word(name), _NODE, _DIRECTORY))
 
 
 _LENGTH = struct.Struct("<Q")
@@ -63,7 +66,7 @@ _MAGIC = _word(b"nix-archive-1")
 _CLOSE = _word(b")")
 _NODE = _word(b"node")
 _ENTRY = _word(b"entry") + _word(b"(") + _word(b"name")
-_FOLDER = _word(b"(") + _word(b"type") + _word(b"directory")
+_DIRECTORY = _word(b"(") + _word(b"type") + _word(b"directory")
 _LINK = _word(b"(") + _word(b"type") + _word(b"symlink") + _word(b"target")
 _REGULAR = _NODE + _word(b"(") + _word(b"type") + _word(b"regular")
 _FILE = _REGULAR + _word(b"contents")
@@ -71,9 +74,9 @@ _PROGRAM = _REGULAR + _word(b"executable") + _word(b"") + _word(b"contents")
 _PADDING = tuple(bytes(-length % 8) for length in range(8))
 _AFTER_FILE = tuple(bytes(-size % 8) + _CLOSE + _CLOSE for size in range(8))
 
-START = _MAGIC + _FOLDER
+START = _MAGIC + _DIRECTORY
 """The frame before everything else."""
-CLOSE_FOLDER = _CLOSE + _CLOSE
-"""The frame after the entries of a folder."""
+CLOSE_DIRECTORY = _CLOSE + _CLOSE
+"""The frame after the entries of a directory."""
 FINISH = _CLOSE
 """The frame after everything else."""

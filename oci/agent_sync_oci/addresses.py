@@ -37,7 +37,7 @@ def origin_of(url: Url) -> tuple[str, bytes, int | None]:
     return url.scheme, url.raw_host.lower(), url.port
 
 
-def fault_of_target(current: Url, target: Url, *, began_here: bool) -> str | None:
+def redirect_refusal(current: Url, target: Url, *, began_here: bool) -> str | None:
     """Why `current` may not redirect to `target`, as far as the address tells; None if it may."""
     if target.scheme not in ("http", "https") or not target.raw_host:
         return "which is no http(s) address"
@@ -45,11 +45,11 @@ def fault_of_target(current: Url, target: Url, *, began_here: bool) -> str | Non
         return "which is not encrypted"
     if target.userinfo:
         return "which carries credentials"
-    host = literal(target.raw_host)
-    return None if host is None else fault_of_peer(host, began_here=began_here)
+    host = literal_address(target.raw_host)
+    return None if host is None else peer_refusal(host, began_here=began_here)
 
 
-def fault_of_peer(peer: Address, *, began_here: bool) -> str | None:
+def peer_refusal(peer: Address, *, began_here: bool) -> str | None:
     """Why a redirect may not lead to this machine or network; `began_here`: the first address was on this machine."""
     if peer.is_link_local or peer.is_multicast or peer in _METADATA:
         return "which is a link-local address or a cloud's metadata service"
@@ -63,7 +63,7 @@ def is_loopback(address: Address) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-def literal(raw_host: bytes) -> Address | None:
+def literal_address(raw_host: bytes) -> Address | None:
     """The address that a host is by itself, in any spelling that a resolver takes; None for a name.
 
     `localhost` and what is below it always mean this machine (RFC 6761 §6.3).
@@ -72,7 +72,7 @@ def literal(raw_host: bytes) -> Address | None:
     if host == "localhost" or host.endswith(".localhost"):
         return ipaddress.IPv4Address("127.0.0.1")
     try:
-        return plain(host)
+        return parse_address(host)
     except ValueError:
         pass
     try:
@@ -81,7 +81,7 @@ def literal(raw_host: bytes) -> Address | None:
         return None
 
 
-def plain(text: str) -> Address:
+def parse_address(text: str) -> Address:
     """An address out of its text; one of version 4 in the clothes of version 6 is undressed. ValueError for a name."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):

@@ -19,22 +19,22 @@ class OciError(Exception):
 # -- what the caller gave us -----------------------------------------------------------------------------------------
 
 
-class ReferenceInvalid(OciError):
+class InvalidReference(OciError):
     """A reference is not spelt as references are."""
 
 
-class KeyUnusable(OciError):
+class UnusableKey(OciError):
     """What is to be signed with cannot be used: a malformed key, a wrong pass phrase, an expired token."""
 
 
 # -- the place -------------------------------------------------------------------------------------------------------
 
 
-class RegistryFault(OciError):
+class RegistryError(OciError):
     """A registry could not be reached, did not let us in, or answered with nonsense."""
 
 
-class NotFound(RegistryFault):
+class NotFound(RegistryError):
     """The place answered, and what was asked for is not there."""
 
 
@@ -45,7 +45,7 @@ class PlaceFault(OciError):
 # -- the services that sign without a key ----------------------------------------------------------------------------
 
 
-class SigningFault(OciError):
+class SigningServiceError(OciError):
     """A service that issues certificates, logs signatures or stamps the time refused, or answered with nonsense."""
 
 
@@ -60,11 +60,11 @@ class TooMuch(OciError):
     """Something is larger, deeper or more numerous than what is taken."""
 
 
-class SignatureRejected(OciError):
+class InvalidSignature(OciError):
     """A signature does not prove what was asked of it."""
 
 
-def shown(text: object, *, longest: int = 200) -> str:
+def quoted(text: object, *, longest: int = 200) -> str:
     """Foreign text fit for a message: quoted, what a terminal would act upon escaped, what is long cut."""
     spelt = text if isinstance(text, str) else repr(text)
     return repr(spelt if len(spelt) <= longest else spelt[:longest] + "...")

@@ -10,11 +10,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from agent_sync_oci.canonical import canonical_json, read_json
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import TooMuch, shown
-from agent_sync_oci.media_types import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST
-from agent_sync_oci.strict_object import INDEX_KEYS, MANIFEST_KEYS, NOTHING, OTHER_KEYS, StrictObject
+from agent_sync_oci.errors import TooMuch, quoted
+from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST
+from agent_sync_oci.strict_json import (
+    INDEX_KEYS,
+    MANIFEST_KEYS,
+    NOTHING,
+    OTHER_KEYS,
+    StrictObject,
+    canonical_json,
+    read_json,
+)
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # what registries take (OCI distribution spec 1.1, "Pushing Manifests")
 EMPTY_CONTENT = b"{}"
@@ -48,7 +55,7 @@ EMPTY = Descriptor(EMPTY_CONFIG, Digest.of(EMPTY_CONTENT), len(EMPTY_CONTENT))
 
 
 @dataclass(frozen=True, slots=True)
-class _Described:
+class _Document:
     """What manifests and indexes share; two are equal if their bytes are."""
 
     content: bytes = field(repr=False)
@@ -69,7 +76,7 @@ class _Described:
 
 
 @dataclass(frozen=True, slots=True)
-class Manifest(_Described):
+class Manifest(_Document):
     """One artifact: a config and layers. Made by `make` or `read_manifest`."""
 
     config: Descriptor = field(compare=False)
@@ -89,7 +96,7 @@ class Manifest(_Described):
     ) -> Self:
         """The manifest that says this, and nothing else: no time of creation, so that it is the same on every day."""
         listed = {"config": config.document(), "layers": [layer.document() for layer in layers]}
-        made = read_manifest(_spelt(IMAGE_MANIFEST, listed, artifact_type, subject, annotations), IMAGE_MANIFEST)
+        made = read_manifest(_encoded(IMAGE_MANIFEST, listed, artifact_type, subject, annotations), IMAGE_MANIFEST)
         assert isinstance(made, cls)
         return made
 
@@ -100,7 +107,7 @@ class Manifest(_Described):
 
 
 @dataclass(frozen=True, slots=True)
-class Index(_Described):
+class Index(_Document):
     """Several manifests under one digest. Made by `make` or `read_manifest`."""
 
     manifests: tuple[Descriptor, ...] = field(compare=False)
@@ -118,7 +125,7 @@ class Index(_Described):
     ) -> Self:
         """The index that says this, and nothing else."""
         listed = {"manifests": [manifest.document() for manifest in manifests]}
-        made = read_manifest(_spelt(IMAGE_INDEX, listed, artifact_type, subject, annotations), IMAGE_INDEX)
+        made = read_manifest(_encoded(IMAGE_INDEX, listed, artifact_type, subject, annotations), IMAGE_INDEX)
         assert isinstance(made, cls)
         return made
 
@@ -172,7 +179,7 @@ def read_descriptor(value: object, *, subject: str) -> Descriptor:
     )
 
 
-def _spelt(
+def _encoded(
     media_type: str,
     listed: Mapping[str, object],
     artifact_type: str | None,
@@ -212,7 +219,7 @@ def _is_index(spelt: StrictObject, media_type: str | None) -> bool:
     """Whether it is an index, and not a manifest. Raises ContentLies for what is neither, or both."""
     version = spelt.value.get("schemaVersion")
     if type(version) is not int or version != 2:
-        spelt.lies(f"its schemaVersion is {shown(version)} instead of 2")
+        spelt.lies(f"its schemaVersion is {quoted(version)} instead of 2")
     keys = spelt.value.keys()
     as_manifest, as_index = keys & MANIFEST_KEYS, keys & INDEX_KEYS
     if as_manifest and as_index:
@@ -224,7 +231,7 @@ def _is_index(spelt: StrictObject, media_type: str | None) -> bool:
     meant = IMAGE_INDEX if as_index else IMAGE_MANIFEST
     for who, said in ("it says itself", spelt.media_type("mediaType")), ("the place says", media_type):
         if said is not None and said.startswith(_DOCKER):
-            spelt.lies(f"{who} that it is {shown(said)}, which is no OCI artifact")
+            spelt.lies(f"{who} that it is {quoted(said)}, which is no OCI artifact")
         if said is not None and said != meant:
-            spelt.lies(f"it is shaped like {meant}, and {who} that it is {shown(said)}")
+            spelt.lies(f"it is shaped like {meant}, and {who} that it is {quoted(said)}")
     return bool(as_index)

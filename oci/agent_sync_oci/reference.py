@@ -1,7 +1,7 @@
 """References: how a place that holds artifacts is spelt, and what of it is meant.
 
     registry.example.com/team/agents:v1@sha256:...    a repository of a registry
-    oci:DIR:v1                                        an image layout in a folder
+    oci:DIR:v1                                        an image layout in a directory
     oci-archive:FILE:v1                               the same in one tar file
 
 The tag and the digest can be left out. There is no default host and no default tag: what is meant is said.
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ReferenceInvalid, shown
+from agent_sync_oci.errors import InvalidReference, quoted
 
 # The grammar of references (distribution/reference, reference.go; distribution spec 1.1, "Pulling manifests").
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -23,18 +23,18 @@ _HOST = re.compile(rf"(?P<name>{_LABEL}(?:\.{_LABEL})*|\[(?P<ipv6>[0-9a-f:.]+)\]
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
-_LONGEST_HOST = 253  # RFC 1035 §2.3.4
-_LONGEST_REPOSITORY = 255
+_MAX_HOST_LENGTH = 253  # RFC 1035 §2.3.4
+_MAX_REPOSITORY_LENGTH = 255
 _CREDENTIALS = re.compile(r"(?<![^/])[^/]*@(?!sha[0-9]+:)")
 _DIGEST = re.compile(r"(?P<before>.*)@(?P<digest>sha[0-9]+:.*)")
 
 LAYOUT = "oci:"
 ARCHIVE = "oci-archive:"
-_FORMS = "write HOST/REPOSITORY[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"
+_SYNTAX = "write HOST/REPOSITORY[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"
 
 
 @dataclass(frozen=True, slots=True)
-class RegistryPlace:
+class RegistryReference:
     """A repository of a registry; `host` in lower case, with its port if one was given."""
 
     host: str
@@ -43,7 +43,7 @@ class RegistryPlace:
     digest: Digest | None = None
 
     def __str__(self) -> str:
-        return self.name + _spelt(self.tag, self.digest)
+        return self.name + _suffix(self.tag, self.digest)
 
     @property
     def name(self) -> str:
@@ -74,20 +74,20 @@ class RegistryPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class LayoutPlace:
-    """An image layout in a folder."""
+class LayoutReference:
+    """An image layout in a directory."""
 
-    folder: str
+    directory: str
     tag: str | None = None
     digest: Digest | None = None
 
     def __str__(self) -> str:
-        return self.name + _spelt(self.tag, self.digest)
+        return self.name + _suffix(self.tag, self.digest)
 
     @property
     def name(self) -> str:
         """The layout without tag and digest."""
-        return LAYOUT + self.folder
+        return LAYOUT + self.directory
 
     @property
     def wanted(self) -> Digest | str | None:
@@ -96,7 +96,7 @@ class LayoutPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class ArchivePlace:
+class ArchiveReference:
     """An image layout in one tar file."""
 
     file: str
@@ -104,7 +104,7 @@ class ArchivePlace:
     digest: Digest | None = None
 
     def __str__(self) -> str:
-        return self.name + _spelt(self.tag, self.digest)
+        return self.name + _suffix(self.tag, self.digest)
 
     @property
     def name(self) -> str:
@@ -117,20 +117,20 @@ class ArchivePlace:
         return self.digest or self.tag
 
 
-Place = RegistryPlace | LayoutPlace | ArchivePlace
+Reference = RegistryReference | LayoutReference | ArchiveReference
 
 
-def parse_place(text: str) -> Place:
-    """The place that `text` spells; `str` spells it back. Raises ReferenceInvalid."""
+def parse_reference(text: str) -> Reference:
+    """The place that `text` spells; `str` spells it back. Raises InvalidReference."""
     if not text.isprintable():
         _refuse(text, "it has a character that cannot be printed")
     if "://" in text:
         _refuse(text, "it is a URL", "leave out what stands before the host, and the `//`")
     if text.startswith(LAYOUT):
-        return LayoutPlace(*_path(text, LAYOUT))
+        return LayoutReference(*_path(text, LAYOUT))
     if text.startswith(ARCHIVE):
-        return ArchivePlace(*_path(text, ARCHIVE))
-    return _registry_place(text)
+        return ArchiveReference(*_path(text, ARCHIVE))
+    return _registry_reference(text)
 
 
 def is_tag(text: str) -> bool:
@@ -138,7 +138,7 @@ def is_tag(text: str) -> bool:
     return _TAG.fullmatch(text) is not None
 
 
-def _registry_place(text: str) -> RegistryPlace:
+def _registry_reference(text: str) -> RegistryReference:
     before, digest = _without_digest(text)
     host, slash, rest = before.partition("/")
     repository, colon, tag = rest.partition(":")
@@ -148,20 +148,20 @@ def _registry_place(text: str) -> RegistryPlace:
         _refuse(
             text, "it does not begin with a registry's host", "write the host, such as registry.example.com/team/agents"
         )
-    if len(repository) > _LONGEST_REPOSITORY or _REPOSITORY.fullmatch(repository) is None:
+    if len(repository) > _MAX_REPOSITORY_LENGTH or _REPOSITORY.fullmatch(repository) is None:
         _refuse(
             text,
-            f"{shown(repository)} is no repository",
+            f"{quoted(repository)} is no repository",
             "use lower-case letters, digits and . _ - between the slashes",
         )
-    return RegistryPlace(_host(text, host.lower()), repository, _tag(text, tag) if colon else None, digest)
+    return RegistryReference(_host(text, host.lower()), repository, _tag(text, tag) if colon else None, digest)
 
 
 def _path(text: str, kind: str) -> tuple[str, str | None, Digest | None]:
     before, digest = _without_digest(text.removeprefix(kind))
     path, colon, tag = before.partition(":")
     if not path:
-        _refuse(text, "it names no file or folder", f"write {kind}PATH or {kind}PATH:TAG")
+        _refuse(text, "it names no file or directory", f"write {kind}PATH or {kind}PATH:TAG")
     return path, _tag(text, tag) if colon else None, digest
 
 
@@ -172,7 +172,7 @@ def _without_digest(text: str) -> tuple[str, Digest | None]:
     try:
         return split["before"], Digest.parse(split["digest"])
     except ValueError:
-        _refuse(text, f"{shown(split['digest'])} is no digest", "write sha256: and 64 digits in lower case")
+        _refuse(text, f"{quoted(split['digest'])} is no digest", "write sha256: and 64 digits in lower case")
 
 
 def _names_a_host(first: str) -> bool:
@@ -182,8 +182,8 @@ def _names_a_host(first: str) -> bool:
 
 def _host(text: str, host: str) -> str:
     match = _HOST.fullmatch(host)
-    if match is None or len(match["name"]) > _LONGEST_HOST or not _is_ipv6(match["ipv6"]):
-        _refuse(text, f"{shown(host)} is no host")
+    if match is None or len(match["name"]) > _MAX_HOST_LENGTH or not _is_ipv6(match["ipv6"]):
+        _refuse(text, f"{quoted(host)} is no host")
     if match["port"] is not None and int(match["port"]) > 65535:
         _refuse(text, f"{match['port']} is no port")
     return host
@@ -199,14 +199,14 @@ def _is_ipv6(text: str | None) -> bool:
 def _tag(text: str, tag: str) -> str:
     if not is_tag(tag):
         _refuse(
-            text, f"{shown(tag)} is no tag", "use letters, digits and . _ -, at most 128; a path must have no colon"
+            text, f"{quoted(tag)} is no tag", "use letters, digits and . _ -, at most 128; a path must have no colon"
         )
     return tag
 
 
-def _spelt(tag: str | None, digest: Digest | None) -> str:
+def _suffix(tag: str | None, digest: Digest | None) -> str:
     return (f":{tag}" if tag is not None else "") + (f"@{digest}" if digest is not None else "")
 
 
-def _refuse(text: str, check: str, remedy: str = _FORMS) -> NoReturn:
-    raise ReferenceInvalid(subject=f"reference {shown(_CREDENTIALS.sub('***@', text))}", check=check, remedy=remedy)
+def _refuse(text: str, check: str, remedy: str = _SYNTAX) -> NoReturn:
+    raise InvalidReference(subject=f"reference {quoted(_CREDENTIALS.sub('***@', text))}", check=check, remedy=remedy)

@@ -36,8 +36,8 @@ def test_a_library_that_is_imported_has_a_door(module: Module) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_every_folder_with_modules_is_a_package(package: str) -> None:
+def test_every_directory_with_modules_is_a_package(package: str) -> None:
     """Without an `__init__.py` the import linter would not see what is inside."""
-    folders = {module.path.parent for module in modules() if module.name.split(".")[0] == package}
-    assert folders
-    assert [folder for folder in sorted(folders) if not (folder / "__init__.py").is_file()] == []
+    directories = {module.path.parent for module in modules() if module.name.split(".")[0] == package}
+    assert directories
+    assert [directory for directory in sorted(directories) if not (directory / "__init__.py").is_file()] == []

@@ -15,11 +15,11 @@ from tests.architecture.tree import PACKAGES, ROOT
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    words = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    directory = tmp_path_factory.mktemp("wheel")
+    words = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(directory)]
     built = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
-    return next(folder.glob("*.whl"))
+    return next(directory.glob("*.whl"))
 
 
 def test_it_bears_the_version_of_the_program(wheel: Path) -> None:
@@ -29,7 +29,9 @@ def test_it_bears_the_version_of_the_program(wheel: Path) -> None:
 def test_every_module_of_both_packages_is_inside_at_the_top(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     expected = {
-        f"{package}/{path.relative_to(folder)}" for package, folder in PACKAGES.items() for path in folder.rglob("*.py")
+        f"{package}/{path.relative_to(directory)}"
+        for package, directory in PACKAGES.items()
+        for path in directory.rglob("*.py")
     }
     assert expected <= names
     assert {f"{package}/py.typed" for package in PACKAGES} <= names

@@ -46,7 +46,9 @@ class Module:
 def modules() -> tuple[Module, ...]:
     """Every module of both packages, in path order."""
     return tuple(
-        _module(package, folder, path) for package, folder in PACKAGES.items() for path in sorted(folder.rglob("*.py"))
+        _module(package, directory, path)
+        for package, directory in PACKAGES.items()
+        for path in sorted(directory.rglob("*.py"))
     )
 
 
@@ -59,7 +61,7 @@ def files() -> tuple[str, ...]:
     return tuple(sorted(name for name in set(listed.decode().split("\0")) - {""} if (ROOT / name).is_file()))
 
 
-def _module(package: str, folder: Path, path: Path) -> Module:
-    parts = path.relative_to(folder).with_suffix("").parts
+def _module(package: str, directory: Path, path: Path) -> Module:
+    parts = path.relative_to(directory).with_suffix("").parts
     words = parts[:-1] if parts[-1] == "__init__" else parts
     return Module(".".join((package, *words)), path, ast.parse(path.read_text(encoding="utf-8")))

@@ -10,12 +10,12 @@ import pytest
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import ContentLies, OciError, PlaceFault, TooMuch
-from agent_sync_oci.layout import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, TAG, blob_path
+from agent_sync_oci.image_spec import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, REF_NAME, blob_path
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES
 from agent_sync_oci.registry.archive import ArchiveRegistry
 from tests.builders.artifacts import a_manifest, blob_of, described, put_artifact, put_blob
 from tests.builders.places import overwrite
-from tests.builders.tars import END, a_file, a_folder, header
+from tests.builders.tars import END, a_directory, a_file, header
 
 MANIFEST = a_manifest(described(b"one"))
 A_BLOB = a_file(blob_path(Digest.of(b"one")).encode(), b"one")
@@ -27,18 +27,18 @@ def an_index(*entries: dict[str, object]) -> bytes:
     return a_file(INDEX_FILE.encode(), json.dumps({"schemaVersion": 2, "manifests": entries}).encode())
 
 
-INDEX = an_index({**MANIFEST.descriptor.document(), "annotations": {TAG: "v1"}})
+INDEX = an_index({**MANIFEST.descriptor.document(), "annotations": {REF_NAME: "v1"}})
 
 
-def an_archive(folder: Path, *members: bytes) -> ArchiveRegistry:
-    file = folder / "it.tar"
+def an_archive(directory: Path, *members: bytes) -> ArchiveRegistry:
+    file = directory / "it.tar"
     file.write_bytes(b"".join(members))
     return ArchiveRegistry(str(file))
 
 
 def test_the_members_of_these_tests_are_an_archive_in_any_order(tmp_path: Path) -> None:
     for members in ((OCI_LAYOUT, INDEX, A_BLOB, A_MANIFEST), (A_MANIFEST, A_BLOB, INDEX, OCI_LAYOUT)):
-        with an_archive(tmp_path, a_folder(b"blobs/"), *members, END) as archive:
+        with an_archive(tmp_path, a_directory(b"blobs/"), *members, END) as archive:
             assert archive.manifest("v1") == MANIFEST
             assert blob_of(archive, described(b"one")) == b"one"
 
@@ -61,7 +61,7 @@ def test_the_members_of_these_tests_are_an_archive_in_any_order(tmp_path: Path) 
         (OCI_LAYOUT, INDEX, header(b"blobs/x", b"77777777777\0"), END),
     ],
     ids=["no end", "cut", "a blob twice", "oci-layout twice", "another index", "trailing data", "symbolic link",
-         "hard link", "device", "name", "file and folder", "negative", "huge"],
+         "hard link", "device", "name", "file and directory", "negative", "huge"],
 )  # fmt: skip
 def test_an_archive_that_is_not_plain_is_refused_before_anything_in_it_is_believed(
     tmp_path: Path, members: tuple[bytes, ...]
@@ -128,7 +128,7 @@ def test_a_blob_under_a_name_that_is_no_digest_is_not_found(tmp_path: Path) -> N
         assert archive.blob_size(Digest.of(b"one")) is None
 
 
-def test_a_fifo_or_a_folder_in_place_of_an_archive_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_fifo_or_a_directory_in_place_of_an_archive_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", tmp_path):
         with ArchiveRegistry(str(path)) as archive, pytest.raises(PlaceFault):

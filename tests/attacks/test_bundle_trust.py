@@ -8,8 +8,8 @@ import re
 import pytest
 
 from agent_sync.errors import ConfigInvalid, Untrusted
-from agent_sync_oci.canonical import canonical_json
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.strict_json import canonical_json
 from tests.builders.bundles import POLICY, a_receiver, a_sender, demand, pull, push, revoked
 from tests.builders.projects import MemoryProject
 from tests.builders.signatures import a_key
@@ -34,7 +34,7 @@ _OTHER_OUTPUTS = {
         "tools: [cursor]}\n",
         "tools: [cursor]}\noverrides:\n- {target: a.md, strategy: append, file: x}\n",
     ),
-    "another folder": ("tools: [cursor]", "destination: docs/"),
+    "another directory": ("tools: [cursor]", "destination: docs/"),
     "a template": ("tools: [cursor]}\n", "tools: [cursor]}\ntransforms:\n- {source: rules, type: template}\n"),
 }
 

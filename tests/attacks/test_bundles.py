@@ -13,18 +13,11 @@ from dataclasses import replace
 import pytest
 import zstandard
 
-from agent_sync.errors import (
-    AgentSyncError,
-    BytesUnavailable,
-    ContentMismatch,
-    LimitExceeded,
-    LockError,
-    UnsafePath,
-)
+from agent_sync.errors import AgentSyncError, BytesUnavailable, DigestMismatch, LimitExceeded, LockError, UnsafePath
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.image_spec import IMAGE_INDEX
 from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest
-from agent_sync_oci.media_types import IMAGE_INDEX
 from agent_sync_oci.registry.memory import MemoryRegistry
 from tests.builders.bundles import (
     NAME,
@@ -54,9 +47,9 @@ def sender() -> MemoryProject:
 def receiver(sender: MemoryProject) -> MemoryProject:
     """With a configuration, and without lock and source: it takes what it gets."""
     receiver = a_receiver(sender)
-    receiver.folder.remove(RelPath("agent-sync.lock"))
+    receiver.directory.remove(RelPath("agent-sync.lock"))
     for path in [path for path in receiver.files if path.startswith("rules/")]:
-        receiver.folder.remove(RelPath(path))
+        receiver.directory.remove(RelPath(path))
     return receiver
 
 
@@ -134,20 +127,20 @@ def tar_of(sender: MemoryProject) -> bytes:
 
 _BAD_LAYERS: dict[str, tuple[Callable[[bytes], bytes], type[AgentSyncError], str]] = {
     "a bomb": (lambda _: a_bomb(), LimitExceeded, "has more than"),
-    "no zstd at all": (lambda _: b"not zstd", ContentMismatch, "not zstd"),
-    "a frame that is cut": (lambda tar: a_frame(tar)[:-5], ContentMismatch, "."),
+    "no zstd at all": (lambda _: b"not zstd", DigestMismatch, "not zstd"),
+    "a frame that is cut": (lambda tar: a_frame(tar)[:-5], DigestMismatch, "."),
     "a wrong checksum": (
         lambda tar: (frame := a_frame(tar, write_checksum=1))[:-1] + bytes([frame[-1] ^ 1]),
-        ContentMismatch,
+        DigestMismatch,
         "not zstd",
     ),
-    "nothing": (lambda _: b"", ContentMismatch, "."),
-    "an empty frame": (lambda _: a_frame(b""), ContentMismatch, "."),
-    "another tree": (lambda tar: a_frame(tar.replace(b"a\na\n", b"b\nb\n")), ContentMismatch, "."),
+    "nothing": (lambda _: b"", DigestMismatch, "."),
+    "an empty frame": (lambda _: a_frame(b""), DigestMismatch, "."),
+    "another tree": (lambda tar: a_frame(tar.replace(b"a\na\n", b"b\nb\n")), DigestMismatch, "."),
     "the tree, and more": (lambda tar: a_frame(tar + bytes(512)), LimitExceeded, "has more than"),
     "the tree, and another frame": (lambda tar: a_frame(tar) + a_frame(bytes(512)), LimitExceeded, "has more than"),
-    "the tree, and rubbish": (lambda tar: a_frame(tar) + b"rubbish", ContentMismatch, "not zstd"),
-    "a dictionary that nobody has": (lambda _: bytes.fromhex("28b52ffd2701000000") + bytes(20), ContentMismatch, "."),
+    "the tree, and rubbish": (lambda tar: a_frame(tar) + b"rubbish", DigestMismatch, "not zstd"),
+    "a dictionary that nobody has": (lambda _: bytes.fromhex("28b52ffd2701000000") + bytes(20), DigestMismatch, "."),
 }
 
 
@@ -188,7 +181,7 @@ def test_a_layer_of_another_type_is_refused(
     registry = registry_of(sender)
     (layer,) = part_in(registry).layers
     with_layer(registry, replace(layer, media_type=media_type))
-    refused(receiver, ContentMismatch, match=match)
+    refused(receiver, DigestMismatch, match=match)
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -196,13 +189,13 @@ def test_one_layer_it_must_be(sender: MemoryProject, receiver: MemoryProject, co
     registry = registry_of(sender)
     (layer,) = part_in(registry).layers
     with_layer(registry, *[layer] * count)
-    refused(receiver, ContentMismatch, match="is no artifact")
+    refused(receiver, DigestMismatch, match="is no artifact")
 
 
 def test_a_part_that_is_something_else_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
     registry = registry_of(sender)
     with_layer(registry, *part_in(registry).layers, artifact_type="application/vnd.example.app")
-    refused(receiver, ContentMismatch, match="is no artifact")
+    refused(receiver, DigestMismatch, match="is no artifact")
 
 
 @pytest.mark.parametrize("size", [10**12, 2**63 - 1])
@@ -220,7 +213,7 @@ def test_a_layer_of_another_length_than_it_says_is_refused(
     registry = registry_of(sender)
     (layer,) = part_in(registry).layers
     with_layer(registry, replace(layer, size=layer.size - less))
-    refused(receiver, ContentMismatch)
+    refused(receiver, DigestMismatch)
 
 
 def test_a_layer_that_is_not_there_is_no_whole_bundle(sender: MemoryProject, receiver: MemoryProject) -> None:
@@ -237,9 +230,9 @@ def test_what_is_no_bundle_is_refused(sender: MemoryProject, receiver: MemoryPro
     registry = registry_of(sender)
     index = index_in(registry)
     with_children(registry, *index.manifests, artifact_type="application/vnd.example.app")
-    refused(receiver, ContentMismatch, match="no lock bundle")
+    refused(receiver, DigestMismatch, match="no lock bundle")
     registry.put_manifest(part_in_any(registry), tag="v1")
-    refused(receiver, ContentMismatch, match="no lock bundle")
+    refused(receiver, DigestMismatch, match="no lock bundle")
 
 
 def part_in_any(registry: MemoryRegistry) -> Manifest:
@@ -255,12 +248,12 @@ def test_a_bundle_without_a_name_that_can_be_one_is_refused(
 ) -> None:
     registry = registry_of(sender)
     with_children(registry, *index_in(registry).manifests, annotations=annotations)
-    refused(receiver, ContentMismatch, match="no name")
+    refused(receiver, DigestMismatch, match="no name")
 
 
 def test_a_bundle_without_children_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
     with_children(registry_of(sender))
-    refused(receiver, ContentMismatch, match="names no lockfile")
+    refused(receiver, DigestMismatch, match="names no lockfile")
 
 
 @pytest.mark.parametrize("which", ["none", "twice", "under another title", "without a title"])
@@ -276,7 +269,7 @@ def test_the_index_names_exactly_what_the_lock_needs(
         "without a title": (replace(part, annotations={}),),
     }[which]
     with_children(registry, lockfile, *parts)
-    refused(receiver, ContentMismatch, match="other parts")
+    refused(receiver, DigestMismatch, match="other parts")
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -287,7 +280,7 @@ def test_an_index_that_lies_about_a_child_is_refused(
     honest = index_in(registry).manifests
     for lie in (replace(honest[which], size=honest[which].size + 1), replace(honest[which], media_type=IMAGE_INDEX)):
         with_children(registry, *[lie if number == which else each for number, each in enumerate(honest)])
-        refused(receiver, ContentMismatch)
+        refused(receiver, DigestMismatch)
 
 
 def test_a_bundle_in_a_bundle_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
@@ -297,7 +290,7 @@ def test_a_bundle_in_a_bundle_is_refused(sender: MemoryProject, receiver: Memory
     plain = index.descriptor
     inner = Descriptor(part.media_type, plain.digest, plain.size, part.annotations)  # it says that it is a manifest
     with_children(registry, lockfile, inner)
-    refused(receiver, ContentMismatch)
+    refused(receiver, DigestMismatch)
 
 
 # -- the lock inside -------------------------------------------------------------------------------------------------
@@ -359,7 +352,7 @@ def test_a_length_that_nobody_vouches_for_is_bounded(sender: MemoryProject, rece
 def test_a_lockfile_artifact_that_says_more_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
     registry = registry_of(sender)
     with_lock(registry, sender.lock.encode(), annotations={"a": "b"})
-    refused(receiver, ContentMismatch, match="says more")
+    refused(receiver, DigestMismatch, match="says more")
 
 
 def test_a_lockfile_that_says_it_is_huge_is_not_fetched(sender: MemoryProject, receiver: MemoryProject) -> None:

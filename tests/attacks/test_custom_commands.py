@@ -182,7 +182,7 @@ attempt("program", lambda: write(foreign + "/run.sh"))
 attempt("tmp", lambda: (write(name := "/tmp/%d" % os.getpid(), os.O_WRONLY | os.O_CREAT), os.unlink(name)))
 attempt("shm", lambda: (write(name := "/dev/shm/%d" % os.getpid(), os.O_WRONLY | os.O_CREAT), os.unlink(name)))
 attempt("temporary", lambda: write(outside, os.O_WRONLY | os.O_TMPFILE))
-attempt("folder", lambda: os.mkdir(outside + "/folder"))
+attempt("directory", lambda: os.mkdir(outside + "/directory"))
 attempt("symlink", lambda: os.symlink("x", outside + "/symlink"))
 attempt("fifo", lambda: os.mkfifo(outside + "/fifo"))
 attempt("link", lambda: os.link(outside + "/file", outside + "/link"))
@@ -216,7 +216,7 @@ attempt("writing", lambda: opened(os.O_WRONLY | os.O_TRUNC))
     assert (bench.scratch / "input/a.md").read_text() == ""
 
 
-def test_the_output_can_hold_nothing_but_files_and_folders(bench: Bench) -> None:
+def test_the_output_can_hold_nothing_but_files_and_directories(bench: Bench) -> None:
     """A symlink to /etc/shadow in the output would be read by whoever installs it."""
     script = """
 attempt("symlink", lambda: os.symlink("/etc/shadow", output + "/symlink"))
@@ -233,13 +233,13 @@ attempt("moved", lambda: os.rename(home + "/symlink", output + "/moved"))
 # -- metadata, which Landlock does not see ---------------------------------------------------------------------------
 
 _METADATA = """
-folder = sys.argv[1]
-file = folder + "/file"
+directory = sys.argv[1]
+file = directory + "/file"
 def by_path_descriptor(path):
     opened = os.open(path, os.O_PATH)
     os.chmod("/proc/self/fd/%d" % opened, 0o777)
-def by_folder(change):
-    opened = os.open(folder, os.O_PATH)
+def by_directory(change):
+    opened = os.open(directory, os.O_PATH)
     change(opened)
 def by_empty_path():
     raw(FCHMODAT2, os.open(file, os.O_PATH), b"", 0o777, 0x1000)
@@ -253,7 +253,7 @@ attempt("chmod", lambda: os.chmod(file, 0o777))
 attempt("chmod-input", lambda: os.chmod("a.md", 0o777))
 attempt("fchmod", lambda: os.fchmod(os.open("a.md", os.O_RDONLY), 0o777))
 attempt("path-descriptor", lambda: by_path_descriptor(file))
-attempt("fchmodat", lambda: by_folder(lambda opened: os.chmod("file", 0o777, dir_fd=opened)))
+attempt("fchmodat", lambda: by_directory(lambda opened: os.chmod("file", 0o777, dir_fd=opened)))
 attempt("empty-path", by_empty_path)
 attempt("symlink", by_symlink)
 attempt("dots", by_a_way_around)
@@ -276,12 +276,12 @@ attempt("flags", set_flags)
 
 
 def test_no_metadata_outside_is_changed_by_any_of_the_ways(bench: Bench) -> None:
-    folder = bench.scratch / "outside"
+    directory = bench.scratch / "outside"
     before = metadata(bench.scratch)
-    inside = bench.attempts(_METADATA, str(folder))
+    inside = bench.attempts(_METADATA, str(directory))
     assert set(inside.values()) == {"refused"}
     assert metadata(bench.scratch) == before
-    outside = bench.attempts_outside(_METADATA, str(folder))
+    outside = bench.attempts_outside(_METADATA, str(directory))
     assert {name for name, what in outside.items() if what == "refused"} <= {"empty-path", "setxattr"}  # older systems
     assert outside.keys() == inside.keys()
     assert metadata(bench.scratch) != before
@@ -290,10 +290,10 @@ def test_no_metadata_outside_is_changed_by_any_of_the_ways(bench: Bench) -> None
 def test_no_flags_of_a_file_that_is_open_for_reading_are_changed(bench: Bench) -> None:
     assert bench.attempts(_FLAGS) == refused("flags")
     if bench.attempts_outside(_FLAGS) != done("flags"):
-        pytest.skip("the file system of the scratch folder has no flags")
+        pytest.skip("the file system of the scratch directory has no flags")
 
 
-def test_no_race_between_symlink_and_folder_makes_the_supervisor_change_a_file_outside(bench: Bench) -> None:
+def test_no_race_between_symlink_and_directory_makes_the_supervisor_change_a_file_outside(bench: Bench) -> None:
     """The path is looked up by a process outside the sandbox: the confused deputy that such races are made for."""
     script = """
 target = sys.argv[1]
@@ -328,9 +328,9 @@ def test_wild_pointers_and_descriptors_hurt_only_the_one_who_passes_them(bench: 
 CHMODAT, UTIMENSAT = {"x86_64": (268, 280), "aarch64": (53, 88)}[os.uname().machine]
 number = 0
 for address in (0, 1, 4096, 2**47 - 1, 2**56, 2**63 - 1, -1, -4096):
-    for folder in (-100, 0, 1, 77, -1, 2**31 - 1):
-        attempt("mode%d" % number, lambda: raw(CHMODAT, folder, address, 0o644, 0))
-        attempt("time%d" % number, lambda: raw(UTIMENSAT, folder, b"nowhere", address or 1, 0))
+    for directory in (-100, 0, 1, 77, -1, 2**31 - 1):
+        attempt("mode%d" % number, lambda: raw(CHMODAT, directory, address, 0o644, 0))
+        attempt("time%d" % number, lambda: raw(UTIMENSAT, directory, b"nowhere", address or 1, 0))
         number += 1
 attempt("long", lambda: raw(CHMODAT, -100, b"x" * 5000, 0o644, 0))
 attempt("digits", lambda: raw(CHMODAT, -100, b"/proc/self/fd/" + b"9" * 4000, 0o644, 0))
@@ -343,19 +343,21 @@ attempt("alive", lambda: os.chmod(output, 0o755))
     assert len(found) == 99
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Name -> content of everything in the folder; of what is no file, its kind."""
+def contents(directory: Path) -> dict[str, bytes]:
+    """Name -> content of everything in the directory; of what is no file, its kind."""
     return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else bytes([path.lstat().st_mode >> 12])
-        for path in sorted(folder.rglob("*"))
+        str(path.relative_to(directory)): path.read_bytes() if path.is_file() else bytes([path.lstat().st_mode >> 12])
+        for path in sorted(directory.rglob("*"))
         if path.is_symlink() or not path.is_dir()
     }
 
 
-def metadata(folder: Path) -> list[tuple[str, int, int, int, int, list[str]]]:
+def metadata(directory: Path) -> list[tuple[str, int, int, int, int, list[str]]]:
     """Name, mode, owner, group, time of modification and extended attributes of what a command may not change."""
     found = []
-    for path in sorted((folder / "outside", folder / "input", *folder.glob("outside/*"), *folder.glob("input/*"))):
+    for path in sorted(
+        (directory / "outside", directory / "input", *directory.glob("outside/*"), *directory.glob("input/*"))
+    ):
         seen = path.stat()
         found.append((str(path), seen.st_mode, seen.st_uid, seen.st_gid, seen.st_mtime_ns, os.listxattr(path)))
     return found

@@ -43,7 +43,9 @@ while True:
 
 
 def processes_of(bench: Bench) -> list[int]:
-    """The processes that were started with this bench's folders, by their environment; those of a supervisor, too."""
+    """The processes that were started with this bench's directories, by their environment; those of a supervisor,
+    too.
+    """
     found = []
     for path in Path("/proc").glob("[0-9]*/environ"):
         try:

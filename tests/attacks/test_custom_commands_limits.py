@@ -18,7 +18,7 @@ def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def left_over(bench: Bench) -> list[str]:
-    """What is in the scratch folder besides what was there."""
+    """What is in the scratch directory besides what was there."""
     known = {"program", "input", "output", "outside"}
     return sorted({each.name for each in bench.scratch.iterdir()} - known) + os.listdir(bench.output)
 
@@ -61,7 +61,7 @@ _MANY = {
         "3000000 bytes",
     ),
     "files": ('while True:\n    open(f"{at}/{next(numbers)}", "w").close()', "more than 100 files"),
-    "folders": ('while True:\n    os.mkdir(f"{at}/{next(numbers)}")', "more than 100 files or folders"),
+    "directories": ('while True:\n    os.mkdir(f"{at}/{next(numbers)}")', "more than 100 files or directories"),
     "depth": ('os.chdir(at)\nfor _ in range(20000):\n    os.mkdir("d")\n    os.chdir("d")', "deeper than 100"),
 }
 
@@ -84,7 +84,7 @@ def test_too_much_at_the_very_end_is_seen_too(bench: Bench) -> None:
     assert bench.run("python3", "-c", PRELUDE + script, max_files=101).exit_code == 0
 
 
-def test_a_folder_that_locks_out_its_owner_is_removed_all_the_same(bench: Bench) -> None:
+def test_a_directory_that_locks_out_its_owner_is_removed_all_the_same(bench: Bench) -> None:
     script = """
 for at in (output, home):
     os.makedirs(at + "/a/b/c")

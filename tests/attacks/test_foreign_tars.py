@@ -1,4 +1,4 @@
-"""Tar archives that two programs would read as two things, or that are no plain files and folders."""
+"""Tar archives that two programs would read as two things, or that are no plain files and directories."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from agent_sync_oci.errors import ContentLies, OciError, TooMuch
 from agent_sync_oci.tar.reader import MAX_EXTENSION_BYTES, TarReader
-from tests.builders.tars import END, GNU, a_file, a_folder, filled, header, long_name, pax, record
+from tests.builders.tars import END, GNU, a_directory, a_file, filled, header, long_name, pax, record
 from tests.real.components import require
 
 
 def read(archive: bytes, *, seeking: bool = False, max_members: int = 1_000) -> dict[str, bytes | None]:
-    """The files with their content, and the folders with None; `seeking`: as of a file on a disk."""
+    """The files with their content, and the directories with None; `seeking`: as of a file on a disk."""
     reader = TarReader(
         io.BytesIO(archive), subject="it", file_size=len(archive) if seeking else None, max_members=max_members
     )
@@ -31,7 +31,7 @@ def read(archive: bytes, *, seeking: bool = False, max_members: int = 1_000) -> 
             assert archive[member.offset : member.offset + member.size] == content
         else:
             content += archive[member.offset : member.offset + member.size]
-        found[member.name] = None if member.is_folder else bytes(content)
+        found[member.name] = None if member.is_directory else bytes(content)
     return found
 
 
@@ -53,7 +53,7 @@ def refused(archive: bytes) -> str:
         (b"V", "type"), (b"X", "type"), (b"A", "type"), (b"\xff", "type"),
     ],
 )  # fmt: skip
-def test_nothing_but_files_and_folders_is_taken(kind: bytes, what: str) -> None:
+def test_nothing_but_files_and_directories_is_taken(kind: bytes, what: str) -> None:
     assert what in refused(a_file(b"a", b"") + header(b"b", kind=kind, link=b"/etc/passwd") + END)
 
 
@@ -87,13 +87,13 @@ def test_what_gnu_keeps_in_place_of_a_prefix_is_no_name() -> None:
         a_file(b"a") + a_file(b"./a"),
         a_file(b"a") + a_file(b"a/b"),
         a_file(b"a/b") + a_file(b"a"),
-        a_file(b"a") + a_folder(b"a/"),
-        a_folder(b"a/") + a_file(b"a"),
+        a_file(b"a") + a_directory(b"a/"),
+        a_directory(b"a/") + a_file(b"a"),
         a_file(b"a") + a_file(b"a/b/c/d"),
         a_file(b"a/b/c/d") + a_file(b"a/b"),
     ],
 )
-def test_a_name_twice_or_a_file_that_is_also_a_folder_is_refused(members: bytes) -> None:
+def test_a_name_twice_or_a_file_that_is_also_a_directory_is_refused(members: bytes) -> None:
     check = refused(members + END)
     assert "twice" in check or "is a file" in check
 
@@ -207,7 +207,7 @@ def test_a_file_that_is_to_run_as_somebody_else_is_refused(mode: bytes) -> None:
     assert "setuid" in refused(a_file(b"a", mode=mode) + END)
 
 
-def test_a_folder_with_content_is_refused() -> None:
+def test_a_directory_with_content_is_refused() -> None:
     assert "content" in refused(header(b"a/", 1, kind=b"5") + filled(b"x") + END)
 
 
@@ -227,7 +227,7 @@ def test_a_wrong_checksum_is_refused(checksum: bytes) -> None:
 
 
 def test_an_archive_that_is_cut_anywhere_is_refused() -> None:
-    whole = long_name(b"n" * 200) + a_file(b"a", b"x" * 700, magic=GNU) + a_folder(b"b/") + a_file(b"b/c") + END
+    whole = long_name(b"n" * 200) + a_file(b"a", b"x" * 700, magic=GNU) + a_directory(b"b/") + a_file(b"b/c") + END
     assert len(read(whole)) == 3
     for length in range(0, len(whole), 256):
         refused(whole[:length])
@@ -251,7 +251,7 @@ def test_a_compressed_archive_is_refused() -> None:
 def test_no_change_of_a_few_bytes_breaks_more_than_the_reading(seed: int, changes: int) -> None:
     """Whatever the bytes: the same files as before, others, or an error of ours."""
     whole = bytearray(
-        pax((b"path", b"\xc3\xa9" * 90)) + a_file(b"x", b"y" * 600) + a_folder(b"d/") + a_file(b"d/e") + END
+        pax((b"path", b"\xc3\xa9" * 90)) + a_file(b"x", b"y" * 600) + a_directory(b"d/") + a_file(b"d/e") + END
     )
     choose = random.Random(seed)
     for _ in range(changes):
@@ -294,7 +294,7 @@ def _above(path: str) -> list[str]:
      ("bsdtar", "--format=ustar"), ("bsdtar", "--format=gnutar")],
     ids=" ".join,
 )  # fmt: skip
-def test_what_other_programs_write_of_a_folder_is_read_as_it_is(tmp_path: Path, words: tuple[str, str]) -> None:
+def test_what_other_programs_write_of_a_directory_is_read_as_it_is(tmp_path: Path, words: tuple[str, str]) -> None:
     program = "tar" if words[0] == "tar" else require(words[0])
     files = {"a.md": b"one", "b/c.md": b"", "b/" + "long/" * 18 + "d.md": bytes(5_000), "e": b"x" * 512}
     for path, content in files.items():

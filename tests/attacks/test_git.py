@@ -40,12 +40,12 @@ def _refusal(world: GitWorld, repository: Path, *, ref: str = "main", more: str 
 
 
 HOSTILE_TREES = {
-    "parent folder": ("40000", b".."),
-    "this folder": ("40000", b"."),
-    "git's own folder": ("40000", b".git"),
-    "git's own folder in capitals": ("40000", b".GIT"),
-    "git's own folder as Windows shortens it": ("40000", b"git~1"),
-    "git's own folder with an invisible character": ("40000", ".g\u200cit".encode()),
+    "parent directory": ("40000", b".."),
+    "this directory": ("40000", b"."),
+    "git's own directory": ("40000", b".git"),
+    "git's own directory in capitals": ("40000", b".GIT"),
+    "git's own directory as Windows shortens it": ("40000", b"git~1"),
+    "git's own directory with an invisible character": ("40000", ".g\u200cit".encode()),
     "a name with a slash": ("100644", b"a/../../b"),
     "an absolute name": ("100644", b"/etc/cron.d/x"),
     "a backslash": ("100644", b"..\\x"),
@@ -73,7 +73,7 @@ def test_a_tree_that_has_a_name_twice_is_refused(tmp_path: Path, world: GitWorld
     assert isinstance(_refusal(world, repository), UnsafePath)
 
 
-def test_a_file_that_is_also_a_folder_is_refused(tmp_path: Path, world: GitWorld) -> None:
+def test_a_file_that_is_also_a_directory_is_refused(tmp_path: Path, world: GitWorld) -> None:
     repository = a_git_repository(tmp_path / "rules.git").path
     blob = write_object(repository, "blob", b"x")
     below = write_tree(repository, [("100644", b"b.md", blob)])

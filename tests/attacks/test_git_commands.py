@@ -34,9 +34,9 @@ def rules(tmp_path: Path) -> GitRepository:
     return a_git_repository(tmp_path / "rules.git", {"a.md": "a\n"})
 
 
-def _content(folder: Path, address: str, environment: dict[str, str] | None = None) -> bytes:
+def _content(directory: Path, address: str, environment: dict[str, str] | None = None) -> bytes:
     """The only file of HEAD behind the address."""
-    with a_git_host(folder, environment).open(
+    with a_git_host(directory, environment).open(
         address, timeout_s=60, max_bytes=10**8, cancellation=Cancellation()
     ) as repository:
         commit = repository.advertised()["HEAD"]
@@ -45,9 +45,9 @@ def _content(folder: Path, address: str, environment: dict[str, str] | None = No
         return bytes(repository.blob(entry.oid))
 
 
-def _refused(folder: Path, address: str, environment: dict[str, str]) -> AgentSyncError:
+def _refused(directory: Path, address: str, environment: dict[str, str]) -> AgentSyncError:
     with pytest.raises((Untrusted, NetworkError)) as caught:
-        _content(folder, address, environment)
+        _content(directory, address, environment)
     assert caught.value.remedy
     return caught.value
 
@@ -216,14 +216,14 @@ def test_variables_that_steer_git_do_not_reach_it(
 
 
 @pytest.mark.usefixtures("rules")
-def test_a_repository_around_the_scratch_folder_is_not_looked_at(tmp_path: Path, trap: Path, marker: Path) -> None:
-    """A home folder may be a repository, and the store lies in it. Its helper would be asked for a login."""
+def test_a_repository_around_the_scratch_directory_is_not_looked_at(tmp_path: Path, trap: Path, marker: Path) -> None:
+    """A home directory may be a repository, and the store lies in it. Its helper would be asked for a login."""
     around = a_git_repository(tmp_path / "home", {"x": "x"}, bare=False)
     around.git("config", "credential.helper", f"!{trap};")
-    folder = around.path / "cache"
-    folder.mkdir()
+    directory = around.path / "cache"
+    directory.mkdir()
     with serve_git(tmp_path, login=("me", "s3cret")) as server:
-        _refused(folder, server.url("rules.git"), {})
+        _refused(directory, server.url("rules.git"), {})
     assert not marker.exists()
 
 

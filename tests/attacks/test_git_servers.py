@@ -34,10 +34,10 @@ def environment(request: pytest.FixtureRequest, authority: Authority) -> dict[st
 
 
 def _content(
-    folder: Path, address: str, environment: dict[str, str], *, timeout_s: float = 60.0, max_bytes: int = 10**8
+    directory: Path, address: str, environment: dict[str, str], *, timeout_s: float = 60.0, max_bytes: int = 10**8
 ) -> bytes:
     """The only file of HEAD behind the address."""
-    with a_git_host(folder, environment).open(
+    with a_git_host(directory, environment).open(
         address, timeout_s=timeout_s, max_bytes=max_bytes, cancellation=Cancellation()
     ) as repository:
         commit = repository.advertised()["HEAD"]
@@ -46,9 +46,9 @@ def _content(
         return bytes(repository.blob(entry.oid))
 
 
-def _refusal(folder: Path, address: str, environment: dict[str, str], *, timeout_s: float = 60.0) -> AgentSyncError:
+def _refusal(directory: Path, address: str, environment: dict[str, str], *, timeout_s: float = 60.0) -> AgentSyncError:
     with pytest.raises(AgentSyncError) as caught:
-        _content(folder, address, environment, timeout_s=timeout_s)
+        _content(directory, address, environment, timeout_s=timeout_s)
     assert caught.value.remedy
     assert str(caught.value).isprintable()
     return caught.value

@@ -19,24 +19,24 @@ from tests.real.gpg import GpgHome, a_gpg_home
 from tests.real.ssh_keys import SshKey
 
 
-def _signed_tag(folder: Path, signer: Signer) -> SignedObject:
-    repository = a_git_repository(folder / "rules.git", {"a.md": "a\n"})
-    return _read(folder, repository, repository.tag("v1", message="one", signed_by=signer))
+def _signed_tag(directory: Path, signer: Signer) -> SignedObject:
+    repository = a_git_repository(directory / "rules.git", {"a.md": "a\n"})
+    return _read(directory, repository, repository.tag("v1", message="one", signed_by=signer))
 
 
-def _read(folder: Path, repository: GitRepository, oid: str) -> SignedObject:
-    with a_git_host(folder).open(
+def _read(directory: Path, repository: GitRepository, oid: str) -> SignedObject:
+    with a_git_host(directory).open(
         str(repository.path), timeout_s=60, max_bytes=10**8, cancellation=Cancellation()
     ) as opened:
         opened.fetch([oid], without_blobs=False)
         return opened.signed(oid)
 
 
-def _refused(folder: Path, signed: SignedObject, **keys: bytes) -> str:
+def _refused(directory: Path, signed: SignedObject, **keys: bytes) -> str:
     """What the checker found."""
     given = {"allowed_signers": keys.get("allowed_signers"), "keyring": keys.get("keyring")}
     with pytest.raises(Untrusted) as caught:
-        a_signature_checker(folder).signer(signed, **given)
+        a_signature_checker(directory).signer(signed, **given)
     assert caught.value.remedy
     return caught.value.check
 
@@ -100,9 +100,9 @@ def test_an_expired_key_is_refused(tmp_path: Path) -> None:
 def test_a_revoked_key_is_refused(tmp_path: Path, gpg_home: GpgHome) -> None:
     key = gpg_home.new_key("alice@example.org")
     signed = _signed_tag(tmp_path, gpg_home.signer(key))
-    prepared = (gpg_home.folder / "openpgp-revocs.d" / f"{key}.rev").read_text()
+    prepared = (gpg_home.directory / "openpgp-revocs.d" / f"{key}.rev").read_text()
     revocation = prepared.replace("\n:-----BEGIN", "\n-----BEGIN")
-    words = ["gpg", "--homedir", str(gpg_home.folder), "--batch", "--quiet", "--import"]
+    words = ["gpg", "--homedir", str(gpg_home.directory), "--batch", "--quiet", "--import"]
     subprocess.run(words, input=revocation.encode(), check=True)
     assert "revoked" in _refused(tmp_path, signed, keyring=gpg_home.exported(key))
 
@@ -110,7 +110,7 @@ def test_a_revoked_key_is_refused(tmp_path: Path, gpg_home: GpgHome) -> None:
 def test_a_signature_over_a_forgeable_digest_is_refused(tmp_path: Path, gpg_home: GpgHome) -> None:
     key = gpg_home.new_key("alice@example.org")
     payload = b"tree 0\n\nmessage\n"
-    words = ["gpg", "--homedir", str(gpg_home.folder), "--batch", "--quiet", "--digest-algo", "SHA1", "--armor"]
+    words = ["gpg", "--homedir", str(gpg_home.directory), "--batch", "--quiet", "--digest-algo", "SHA1", "--armor"]
     # An ed25519 key refuses SHA-1, so this takes an RSA one.
     making = ["--passphrase", "", "--quick-generate-key", "Old <old@example.org>", "rsa2048", "sign", "never"]
     subprocess.run([*words, *making], check=True)
@@ -138,7 +138,7 @@ def test_keys_of_the_user_do_not_count(tmp_path: Path, gpg_home: GpgHome) -> Non
     signed = _signed_tag(tmp_path, gpg_home.signer(gpg_home.new_key("alice@example.org")))
     with a_gpg_home() as other:
         stranger = other.exported(other.new_key("bob@example.org"))
-    checker = a_signature_checker(tmp_path, {"GNUPGHOME": str(gpg_home.folder)})
+    checker = a_signature_checker(tmp_path, {"GNUPGHOME": str(gpg_home.directory)})
     with pytest.raises(Untrusted):
         checker.signer(signed, allowed_signers=None, keyring=stranger)
 
@@ -208,10 +208,10 @@ def test_what_is_signed_is_locked_and_what_is_not_is_refused(tmp_path: Path, gpg
         world.locked(git_sources(f"{source}, ref: bad", repo=str(repository.path)))
 
 
-def _locked(folder: Path, repository: GitRepository, key: SshKey, *, ref: str) -> None:
+def _locked(directory: Path, repository: GitRepository, key: SshKey, *, ref: str) -> None:
     world = GitWorld(
-        a_git_host(folder),
-        signatures=a_signature_checker(folder),
+        a_git_host(directory),
+        signatures=a_signature_checker(directory),
         files={"signers": key.allowed_signer("alice").encode()},
     )
     source = f"name: rules, ref: {ref}, signed: tag, allowed_signers: signers"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.errors import FileFault, NetworkError
+from agent_sync.errors import FileSystemError, NetworkError
 from tests.builders.command_line import CommandMachine, a_machine
 from tests.builders.fetching import a_fetcher, a_netrc, body_of, refusal_of
 from tests.real import answers
@@ -114,7 +114,7 @@ def test_a_file_of_authorities_that_is_none_is_a_clear_error(tmp_path: Path, con
     if content is not None:
         file.write_text(content)
     error = refusal_of("https://127.0.0.1:1/a", a_fetcher(SSL_CERT_FILE=str(file)))
-    assert isinstance(error, FileFault)
+    assert isinstance(error, FileSystemError)
     assert "SSL_CERT_FILE" in error.subject
 
 
@@ -139,7 +139,7 @@ def test_a_netrc_that_makes_no_sense_is_an_error_that_does_not_show_it(tmp_path:
     file = tmp_path / "netrc"
     file.write_bytes(content)
     error = refusal_of("http://127.0.0.1:1/a", a_fetcher(NETRC=str(file)))
-    assert isinstance(error, FileFault)
+    assert isinstance(error, FileSystemError)
     assert "s3cr3t" not in f"{error}{error.__cause__}"
 
 
@@ -159,12 +159,12 @@ def test_a_program_that_logs_everything_logs_no_address(
     assert "what others say" in caplog.text
 
 
-def _machine(folder: Path, url: str, checksum: str) -> CommandMachine:
+def _machine(directory: Path, url: str, checksum: str) -> CommandMachine:
     config = (
         f'version: 1\nsources:\n  - name: policy\n    type: url\n    url: "{url}"\n    checksum: sha256:{checksum}\n'
         "targets:\n  - {source: policy, tools: [cursor]}\n"
     )
-    return a_machine(folder, {"agent-sync.yaml": config})
+    return a_machine(directory, {"agent-sync.yaml": config})
 
 
 EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from agent_sync.errors import AgentSyncError, NetworkError
-from agent_sync_oci.addresses import fault_of_target
+from agent_sync_oci.addresses import redirect_refusal
 from tests.builders.fetching import a_fetcher, a_netrc, body_of, refusal_of
 from tests.real import answers
 from tests.real.answers import a_redirect
@@ -157,7 +157,7 @@ def test_a_proxy_does_not_make_it_allowed() -> None:
     "host", ["files.example", "10.0.0.8", "192.168.1.1", "[2001:db8::1]", "0x08.8.8.8", "127.example"]
 )
 def test_an_ordinary_host_is_allowed(host: str) -> None:
-    assert fault_of_target(httpx.URL("https://a.example"), httpx.URL(f"https://{host}/"), began_here=False) is None
+    assert redirect_refusal(httpx.URL("https://a.example"), httpx.URL(f"https://{host}/"), began_here=False) is None
 
 
 # A machine whose resolver, once asked for `rebound.example`, says that it is this machine.

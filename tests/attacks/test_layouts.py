@@ -1,4 +1,4 @@
-"""Layout folders as an attacker left them: links, fifos, lies, and an index that does not end."""
+"""Layout directories as an attacker left them: links, fifos, lies, and an index that does not end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import ContentLies, NotFound, OciError, PlaceFault, TooMuch
-from agent_sync_oci.layout import BLOBS_FOLDER, INDEX_FILE, LAYOUT_FILE, TAG, blob_path
+from agent_sync_oci.image_spec import BLOBS_DIRECTORY, INDEX_FILE, LAYOUT_FILE, REF_NAME, blob_path
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Manifest
 from agent_sync_oci.registry.layout import LayoutRegistry
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
@@ -24,10 +24,10 @@ Spoil = Callable[[Path], object]
 @pytest.fixture
 def layout(tmp_path: Path) -> Path:
     """A layout with the blob `one` and a manifest at the tag `v1`."""
-    folder = tmp_path / "layout"
-    with LayoutRegistry(str(folder)) as registry:
+    directory = tmp_path / "layout"
+    with LayoutRegistry(str(directory)) as registry:
         put_artifact(registry, b"one", tag="v1")
-    return folder
+    return directory
 
 
 def replaced_by_a_link(path: Path, target: Path) -> None:
@@ -40,14 +40,14 @@ def contents(path: Path) -> dict[str, bytes]:
     return {str(each): each.read_bytes() for each in (path, *path.rglob("*")) if each.is_file()}
 
 
-def tagged(folder: Path) -> Manifest:
-    with LayoutRegistry(str(folder)) as registry:
+def tagged(directory: Path) -> Manifest:
+    with LayoutRegistry(str(directory)) as registry:
         found = registry.manifest("v1")
     assert isinstance(found, Manifest)
     return found
 
 
-@pytest.mark.parametrize("path", [LAYOUT_FILE, INDEX_FILE, "blobs", BLOBS_FOLDER])
+@pytest.mark.parametrize("path", [LAYOUT_FILE, INDEX_FILE, "blobs", BLOBS_DIRECTORY])
 def test_a_link_in_a_layout_is_not_followed(layout: Path, tmp_path: Path, path: str) -> None:
     outside = tmp_path / "outside"
     replaced_by_a_link(layout / path, outside)
@@ -127,14 +127,14 @@ def test_a_manifest_without_end_is_not_read_to_its_end(layout: Path) -> None:
         registry.manifest(digest)
 
 
-def index_of(folder: Path) -> dict[str, list[dict[str, object]]]:
-    found: dict[str, list[dict[str, object]]] = json.loads((folder / INDEX_FILE).read_bytes())
+def index_of(directory: Path) -> dict[str, list[dict[str, object]]]:
+    found: dict[str, list[dict[str, object]]] = json.loads((directory / INDEX_FILE).read_bytes())
     return found
 
 
-def write_index(folder: Path, *entries: object, **others: object) -> None:
-    whole = {**index_of(folder), "manifests": entries, **others}
-    (folder / INDEX_FILE).write_text(json.dumps(whole))
+def write_index(directory: Path, *entries: object, **others: object) -> None:
+    whole = {**index_of(directory), "manifests": entries, **others}
+    (directory / INDEX_FILE).write_text(json.dumps(whole))
 
 
 @pytest.mark.parametrize(
@@ -147,13 +147,13 @@ def write_index(folder: Path, *entries: object, **others: object) -> None:
         {"size": 12},
         {"mediaType": "application/vnd.oci.image.index.v1+json"},
         {"digest": Digest.of(b"one")},
-        {"annotations": {TAG: 7}},
+        {"annotations": {REF_NAME: 7}},
     ],
     ids=str,
 )
 def test_an_entry_that_lies_is_refused(layout: Path, change: dict[str, object]) -> None:
     (entry,) = index_of(layout)["manifests"]
-    write_index(layout, {**entry, "annotations": {TAG: "v1"}, **change})
+    write_index(layout, {**entry, "annotations": {REF_NAME: "v1"}, **change})
     with pytest.raises(ContentLies):
         tagged(layout)
 
@@ -162,7 +162,7 @@ def test_a_tag_that_names_two_things_is_refused(layout: Path) -> None:
     with LayoutRegistry(str(layout)) as registry:
         other = put_artifact(registry, b"two", tag="v2")
     entries = index_of(layout)["manifests"]
-    write_index(layout, *({**entry, "annotations": {TAG: "v1"}} for entry in entries))
+    write_index(layout, *({**entry, "annotations": {REF_NAME: "v1"}} for entry in entries))
     with pytest.raises(ContentLies, match="2 manifests"):
         tagged(layout)
     with LayoutRegistry(str(layout)) as registry:
@@ -201,7 +201,7 @@ def test_a_layout_of_another_version_is_refused(layout: Path, content: bytes) ->
         put_blob(registry, b"two")
 
 
-def test_a_folder_of_other_files_stays_as_it_is(tmp_path: Path) -> None:
+def test_a_directory_of_other_files_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "my-notes.md").write_text("mine")
     with LayoutRegistry(str(tmp_path)) as registry:
         with pytest.raises(PlaceFault, match="other files"):
@@ -211,7 +211,7 @@ def test_a_folder_of_other_files_stays_as_it_is(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["my-notes.md"]
 
 
-def test_a_file_where_the_folder_should_be_is_refused(tmp_path: Path) -> None:
+def test_a_file_where_the_directory_should_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with LayoutRegistry(str(tmp_path / "file")) as registry:
         with pytest.raises(PlaceFault):

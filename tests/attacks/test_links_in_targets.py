@@ -1,4 +1,6 @@
-"""A folder or file of the outputs, swapped for a link or for something else: what looks tells, what writes refuses."""
+"""A directory or file of the outputs, swapped for a link or for something else: what looks tells, what writes
+refuses.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ def machine(tmp_path: Path) -> CommandMachine:
 
 
 def swapped(machine: CommandMachine, place: str) -> Path:
-    """The folder at `place` lies outside now, and a link leads to it; where it lies."""
+    """The directory at `place` lies outside now, and a link leads to it; where it lies."""
     outside = machine.project.parent / "outside"
     (machine.project / place).rename(outside)
     (machine.project / place).symlink_to(outside)
@@ -30,7 +32,9 @@ def swapped(machine: CommandMachine, place: str) -> Path:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_a_linked_folder_is_drift_to_who_looks_and_refused_by_who_writes(machine: CommandMachine, place: str) -> None:
+def test_a_linked_directory_is_drift_to_who_looks_and_refused_by_who_writes(
+    machine: CommandMachine, place: str
+) -> None:
     outside = swapped(machine, place)
     before, project = snapshot(outside), machine.tree()
     ran = machine.run("check", expect=1)
@@ -67,7 +71,7 @@ def test_prune_leaves_what_lies_behind_a_link_and_says_why(machine: CommandMachi
     assert (snapshot(outside), machine.tree()) == (before, project)
 
 
-def test_a_file_in_the_place_of_a_folder_is_drift_as_well(machine: CommandMachine) -> None:
+def test_a_file_in_the_place_of_a_directory_is_drift_as_well(machine: CommandMachine) -> None:
     (machine.project / FILE).unlink()
     (machine.project / ".cursor/rules/sub/deep").rmdir()
     machine.put(".cursor/rules/sub/deep", "a file\n")

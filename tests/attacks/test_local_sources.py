@@ -36,7 +36,7 @@ def test_a_link_to_a_file_is_refused_wherever_it_leads(machine: CommandMachine, 
     assert_refused(machine, "link.md")
 
 
-def test_a_link_to_a_folder_is_refused(machine: CommandMachine, tmp_path: Path) -> None:
+def test_a_link_to_a_directory_is_refused(machine: CommandMachine, tmp_path: Path) -> None:
     (machine.project / "rules/more").symlink_to(tmp_path)
     assert_refused(machine, "more")
 
@@ -102,7 +102,7 @@ def test_a_name_with_an_escape_sequence_is_shown_escaped(machine: CommandMachine
     assert "\\x1b" in ran.err
 
 
-def test_folders_nested_deeper_than_a_path_may_be_long_are_refused(machine: CommandMachine) -> None:
+def test_directories_nested_deeper_than_a_path_may_be_long_are_refused(machine: CommandMachine) -> None:
     here = os.getcwd()
     os.chdir(machine.project / "rules")
     try:

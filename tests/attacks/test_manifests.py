@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from agent_sync_oci.canonical import MAX_BRACKETS, MAX_DEPTH, read_json
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import ContentLies, TooMuch
+from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import EMPTY, MAX_MANIFEST_BYTES, Manifest, read_manifest
-from agent_sync_oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST
+from agent_sync_oci.strict_json import MAX_BRACKETS, MAX_DEPTH, read_json
 from tests.builders.artifacts import a_manifest, described
 
 A_MANIFEST = json.loads(a_manifest(described(b"one"), annotations={"a": "b"}).content)

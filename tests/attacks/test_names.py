@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agent_sync.errors import UnsafePath
-from agent_sync.escaping import shown
 from agent_sync.tree import RelPath, refuse_collisions, safe_path, safe_paths
+from agent_sync_oci.text import quoted
 
 REFUSED = [
     "",
@@ -111,7 +111,7 @@ def test_two_names_that_are_one_file_on_some_system_are_refused_with_both(first:
     for pair in ((first, second), (second, first)):
         with pytest.raises(UnsafePath) as refused:
             refuse_collisions([RelPath(name) for name in pair], subject="source s")
-        assert shown(first)[1:-1].split("/")[0] in refused.value.check
+        assert quoted(first)[1:-1].split("/")[0] in refused.value.check
 
 
 def test_names_that_only_look_alike_to_people_are_no_collision() -> None:

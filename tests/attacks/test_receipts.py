@@ -104,13 +104,13 @@ def _replace_by_a_fifo(path: Path) -> None:
     os.mkfifo(path)
 
 
-def _swap_its_folder_for_a_link(path: Path) -> None:
+def _swap_its_directory_for_a_link(path: Path) -> None:
     moved = path.parents[2] / "moved"
     path.parent.rename(moved)
     path.parent.symlink_to(moved)
 
 
-def _swap_a_folder_further_up_for_a_link(path: Path) -> None:
+def _swap_a_directory_further_up_for_a_link(path: Path) -> None:
     moved = path.parents[2] / "moved"
     path.parents[1].rename(moved)
     path.parents[1].symlink_to(moved)
@@ -122,7 +122,7 @@ def _make_executable(path: Path) -> None:
 
 CHANGES = (
     *(_write, _write_and_set_the_times_back, _write_through_a_hard_link, _replace_by_a_file_as_old_and_as_long),
-    *(_replace_by_a_link, _replace_by_a_fifo, _swap_its_folder_for_a_link, _swap_a_folder_further_up_for_a_link),
+    *(_replace_by_a_link, _replace_by_a_fifo, _swap_its_directory_for_a_link, _swap_a_directory_further_up_for_a_link),
     *(_make_executable, Path.unlink),
 )
 
@@ -157,7 +157,7 @@ def test_a_change_in_a_local_source_stops_a_sync(machine: CommandMachine) -> Non
     assert machine.run("sync", expect=4).out == ""
 
 
-def test_a_new_file_in_a_folder_that_is_ours_is_found(machine: CommandMachine) -> None:
+def test_a_new_file_in_a_directory_that_is_ours_is_found(machine: CommandMachine) -> None:
     machine.put(".cursor/rules/new.md", "new\n")
     assert ".cursor/rules/new.md" in machine.run("check", expect=1).out
     machine.put(".cursor/rules/deep/new.md", "new\n")
@@ -278,40 +278,40 @@ def _receipts(machine: CommandMachine) -> Path:
     return machine.home / ".cache" / "agent-sync" / "receipts"
 
 
-def _for_everybody(folder: Path) -> None:
-    folder.chmod(0o777)
+def _for_everybody(directory: Path) -> None:
+    directory.chmod(0o777)
 
 
-def _a_link(folder: Path) -> None:
-    moved = folder.with_name("moved")
-    folder.rename(moved)
-    folder.symlink_to(moved)
+def _a_link(directory: Path) -> None:
+    moved = directory.with_name("moved")
+    directory.rename(moved)
+    directory.symlink_to(moved)
 
 
-def _receipts_for_everybody(folder: Path) -> None:
-    for path in folder.iterdir():
+def _receipts_for_everybody(directory: Path) -> None:
+    for path in directory.iterdir():
         path.chmod(0o666)
 
 
-def _receipts_cut_short(folder: Path) -> None:
-    for path in folder.iterdir():
+def _receipts_cut_short(directory: Path) -> None:
+    for path in directory.iterdir():
         os.truncate(path, path.stat().st_size - 1)
 
 
-def _receipts_with_a_flipped_bit(folder: Path) -> None:
-    for path in folder.iterdir():
+def _receipts_with_a_flipped_bit(directory: Path) -> None:
+    for path in directory.iterdir():
         content = bytearray(path.read_bytes())
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
 
 
-def _receipts_that_could_be_executed(folder: Path) -> None:
-    for path in folder.iterdir():
+def _receipts_that_could_be_executed(directory: Path) -> None:
+    for path in directory.iterdir():
         path.write_bytes(b"cos\nsystem\n(S'touch executed'\ntR.")
 
 
-def _somebody_elses(folder: Path) -> None:
-    os.chown(folder, 65534, 65534)
+def _somebody_elses(directory: Path) -> None:
+    os.chown(directory, 65534, 65534)
 
 
 @pytest.mark.parametrize(
@@ -333,9 +333,9 @@ def test_a_receipt_that_somebody_else_could_have_written_is_not_believed(
 
 
 def test_nobody_else_can_read_what_a_project_holds(machine: CommandMachine) -> None:
-    folder = _receipts(machine)
-    assert folder.stat().st_mode & 0o7777 == 0o700
-    assert {path.stat().st_mode & 0o7777 for path in folder.iterdir()} == {0o600}
+    directory = _receipts(machine)
+    assert directory.stat().st_mode & 0o7777 == 0o700
+    assert {path.stat().st_mode & 0o7777 for path in directory.iterdir()} == {0o600}
 
 
 # -- what leaves no receipt ------------------------------------------------------------------------------------------

@@ -11,9 +11,9 @@ from functools import partial
 import pytest
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, OciError, RegistryFault, TooMuch
+from agent_sync_oci.errors import ContentLies, NotFound, OciError, RegistryError, TooMuch
+from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import EMPTY, MAX_MANIFEST_BYTES, Manifest
-from agent_sync_oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.registry.remote import RemoteRegistry
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 from tests.builders.remotes import a_remote, refused
@@ -192,14 +192,14 @@ def _blob_from(answer: Answer, written: list[bytes]) -> OciError:
 def test_a_blob_of_another_length_is_refused_and_never_more_is_written(answer: Answer) -> None:
     written: list[bytes] = []
     error = _blob_from(answer, written)
-    assert isinstance(error, ContentLies | RegistryFault)
+    assert isinstance(error, ContentLies | RegistryError)
     assert len(b"".join(written)) <= len(HONEST)
 
 
 def test_a_body_that_always_ends_early_is_a_fault_of_the_registry() -> None:
     written: list[bytes] = []
     error = _blob_from(short(HONEST[:-1]), written)
-    assert isinstance(error, RegistryFault)
+    assert isinstance(error, RegistryError)
     assert len(b"".join(written)) < len(HONEST)
 
 
@@ -238,7 +238,7 @@ def test_what_is_continued_is_verified_as_a_whole() -> None:
 @pytest.mark.parametrize("length", ["-1", "9" * 30])
 def test_a_size_that_makes_no_sense_is_not_believed(length: str) -> None:
     with _saying("/blobs/", a_status(200, headers={"Content-Length": length}), "HEAD") as registry:
-        assert isinstance(refused(lambda: registry.blob_size(described(HONEST).digest)), RegistryFault)
+        assert isinstance(refused(lambda: registry.blob_size(described(HONEST).digest)), RegistryError)
 
 
 def test_a_registry_that_has_another_size_under_the_digest_is_noticed_before_a_push() -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync_oci.errors import NotFound, RegistryFault
+from agent_sync_oci.errors import NotFound, RegistryError
 from agent_sync_oci.registry.remote import RemoteRegistry
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 from tests.builders.remotes import a_remote, refused
@@ -112,7 +112,7 @@ def test_a_server_that_cannot_go_on_begins_again() -> None:
 def test_a_registry_that_always_hangs_up_is_given_up() -> None:
     start = time.monotonic()
     with serve_double(around=lambda _: nothing) as double, a_remote(double.host) as registry:
-        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryFault)
+        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryError)
         assert len(double.requests) == 4
     assert time.monotonic() - start < 5
 
@@ -133,7 +133,7 @@ def test_a_download_that_is_cut_again_and_again_is_given_up() -> None:
 def test_a_host_that_nobody_has_is_not_asked_for_again_and_again() -> None:
     start = time.monotonic()
     with a_remote("registry.invalid") as registry:
-        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryFault)
+        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryError)
     assert time.monotonic() - start < 1
 
 
@@ -142,7 +142,7 @@ def test_a_host_that_nobody_has_is_not_asked_for_again_and_again() -> None:
 )
 def test_what_is_not_http_is_a_fault(said: bytes) -> None:
     with serve_raw(saying(said)) as host, a_remote(host) as registry:
-        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryFault)
+        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryError)
 
 
 # -- busy --------------------------------------------------------------------------------------------------------------
@@ -311,12 +311,12 @@ MEASURED = """
 import sys
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor
-from agent_sync_oci.reference import RegistryPlace
+from agent_sync_oci.reference import RegistryReference
 from agent_sync_oci.registry.remote import RemoteRegistry
 
 host, path, digest, size = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 blob = Descriptor("application/octet-stream", Digest.parse(digest), size)
-with RemoteRegistry(RegistryPlace(host, "large/blob"), timeout_s=300) as registry:
+with RemoteRegistry(RegistryReference(host, "large/blob"), timeout_s=300) as registry:
     registry.put_blob(blob, lambda: open(path, "rb"))
     received = []
     registry.get_blob(blob, lambda chunk: received.append(len(chunk)))

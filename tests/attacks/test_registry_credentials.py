@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent_sync_oci.errors import OciError, RegistryFault
+from agent_sync_oci.errors import OciError, RegistryError
 from agent_sync_oci.registry.remote import RemoteRegistry
 from tests.builders.artifacts import blob_of, described, put_blob
 from tests.builders.remotes import a_docker_config, a_remote, refused
@@ -111,7 +111,7 @@ def test_a_redirect_from_https_to_http_is_refused(tmp_path: Path, authority: Aut
 )
 def test_a_redirect_to_what_is_no_address_is_refused(tmp_path: Path, to: str) -> None:
     with _registry(tmp_path, instead=_to("/manifests/", a_redirect(to))) as (_, registry):
-        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryFault)
+        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryError)
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -146,8 +146,8 @@ def test_no_registry_elsewhere_sends_us_to_this_machine_or_a_metadata_service(ho
 REBINDING = """
 import socket, sys
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import RegistryFault
-from agent_sync_oci.reference import RegistryPlace
+from agent_sync_oci.errors import RegistryError
+from agent_sync_oci.reference import RegistryReference
 from agent_sync_oci.registry.remote import Network, RemoteRegistry
 import httpx
 
@@ -156,10 +156,10 @@ socket.getaddrinfo = lambda host, *rest, **named: truth(
     "127.0.0.1" if host == "rebound.example" else host, *rest, **named)
 proxy_for = lambda url: httpx.Proxy(sys.argv[2]) if url.host == "registry.example" else None
 for host in ("registry.example", sys.argv[1]):
-    place = RegistryPlace(host, "team/agents")
+    place = RegistryReference(host, "team/agents")
     try:
         print(RemoteRegistry(place, plain_http=True, timeout_s=20, network=Network(proxy_for=proxy_for)).manifest("v1"))
-    except RegistryFault as error:
+    except RegistryError as error:
         print(error)
 """
 
@@ -200,7 +200,7 @@ def test_an_upload_to_another_port_or_host_is_not_sent(tmp_path: Path, name: str
 def test_an_upload_to_nowhere_is_not_sent(tmp_path: Path, location: str | None) -> None:
     headers = {} if location is None else {"Location": location}
     with _registry(tmp_path, instead=_to("/uploads/", a_status(202, headers=headers))) as (_, registry):
-        assert isinstance(refused(lambda: put_blob(registry, CONTENT)), RegistryFault)
+        assert isinstance(refused(lambda: put_blob(registry, CONTENT)), RegistryError)
 
 
 def test_a_next_page_elsewhere_is_not_asked_for(tmp_path: Path) -> None:
@@ -250,7 +250,7 @@ def test_who_has_no_password_asks_any_token_server_as_nobody() -> None:
 def test_a_realm_that_is_no_place_for_tokens_is_refused(tmp_path: Path, realm: str) -> None:
     challenge = {"WWW-Authenticate": f'Bearer realm="{realm}",service="x"'}
     with _registry(tmp_path, around=lambda _: a_status(401, headers=challenge)) as (_, registry):
-        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryFault)
+        assert isinstance(refused(lambda: registry.manifest("v1")), RegistryError)
 
 
 def test_a_realm_without_encryption_is_refused_by_a_client_that_uses_it(tmp_path: Path, authority: Authority) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync_oci.registry.remote.keyring import Keyring
+from agent_sync_oci.registry.remote.credentials import DockerCredentials
 from agent_sync_oci.registry.remote.network import Network
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 from tests.builders.remotes import a_docker_config, a_remote, refused
@@ -37,11 +37,11 @@ def _guarded(config: Path | None, work: Callable[[ServedDouble], None] = lambda 
 
 @pytest.fixture
 def programs(tmp_path: Path) -> Path:
-    """A folder that comes first on PATH."""
-    folder = tmp_path / "programs"
-    folder.mkdir()
-    os.environ["PATH"] = f"{folder}:{os.environ['PATH']}"
-    return folder
+    """A directory that comes first on PATH."""
+    directory = tmp_path / "programs"
+    directory.mkdir()
+    os.environ["PATH"] = f"{directory}:{os.environ['PATH']}"
+    return directory
 
 
 def _a_helper(programs: Path, script: str) -> Path:
@@ -170,7 +170,7 @@ def test_the_configuration_is_not_looked_at_unless_a_registry_asks_who_we_are(
 
 def test_what_belongs_to_docker_hub_is_found_under_its_old_name(tmp_path: Path) -> None:
     config = a_docker_config(tmp_path / "config.json", {"https://index.docker.io/v1/": "ann:s3cr3t"})
-    keyring = Keyring(Network(docker_config=config))
+    keyring = DockerCredentials(Network(docker_config=config))
     assert keyring.of("registry-1.docker.io") == keyring.of("docker.io") == "YW5uOnMzY3IzdA=="
     assert keyring.of("registry.example") is None
 

@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from agent_sync_oci.errors import OciError, SignatureRejected, TooMuch
-from agent_sync_oci.signing.checking import check_bundle
-from agent_sync_oci.signing.sigstore_bundle import Certificate, KeyHint
+from agent_sync_oci.errors import InvalidSignature, OciError, TooMuch
+from agent_sync_oci.signing.bundle import KeyHint, SigningCertificate
 from agent_sync_oci.signing.trusted_root import TrustedRoot
+from agent_sync_oci.signing.verify import verify_bundle
 from tests.builders.signatures import (
     CI,
     a_changed_root,
@@ -35,8 +35,8 @@ def root(sigstore: SigstoreStack) -> TrustedRoot:
 
 
 def _refused(bundle: bytes, *, root: TrustedRoot | None = None, why: str) -> None:
-    with pytest.raises(SignatureRejected, match=why):
-        check_bundle(bundle, [_SIGNER, CI], root=root)
+    with pytest.raises(InvalidSignature, match=why):
+        verify_bundle(bundle, [_SIGNER, CI], root=root)
 
 
 # -- trusted roots ---------------------------------------------------------------------------------------------------
@@ -56,7 +56,7 @@ def _refused(bundle: bytes, *, root: TrustedRoot | None = None, why: str) -> Non
     ],
 )
 def test_what_is_no_trusted_root_is_refused(content: bytes) -> None:
-    with pytest.raises(SignatureRejected):
+    with pytest.raises(InvalidSignature):
         TrustedRoot.read(content)
 
 
@@ -145,24 +145,24 @@ def test_a_bundle_without_bounds_is_too_much(sigstore: SigstoreStack) -> None:
     deep = b'{"mediaType":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     for bundle in (many, deep, b" " * (4 * 1024 * 1024 + 1)):
         with pytest.raises(TooMuch):
-            check_bundle(bundle, [_SIGNER], root=None)
+            verify_bundle(bundle, [_SIGNER], root=None)
 
 
 @pytest.mark.parametrize("der", [b"", b"0", b"\x30\x80" * 5000, b"\x30\x84\xff\xff\xff\xff", bytes(100_000)])
 def test_a_certificate_that_is_none_is_refused(sigstore: SigstoreStack, root: TrustedRoot, der: bytes) -> None:
     with pytest.raises(OciError):
-        check_bundle(with_parts(a_keyless_bundle(sigstore), verifier=Certificate(der)), [CI], root=root)
+        verify_bundle(with_parts(a_keyless_bundle(sigstore), verifier=SigningCertificate(der)), [CI], root=root)
 
 
 @pytest.mark.parametrize("stamp", [b"", b"0", b"\x30\x80" * 5000, bytes(100_000)])
 def test_a_time_stamp_that_is_none_is_refused(sigstore: SigstoreStack, root: TrustedRoot, stamp: bytes) -> None:
     with pytest.raises(OciError):
-        check_bundle(with_parts(a_keyless_bundle(sigstore), time_stamps=(stamp,)), [CI], root=root)
+        verify_bundle(with_parts(a_keyless_bundle(sigstore), time_stamps=(stamp,)), [CI], root=root)
 
 
 def test_a_terminal_is_not_written_to_by_foreign_text() -> None:
     """What a signature claims is shown escaped."""
     claimed = with_parts(a_key_signed_bundle(_OTHER), verifier=KeyHint("\x1b[2J"))
-    with pytest.raises(SignatureRejected) as caught:
-        check_bundle(claimed, [_SIGNER], root=None)
+    with pytest.raises(InvalidSignature) as caught:
+        verify_bundle(claimed, [_SIGNER], root=None)
     assert "\x1b" not in str(caught.value)

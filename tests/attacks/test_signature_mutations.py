@@ -16,10 +16,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from agent_sync_oci.errors import OciError
-from agent_sync_oci.signing.checking import check_artifact, check_bundle
-from agent_sync_oci.signing.key_signing import sign_with_key
-from agent_sync_oci.signing.sigstore_bundle import Certificate, bundle_json, read_bundle
+from agent_sync_oci.signing.bundle import SigningCertificate, bundle_json, read_bundle
+from agent_sync_oci.signing.sign import sign_with_key
 from agent_sync_oci.signing.trusted_root import TrustedRoot
+from agent_sync_oci.signing.verify import verify_artifact, verify_bundle
 from tests.builders.signatures import (
     CI,
     Keyless,
@@ -50,21 +50,21 @@ class _Good:
 
 def _key(_stack: SigstoreStack, root: TrustedRoot) -> _Good:
     key = a_key()
-    return _Good(a_key_signed_bundle(key), lambda it: check_bundle(it, [a_key_signer(key)], root=root))
+    return _Good(a_key_signed_bundle(key), lambda it: verify_bundle(it, [a_key_signer(key)], root=root))
 
 
 def _logged_key(rekor: int, *, stamped: bool) -> Callable[[SigstoreStack, TrustedRoot], _Good]:
     def good(stack: SigstoreStack, root: TrustedRoot) -> _Good:
         key = a_key()
         bundle = sign_with_key(a_statement(), key, trust_config=stack.trust_config(rekor=rekor, stamped=stamped))
-        return _Good(bundle, lambda it: _logged(check_bundle(it, [a_key_signer(key)], root=root).logged))
+        return _Good(bundle, lambda it: _logged(verify_bundle(it, [a_key_signer(key)], root=root).logged))
 
     return good
 
 
 def _keyless(made: Keyless) -> Callable[[SigstoreStack, TrustedRoot], _Good]:
     def good(stack: SigstoreStack, root: TrustedRoot) -> _Good:
-        return _Good(a_keyless_bundle(stack, made=made), lambda it: check_bundle(it, [CI], root=root))
+        return _Good(a_keyless_bundle(stack, made=made), lambda it: verify_bundle(it, [CI], root=root))
 
     return good
 
@@ -73,7 +73,7 @@ def _artifact(made: Keyless) -> Callable[[SigstoreStack, TrustedRoot], _Good]:
     def good(stack: SigstoreStack, root: TrustedRoot) -> _Good:
         sha256 = hashlib.sha256(_ARTIFACT).hexdigest()
         bundle = a_keyless_message_bundle(stack, _ARTIFACT, made)
-        return _Good(bundle, lambda it: check_artifact(it, sha256, [CI], root=root))
+        return _Good(bundle, lambda it: verify_artifact(it, sha256, [CI], root=root))
 
     return good
 
@@ -139,15 +139,15 @@ def test_no_bit_of_a_time_stamp_that_is_signed_can_be_flipped(sigstore: Sigstore
         mutant = bundle_json(replace(bundle, time_stamps=(flipped,)))
         if place not in _unsigned_octets(stamp):
             with pytest.raises(OciError):
-                check_bundle(mutant, [CI], root=root)
+                verify_bundle(mutant, [CI], root=root)
 
 
 def test_no_bit_of_a_certificate_can_be_flipped(sigstore: SigstoreStack) -> None:
     root, bundle = TrustedRoot.read(sigstore.trusted_root()), read_bundle(a_keyless_bundle(sigstore))
-    assert isinstance(bundle.verifier, Certificate)
+    assert isinstance(bundle.verifier, SigningCertificate)
     for _, flipped in _each_octet_flipped(bundle.verifier.der):
         with pytest.raises(OciError):
-            check_bundle(bundle_json(replace(bundle, verifier=Certificate(flipped))), [CI], root=root)
+            verify_bundle(bundle_json(replace(bundle, verifier=SigningCertificate(flipped))), [CI], root=root)
 
 
 # -- what of a time stamp nothing signs ------------------------------------------------------------------------------

@@ -11,21 +11,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import SignatureRejected
-from agent_sync_oci.signing.checking import check_artifact, check_bundle
-from agent_sync_oci.signing.key_signing import sign_with_key
+from agent_sync_oci.errors import InvalidSignature
+from agent_sync_oci.signing.bundle import KeyHint, Message, SigningCertificate, SigstoreBundle, bundle_json, read_bundle
+from agent_sync_oci.signing.sign import sign_with_key
 from agent_sync_oci.signing.signers import IdentitySigner
-from agent_sync_oci.signing.sigstore_bundle import (
-    Certificate,
-    KeyHint,
-    Message,
-    SigstoreBundle,
-    bundle_json,
-    read_bundle,
-)
 from agent_sync_oci.signing.trusted_root import TrustedRoot
-from agent_sync_oci.trust.judging import judge
+from agent_sync_oci.signing.verify import verify_artifact, verify_bundle
 from agent_sync_oci.trust.policy import PinnedRoot, Policy, Revocation, Rule
+from agent_sync_oci.trust.verdict import evaluate
 from tests.builders.signatures import (
     CI,
     DIGEST,
@@ -58,8 +51,8 @@ def root(sigstore: SigstoreStack) -> TrustedRoot:
 
 
 def _refused(bundle: bytes, *, root: TrustedRoot | None = None, why: str) -> None:
-    with pytest.raises(SignatureRejected, match=why):
-        check_bundle(bundle, [_SIGNER, CI], root=root)
+    with pytest.raises(InvalidSignature, match=why):
+        verify_bundle(bundle, [_SIGNER, CI], root=root)
 
 
 # -- what is signed --------------------------------------------------------------------------------------------------
@@ -67,25 +60,25 @@ def _refused(bundle: bytes, *, root: TrustedRoot | None = None, why: str) -> Non
 
 def test_a_right_signature_of_another_digest_is_refused() -> None:
     other = a_key_signed_bundle(_KEY, a_statement(digest=Digest.of(b"an older index")))
-    assert judge(_POLICY, NAME, DIGEST, [a_key_signed_bundle(_KEY)]).accepted
-    assert not judge(_POLICY, NAME, DIGEST, [other]).accepted
+    assert evaluate(_POLICY, NAME, DIGEST, [a_key_signed_bundle(_KEY)]).accepted
+    assert not evaluate(_POLICY, NAME, DIGEST, [other]).accepted
 
 
 def test_a_right_signature_of_another_name_is_refused() -> None:
     other = a_key_signed_bundle(_KEY, a_statement(name="registry.example.com/team/other"))
-    assert not judge(_POLICY, NAME, DIGEST, [other]).accepted
+    assert not evaluate(_POLICY, NAME, DIGEST, [other]).accepted
 
 
 @pytest.mark.parametrize("name", ["", NAME + "/", NAME.upper(), NAME + "\0", "*", "**", f"{NAME}:v1"])
 def test_a_name_that_is_nearly_the_right_one_is_another(name: str) -> None:
-    assert not judge(_POLICY, NAME, DIGEST, [a_key_signed_bundle(_KEY, a_statement(name=name))]).accepted
+    assert not evaluate(_POLICY, NAME, DIGEST, [a_key_signed_bundle(_KEY, a_statement(name=name))]).accepted
 
 
 def test_the_digest_as_a_later_subject_does_not_count() -> None:
     """It is what a source bundle's content would be, and not the bundle."""
     statement = json.loads(a_statement())
     statement["subject"].reverse()
-    assert not judge(_POLICY, NAME, DIGEST, [sign_with_key(json.dumps(statement).encode(), _KEY)]).accepted
+    assert not evaluate(_POLICY, NAME, DIGEST, [sign_with_key(json.dumps(statement).encode(), _KEY)]).accepted
 
 
 @pytest.mark.parametrize(
@@ -126,8 +119,8 @@ def test_an_artifact_that_was_not_signed_is_refused(sigstore: SigstoreStack, roo
     bundle = a_keyless_message_bundle(sigstore, b"the artifact")
     other = hashlib.sha256(b"another").digest()
     for forged in (bundle, with_parts(bundle, content=replace(_message(bundle), sha256=other))):
-        with pytest.raises(SignatureRejected):
-            check_artifact(forged, other.hex(), [CI], root=root)
+        with pytest.raises(InvalidSignature):
+            verify_artifact(forged, other.hex(), [CI], root=root)
 
 
 def _message(bundle: bytes) -> Message:
@@ -141,10 +134,10 @@ def _message(bundle: bytes) -> Message:
 
 def test_nobody_asked_for_means_refused(sigstore: SigstoreStack, root: TrustedRoot) -> None:
     for bundle in (a_key_signed_bundle(_KEY), a_keyless_bundle(sigstore)):
-        with pytest.raises(SignatureRejected, match="nobody is named"):
-            check_bundle(bundle, [], root=root)
-        with pytest.raises(SignatureRejected, match="nobody is named"):
-            check_artifact(bundle, DIGEST.hex, [], root=root)
+        with pytest.raises(InvalidSignature, match="nobody is named"):
+            verify_bundle(bundle, [], root=root)
+        with pytest.raises(InvalidSignature, match="nobody is named"):
+            verify_artifact(bundle, DIGEST.hex, [], root=root)
 
 
 def test_a_bundle_that_claims_a_key_which_did_not_sign_it_is_refused() -> None:
@@ -165,16 +158,16 @@ def test_a_bundle_that_claims_a_key_which_did_not_sign_it_is_refused() -> None:
 )
 def test_an_identity_is_neither_a_prefix_nor_a_pattern(sigstore: SigstoreStack, root: TrustedRoot, asked: str) -> None:
     for bundle in (a_keyless_bundle(sigstore), a_keyless_bundle(sigstore, made=Keyless(rekor=1))):
-        with pytest.raises(SignatureRejected, match="not by anybody who was asked for"):
-            check_bundle(bundle, [IdentitySigner(asked, CI.issuer)], root=root)
+        with pytest.raises(InvalidSignature, match="not by anybody who was asked for"):
+            verify_bundle(bundle, [IdentitySigner(asked, CI.issuer)], root=root)
 
 
 @pytest.mark.parametrize("issuer", ["https://issuer.example.test/", "https://issuer.example.tes", "https://evil.test"])
 def test_the_same_identity_of_another_issuer_is_another(
     sigstore: SigstoreStack, root: TrustedRoot, issuer: str
 ) -> None:
-    with pytest.raises(SignatureRejected, match="not by anybody who was asked for"):
-        check_bundle(a_keyless_bundle(sigstore), [IdentitySigner(CI.identity, issuer)], root=root)
+    with pytest.raises(InvalidSignature, match="not by anybody who was asked for"):
+        verify_bundle(a_keyless_bundle(sigstore), [IdentitySigner(CI.identity, issuer)], root=root)
 
 
 def test_a_certificate_with_two_identities_is_neither(sigstore: SigstoreStack, root: TrustedRoot) -> None:
@@ -187,7 +180,7 @@ def test_a_certificate_that_names_nobody_is_refused(sigstore: SigstoreStack, roo
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     for identities, issuer in (([], CI.issuer), ([CI.identity], ""), ([""], CI.issuer)):
         certificate = sigstore.authority.issue(key, identities, issuer)
-        named = replace(bundle, verifier=Certificate(certificate_der(certificate)))
+        named = replace(bundle, verifier=SigningCertificate(certificate_der(certificate)))
         _refused(bundle_json(named), root=root, why="certificate")
 
 
@@ -222,8 +215,8 @@ def test_a_certificate_that_was_not_yet_valid_is_refused(sigstore: SigstoreStack
 
 
 def test_a_certificate_bundle_does_not_pass_for_a_key() -> None:
-    with pytest.raises(SignatureRejected):
-        check_bundle(with_parts(a_key_signed_bundle(_KEY), verifier=Certificate(b"0")), [_SIGNER], root=None)
+    with pytest.raises(InvalidSignature):
+        verify_bundle(with_parts(a_key_signed_bundle(_KEY), verifier=SigningCertificate(b"0")), [_SIGNER], root=None)
 
 
 # -- who saw it ------------------------------------------------------------------------------------------------------
@@ -244,7 +237,7 @@ def test_a_keyless_signature_without_a_trusted_root_is_refused(sigstore: Sigstor
 
 def test_a_key_signature_without_a_demanded_log_entry_is_refused(root: TrustedRoot) -> None:
     policy = Policy((Rule("**", 1, (_SIGNER,), transparency_log=True, root=root),))
-    verdict = judge(policy, NAME, DIGEST, [a_key_signed_bundle(_KEY)])
+    verdict = evaluate(policy, NAME, DIGEST, [a_key_signed_bundle(_KEY)])
     assert not verdict.accepted
     assert "in no transparency log" in verdict.refusals[0]
 
@@ -277,7 +270,7 @@ def test_a_log_that_the_root_does_not_know_counts_for_nothing(root: TrustedRoot)
     with serve_sigstore() as elsewhere:
         bundle = sign_with_key(a_statement(), _KEY, trust_config=elsewhere.trust_config())
     _refused(bundle, root=root, why="does not know")
-    assert not check_bundle(bundle, [_SIGNER], root=None).logged
+    assert not verify_bundle(bundle, [_SIGNER], root=None).logged
 
 
 def test_a_log_whose_key_was_not_valid_then_counts_for_nothing(sigstore: SigstoreStack) -> None:
@@ -317,7 +310,7 @@ def test_an_entry_of_the_right_log_that_nobody_signed_is_refused(sigstore: Sigst
 
 def test_unsigned_where_signed_is_required_is_refused() -> None:
     for policy in (_POLICY, Policy(require_signed=True)):
-        assert not judge(policy, NAME, DIGEST, []).accepted
+        assert not evaluate(policy, NAME, DIGEST, []).accepted
 
 
 def test_a_project_cannot_loosen_what_the_machine_demands(sigstore: SigstoreStack, root: TrustedRoot) -> None:
@@ -325,7 +318,7 @@ def test_a_project_cannot_loosen_what_the_machine_demands(sigstore: SigstoreStac
     project = Policy((Rule("**", 1, (a_key_signer(_OTHER), CI), root=root),))
     signed = [a_key_signed_bundle(_OTHER), a_keyless_bundle(sigstore)]
     for policy in (Policy.united(machine, project), Policy.united(project, machine)):
-        verdict = judge(policy, NAME, DIGEST, signed)
+        verdict = evaluate(policy, NAME, DIGEST, signed)
         assert not verdict.accepted
         assert len(verdict.refusals) == 2  # the machine's rule, and its revocation
 
@@ -333,7 +326,7 @@ def test_a_project_cannot_loosen_what_the_machine_demands(sigstore: SigstoreStac
 def test_an_old_bundle_that_is_validly_signed_and_revoked_is_refused() -> None:
     for digest in (str(DIGEST), "c" * 40):
         policy = Policy.united(_POLICY, Policy(revoked=(Revocation(digest, "leaked"),)))
-        assert not judge(policy, NAME, DIGEST, [a_key_signed_bundle(_KEY)], also={"c" * 40}).accepted
+        assert not evaluate(policy, NAME, DIGEST, [a_key_signed_bundle(_KEY)], also={"c" * 40}).accepted
 
 
 def test_a_trusted_root_that_was_swapped_is_refused(sigstore: SigstoreStack) -> None:
@@ -342,7 +335,7 @@ def test_a_trusted_root_that_was_swapped_is_refused(sigstore: SigstoreStack) -> 
     with serve_sigstore() as elsewhere:
         theirs = elsewhere.trusted_root()
         policy = Policy((Rule("**", 1, (CI,), root=PinnedRoot(pinned)),)).with_roots([theirs])
-        assert not judge(policy, NAME, DIGEST, [a_keyless_bundle(elsewhere)]).accepted
-    with pytest.raises(SignatureRejected, match="is pinned"):
+        assert not evaluate(policy, NAME, DIGEST, [a_keyless_bundle(elsewhere)]).accepted
+    with pytest.raises(InvalidSignature, match="is pinned"):
         TrustedRoot.read(theirs, pinned)
     assert TrustedRoot.read(own, pinned).sha256 == pinned

@@ -1,4 +1,4 @@
-"""Contests in which files arrive: from a server or a folder into the store, from the store into a project."""
+"""Contests in which files arrive: from a server or a directory into the store, from the store into a project."""
 
 from __future__ import annotations
 
@@ -81,9 +81,9 @@ def growing(room: Room, few: int, many: int) -> Contest:
 
 
 def packing(room: Room, files: int) -> Contest:
-    """A folder read, hashed, packed and stored, inside a process, against tar and zstd, which hash nothing."""
+    """A directory read, hashed, packed and stored, inside a process, against tar and zstd, which hash nothing."""
     tree = room.tree(room.scaled(files))
-    words = (sys.executable, "-m", "tests.benchmarks.folder_packing", str(tree))
+    words = (sys.executable, "-m", "tests.benchmarks.directory_packing", str(tree))
 
     def ours(fresh: Path) -> Command:
         return Command(words, ROOT, {**room.environment, "AGENT_SYNC_CACHE": str(fresh / "cache")}, reports=True)
@@ -91,8 +91,8 @@ def packing(room: Room, files: int) -> Contest:
     return Contest(ours, _packing_beside(room, tree))
 
 
-def updating_a_folder(room: Room, files: int) -> Contest:
-    """The whole `update` of such a folder, its lock and all, against the same."""
+def updating_a_directory(room: Room, files: int) -> Contest:
+    """The whole `update` of such a directory, its lock and all, against the same."""
     tree = room.tree(room.scaled(files))
     return Contest(_first_update(room, local_source(tree)), _packing_beside(room, tree))
 

@@ -26,7 +26,7 @@ AGENT_SYNC = (str(_INSTALLED),) if _INSTALLED.exists() else (sys.executable, "-m
 
 
 class Room:
-    """A folder for one run of the benchmarks. `scale` shrinks every input; `servers` stop when the room closes."""
+    """A directory for one run of the benchmarks. `scale` shrinks every input; `servers` stop when the room closes."""
 
     def __init__(self, path: Path, scale: float) -> None:
         self.path = path
@@ -56,7 +56,7 @@ class Room:
         return place
 
     def tree(self, files: int, *, size: int = 2_000) -> Path:
-        """`files` different text files of `size` bytes, 1,000 below each of `00/`, `01/`, ..., 100 to a folder."""
+        """`files` different text files of `size` bytes, 1,000 below each of `00/`, `01/`, ..., 100 to a directory."""
         return self.once(f"tree-{files}-{size}", lambda place: _write_files(place, files, size))
 
     def repository(self, files: int) -> Path:
@@ -115,13 +115,13 @@ def git_source(repository: str, *, name: str = "tree", paths: tuple[str, ...] = 
     return f"{{name: {name}, type: git, repo: {repository}, ref: main{narrow}}}"
 
 
-def local_source(folder: Path) -> str:
-    """A source of a configuration, as one line: a folder beside the project."""
-    return f"{{name: tree, type: local, path: {folder}, outside_root: true}}"
+def local_source(directory: Path) -> str:
+    """A source of a configuration, as one line: a directory beside the project."""
+    return f"{{name: tree, type: local, path: {directory}, outside_root: true}}"
 
 
 def declare(project: Path, *sources: str, names: tuple[str, ...] = ("tree",)) -> Path:
-    """Writes the configuration; every source goes to a folder of its own. The project comes back."""
+    """Writes the configuration; every source goes to a directory of its own. The project comes back."""
     limits = "limits: {max_file_size: 2GB, max_source_size: 4GB}"
     targets = [f"{{source: {name}, destination: out/{name}/}}" for name in names]
     lines = ["version: 1", limits, "sources:", *_items(sources), "targets:", *_items(targets)]
@@ -150,9 +150,9 @@ def _write_files(place: Path, files: int, size: int) -> None:
     chance = random.Random(files)
     prose = " ".join(chance.choices(_WORDS, k=_BLOCK // 5)).encode()
     for number in range(files):
-        folder = place / f"{number // 1000:02}/{number // 100 % 10}"
+        directory = place / f"{number // 1000:02}/{number // 100 % 10}"
         if number % 100 == 0:
-            folder.mkdir(parents=True)
+            directory.mkdir(parents=True)
         start = chance.randrange(len(prose) - size)
         head = b"# Rule %d\n\n" % number
-        (folder / f"rule-{number:06}.md").write_bytes(head + prose[start : start + size - len(head)])
+        (directory / f"rule-{number:06}.md").write_bytes(head + prose[start : start + size - len(head)])

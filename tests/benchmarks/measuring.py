@@ -34,7 +34,7 @@ class Ended:
 
 
 Side = Callable[[Path], Command]
-"""Prepares one run, which is not timed. The folder is empty, belongs to this run alone and is removed after it."""
+"""Prepares one run, which is not timed. The directory is empty, belongs to this run alone and is removed after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class Measured:
 
 
 def measure(contest: Contest, room: Path, *, runs: int) -> Measured:
-    """What `runs` pairs of runs took, in folders below `room`. Raises RuntimeError if a command fails."""
+    """What `runs` pairs of runs took, in directories below `room`. Raises RuntimeError if a command fails."""
     sides = [side for side in (contest.ours, contest.theirs) if side is not None]
     if contest.warm:
         for side in sides:

@@ -13,7 +13,7 @@ _SETTINGS = "experimental-features = nix-command flakes\nsandbox = false\nbuild-
 
 
 def hashing(room: Room, files: int) -> Contest:
-    """The narHash of a folder, against Nix's own program."""
+    """The narHash of a directory, against Nix's own program."""
     tree = room.tree(room.scaled(files))
     theirs = _nix(room, "nix-hash", "--type", "sha256", str(tree))
     return Contest(lambda _: room.agent_sync("nix", "hash", str(tree)), lambda _: theirs, warm=True)
@@ -61,7 +61,7 @@ def _write(file: Path) -> None:
 def _forget(room: Room) -> None:
     """Nix has nothing in its store, and remembers nothing of what it fetched."""
     for place in (room.path / "nix-store", room.path / "nix-state", Path(room.environment["HOME"], ".cache", "nix")):
-        for folder in (place, *place.rglob("*")) if place.exists() else ():
-            if folder.is_dir() and not folder.is_symlink():
-                folder.chmod(0o755)
+        for directory in (place, *place.rglob("*")) if place.exists() else ():
+            if directory.is_dir() and not directory.is_symlink():
+                directory.chmod(0o755)
         shutil.rmtree(place, ignore_errors=True)

@@ -65,7 +65,7 @@ def pushing(room: Room, make: MakeProject) -> Contest:
 def pushing_again(room: Room, make: MakeProject) -> Contest:
     """`push` of what is there already."""
     project = make(room)
-    ours, theirs = (_reference(_Registries(room).new(_folder(room))) for _ in range(2))
+    ours, theirs = (_reference(_Registries(room).new(_directory(room))) for _ in range(2))
     run(room.agent_sync("push", ours, project=project))
     copy = _skopeo_push(room, _layout(room, project), theirs)
     run(copy)
@@ -75,7 +75,7 @@ def pushing_again(room: Room, make: MakeProject) -> Contest:
 def pulling(room: Room, make: MakeProject) -> Contest:
     """`pull` into an empty store; skopeo into an empty layout."""
     project = make(room)
-    reference = _reference(_Registries(room).new(_folder(room)))
+    reference = _reference(_Registries(room).new(_directory(room)))
     run(room.agent_sync("push", reference, project=project))
 
     def ours(fresh: Path) -> Command:
@@ -98,10 +98,10 @@ class _Registries:
                 raise LookupError(f"{program} is not installed")
         self._running = room.servers.enter_context(contextlib.ExitStack())
 
-    def new(self, folder: Path) -> str:
+    def new(self, directory: Path) -> str:
         """Its host; the one before is gone."""
         self._running.close()
-        place = folder / "registry"
+        place = directory / "registry"
         place.mkdir()
         return self._running.enter_context(serve_docker_registry(place)).host
 
@@ -141,7 +141,7 @@ def _locked(room: Room, name: str, *trees: Path) -> Path:
 _numbers = itertools.count()
 
 
-def _folder(room: Room) -> Path:
+def _directory(room: Room) -> Path:
     return room.once(f"registry-{next(_numbers)}", lambda _: None)
 
 

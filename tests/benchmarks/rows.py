@@ -148,17 +148,17 @@ ROWS = (
     Row("write", "first `sync` of 20,000 files", "`cp -r`", Goal(1), partial(arriving.writing, files=_MANY)),
     Row(
         "pack",
-        "pack a folder of 20,000 files",
+        "pack a directory of 20,000 files",
         "`tar \\| zstd -3 -T0`",
         Goal(1.25),
         partial(arriving.packing, files=_MANY),
     ),
     Row(
         "local",
-        "`update`, local folder of 20,000 files",
+        "`update`, local directory of 20,000 files",
         "`tar \\| zstd -3 -T0`",
         Goal(),
-        partial(arriving.updating_a_folder, files=_MANY),
+        partial(arriving.updating_a_directory, files=_MANY),
     ),
     *(
         Row(

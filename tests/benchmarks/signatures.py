@@ -1,6 +1,6 @@
 """Checking signatures: a hundred signed bundles, judged in one process that has loaded nothing yet.
 
-As a program it prints how many seconds it takes to judge those in the folder that is named.
+As a program it prints how many seconds it takes to judge those in the directory that is named.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.signing.keys import load_public
 from agent_sync_oci.signing.signers import IdentitySigner, KeySigner, Signer
 from agent_sync_oci.signing.trusted_root import TrustedRoot
-from agent_sync_oci.trust.judging import judge
 from agent_sync_oci.trust.policy import Policy, Rule
+from agent_sync_oci.trust.verdict import evaluate
 from tests.benchmarks.inputs import ROOT, Room
 from tests.benchmarks.measuring import Command, Contest
 
@@ -25,8 +25,8 @@ _CI = IdentitySigner("https://ci.example.test/release", "https://issuer.example.
 def judging(room: Room, *, bundles: int, keyless: bool) -> Contest:
     """So many bundles, each of its own signature: with a key, or keyless with a log entry and a time stamp."""
     count = room.scaled(bundles)
-    folder = room.once(f"signatures-{count}-{keyless}", lambda place: _make(place, count, keyless=keyless))
-    words = (sys.executable, "-m", "tests.benchmarks.signatures", str(folder))
+    directory = room.once(f"signatures-{count}-{keyless}", lambda place: _make(place, count, keyless=keyless))
+    words = (sys.executable, "-m", "tests.benchmarks.signatures", str(directory))
     return Contest(lambda _: Command(words, ROOT, room.environment, reports=True), warm=True)
 
 
@@ -52,13 +52,13 @@ def _digest(number: int) -> Digest:
 
 def main(named: str) -> None:
     """Everything counts, from the reading of the trusted root on: nothing is signed here before."""
-    folder = Path(named)
+    directory = Path(named)
     started = time.perf_counter()
-    root = TrustedRoot.read((folder / "root").read_bytes())
-    signers: tuple[Signer, ...] = (_CI, KeySigner(load_public((folder / "key.pub").read_bytes())))
+    root = TrustedRoot.read((directory / "root").read_bytes())
+    signers: tuple[Signer, ...] = (_CI, KeySigner(load_public((directory / "key.pub").read_bytes())))
     policy = Policy((Rule("**", 1, signers, root=root),))
-    for file in folder.glob("*.bundle"):
-        assert judge(policy, _NAME, _digest(int(file.stem)), [file.read_bytes()]).accepted
+    for file in directory.glob("*.bundle"):
+        assert evaluate(policy, _NAME, _digest(int(file.stem)), [file.read_bytes()]).accepted
     print(time.perf_counter() - started)
 
 

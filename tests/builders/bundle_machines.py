@@ -22,7 +22,7 @@ class Site:
     machine: CommandMachine
 
     @property
-    def folder(self) -> Path:
+    def directory(self) -> Path:
         """The project."""
         return self.machine.project
 
@@ -54,20 +54,20 @@ class Site:
         return str(self.run(*words).document["digest"])
 
 
-def a_publisher(folder: Path, config: str = "", **rules: str) -> Site:
+def a_publisher(directory: Path, config: str = "", **rules: str) -> Site:
     """A locked project with one local source, and the key `release`."""
-    folder.mkdir()
-    site = Site(a_local_machine(folder, config, **(rules or RULES)))
+    directory.mkdir()
+    site = Site(a_local_machine(directory, config, **(rules or RULES)))
     site.run("update", "--yes")
     put_key(site, "release")
     return site
 
 
-def a_receiver(folder: Path, *keys: str, threshold: int = 1) -> Site:
+def a_receiver(directory: Path, *keys: str, threshold: int = 1) -> Site:
     """A machine with nothing but a policy that names these keys (`release`, if none is named)."""
     for part in ("project", "home"):
-        (folder / part).mkdir(parents=True)
-    site = Site(CommandMachine(folder / "project", folder / "home"))
+        (directory / part).mkdir(parents=True)
+    site = Site(CommandMachine(directory / "project", directory / "home"))
     put_policy(site, *(keys or ("release",)), threshold=threshold)
     return site
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from agent_sync.bundle.signing import Signing
+from agent_sync.bundle.sign import Signing
 from agent_sync.operations.pull import PullResult
 from agent_sync.operations.push import PushResult
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
-from agent_sync_oci.reference import Place, parse_place
+from agent_sync_oci.reference import Reference, parse_reference
 from agent_sync_oci.registry.memory import MemoryRegistry
-from agent_sync_oci.signing.key_signing import sign_with_key
 from agent_sync_oci.signing.keys import PrivateKey
+from agent_sync_oci.signing.sign import sign_with_key
 from tests.builders.projects import MemoryProject, a_local_project
 
 NAME = "registry.example.com/team/agents"
-V1 = parse_place(f"{NAME}:v1")
+V1 = parse_reference(f"{NAME}:v1")
 POLICY = "/etc/agent-sync/policy.yaml"
 
 
@@ -40,7 +40,7 @@ def changed(project: MemoryProject, name: str = "c.md", text: str = "c\n") -> Me
 
 def push(
     project: MemoryProject,
-    place: Place = V1,
+    place: Reference = V1,
     *,
     key: PrivateKey | None = None,
     name: str | None = None,
@@ -51,7 +51,7 @@ def push(
     return project.project().push(place, name=name, signing=signed, **said)  # type: ignore[arg-type]  # as the test says
 
 
-def pull(project: MemoryProject, place: Place = V1, **said: object) -> PullResult:
+def pull(project: MemoryProject, place: Reference = V1, **said: object) -> PullResult:
     """What pulling comes to, with these options."""
     return project.project().pull(place, **said)  # type: ignore[arg-type]  # as the test says
 

@@ -9,19 +9,20 @@ from typing import Any, cast
 from agent_sync.apply import Applied, Recovered, apply, recover
 from agent_sync.checkout import Checkout
 from agent_sync.events import Event
-from agent_sync.plan.model import Action, Plan, Step
-from agent_sync.ports import Cancellation, Folder, Kind, World
+from agent_sync.plan.actions import Action, Plan, Step
+from agent_sync.ports import Cancellation, Directory, Kind, World
 from agent_sync.tree import Entry, RelPath, Tree, sorted_paths
-from tests.builders.folders import files_of, read
+from tests.builders.directories import files_of, read
 from tests.builders.stores import StoppedClock
 from tests.builders.trees import Files, Program, a_tree, as_bytes, program
 from tests.fakes.contents import MemoryContents
-from tests.fakes.folder import MemoryFolder
+from tests.fakes.directory import MemoryDirectory
 
 _STATE = (".agent-sync/.gitignore", ".agent-sync/applied.lock", ".agent-sync/lock")
 
-# From BEFORE to AFTER every kind of change happens: a file in an old folder, a folder with folders in it, new bytes, a
-# new mode, a file that goes and takes its folder with it, a file that becomes a folder, a folder that becomes a file.
+# From BEFORE to AFTER every kind of change happens: a file in an old directory, a directory with directories in it, new
+# bytes, a new mode, a file that goes and takes its directory with it, a file that becomes a directory, a directory that
+# becomes a file.
 BEFORE: Files = {
     ".claude/rules/a.md": "a, first",
     ".claude/rules/edited.md": "edited, first",
@@ -29,7 +30,7 @@ BEFORE: Files = {
     ".claude/tools/run.sh": "#!/bin/sh",
     ".claude/tools/turns": "a file",
     ".cursor/rules/gone/x.md": "goes",
-    ".cursor/rules/narrows/y/z.md": "a file in a folder",
+    ".cursor/rules/narrows/y/z.md": "a file in a directory",
     "AGENTS.md": "top, first",
 }
 AFTER: Files = {
@@ -38,7 +39,7 @@ AFTER: Files = {
     ".claude/rules/new.md": "new",
     ".claude/rules/same.md": "the same",
     ".claude/tools/run.sh": program("#!/bin/sh"),
-    ".claude/tools/turns/into.md": "a file in a folder",
+    ".claude/tools/turns/into.md": "a file in a directory",
     ".cursor/rules/narrows": "a file",
     ".windsurf/rules/core/a.md": "deep",
     ".windsurf/rules/core/deeper/b.md": "deeper",
@@ -51,9 +52,9 @@ EDIT = "somebody's own words"
 
 @dataclass
 class ACheckout:
-    """A project's folder and everything that applying needs; `written` is what was applied last."""
+    """A project's directory and everything that applying needs; `written` is what was applied last."""
 
-    folder: Folder = field(default_factory=MemoryFolder)
+    directory: Directory = field(default_factory=MemoryDirectory)
     clock: StoppedClock = field(default_factory=StoppedClock)
     contents: MemoryContents = field(default_factory=MemoryContents)
     cancellation: Cancellation = field(default_factory=Cancellation)
@@ -63,13 +64,13 @@ class ACheckout:
 
     @property
     def checkout(self) -> Checkout:
-        return Checkout(self.folder)
+        return Checkout(self.directory)
 
     @property
     def world(self) -> World:
         nothing = cast(Any, None)
         return World(
-            project=self.folder,
+            project=self.directory,
             store=nothing,
             git=nothing,
             fetcher=nothing,
@@ -115,10 +116,10 @@ class ACheckout:
             self.observer(event)
 
     def _action(self, path: RelPath, after: Entry | None) -> Action | None:
-        stat = self.folder.stat(path)
+        stat = self.directory.stat(path)
         before = None
         if stat is not None and stat.kind is Kind.FILE:
-            before = Entry(self.folder.digest(path), stat.executable)
+            before = Entry(self.directory.digest(path), stat.executable)
         if before == after:
             return None
         step = Step.REMOVE if after is None else Step.REPLACE if before else Step.CREATE
@@ -128,11 +129,11 @@ class ACheckout:
     @property
     def kept(self) -> dict[str, str]:
         """The kept edits by their path, the newest where there are several."""
-        return {edit.path: read(self.folder, edit.place) for edit in self.checkout.kept.all()}
+        return {edit.path: read(self.directory, edit.place) for edit in self.checkout.kept.all()}
 
     def targets(self) -> dict[str, str]:
         """All that stands in the project but kept edits and the state that stays: strays would show."""
-        found = files_of(self.folder).items()
+        found = files_of(self.directory).items()
         return {path: text for path, text in found if not path.startswith(".agent-sync/kept/") and path not in _STATE}
 
 

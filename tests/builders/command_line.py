@@ -102,15 +102,15 @@ class CommandMachine:
         return found[0]
 
     def tree(self) -> Snapshot:
-        """Everything in the project but our own state folder."""
+        """Everything in the project but our own state directory."""
         return {path: each for path, each in snapshot(self.project).items() if not path.startswith(".agent-sync")}
 
     def outputs(self) -> dict[str, str]:
-        """Every file in a dot folder that is not ours, with its text."""
+        """Every file in a dot directory that is not ours, with its text."""
         return {
             path: content.decode()
             for path, (kind, content) in self.tree().items()
-            if path.startswith(".") and kind != "folder"
+            if path.startswith(".") and kind != "directory"
         }
 
     def another(self, name: str) -> CommandMachine:
@@ -120,14 +120,14 @@ class CommandMachine:
         )
         other.home.mkdir(parents=True)
         for path, (kind, content) in self.tree().items():
-            if kind != "folder" and not path.startswith("."):
+            if kind != "directory" and not path.startswith("."):
                 other.put(path, content, executable=kind == "program")
         return other
 
 
-def a_machine(folder: Path, files: Mapping[str, str | bytes] | None = None) -> CommandMachine:
-    """A machine whose project has these files, below `folder`."""
-    machine = CommandMachine(folder / "project", folder / "home")
+def a_machine(directory: Path, files: Mapping[str, str | bytes] | None = None) -> CommandMachine:
+    """A machine whose project has these files, below `directory`."""
+    machine = CommandMachine(directory / "project", directory / "home")
     machine.project.mkdir()
     machine.home.mkdir()
     for path, content in (files or {}).items():
@@ -147,21 +147,21 @@ targets:
 """
 
 
-def a_local_machine(folder: Path, config: str = "", **rules: str) -> CommandMachine:
+def a_local_machine(directory: Path, config: str = "", **rules: str) -> CommandMachine:
     """One local source `rules` for cursor; `config` is added to its configuration, `a_md="text"` is `rules/a.md`."""
     files = {f"rules/{name.replace('_', '.')}": text for name, text in (rules or {"a_md": "a\n"}).items()}
-    return a_machine(folder, {"agent-sync.yaml": LOCAL + dedent(config), **files})
+    return a_machine(directory, {"agent-sync.yaml": LOCAL + dedent(config), **files})
 
 
-def snapshot(folder: Path) -> dict[str, tuple[str, bytes]]:
-    """Every path below `folder` with its kind and bytes; links are themselves."""
+def snapshot(directory: Path) -> dict[str, tuple[str, bytes]]:
+    """Every path below `directory` with its kind and bytes; links are themselves."""
     found: dict[str, tuple[str, bytes]] = {}
-    for path in sorted(folder.rglob("*")):
-        name, mode = str(path.relative_to(folder)), path.lstat().st_mode
+    for path in sorted(directory.rglob("*")):
+        name, mode = str(path.relative_to(directory)), path.lstat().st_mode
         if stat.S_ISLNK(mode):
             found[name] = ("link", os.readlink(path).encode())
         elif stat.S_ISDIR(mode):
-            found[name] = ("folder", b"")
+            found[name] = ("directory", b"")
         elif stat.S_ISREG(mode):
             found[name] = ("program" if mode & 0o100 else "file", path.read_bytes())
         else:

@@ -1,4 +1,4 @@
-"""Custom commands for tests: a scratch folder, the walls to build, the user to be, and what came of it."""
+"""Custom commands for tests: a scratch directory, the walls to build, the user to be, and what came of it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class Outcome:
 
 @dataclass
 class Bench:
-    """A scratch folder in which commands are run. `user` is a number to be, None for oneself."""
+    """A scratch directory in which commands are run. `user` is a number to be, None for oneself."""
 
     walls: Walls
     user: int | None
@@ -94,7 +94,9 @@ class Bench:
         return self.scratch / "output"
 
     def write(self, files: Mapping[str, str], *, mode: int = 0o644) -> None:
-        """Files in the scratch folder, which belong to the user: `input/a.md`, `program/run.sh`, `outside/secret`."""
+        """Files in the scratch directory, which belong to the user: `input/a.md`, `program/run.sh`,
+        `outside/secret`.
+        """
         for name, text in files.items():
             path = self.scratch / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -103,7 +105,7 @@ class Bench:
         self.hand_over()
 
     def hand_over(self) -> None:
-        """All that is in the scratch folder belongs to the user."""
+        """All that is in the scratch directory belongs to the user."""
         if self.user is not None:
             for path in (self.scratch, *self.scratch.rglob("*")):
                 os.chown(path, self.user, self.user, follow_symlinks=False)
@@ -111,10 +113,10 @@ class Bench:
     def command(
         self, *words: str, timeout_s: float = 30, max_output_bytes: int = 50_000_000, max_files: int = 1000
     ) -> Command:
-        """The command with this scratch folder's folders."""
+        """The command with this scratch directory's directories."""
         return Command(
             words=words,
-            program_folder=str(self.scratch / "program"),
+            program_directory=str(self.scratch / "program"),
             input=str(self.scratch / "input"),
             output=str(self.output),
             timeout_s=timeout_s,
@@ -194,17 +196,17 @@ class Bench:
 
 
 def a_bench(walls: Walls = ALL_WALLS[0], *, user: int | None = None) -> Bench:
-    """A bench with an empty output, two files of input, a program folder and, outside, what must stay untouched."""
+    """A bench with an empty output, two files of input, a program directory and, outside, what must stay untouched."""
     scratch = Path(tempfile.mkdtemp(prefix="sandbox-test-", dir="/tmp"))
-    for folder in ("program", "input", "output", "outside"):
-        (scratch / folder).mkdir()
+    for directory in ("program", "input", "output", "outside"):
+        (scratch / directory).mkdir()
     bench = Bench(walls, user, scratch)
     bench.write({"input/a.md": "first\n", "input/sub/b.md": "second\n", "outside/file": "as it was\n"})
     return bench
 
 
 def clear(bench: Bench) -> None:
-    """The scratch folder is gone."""
+    """The scratch directory is gone."""
     shutil.rmtree(bench.scratch, ignore_errors=True)
 
 

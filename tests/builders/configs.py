@@ -8,10 +8,9 @@ from textwrap import dedent
 from typing import cast
 
 from agent_sync.config import Config, ConfigPath, Environment, discover
-from agent_sync.config.loading import Loaded, load
-from agent_sync.config.merging import merged
-from agent_sync.config.reading import Layer, Level, read_layer
-from agent_sync.ports import Folder, Kind, Stat
+from agent_sync.config.layer import Layer, Level, read_layer
+from agent_sync.config.load import LoadedConfig, load, merge_layers
+from agent_sync.ports import Directory, Kind, Stat
 from agent_sync.tree import RelPath
 
 GIT = "{name: rules, type: git, repo: https://example.com/rules.git, ref: v1}"
@@ -25,7 +24,7 @@ SHOWN: Mapping[Level, str] = {
 
 @dataclass(frozen=True)
 class StatsOnly:
-    """The one method of `ports.Folder` that loading calls, over paths that are said to exist."""
+    """The one method of `ports.Directory` that loading calls, over paths that are said to exist."""
 
     kinds: Mapping[str, Kind]
     name: str = "/project"
@@ -35,9 +34,9 @@ class StatsOnly:
         return None if kind is None else Stat(kind, 0, False, 0, 0, 0)
 
 
-def a_folder(*files: str, kinds: Mapping[str, Kind] | None = None) -> Folder:
-    """A project folder with these files, for whoever only asks what stands where."""
-    return cast(Folder, StatsOnly({**dict.fromkeys(files, Kind.FILE), **(kinds or {})}))
+def a_directory(*files: str, kinds: Mapping[str, Kind] | None = None) -> Directory:
+    """A project directory with these files, for whoever only asks what stands where."""
+    return cast(Directory, StatsOnly({**dict.fromkeys(files, Kind.FILE), **(kinds or {})}))
 
 
 def yaml_of(text: str) -> bytes:
@@ -53,7 +52,7 @@ def a_layer(text: str, *, level: Level = "project") -> Layer:
 
 def a_config(text: str) -> Config:
     """What one project file declares; nothing says that its references hold."""
-    return merged((a_layer(text),), ())
+    return merge_layers((a_layer(text),), ())
 
 
 def a_load(
@@ -63,17 +62,17 @@ def a_load(
     system: str | None = None,
     policy: str | None = None,
     inherit: bool = True,
-    folder: Folder | None = None,
-) -> Loaded:
+    directory: Directory | None = None,
+) -> LoadedConfig:
     """Everything loaded, with the files at their usual places on Linux."""
     given: dict[Level, str | None] = {"policy": policy, "system": system, "user": user, "project": project}
     texts = {level: text for level, text in given.items() if text is not None}
-    return load_files(texts, inherit=inherit, folder=folder)
+    return load_files(texts, inherit=inherit, directory=directory)
 
 
-def load_files(texts: Mapping[Level, str], *, inherit: bool = True, folder: Folder | None = None) -> Loaded:
+def load_files(texts: Mapping[Level, str], *, inherit: bool = True, directory: Directory | None = None) -> LoadedConfig:
     """The same, by level."""
     paths = {**SHOWN, "project": "/project/agent-sync.yaml"}
     files = {paths[level]: yaml_of(text) for level, text in texts.items()}
     places = discover(Environment(cwd="/project", home="/home/me"), no_inherit=not inherit)
-    return load(places, lambda path: files.get(path), folder or a_folder())
+    return load(places, lambda path: files.get(path), directory or a_directory())

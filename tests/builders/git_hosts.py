@@ -1,4 +1,6 @@
-"""The real git host with scratch folders below a test's own folder, with the `git` command or as if there were none."""
+"""The real git host with scratch directories below a test's own directory, with the `git` command or as if there
+were none.
+"""
 
 from __future__ import annotations
 
@@ -10,38 +12,38 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent_sync.adapters.git import GitSignatures, RemoteGit
-from agent_sync.adapters.private_folder import private_folder
-from agent_sync.ports import Folder
+from agent_sync.adapters.private_directory import private_directory
+from agent_sync.ports import Directory
 
 WITHOUT_GIT = {"PATH": "/nonexistent"}
 
 
-class ScratchFolders:
-    """Makes the scratch folders that a blob store would; all are gone when `left` is empty."""
+class ScratchDirectories:
+    """Makes the scratch directories that a blob store would; all are gone when `left` is empty."""
 
     def __init__(self, parent: Path) -> None:
         self.parent = parent
 
     @contextmanager
-    def __call__(self) -> Iterator[Folder]:
+    def __call__(self) -> Iterator[Directory]:
         path = tempfile.mkdtemp(prefix="scratch-", dir=self.parent)
         try:
-            yield private_folder(path)
+            yield private_directory(path)
         finally:
             shutil.rmtree(path)
 
     @property
     def left(self) -> list[Path]:
-        """The scratch folders that are still there."""
+        """The scratch directories that are still there."""
         return sorted(self.parent.glob("scratch-*"))
 
 
-def a_git_host(folder: Path, environment: Mapping[str, str] | None = None) -> RemoteGit:
-    """A host whose user has this test's environment, and these variables; relative addresses start in `folder`."""
+def a_git_host(directory: Path, environment: Mapping[str, str] | None = None) -> RemoteGit:
+    """A host whose user has this test's environment, and these variables; relative addresses start in `directory`."""
     chosen = {**os.environ, **(environment or {})}
-    return RemoteGit(chosen, ScratchFolders(folder), root=str(folder))
+    return RemoteGit(chosen, ScratchDirectories(directory), root=str(directory))
 
 
-def a_signature_checker(folder: Path, environment: Mapping[str, str] | None = None) -> GitSignatures:
+def a_signature_checker(directory: Path, environment: Mapping[str, str] | None = None) -> GitSignatures:
     """A checker for a user with this test's environment and these variables besides."""
-    return GitSignatures({**os.environ, **(environment or {})}, ScratchFolders(folder))
+    return GitSignatures({**os.environ, **(environment or {})}, ScratchDirectories(directory))

@@ -13,8 +13,8 @@ from agent_sync.config.model import GitSource
 from agent_sync.errors import AgentSyncError
 from agent_sync.events import Event, Warned
 from agent_sync.lock import Lock, LockedSource
-from agent_sync.ports import Cancellation, Folder, GitHost, Kind, SignatureChecker, Stat, World
-from agent_sync.resolve.git import resolve_git
+from agent_sync.ports import Cancellation, Directory, GitHost, Kind, SignatureChecker, Stat, World
+from agent_sync.sources.git.fetch import resolve_git
 from agent_sync.tree import RelPath
 from tests.builders.configs import a_config
 from tests.fakes.git import MemoryGit, MemorySignatures
@@ -25,7 +25,7 @@ REPO = "https://example.com/rules.git"
 
 @dataclass(frozen=True)
 class KeyFiles:
-    """The two methods of `ports.Folder` by which key files are read."""
+    """The two methods of `ports.Directory` by which key files are read."""
 
     files: Mapping[str, bytes]
     name: str = "/project"
@@ -57,7 +57,7 @@ class GitWorld:
     @property
     def world(self) -> World:
         return World(
-            project=cast(Folder, KeyFiles(self.files)),
+            project=cast(Directory, KeyFiles(self.files)),
             store=self.store,
             git=self.git,
             fetcher=cast(Any, None),  # no git source asks for any of these

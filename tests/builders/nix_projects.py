@@ -56,13 +56,13 @@ overrides:
 class NixProject:
     """The project, locked and synced; its `repository` may be removed, and then nothing is left upstream but itself."""
 
-    folder: Path
+    directory: Path
     repository: Path
     environment: Mapping[str, str]
 
     @property
     def lock(self) -> Path:
-        return self.folder / "agent-sync.lock"
+        return self.directory / "agent-sync.lock"
 
     @property
     def store(self) -> Path:
@@ -76,31 +76,31 @@ class NixProject:
 
     def opened(self, **variables: str) -> Project:
         """The library's face of it; `variables` are those of the Nix that it is to see."""
-        return open_project(str(self.folder), no_inherit=True, environment={**self.environment, **variables})
+        return open_project(str(self.directory), no_inherit=True, environment={**self.environment, **variables})
 
     def outputs(self) -> dict[str, tuple[bytes, bool]]:
         """What `sync` wrote: each file's bytes, and whether it may be run."""
         written = (str(action.path) for action in self.opened().sync(dry_run=True).plan.actions)
         assert not list(written), "it is synced"
-        return files_below(self.folder, *WRITTEN)
+        return files_below(self.directory, *WRITTEN)
 
-    def copied(self, folder: Path) -> NixProject:
-        """The same lock and store in another folder, for changing them; nothing that was written."""
-        shutil.copytree(self.folder, folder / "project", ignore=shutil.ignore_patterns(".*", "naming.md"))
-        shutil.copytree(self.folder / "agents", folder / "project" / "agents", dirs_exist_ok=True)
-        shutil.copytree(self.store, folder / "store", symlinks=True)
-        environment = {**self.environment, "AGENT_SYNC_CACHE": str(folder / "store"), "HOME": str(folder)}
-        return NixProject(folder / "project", self.repository, environment)
+    def copied(self, directory: Path) -> NixProject:
+        """The same lock and store in another directory, for changing them; nothing that was written."""
+        shutil.copytree(self.directory, directory / "project", ignore=shutil.ignore_patterns(".*", "naming.md"))
+        shutil.copytree(self.directory / "agents", directory / "project" / "agents", dirs_exist_ok=True)
+        shutil.copytree(self.store, directory / "store", symlinks=True)
+        environment = {**self.environment, "AGENT_SYNC_CACHE": str(directory / "store"), "HOME": str(directory)}
+        return NixProject(directory / "project", self.repository, environment)
 
     def relock(self, **changes: Any) -> None:  # noqa: ANN401  # whatever a lock may say
         """The lock says something else at its top level."""
         self.lock.write_text(emit({**self.data, **changes}))
 
 
-def a_nix_project(folder: Path, url: str) -> NixProject:
-    """A project below `folder`; its policy is served under that address while it is locked."""
-    repository = a_git_repository(folder / "upstream", _RULES)
-    project = folder / "project"
+def a_nix_project(directory: Path, url: str) -> NixProject:
+    """A project below `directory`; its policy is served under that address while it is locked."""
+    repository = a_git_repository(directory / "upstream", _RULES)
+    project = directory / "project"
     for path, text in _OWN.items():
         place = project / "agents" / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -109,8 +109,8 @@ def a_nix_project(folder: Path, url: str) -> NixProject:
     (project / "agent-sync.yaml").write_text(
         _CONFIG.format(repo=repository.path.as_uri(), url=url, checksum=sha256(POLICY))
     )
-    (folder / "home").mkdir()
-    environment = {**a_clean_environment(folder / "home", os.environ), "AGENT_SYNC_CACHE": str(folder / "cache")}
+    (directory / "home").mkdir()
+    environment = {**a_clean_environment(directory / "home", os.environ), "AGENT_SYNC_CACHE": str(directory / "cache")}
     locked = NixProject(project, repository.path, environment)
     with locked.opened() as opened:
         opened.update().raise_failures()
@@ -118,29 +118,29 @@ def a_nix_project(folder: Path, url: str) -> NixProject:
     return locked
 
 
-def files_below(folder: Path, *names: str) -> dict[str, tuple[bytes, bool]]:
-    """Every file in the folder, or in what of it is named: its bytes, and whether it may be run."""
-    tops = [folder / name for name in names] or [folder]
+def files_below(directory: Path, *names: str) -> dict[str, tuple[bytes, bool]]:
+    """Every file in the directory, or in what of it is named: its bytes, and whether it may be run."""
+    tops = [directory / name for name in names] or [directory]
     found = (file for top in tops for file in ([top] if top.is_file() else sorted(top.rglob("*"))) if file.is_file())
-    return {str(file.relative_to(folder)): (file.read_bytes(), bool(file.stat().st_mode & 0o100)) for file in found}
+    return {str(file.relative_to(directory)): (file.read_bytes(), bool(file.stat().st_mode & 0o100)) for file in found}
 
 
-def a_stub_of_nixpkgs(folder: Path) -> Path:
-    """The tests' own nixpkgs, as a flake in `folder`, made of this machine's programs and this very Python."""
-    shutil.copytree(ROOT / "tests" / "nix" / "stub", folder)
-    shutil.copy(ROOT / "pyproject.toml", folder)
-    (folder / "programs.nix").write_text(f'{{ python = "{sys.executable}"; }}\n')
-    return folder
+def a_stub_of_nixpkgs(directory: Path) -> Path:
+    """The tests' own nixpkgs, as a flake in `directory`, made of this machine's programs and this very Python."""
+    shutil.copytree(ROOT / "tests" / "nix" / "stub", directory)
+    shutil.copy(ROOT / "pyproject.toml", directory)
+    (directory / "programs.nix").write_text(f'{{ python = "{sys.executable}"; }}\n')
+    return directory
 
 
-def a_flake(folder: Path, project: NixProject, outputs: str) -> str:
+def a_flake(directory: Path, project: NixProject, outputs: str) -> str:
     """The reference of a flake without inputs that has the lock in `project/`; `outputs` is an attribute set, in which
     `lib`, `pkgs` and `lockFile` are at hand.
     """
-    shutil.copytree(ROOT / "nix", folder / "nix")
-    a_stub_of_nixpkgs(folder / "stub")
-    shutil.copytree(project.folder, folder / "project", ignore=shutil.ignore_patterns(".agent-sync"))
-    (folder / "flake.nix").write_text(
+    shutil.copytree(ROOT / "nix", directory / "nix")
+    a_stub_of_nixpkgs(directory / "stub")
+    shutil.copytree(project.directory, directory / "project", ignore=shutil.ignore_patterns(".agent-sync"))
+    (directory / "flake.nix").write_text(
         dedent(
             """\
             {{
@@ -154,4 +154,4 @@ def a_flake(folder: Path, project: NixProject, outputs: str) -> str:
             """
         ).format(system=SYSTEM, outputs=outputs)
     )
-    return f"path:{folder}"
+    return f"path:{directory}"

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.layout import blob_path
+from agent_sync_oci.image_spec import blob_path
 from agent_sync_oci.manifest import Manifest
-from agent_sync_oci.registry.archive import ArchiveRegistry
-from agent_sync_oci.registry.archive_file import ArchiveFile
+from agent_sync_oci.registry.archive import ArchiveFile, ArchiveRegistry
 from agent_sync_oci.registry.layout import LayoutRegistry
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import Registry
@@ -56,8 +55,8 @@ def _in_memory_without_referrers(_: Path) -> Iterator[SomePlace]:
 
 
 @contextmanager
-def _in_a_layout(folder: Path) -> Iterator[SomePlace]:
-    layout = folder / "layout"
+def _in_a_layout(directory: Path) -> Iterator[SomePlace]:
+    layout = directory / "layout"
     yield SomePlace(
         lambda: LayoutRegistry(str(layout)),
         lambda digest, content: (layout / blob_path(digest)).write_bytes(content),
@@ -65,15 +64,15 @@ def _in_a_layout(folder: Path) -> Iterator[SomePlace]:
 
 
 @contextmanager
-def _in_an_archive(folder: Path) -> Iterator[SomePlace]:
-    file = folder / "archive.tar"
+def _in_an_archive(directory: Path) -> Iterator[SomePlace]:
+    file = directory / "archive.tar"
     yield SomePlace(lambda: ArchiveRegistry(str(file)), lambda digest, content: overwrite(file, digest, content))
 
 
 def _remote(make: MakeRemote, *, lists_referrers: bool = False) -> MakePlace:
     @contextmanager
-    def place(folder: Path) -> Iterator[SomePlace]:
-        with make(folder) as (opened, damage):
+    def place(directory: Path) -> Iterator[SomePlace]:
+        with make(directory) as (opened, damage):
             yield SomePlace(opened, damage, lists_referrers=lists_referrers)
 
     return place

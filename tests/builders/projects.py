@@ -9,14 +9,14 @@ from textwrap import dedent
 from typing import Any
 
 from agent_sync.config import Environment, discover
-from agent_sync.errors import FileFault, LimitExceeded, NetworkError
+from agent_sync.errors import FileSystemError, LimitExceeded, NetworkError
 from agent_sync.events import Event, Warned
-from agent_sync.ports import Cancellation, Command, Finished, Folder, World
+from agent_sync.ports import Cancellation, Command, Directory, Finished, World
 from agent_sync.project import Project
 from agent_sync.tree import RelPath
-from tests.builders.folders import files_of
+from tests.builders.directories import files_of
 from tests.builders.stores import StoppedClock
-from tests.fakes.folder import MemoryFolder
+from tests.fakes.directory import MemoryDirectory
 from tests.fakes.git import MemoryGit, MemorySignatures
 from tests.fakes.nix import MemoryNix
 from tests.fakes.registries import MemoryRegistries
@@ -26,9 +26,9 @@ ROOT = "/project"
 
 
 @contextmanager
-def scratch() -> Iterator[Folder]:
-    """A folder in memory for as long as it is needed."""
-    yield MemoryFolder("/scratch")
+def scratch() -> Iterator[Directory]:
+    """A directory in memory for as long as it is needed."""
+    yield MemoryDirectory("/scratch")
 
 
 @dataclass
@@ -67,9 +67,9 @@ class NoRunner:
 
 @dataclass
 class MemoryProject:
-    """What a test puts in (`folder`, `git`, `web`, `layers` by absolute path) and what came out (`events`)."""
+    """What a test puts in (`directory`, `git`, `web`, `layers` by absolute path) and what came out (`events`)."""
 
-    folder: MemoryFolder = field(default_factory=lambda: MemoryFolder(ROOT))
+    directory: MemoryDirectory = field(default_factory=lambda: MemoryDirectory(ROOT))
     git: MemoryGit = field(default_factory=MemoryGit)
     web: MemoryWeb = field(default_factory=MemoryWeb)
     registries: MemoryRegistries = field(default_factory=MemoryRegistries)
@@ -83,7 +83,7 @@ class MemoryProject:
         """The library's face of it; options are `config`, `lockfile`, `no_inherit`."""
         environment = Environment(cwd=ROOT, home="/home", variables=self.variables)
         world = World(
-            project=self.folder,
+            project=self.directory,
             store=self.store,
             git=self.git,
             fetcher=self.web,
@@ -101,20 +101,20 @@ class MemoryProject:
 
     def another_checkout(self) -> MemoryProject:
         """A second machine's clone: what is committed, and neither outputs nor state; the store is its own."""
-        other = replace(self, folder=MemoryFolder(ROOT), store=MemoryStore(scratch), events=[])
+        other = replace(self, directory=MemoryDirectory(ROOT), store=MemoryStore(scratch), events=[])
         for path in self.committed():
-            other.folder.put(path, self.read(path))
+            other.directory.put(path, self.read(path))
         return other
 
     def committed(self) -> list[str]:
-        """Every file but outputs in dot folders and our own state."""
-        return [path for path in files_of(self.folder) if not path.startswith(".")]
+        """Every file but outputs in dot directories and our own state."""
+        return [path for path in files_of(self.directory) if not path.startswith(".")]
 
     def put(self, path: str, content: str | bytes) -> None:
-        self.folder.put(path, dedent(content) if isinstance(content, str) else content)
+        self.directory.put(path, dedent(content) if isinstance(content, str) else content)
 
     def read(self, path: str) -> str:
-        with self.folder.open(RelPath(path)) as file:
+        with self.directory.open(RelPath(path)) as file:
             return file.read().decode()
 
     @property
@@ -124,30 +124,30 @@ class MemoryProject:
     @property
     def files(self) -> dict[str, str]:
         """Every file of the project with its text."""
-        return files_of(self.folder)
+        return files_of(self.directory)
 
     @property
     def outputs(self) -> dict[str, str]:
-        """Every file in a dot folder that is not our own state."""
-        return {p: t for p, t in files_of(self.folder).items() if p[0] == "." and not p.startswith(".agent-sync/")}
+        """Every file in a dot directory that is not our own state."""
+        return {p: t for p, t in files_of(self.directory).items() if p[0] == "." and not p.startswith(".agent-sync/")}
 
     @property
     def warnings(self) -> list[str]:
         """The rules of all warnings so far."""
         return [event.rule for event in self.events if isinstance(event, Warned)]
 
-    def _at(self, path: str) -> Folder:
+    def _at(self, path: str) -> Directory:
         if path == ROOT:
-            return self.folder
+            return self.directory
         if path.startswith(f"{ROOT}/"):
-            return self.folder.below(RelPath(path.removeprefix(f"{ROOT}/")))
-        raise FileFault(subject=path, check="there is no such folder")
+            return self.directory.below(RelPath(path.removeprefix(f"{ROOT}/")))
+        raise FileSystemError(subject=path, check="there is no such directory")
 
     def _read_file(self, path: str) -> bytes | None:
         if not path.startswith(f"{ROOT}/"):
             return self.layers.get(path)
         name = RelPath(path.removeprefix(f"{ROOT}/"))
-        return None if self.folder.stat(name) is None else self.read(name).encode()
+        return None if self.directory.stat(name) is None else self.read(name).encode()
 
 
 def a_project(files: Mapping[str, str]) -> MemoryProject:

@@ -22,7 +22,7 @@ def notes_of(
     trusted: Iterable[Path] = (),
     seen: Iterable[Path] = (),
     followed: Iterable[Path] = (),
-    folders: Iterable[Path] = (),
+    directories: Iterable[Path] = (),
     roots: Iterable[Path] = (),
     listings: Iterable[Path] = (),
 ) -> Notes:
@@ -36,8 +36,8 @@ def notes_of(
         notes.seen(str(path), key_at(path))
     for path in followed:
         note_followed(path, notes)
-    for path in folders:
-        notes.folder(str(path), key_at(path))
+    for path in directories:
+        notes.directory(str(path), key_at(path))
     for path in roots:
         notes.root(str(path), key_of(path.stat()))
     for path in listings:
@@ -61,15 +61,17 @@ def sha256_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def a_receipt(notes: Notes, *, question: str = "folder-question", made_s: int = 0, folder: str = "/nowhere") -> Receipt:
+def a_receipt(
+    notes: Notes, *, question: str = "directory-question", made_s: int = 0, directory: str = "/nowhere"
+) -> Receipt:
     """The receipt of these notes, which must not be spoilt."""
-    receipt = notes.receipt(question, (), made_s=made_s, folder=folder)
+    receipt = notes.receipt(question, (), made_s=made_s, directory=directory)
     assert receipt is not None
     return receipt
 
 
-def facts_of(notes: Notes, *, folder: str = "/nowhere") -> Facts:
-    return a_receipt(notes, folder=folder).facts
+def facts_of(notes: Notes, *, directory: str = "/nowhere") -> Facts:
+    return a_receipt(notes, directory=directory).facts
 
 
 def same_tick(path: Path, change: Callable[[Path], object]) -> tuple[Key, str]:

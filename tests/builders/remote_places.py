@@ -26,34 +26,34 @@ _REPOSITORY = "team/agents"
 
 
 @contextmanager
-def docker_registry(folder: Path) -> Iterator[RemotePlace]:
+def docker_registry(directory: Path) -> Iterator[RemotePlace]:
     """Open to everyone."""
-    with serve_docker_registry(folder) as server:
+    with serve_docker_registry(directory) as server:
         yield _of(server)
 
 
 @contextmanager
-def docker_registry_with_password(folder: Path) -> Iterator[RemotePlace]:
+def docker_registry_with_password(directory: Path) -> Iterator[RemotePlace]:
     """Behind a password that a docker configuration holds."""
-    with serve_docker_registry(folder, password=True) as server:
-        yield _of(server, a_docker_config(folder / "config.json", {server.host: f"{USER}:{PASSWORD}"}))
+    with serve_docker_registry(directory, password=True) as server:
+        yield _of(server, a_docker_config(directory / "config.json", {server.host: f"{USER}:{PASSWORD}"}))
 
 
 @contextmanager
-def docker_registry_with_tokens(folder: Path) -> Iterator[RemotePlace]:
+def docker_registry_with_tokens(directory: Path) -> Iterator[RemotePlace]:
     """Behind a token server on another port, which has to be named before it gets a password."""
     with (
-        serve_tokens(folder, user=USER, password=PASSWORD) as tokens,
-        serve_docker_registry(folder, tokens=tokens) as server,
+        serve_tokens(directory, user=USER, password=PASSWORD) as tokens,
+        serve_docker_registry(directory, tokens=tokens) as server,
     ):
-        yield _of(server, a_docker_config(folder / "config.json", {tokens.host: f"{USER}:{PASSWORD}"}))
+        yield _of(server, a_docker_config(directory / "config.json", {tokens.host: f"{USER}:{PASSWORD}"}))
 
 
 @contextmanager
-def docker_registry_with_tls(folder: Path) -> Iterator[RemotePlace]:
+def docker_registry_with_tls(directory: Path) -> Iterator[RemotePlace]:
     """With a certificate of an authority of its own."""
-    authority = an_authority(folder)
-    with serve_docker_registry(folder, authority=authority) as server:
+    authority = an_authority(directory)
+    with serve_docker_registry(directory, authority=authority) as server:
         yield _of(server, authority=authority)
 
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from agent_sync_oci.errors import OciError
-from agent_sync_oci.reference import RegistryPlace
+from agent_sync_oci.reference import RegistryReference
 from agent_sync_oci.registry.remote import Network, RemoteRegistry
-from agent_sync_oci.registry.remote.network import directly
-from agent_sync_oci.registry.remote.repository import nothing
+from agent_sync_oci.registry.remote.network import no_proxy
+from agent_sync_oci.registry.remote.repository import never_cancelled
 from tests.real.authority import Authority
 
 
@@ -25,15 +25,15 @@ def a_remote(
     *,
     docker_config: Path | None = None,
     authority: Authority | None = None,
-    proxy_for: Callable[[httpx.URL], httpx.Proxy | None] = directly,
+    proxy_for: Callable[[httpx.URL], httpx.Proxy | None] = no_proxy,
     plain_http: bool | None = None,
     timeout_s: float = 20.0,
     helper_timeout_s: float = 10.0,
-    check: Callable[[], None] = nothing,
+    check: Callable[[], None] = never_cancelled,
 ) -> RemoteRegistry:
     """`repository` at `host`; with an `authority` over TLS, which nobody else is trusted for."""
     return RemoteRegistry(
-        RegistryPlace(host, repository),
+        RegistryReference(host, repository),
         plain_http=False if authority is not None else plain_http,
         timeout_s=timeout_s,
         network=Network(

@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agent_sync.cli.answer import Verb
 from agent_sync.cli.options import GlobalOptions
 from agent_sync.cli.program import run
-from agent_sync.cli.running import run_verb
+from agent_sync.cli.run import Invocation, Verb, run_verb
 from agent_sync.cli.screen import Streams
-from agent_sync.cli.session import Surroundings
 from agent_sync.ports import Cancellation
 from tests.builders.command_line import CommandMachine
 
@@ -48,7 +46,7 @@ class Told:
 class Here:
     """Where commands are run: files or terminals, and what was typed. `variables` is the whole environment."""
 
-    folder: Path
+    directory: Path
     variables: Mapping[str, str]
     at_terminal: bool = False
     typed: str = ""
@@ -63,8 +61,8 @@ class Here:
         streams = self._streams()
         return self._told(run_verb(verb, GlobalOptions(**options), {}, self._surroundings(streams)), streams)
 
-    def _surroundings(self, streams: Streams) -> Surroundings:
-        return Surroundings(streams, self.variables, Cancellation(), folder=str(self.folder))
+    def _surroundings(self, streams: Streams) -> Invocation:
+        return Invocation(streams, self.variables, Cancellation(), directory=str(self.directory))
 
     def _streams(self) -> Streams:
         kind = Terminal if self.at_terminal else io.StringIO
@@ -77,9 +75,9 @@ class Here:
         return Told(code, streams.stdout.getvalue(), streams.stderr.getvalue())
 
 
-def here(folder: Path, *, at_terminal: bool = False, typed: str = "", **variables: str) -> Here:
+def here(directory: Path, *, at_terminal: bool = False, typed: str = "", **variables: str) -> Here:
     """A place without a project."""
-    return Here(folder, {"PATH": os.environ["PATH"], "HOME": str(folder), **variables}, at_terminal, typed)
+    return Here(directory, {"PATH": os.environ["PATH"], "HOME": str(directory), **variables}, at_terminal, typed)
 
 
 def inside(machine: CommandMachine, *, at_terminal: bool = False, typed: str = "", **variables: str) -> Here:

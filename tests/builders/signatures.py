@@ -15,21 +15,21 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.media_types import IN_TOTO
-from agent_sync_oci.signing.fields import Fields
-from agent_sync_oci.signing.key_signing import sign_with_key
-from agent_sync_oci.signing.keys import PrivateKey
-from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
-from agent_sync_oci.signing.sigstore_bundle import (
-    Certificate,
+from agent_sync_oci.image_spec import IN_TOTO
+from agent_sync_oci.signing.bundle import (
     Envelope,
     LogEntry,
     Message,
+    SigningCertificate,
     SigstoreBundle,
     bundle_json,
     read_bundle,
     read_entry,
 )
+from agent_sync_oci.signing.keys import PrivateKey
+from agent_sync_oci.signing.protojson import Fields
+from agent_sync_oci.signing.sign import sign_with_key
+from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
 from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject, statement_bytes
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from tests.real.sigstore_authority import certificate_der
@@ -142,7 +142,9 @@ def _witnessed(
 ) -> bytes:
     entry = stack.rekor1.enter(document) if made.rekor == 1 else stack.rekor2.enter(document)
     stamps = (stack.time.stamp(content.signature),) if made.stamped else ()
-    return bundle_json(SigstoreBundle(Certificate(certificate_der(certificate)), content, (an_entry(entry),), stamps))
+    return bundle_json(
+        SigstoreBundle(SigningCertificate(certificate_der(certificate)), content, (an_entry(entry),), stamps)
+    )
 
 
 def an_entry(document: Mapping[str, object]) -> LogEntry:

@@ -1,15 +1,15 @@
-"""A real store in a folder of a test, with a clock that stands still until it is told otherwise."""
+"""A real store in a directory of a test, with a clock that stands still until it is told otherwise."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from agent_sync.adapters.private_folder import private_folder
+from agent_sync.adapters.private_directory import private_directory
 from agent_sync.ports import BlobStore, Contents
-from agent_sync.store.disk import DiskStore
+from agent_sync.store.blobs import DiskStore
 from agent_sync.tree import Sha256
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.layout import blob_path
+from agent_sync_oci.image_spec import blob_path
 
 TODAY_S = 1_700_000_000.0
 DAY_S = 86_400.0
@@ -28,9 +28,9 @@ class StoppedClock:
         return self.now
 
 
-def a_disk_store(folder: Path, clock: StoppedClock | None = None) -> DiskStore:
-    """The store whose folder is `folder`, which need not exist."""
-    return DiskStore(lambda: str(folder), private_folder, clock or StoppedClock())
+def a_disk_store(directory: Path, clock: StoppedClock | None = None) -> DiskStore:
+    """The store whose directory is `directory`, which need not exist."""
+    return DiskStore(lambda: str(directory), private_directory, clock or StoppedClock())
 
 
 def put(content: bytes, store: BlobStore) -> Digest:
@@ -40,9 +40,9 @@ def put(content: bytes, store: BlobStore) -> Digest:
         return writer.commit()
 
 
-def place(folder: Path, digest: Digest) -> Path:
+def place(directory: Path, digest: Digest) -> Path:
     """Where the blob lies on the disk."""
-    return folder / blob_path(digest)
+    return directory / blob_path(digest)
 
 
 def whole(sha256: Sha256, contents: Contents) -> bytes:

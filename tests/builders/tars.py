@@ -48,8 +48,8 @@ def a_file(name: bytes, content: bytes = b"x", **fields: bytes) -> bytes:
     return header(name, len(content), **fields) + filled(content)
 
 
-def a_folder(name: bytes) -> bytes:
-    """A folder."""
+def a_directory(name: bytes) -> bytes:
+    """A directory."""
     return header(name, kind=b"5", mode=b"0000755\0")
 
 

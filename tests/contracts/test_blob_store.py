@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.errors import BytesUnavailable, ContentMismatch
+from agent_sync.errors import BytesUnavailable, DigestMismatch
 from agent_sync.ports import BlobStore, Kind
-from agent_sync.store.disk import DiskStore
+from agent_sync.store.blobs import DiskStore
 from agent_sync.tree import ROOT, RelPath
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.layout import blob_path
+from agent_sync_oci.image_spec import blob_path
 from tests.builders.stores import StoppedClock, a_disk_store, place
-from tests.fakes.folder import MemoryFolder
+from tests.fakes.directory import MemoryDirectory
 from tests.fakes.store import MemoryStore
 
 ABSENT = Digest.of(b"never written")
@@ -40,17 +40,17 @@ def in_memory(_: Path) -> Made:
 
 
 def on_disk(tmp_path: Path) -> Made:
-    folder = tmp_path / "store"
-    return Made(a_disk_store(folder), lambda digest, content: place(folder, digest).write_bytes(content))
+    directory = tmp_path / "store"
+    return Made(a_disk_store(directory), lambda digest, content: place(directory, digest).write_bytes(content))
 
 
-def in_a_folder_in_memory(_: Path) -> Made:
-    folder = MemoryFolder()
-    store = DiskStore(lambda: "/memory", lambda *_, **__: folder, StoppedClock())
-    return Made(store, lambda digest, content: folder.put(blob_path(digest), content))
+def in_a_directory_in_memory(_: Path) -> Made:
+    directory = MemoryDirectory()
+    store = DiskStore(lambda: "/memory", lambda *_, **__: directory, StoppedClock())
+    return Made(store, lambda digest, content: directory.put(blob_path(digest), content))
 
 
-@pytest.fixture(params=[in_memory, on_disk, in_a_folder_in_memory])
+@pytest.fixture(params=[in_memory, on_disk, in_a_directory_in_memory])
 def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
     make: Callable[[Path], Made] = request.param
     return make(tmp_path)
@@ -154,7 +154,7 @@ def test_bytes_with_the_expected_digest_are_accepted(store: BlobStore) -> None:
 
 
 def test_bytes_with_another_digest_than_the_expected_are_refused(store: BlobStore) -> None:
-    with pytest.raises(ContentMismatch) as refused:
+    with pytest.raises(DigestMismatch) as refused:
         put(store, b"one", expected=ABSENT)
     assert ABSENT in refused.value.subject
     assert Digest.of(b"one").hex in refused.value.check
@@ -222,7 +222,7 @@ def test_remembering_a_lock_can_be_repeated(store: BlobStore) -> None:
         store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
 
 
-def test_a_scratch_folder_is_empty_and_gone_afterwards(tmp_path: Path) -> None:
+def test_a_scratch_directory_is_empty_and_gone_afterwards(tmp_path: Path) -> None:
     store = a_disk_store(tmp_path / "store")
     with store.scratch() as first, store.scratch() as second:
         assert first.names(ROOT) == ()
@@ -230,7 +230,7 @@ def test_a_scratch_folder_is_empty_and_gone_afterwards(tmp_path: Path) -> None:
         assert second.stat(RelPath("in/a.md")) is None
         stat = first.stat(RelPath("in"))
         assert stat is not None
-        assert stat.kind is Kind.FOLDER
+        assert stat.kind is Kind.DIRECTORY
         places = [Path(first.name), Path(second.name)]
         assert all(place.is_dir() for place in places)
     assert not any(place.exists() for place in places)

@@ -56,34 +56,34 @@ def _in_memory(_: Path, __: Callable[[], SshServer]) -> Iterator[Remote]:
 
 def _over_file(scheme: str, environment: dict[str, str]) -> Callable[..., AbstractContextManager[Remote]]:
     @contextmanager
-    def remote(folder: Path, _: Callable[[], SshServer]) -> Iterator[Remote]:
-        yield _remote(folder, f"{scheme}{folder}/rules.git", environment)
+    def remote(directory: Path, _: Callable[[], SshServer]) -> Iterator[Remote]:
+        yield _remote(directory, f"{scheme}{directory}/rules.git", environment)
 
     return remote
 
 
 def _over_http(environment: dict[str, str]) -> Callable[..., AbstractContextManager[Remote]]:
     @contextmanager
-    def remote(folder: Path, _: Callable[[], SshServer]) -> Iterator[Remote]:
-        with serve_git(folder) as server:
-            yield _remote(folder, server.url("rules.git"), environment)
+    def remote(directory: Path, _: Callable[[], SshServer]) -> Iterator[Remote]:
+        with serve_git(directory) as server:
+            yield _remote(directory, server.url("rules.git"), environment)
 
     return remote
 
 
 @contextmanager
-def _over_ssh(folder: Path, sshd: Callable[[], SshServer]) -> Iterator[Remote]:
+def _over_ssh(directory: Path, sshd: Callable[[], SshServer]) -> Iterator[Remote]:
     server = sshd()
-    yield _remote(folder, server.short_url(folder / "rules.git"), {"GIT_SSH_COMMAND": server.ssh_command})
+    yield _remote(directory, server.short_url(directory / "rules.git"), {"GIT_SSH_COMMAND": server.ssh_command})
 
 
-def _remote(folder: Path, address: str, environment: dict[str, str]) -> Remote:
-    repository = a_git_repository(folder / "rules.git")
+def _remote(directory: Path, address: str, environment: dict[str, str]) -> Remote:
+    repository = a_git_repository(directory / "rules.git")
     first = repository.commit(FIRST)
     tag = repository.tag("v1", message="the first")
     middle = repository.commit({"a.md": "two\n", "large": LARGE})
     last = repository.commit({"a.md": "three\n", "large": None})
-    return Remote(a_git_host(folder, environment), address, first, middle, last, tag)
+    return Remote(a_git_host(directory, environment), address, first, middle, last, tag)
 
 
 KINDS = {
@@ -122,17 +122,17 @@ def test_commits_are_fetched_by_id_wherever_refs_point(remote: Remote) -> None:
             assert len(list(repository.entries(found.tree))) == len(FIRST) + (commit == remote.middle)
 
 
-def test_folders_that_nobody_wants_to_look_into_are_passed_over(remote: Remote) -> None:
+def test_directories_that_nobody_wants_to_look_into_are_passed_over(remote: Remote) -> None:
     asked: list[bytes] = []
 
-    def everywhere(folder: bytes) -> bool:
-        asked.append(folder)
+    def everywhere(directory: bytes) -> bool:
+        asked.append(directory)
         return True
 
     with remote.opened() as repository:
         repository.fetch([remote.first], without_blobs=True)
         tree = repository.commit(remote.first).tree
-        found = {entry.path for entry in repository.entries(tree, into=lambda folder: folder != b"core")}
+        found = {entry.path for entry in repository.entries(tree, into=lambda directory: directory != b"core")}
         assert found == {b"a.md", b"link.md", b".hidden/c.md"}
         found = {entry.path for entry in repository.entries(tree, into=everywhere)}
         assert found == {path.encode() for path in FIRST}

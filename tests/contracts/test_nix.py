@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.folder import DiskFolder
+from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.nix import InstalledNix
-from agent_sync.errors import Cancelled, FileFault
+from agent_sync.errors import Cancelled, FileSystemError
 from agent_sync.nix.binary_cache import BinaryCache
 from agent_sync.nix.pinned import Pinned, nar_sha256
 from agent_sync.nix.store_paths import path_of_tree
@@ -24,7 +24,7 @@ from tests.real.nix import a_nix
 @pytest.fixture(params=["memory", "installed"])
 def nix(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Nix]:
     if request.param == "memory":
-        yield MemoryNix(DiskFolder)
+        yield MemoryNix(DiskDirectory)
         return
     machine = a_nix(tmp_path / "nix")
     yield InstalledNix(machine.environment)
@@ -42,7 +42,7 @@ def a_cached_tree(nix: Nix, cache: Path) -> str:
     store = MemoryStore()
     packed = a_packed_tree(GOLDEN_FILES, store)
     pinned = Pinned("a tree", path_of_tree(nar_sha256(packed), store_dir=nix.store_dir), packed)
-    binary_cache = BinaryCache(DiskFolder(str(cache)), store_dir=nix.store_dir)
+    binary_cache = BinaryCache(DiskDirectory(str(cache)), store_dir=nix.store_dir)
     binary_cache.begin()
     with Contents(store) as contents:
         pinned.add_to(contents)
@@ -51,7 +51,7 @@ def a_cached_tree(nix: Nix, cache: Path) -> str:
     return pinned.path
 
 
-def test_the_hash_of_a_folder_is_that_of_its_tree(nix: Nix, tmp_path: Path) -> None:
+def test_the_hash_of_a_directory_is_that_of_its_tree(nix: Nix, tmp_path: Path) -> None:
     for path, content in GOLDEN_FILES.items():
         place = tmp_path / "tree" / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +62,7 @@ def test_the_hash_of_a_folder_is_that_of_its_tree(nix: Nix, tmp_path: Path) -> N
 
 
 def test_what_is_not_there_has_no_hash(nix: Nix, tmp_path: Path) -> None:
-    with pytest.raises(FileFault):
+    with pytest.raises(FileSystemError):
         nix.hash(str(tmp_path / "nothing"), cancellation=Cancellation())
 
 
@@ -74,7 +74,7 @@ def test_a_path_that_the_cache_has_is_copied(nix: Nix, cache: Path) -> None:
 
 def test_a_path_that_the_cache_lacks_is_refused(nix: Nix, cache: Path) -> None:
     a_cached_tree(nix, cache)
-    with pytest.raises(FileFault):
+    with pytest.raises(FileSystemError):
         nix.copy([path_of_tree(bytes(32), store_dir=nix.store_dir)], cache=str(cache), cancellation=Cancellation())
 
 
@@ -82,7 +82,7 @@ def test_a_cache_that_was_tampered_with_is_refused(nix: Nix, cache: Path) -> Non
     path = a_cached_tree(nix, cache)
     for nar in (cache / "blobs" / "sha256").iterdir():
         nar.write_bytes(nar.read_bytes().replace(b"one\n", b"two\n"))
-    with pytest.raises(FileFault):
+    with pytest.raises(FileSystemError):
         nix.copy([path], cache=str(cache), cancellation=Cancellation())
 
 

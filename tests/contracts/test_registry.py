@@ -13,8 +13,8 @@ import pytest
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import ContentLies, NotFound
+from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest, read_manifest
-from agent_sync_oci.media_types import SIGSTORE_BUNDLE
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.transfer.referrers import attach, referrers
 from tests.builders.artifacts import (

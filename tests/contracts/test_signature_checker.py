@@ -40,40 +40,40 @@ def _in_memory(_: Path) -> Iterator[Signing]:
 
 def _openpgp(*, armour: bool) -> Callable[[Path], AbstractContextManager[Signing]]:
     @contextmanager
-    def signing(folder: Path) -> Iterator[Signing]:
+    def signing(directory: Path) -> Iterator[Signing]:
         with a_gpg_home() as home:
             alice, bob = home.new_key("alice@example.org"), home.new_key("bob@example.org")
             both = home.exported(alice, armour=armour) + home.exported(bob, armour=armour)
             hers: dict[str, bytes | None] = {"allowed_signers": None, "keyring": both}
             others: dict[str, bytes | None] = {"allowed_signers": None, "keyring": home.exported(bob, armour=armour)}
-            yield _signed_by(home.signer(alice), folder, alice, hers, others)
+            yield _signed_by(home.signer(alice), directory, alice, hers, others)
 
     return signing
 
 
 @contextmanager
-def _ssh(folder: Path) -> Iterator[Signing]:
-    alice, bob = an_ssh_key(folder / "alice"), an_ssh_key(folder / "bob")
+def _ssh(directory: Path) -> Iterator[Signing]:
+    alice, bob = an_ssh_key(directory / "alice"), an_ssh_key(directory / "bob")
     both = bob.allowed_signer("bob@example.org") + alice.allowed_signer("alice@example.org")
     hers: dict[str, bytes | None] = {"allowed_signers": both.encode(), "keyring": None}
     others: dict[str, bytes | None] = {
         "allowed_signers": bob.allowed_signer("bob@example.org").encode(),
         "keyring": None,
     }
-    yield _signed_by(alice.signer, folder, "alice@example.org", hers, others)
+    yield _signed_by(alice.signer, directory, "alice@example.org", hers, others)
 
 
 def _signed_by(
-    signer: Signer, folder: Path, alice: str, hers: dict[str, bytes | None], others: dict[str, bytes | None]
+    signer: Signer, directory: Path, alice: str, hers: dict[str, bytes | None], others: dict[str, bytes | None]
 ) -> Signing:
-    repository = a_git_repository(folder / "rules.git")
+    repository = a_git_repository(directory / "rules.git")
     commit = repository.commit({"a.md": "a\n"}, message="with\n\na body", signed_by=signer)
     tag = repository.tag("v1", message="with\n\na body", signed_by=signer)
-    with a_git_host(folder).open(
+    with a_git_host(directory).open(
         str(repository.path), timeout_s=60, max_bytes=10**8, cancellation=Cancellation()
     ) as opened:
         opened.fetch([tag], without_blobs=False)
-        return Signing(a_signature_checker(folder), opened.signed(tag), opened.signed(commit), alice, hers, others)
+        return Signing(a_signature_checker(directory), opened.signed(tag), opened.signed(commit), alice, hers, others)
 
 
 KINDS = {

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from agent_sync.cli.program import COMMANDS, program
-from agent_sync.cli.words import Family
+from agent_sync.cli.parser import CommandGroup
 
 Words = tuple[str, ...]
 
@@ -17,7 +17,7 @@ def commands() -> tuple[Words, ...]:
     return tuple(
         words
         for name, entry in COMMANDS.items()
-        for words in ([(name, verb) for verb in entry.verbs] if isinstance(entry, Family) else [(name,)])
+        for words in ([(name, verb) for verb in entry.verbs] if isinstance(entry, CommandGroup) else [(name,)])
     )
 
 

@@ -73,7 +73,7 @@ def steps_of(blocks: Iterable[Block]) -> list[Step]:
 def play(
     steps: Sequence[Step], where: Path, environment: Mapping[str, str], *, wrapper: Sequence[str] = ()
 ) -> list[Outcome]:
-    """What each step came to, run one after the other by one shell that starts in the folder `where`.
+    """What each step came to, run one after the other by one shell that starts in the directory `where`.
 
     `wrapper` are the words in front of the shell's own, such as those that take the network away.
     """

@@ -20,9 +20,9 @@ def test_every_path_of_the_repository_that_a_page_names_is_there(page: str) -> N
 
 def test_every_room_of_the_package_has_a_layer() -> None:
     named = {code for row in rows(section("docs/architecture.md", "Layers")) for code in codes(row[0])}
-    folder = PACKAGES["agent_sync"]
-    rooms = {f"agent_sync/{path.parent.name}/" for path in folder.glob("*/__init__.py")}
-    alone = {f"agent_sync/{path.name}" for path in folder.glob("*.py") if not path.name.startswith("_")}
+    directory = PACKAGES["agent_sync"]
+    rooms = {f"agent_sync/{path.parent.name}/" for path in directory.glob("*/__init__.py")}
+    alone = {f"agent_sync/{path.name}" for path in directory.glob("*.py") if not path.name.startswith("_")}
     assert rooms | alone <= named
 
 

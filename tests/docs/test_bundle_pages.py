@@ -36,18 +36,18 @@ def _is_written(text: str) -> bool:
 class Played:
     """Where the page was played, and what each step came to."""
 
-    folder: Path
+    directory: Path
     outcomes: list[Outcome]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("pages")
 
 
 @cache
-def _played(name: str, folder: Path) -> Played:
-    start, home = folder / name / "start", folder / name / "home"
+def _played(name: str, directory: Path) -> Played:
+    start, home = directory / name / "start", directory / name / "home"
     start.mkdir(parents=True)
     home.mkdir()
     wrapper = without_network() if _PAGES[name] else ()
@@ -58,16 +58,16 @@ _EVERY_STEP = [pytest.param(name, n, id=step.place) for name in _PAGES for n, st
 
 
 @pytest.mark.parametrize(("name", "number"), _EVERY_STEP)
-def test_a_command_says_what_the_page_shows(folder: Path, name: str, number: int) -> None:
-    played = _played(name, folder)
+def test_a_command_says_what_the_page_shows(directory: Path, name: str, number: int) -> None:
+    played = _played(name, directory)
     assert number < len(played.outcomes), "the session did not get there"
     step, outcome = _steps(name)[number], played.outcomes[number]
     assert agrees(step.expected, outcome.printed), f"the page has:\n{step.expected}\nit printed:\n{outcome.printed}"
     assert (outcome.code != 0) == step.fails, f"{step.command} ended with {outcome.code}"
 
 
-def test_what_was_packed_on_one_side_lies_on_the_other(folder: Path) -> None:
-    receiver = _played("air-gap", folder).folder / "receiver"
+def test_what_was_packed_on_one_side_lies_on_the_other(directory: Path) -> None:
+    receiver = _played("air-gap", directory).directory / "receiver"
     assert not (receiver / "agent-sync.yaml").exists()
     for tool in (".claude", ".cursor/rules"):
         assert b"Ask before you add" in snapshot(receiver / tool)["security.md"][1]

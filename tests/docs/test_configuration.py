@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from agent_sync.config.amounts import duration_s, size_bytes
+from agent_sync.config.fields import parse_duration, parse_size
 from agent_sync.config.discovery import Environment, discover
 from agent_sync.config.schema import config_schema_text, policy_schema_text
-from agent_sync.config.tools import TOOL_MAPS, ToolPlace
+from agent_sync.config.effective import TOOL_MAPS, ToolDirectory
 from agent_sync.limits import Limits
 from tests.architecture.tree import PACKAGES
 from tests.docs.pages import codes, inline_code, rows, section, text_of
@@ -92,11 +92,11 @@ def _values(schema: dict[str, Any]) -> list[Any]:
 def test_the_default_limits_are_those_of_the_program() -> None:
     stated = {key: codes(row[2])[0] for key, row in _table("Limits").items()}
     assert Limits() == Limits(
-        max_file_size=size_bytes(stated["max_file_size"]),
-        max_source_size=size_bytes(stated["max_source_size"]),
+        max_file_size=parse_size(stated["max_file_size"]),
+        max_source_size=parse_size(stated["max_source_size"]),
         max_files=int(stated["max_files"]),
-        fetch_timeout_s=duration_s(stated["fetch_timeout"]),
-        command_timeout_s=duration_s(stated["command_timeout"]),
+        fetch_timeout_s=parse_duration(stated["fetch_timeout"]),
+        command_timeout_s=parse_duration(stated["command_timeout"]),
     )
     assert len(stated) == len(fields(Limits))
 
@@ -110,7 +110,7 @@ def test_the_tool_maps_are_those_of_the_program() -> None:
     assert set(TOOL_MAPS) == {"spec-v1", "2026-11"}
 
 
-def _place(place: ToolPlace) -> str:
+def _place(place: ToolDirectory) -> str:
     return f"`{place.destination}/`" + (" (shared)" if place.shared else "")
 
 

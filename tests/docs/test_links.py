@@ -13,7 +13,7 @@ from tests.docs.pages import anchors, links, pages
 
 
 @pytest.mark.parametrize("page", pages())
-def test_every_link_leads_to_a_file_or_folder(page: str) -> None:
+def test_every_link_leads_to_a_file_or_directory(page: str) -> None:
     missing = [link.target for link in links(page) if not (ROOT / link.file).exists()]
     assert missing == []
 

@@ -7,9 +7,9 @@ import re
 from dataclasses import fields
 
 from agent_sync.lock import Declared
-from agent_sync.lock.document import lock_schema_text
-from agent_sync.lock.reading import read_lock
-from agent_sync.lock.writing import lock_bytes
+from agent_sync.lock.schema import lock_schema_text
+from agent_sync.lock.reader import read_lock
+from agent_sync.lock.writer import lock_bytes
 from tests.docs.pages import Block, blocks, codes, rows, section, text_of
 
 PAGE = "docs/reference/lockfile.md"

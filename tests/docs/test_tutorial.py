@@ -17,11 +17,11 @@ _SOMEBODY = {"NAME": "You", "EMAIL": "you@example.com", "DATE": "1700000000 +000
 
 
 class Played:
-    """The tutorial, played: where its folders are, and what each step came to."""
+    """The tutorial, played: where its directories are, and what each step came to."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        start, home = folder / "start", folder / "home"
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        start, home = directory / "start", directory / "home"
         start.mkdir()
         home.mkdir()
         git = {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in _SOMEBODY.items()}
@@ -55,6 +55,6 @@ def test_the_page_goes_all_the_way() -> None:
 
 
 def test_both_checkouts_hold_the_same_outputs(played: Played) -> None:
-    first, second = played.folder / "start" / "harbour", played.folder / "start" / "second"
+    first, second = played.directory / "start" / "harbour", played.directory / "start" / "second"
     for tool in (".claude", ".cursor"):
         assert snapshot(first / tool) == snapshot(second / tool) != {}

@@ -34,5 +34,5 @@ class MemoryContents:
         if sha256 in self.corrupt:
             raise BlobCorrupt(digest=f"sha256:{sha256}", subject="blob", check="its bytes have changed")
 
-    def glance(self, sha256: Sha256) -> Iterator[bytes]:
+    def peek(self, sha256: Sha256) -> Iterator[bytes]:
         return iter(list(self.chunks(sha256)))

@@ -1,19 +1,19 @@
-"""Faults that happen at a chosen call to a folder in memory."""
+"""Faults that happen at a chosen call to a directory in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent_sync.errors import FileFault
-from tests.fakes.folder import MemoryFolder, unheard
+from agent_sync.errors import FileSystemError
+from tests.fakes.directory import MemoryDirectory, unheard
 
 
 class Killed(BaseException):
     """The process is no more: from the first call that raises this on, every call does."""
 
 
-def an_error() -> FileFault:
-    return FileFault(subject="a file", check="cannot go on: Input/output error", remedy="look at the disk")
+def an_error() -> FileSystemError:
+    return FileSystemError(subject="a file", check="cannot go on: Input/output error", remedy="look at the disk")
 
 
 class Faults:
@@ -32,13 +32,13 @@ class Faults:
             self.happened += 1
             raise self._error()
 
-    def during(self, work: Callable[[], object], folder: MemoryFolder) -> BaseException | None:
+    def during(self, work: Callable[[], object], directory: MemoryDirectory) -> BaseException | None:
         """What comes out of `work` with these faults, if anything does; afterwards there are none."""
-        folder.machine.before_call = self
+        directory.machine.before_call = self
         try:
             work()
         except (Killed, KeyboardInterrupt, Exception) as error:  # noqa: BLE001  # whatever it is, the test looks at it
             return error
         finally:
-            folder.machine.before_call = unheard
+            directory.machine.before_call = unheard
         return None

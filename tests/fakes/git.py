@@ -138,7 +138,7 @@ class _Connection:
 
     def entries(self, tree: str, *, into: Callable[[bytes], bool] = lambda _: True) -> Iterator[GitEntry]:
         for entry in self._remote().trees[self._found(tree)]:
-            if all(into(folder) for folder in _folders_on_the_way(entry.path)):
+            if all(into(directory) for directory in _directories_on_the_way(entry.path)):
                 yield entry
 
     def blob_size(self, oid: str) -> int:
@@ -191,7 +191,7 @@ def an_id(*parts: object) -> str:
     return hashlib.sha1(repr(parts).encode(), usedforsecurity=False).hexdigest()
 
 
-def _folders_on_the_way(path: bytes) -> Iterator[bytes]:
-    """The folders that `path` is in, the outermost first."""
+def _directories_on_the_way(path: bytes) -> Iterator[bytes]:
+    """The directories that `path` is in, the outermost first."""
     names = path.split(b"/")[:-1]
     return (b"/".join(names[: depth + 1]) for depth in range(len(names)))

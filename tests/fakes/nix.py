@@ -1,4 +1,4 @@
-"""Nix without Nix: the NAR of a folder, read off its grammar, and a store that takes what it has verified."""
+"""Nix without Nix: the NAR of a directory, read off its grammar, and a store that takes what it has verified."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from agent_sync.errors import FileFault
+from agent_sync.errors import FileSystemError
 from agent_sync.nix.store_paths import nix32, path_of_file, path_of_tree
-from agent_sync.ports import Cancellation, Folder
+from agent_sync.ports import Cancellation, Directory
 from agent_sync.tree import RelPath
 
 
@@ -48,35 +48,37 @@ def _said(*words: bytes) -> bytes:
 
 @dataclass
 class MemoryNix:
-    """Implements `ports.Nix`; `at` opens the folder of a cache, `paths` has the NAR of everything that was copied."""
+    """Implements `ports.Nix`; `at` opens the directory of a cache, `paths` has the NAR of everything that was
+    copied.
+    """
 
-    at: Callable[[str], Folder]
+    at: Callable[[str], Directory]
     store_dir: str = "/nix/store"
     paths: dict[str, bytes] = field(default_factory=dict)
 
     def hash(self, path: str, *, cancellation: Cancellation) -> str:
         cancellation.check()
         if not os.path.lexists(path):
-            raise FileFault(subject=path, check="it is not there")
+            raise FileSystemError(subject=path, check="it is not there")
         return "sha256-" + b64encode(hashlib.sha256(nar_of(Path(path))).digest()).decode()
 
     def copy(self, paths: Sequence[str], *, cache: str, cancellation: Cancellation) -> None:
         cancellation.check()
-        folder = self.at(cache)
+        directory = self.at(cache)
         for path in paths:
-            said = self._narinfo(path, folder)
-            nar = _read(folder, said["URL"])
+            said = self._narinfo(path, directory)
+            nar = _read(directory, said["URL"])
             if f"sha256:{nix32(hashlib.sha256(nar).digest())}" != said["NarHash"] or len(nar) != int(said["NarSize"]):
-                raise FileFault(subject=path, check="hash mismatch")
+                raise FileSystemError(subject=path, check="hash mismatch")
             if self._path(said, nar) != path:
-                raise FileFault(subject=path, check="its content does not give this path")
+                raise FileSystemError(subject=path, check="its content does not give this path")
             self.paths[path] = nar
 
-    def _narinfo(self, path: str, folder: Folder) -> dict[str, str]:
+    def _narinfo(self, path: str, directory: Directory) -> dict[str, str]:
         name = path.rpartition("/")[2].partition("-")[0] + ".narinfo"
-        if folder.stat(RelPath(name)) is None:
-            raise FileFault(subject=path, check="the cache does not have it")
-        lines = _read(folder, name).decode().splitlines()
+        if directory.stat(RelPath(name)) is None:
+            raise FileSystemError(subject=path, check="the cache does not have it")
+        lines = _read(directory, name).decode().splitlines()
         return {key: value for key, _, value in (line.partition(": ") for line in lines)}
 
     def _path(self, said: dict[str, str], nar: bytes) -> str:
@@ -88,5 +90,5 @@ class MemoryNix:
         return path_of_file(hashlib.sha256(content).digest(), name, store_dir=self.store_dir)
 
 
-def _read(folder: Folder, path: str) -> bytes:
-    return b"".join(folder.chunks(RelPath(path)))
+def _read(directory: Directory, path: str) -> bytes:
+    return b"".join(directory.chunks(RelPath(path)))

@@ -1,4 +1,4 @@
-"""What a folder in memory is made of."""
+"""What a directory in memory is made of."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 from agent_sync.ports import Cancellation
-from agent_sync_oci.reference import Place
+from agent_sync_oci.reference import Reference
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import Registry
 
@@ -15,10 +15,10 @@ class MemoryRegistries:
 
     def __init__(self) -> None:
         self.registries: dict[str, MemoryRegistry] = {}
-        self.opened: list[Place] = []
+        self.opened: list[Reference] = []
 
     def open(
-        self, place: Place, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
+        self, place: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
     ) -> AbstractContextManager[Registry]:
         del timeout_s, cancellation, plain_http
         self.opened.append(place)

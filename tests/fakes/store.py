@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from typing import BinaryIO
 
-from agent_sync.errors import BytesUnavailable, ContentMismatch
-from agent_sync.ports import Folder
+from agent_sync.errors import BytesUnavailable, DigestMismatch
+from agent_sync.ports import Directory
 from agent_sync_oci.digest import Digest
 
-Scratch = Callable[[], AbstractContextManager[Folder]]
+Scratch = Callable[[], AbstractContextManager[Directory]]
 
 
 class MemoryStore:
@@ -57,8 +57,8 @@ class MemoryStore:
             self.aside[digest] = self.blobs.pop(digest)
             self.written.discard(digest)
 
-    def scratch(self) -> AbstractContextManager[Folder]:
-        assert self._scratch is not None, "this test's store was made without a scratch folder"
+    def scratch(self) -> AbstractContextManager[Directory]:
+        assert self._scratch is not None, "this test's store was made without a scratch directory"
         return self._scratch()
 
     def remember(self, lock: bytes, *, path: str) -> None:
@@ -95,7 +95,7 @@ class MemoryWriter:
     def commit(self, expected: Digest | None = None) -> Digest:
         digest = Digest.of(bytes(self._content))
         if expected is not None and digest != expected:
-            raise ContentMismatch(subject=f"blob {expected}", check=f"its bytes have the sha256 {digest.hex}")
+            raise DigestMismatch(subject=f"blob {expected}", check=f"its bytes have the sha256 {digest.hex}")
         if digest not in self._blobs:
             self._blobs[digest] = bytes(self._content)
             self._written.add(digest)

@@ -21,7 +21,7 @@ CALLS = (
 )
 _ROOT = Path(__file__).resolve().parents[2]
 
-Job = tuple[str, str, str, int]  # kind of work, folder, system call, failing calls of it before the work
+Job = tuple[str, str, str, int]  # kind of work, directory, system call, failing calls of it before the work
 
 
 class Moment(NamedTuple):
@@ -33,25 +33,25 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True)
 class Injected:
-    """Runs the driver under strace; `place` is a folder for the files that this takes.
+    """Runs the driver under strace; `place` is a directory for the files that this takes.
 
-    `warm` is a folder where it does a whole verb first, so that each process finds everything imported.
+    `warm` is a directory where it does a whole verb first, so that each process finds everything imported.
     """
 
     place: Path
     warm: Path | None = None
 
-    def moments(self, kind: str, folder: Path) -> list[Moment]:
-        """Every call that this work makes in this folder, which it changes."""
-        made = self._counted([(kind, str(folder), "read", 0)])[-1]
+    def moments(self, kind: str, directory: Path) -> list[Moment]:
+        """Every call that this work makes in this directory, which it changes."""
+        made = self._counted([(kind, str(directory), "read", 0)])[-1]
         return [Moment(syscall, number) for syscall in CALLS for number in range(1, made[syscall] + 1)]
 
     def kill(self, kind: str, at: Mapping[Path, Moment]) -> list[int]:
-        """Do the work in each folder, killed (SIGKILL) at its moment; how each process ended."""
+        """Do the work in each directory, killed (SIGKILL) at its moment; how each process ended."""
         return self._inject(kind, at, "signal=SIGKILL")
 
     def fail(self, kind: str, at: Mapping[Path, Moment], error: str) -> list[int]:
-        """Do the work in each folder, with this error from its moment's call; how each process ended."""
+        """Do the work in each directory, with this error from its moment's call; how each process ended."""
         return self._inject(kind, at, f"error={error}")
 
     @cached_property
@@ -63,7 +63,7 @@ class Injected:
         when = {syscall: self._own[syscall] + 50 for syscall in CALLS}
         for syscall, number in at.values():
             when[syscall] = max(when[syscall], number)
-        jobs = [(kind, str(folder), syscall, when[syscall] - number) for folder, (syscall, number) in at.items()]
+        jobs = [(kind, str(directory), syscall, when[syscall] - number) for directory, (syscall, number) in at.items()]
         return self._run(jobs, "/dev/null", [f"--inject={syscall}:{what}:when={when[syscall]}" for syscall in CALLS])
 
     def _counted(self, jobs: Sequence[Job]) -> list[Counter[str]]:

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agent_sync import open_project
+from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.flushing import flush_file_system
-from agent_sync.adapters.folder import DiskFolder
-from agent_sync.errors import AgentSyncError, FileFault, RollbackIncomplete
+from agent_sync.errors import AgentSyncError, FileSystemError, RollbackIncomplete
 from agent_sync_oci.errors import OciError, PlaceFault
 from agent_sync_oci.registry.archive import ArchiveRegistry
 from agent_sync_oci.registry.layout import LayoutRegistry
@@ -62,21 +62,21 @@ def burn(call: Callable[[], object], times: int) -> None:
         raise AssertionError("this call was to fail")
 
 
-def work(kind: str, folder: str) -> int:
+def work(kind: str, directory: str) -> int:
     try:
         if kind == "verb":
-            open_project(folder, environment={"HOME": f"{folder}-home"}).sync(prune=True)
+            open_project(directory, environment={"HOME": f"{directory}-home"}).sync(prune=True)
         elif kind == "sync":
-            ACheckout(DiskFolder(folder), written=a_tree(BEFORE)).sync(AFTER)
+            ACheckout(DiskDirectory(directory), written=a_tree(BEFORE)).sync(AFTER)
         elif kind == "layout":
-            put_a_signed_artifact(LayoutRegistry(f"{folder}/layout"))
+            put_a_signed_artifact(LayoutRegistry(f"{directory}/layout"))
         elif kind == "archive":
-            put_a_signed_artifact(ArchiveRegistry(f"{folder}/it.tar"))
+            put_a_signed_artifact(ArchiveRegistry(f"{directory}/it.tar"))
         else:
-            ACheckout(DiskFolder(folder), written=a_tree(BEFORE)).recover()
+            ACheckout(DiskDirectory(directory), written=a_tree(BEFORE)).recover()
     except RollbackIncomplete:
         return INCOMPLETE
-    except (FileFault, PlaceFault):
+    except (FileSystemError, PlaceFault):
         return FAULT
     except (AgentSyncError, OciError):
         return ELSE
@@ -91,21 +91,21 @@ def put_a_signed_artifact(registry: Registry) -> None:
         registry.put_manifest(artifact, tag="v2")
 
 
-def one(kind: str, folder: str, syscall: str, burns: int) -> int:
+def one(kind: str, directory: str, syscall: str, burns: int) -> int:
     here = os.open("/", os.O_RDONLY | os.O_DIRECTORY)
     burn(failing_calls(here)[syscall], burns)
-    return work(kind, folder)
+    return work(kind, directory)
 
 
 def main(arguments: str) -> None:
     statuses = []
-    for kind, folder, syscall, burns in json.loads(Path(arguments).read_text()):
+    for kind, directory, syscall, burns in json.loads(Path(arguments).read_text()):
         if syscall == WARM:  # what is imported here need not be imported, call by call, in each child
-            work(kind, folder)
+            work(kind, directory)
             continue
         child = os.fork()
         if child == 0:
-            os._exit(one(kind, folder, syscall, burns))
+            os._exit(one(kind, directory, syscall, burns))
         statuses.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     Path(f"{arguments}.out").write_text(json.dumps(statuses))
 

@@ -1,4 +1,6 @@
-"""Run in a mount namespace by test_apply_mounts.py: projects of which one folder lies on a file system of its own."""
+"""Run in a mount namespace by test_apply_mounts.py: projects of which one directory lies on a file system of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,7 @@ def make(place: Path, name: str, mounted: str) -> Path:
 
 
 def check(project: Path, mounted: str) -> bool:
-    """Whether it is all; it must be that, or nothing. The mounted folder stays when it is empty."""
+    """Whether it is all; it must be that, or nothing. The mounted directory stays when it is empty."""
     checkout = the_checkout(project)
     targets = {path: text for path, text in checkout.targets().items() if path != f"{mounted}/"}
     assert targets in (OLD, NEW), targets

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.folder import DiskFolder
+from agent_sync.adapters.directory import DiskDirectory
 from tests.builders.checkouts import AFTER, BEFORE, EDIT, EDITED, ACheckout, as_shown
 from tests.builders.trees import a_tree
 from tests.faults.injected import Injected, Moment
@@ -34,10 +34,10 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
     """Makes a project in which BEFORE was written and one file edited since."""
 
     def project() -> Path:
-        folder = tmp_path_factory.mktemp("project")
-        the_checkout(folder).sync(BEFORE)
-        (folder / EDITED).write_text(EDIT)
-        return folder
+        directory = tmp_path_factory.mktemp("project")
+        the_checkout(directory).sync(BEFORE)
+        (directory / EDITED).write_text(EDIT)
+        return directory
 
     return project
 
@@ -48,8 +48,8 @@ def moments(injected: Injected, make: Make) -> list[Moment]:
     return injected.moments("sync", make())
 
 
-def the_checkout(folder: Path) -> ACheckout:
-    return ACheckout(DiskFolder(str(folder)), written=a_tree(BEFORE))
+def the_checkout(directory: Path) -> ACheckout:
+    return ACheckout(DiskDirectory(str(directory)), written=a_tree(BEFORE))
 
 
 def sampled(moments: list[Moment], default: int, *, offset: float = 0.0) -> list[Moment]:
@@ -64,9 +64,9 @@ def changing(moments: list[Moment]) -> list[Moment]:
     return [moment for moment in moments if moment.syscall not in ("read", "newfstatat", "close")]
 
 
-def assert_all_or_nothing(folder: Path) -> bool:
+def assert_all_or_nothing(directory: Path) -> bool:
     """Whether it is all; the edit is there either way."""
-    checkout = the_checkout(folder)
+    checkout = the_checkout(directory)
     done = checkout.targets() == NEW
     assert done or checkout.targets() == OLD
     assert checkout.kept == ({EDITED: EDIT} if done else {})
@@ -80,11 +80,11 @@ def test_killed_at_any_call_the_next_run_leaves_exactly_what_is_wanted(
     at = {make(): moment for moment in sampled(changing(moments), 40)}
     assert set(injected.kill("sync", at)) == {-signal.SIGKILL}
     undone = 0
-    for folder in at:
-        the_checkout(folder).recover()
-        undone += not assert_all_or_nothing(folder)
-        the_checkout(folder).sync(AFTER)
-        assert assert_all_or_nothing(folder)
+    for directory in at:
+        the_checkout(directory).recover()
+        undone += not assert_all_or_nothing(directory)
+        the_checkout(directory).sync(AFTER)
+        assert assert_all_or_nothing(directory)
     assert undone
 
 
@@ -93,15 +93,15 @@ def test_killed_again_while_it_recovers_it_recovers_all_the_same(
 ) -> None:
     # The last renames of a run are the commit and the kept edit: the one before them finds every target changed.
     last = max(moment.number for moment in moments if moment.syscall == "renameat") - 2
-    folders = [make() for _ in range(13)]
-    injected.kill("sync", dict.fromkeys(folders, Moment("renameat", last)))
-    recovering = changing(injected.moments("recover", folders.pop()))
+    directories = [make() for _ in range(13)]
+    injected.kill("sync", dict.fromkeys(directories, Moment("renameat", last)))
+    recovering = changing(injected.moments("recover", directories.pop()))
     assert len(recovering) > 50
-    at = dict(zip(folders, sampled(recovering, 12), strict=False))
+    at = dict(zip(directories, sampled(recovering, 12), strict=False))
     assert set(injected.kill("recover", at)) == {-signal.SIGKILL}
-    for folder in at:
-        the_checkout(folder).recover()
-        assert not assert_all_or_nothing(folder)
+    for directory in at:
+        the_checkout(directory).recover()
+        assert not assert_all_or_nothing(directory)
 
 
 @pytest.mark.parametrize("error", ERRORS)
@@ -112,25 +112,25 @@ def test_an_error_from_any_call_leaves_all_or_nothing(
     outcomes = dict(zip(at, injected.fail("sync", at, error), strict=True))
     assert set(outcomes.values()) <= {DONE, FAULT, INCOMPLETE}
     assert FAULT in outcomes.values()
-    for folder, outcome in outcomes.items():
+    for directory, outcome in outcomes.items():
         if outcome == FAULT:
-            assert the_checkout(folder).recover() is None
-            assert not assert_all_or_nothing(folder)
-        the_checkout(folder).recover()
-        the_checkout(folder).sync(AFTER)
-        remove_if_empty(folder / ".cursor/rules/gone")
-        assert assert_all_or_nothing(folder)
+            assert the_checkout(directory).recover() is None
+            assert not assert_all_or_nothing(directory)
+        the_checkout(directory).recover()
+        the_checkout(directory).sync(AFTER)
+        remove_if_empty(directory / ".cursor/rules/gone")
+        assert assert_all_or_nothing(directory)
 
 
 def test_where_there_are_no_hard_links_copies_do_as_well(injected: Injected, make: Make, moments: list[Moment]) -> None:
     at = {make(): moment for moment in moments if moment.syscall == "linkat"}
     assert len(at) > 3
     assert set(injected.fail("sync", at, "EPERM")) == {DONE}
-    for folder in at:
-        assert assert_all_or_nothing(folder)
+    for directory in at:
+        assert assert_all_or_nothing(directory)
 
 
-def remove_if_empty(folder: Path) -> None:
-    """An emptied folder that the system did not let us remove does no harm."""
-    if folder.is_dir():
-        folder.rmdir()
+def remove_if_empty(directory: Path) -> None:
+    """An emptied directory that the system did not let us remove does no harm."""
+    if directory.is_dir():
+        directory.rmdir()

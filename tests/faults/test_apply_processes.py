@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.folder import DiskFolder
+from agent_sync.adapters.directory import DiskDirectory
 from tests.builders.checkouts import ACheckout
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -18,9 +18,9 @@ _MANY = 1500
 
 INTERRUPTED = f"""
 import sys
-from agent_sync.adapters.folder import DiskFolder
+from agent_sync.adapters.directory import DiskDirectory
 from tests.builders.checkouts import ACheckout
-checkout = ACheckout(DiskFolder(sys.argv[1]))
+checkout = ACheckout(DiskDirectory(sys.argv[1]))
 checkout.sync({{f"many/{{n % 50}}/{{n}}.md": "old" for n in range({_MANY})}})
 plan = checkout.plan({{f"many/{{n % 50}}/{{n}}.md": "new" for n in range({_MANY})}})
 print("ready", flush=True)
@@ -29,16 +29,16 @@ checkout.apply(plan)
 
 ALTERNATING = """
 import sys
-from agent_sync.adapters.folder import DiskFolder
+from agent_sync.adapters.directory import DiskDirectory
 from tests.builders.checkouts import ACheckout
 from tests.builders.trees import a_tree
 name = sys.argv[2]
-checkout = ACheckout(DiskFolder(sys.argv[1]))
+checkout = ACheckout(DiskDirectory(sys.argv[1]))
 for round in range(15):
     with checkout.checkout.hold(wait_s=60):
         owner = (checkout.checkout.applied() or b"").decode()
-        checkout.written = a_tree({f"{folder}/{n}.md": f"{owner} {n}" for folder in ("a", "b") for n in range(20)})
-        files = {f"{folder}/{n}.md": f"{name} {n}" for folder in ("a", "b") for n in range(20)}
+        checkout.written = a_tree({f"{directory}/{n}.md": f"{owner} {n}" for directory in ("a", "b") for n in
+        range(20)}) files = {f"{directory}/{n}.md": f"{name} {n}" for directory in ("a", "b") for n in range(20)}
         checkout.sync(files, lock=name.encode())
 """
 
@@ -63,7 +63,7 @@ def test_ctrl_c_pressed_twice_leaves_all_or_nothing(tmp_path: Path, delay_s: flo
             time.sleep(delay_s)
             process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
-    checkout = ACheckout(DiskFolder(str(tmp_path)))
+    checkout = ACheckout(DiskDirectory(str(tmp_path)))
     checkout.recover()
     contents = list(checkout.targets().values())
     assert contents in (["old"] * _MANY, ["new"] * _MANY)
@@ -74,9 +74,9 @@ def test_processes_that_write_to_one_project_take_turns(tmp_path: Path) -> None:
     for process in processes:
         _, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (0, "")
-    checkout = ACheckout(DiskFolder(str(tmp_path)))
+    checkout = ACheckout(DiskDirectory(str(tmp_path)))
     name = (checkout.checkout.applied() or b"").decode()
     assert checkout.targets() == {
-        path: f"{name} {n}" for path, n in sorted((f"{folder}/{n}.md", n) for folder in "ab" for n in range(20))
+        path: f"{name} {n}" for path, n in sorted((f"{directory}/{n}.md", n) for directory in "ab" for n in range(20))
     }
     assert not checkout.kept

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 from agent_sync import open_project
-from agent_sync.errors import NotThere
+from agent_sync.errors import NotFound
 from tests.builders.command_line import LOCAL
 from tests.real.http_server import Answer, Request
 from tests.real.registry_double import serve_double
@@ -57,14 +57,14 @@ def _drive(project: Path, host: str, *repositories: str) -> None:
     subprocess.run(words, check=True, cwd=_ROOT, env=paths, timeout=120)
 
 
-def _pull(folder: Path, place: str) -> bool:
+def _pull(directory: Path, place: str) -> bool:
     """Whether there is a bundle; if there is one, it is whole."""
-    folder.mkdir(parents=True)
-    receiver = open_project(str(folder), environment={"HOME": f"{folder}-home"})
+    directory.mkdir(parents=True)
+    receiver = open_project(str(directory), environment={"HOME": f"{directory}-home"})
     try:
         receiver.pull(place, name="acme/agents", write_lock=True, allow_unsigned=True)
-    except NotThere:
+    except NotFound:
         return False
     receiver.sync(frozen=True)
-    assert (folder / ".cursor/rules/b.md").read_text() == "b\n" * 100
+    assert (directory / ".cursor/rules/b.md").read_text() == "b\n" * 100
     return True

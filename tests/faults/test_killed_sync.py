@@ -25,22 +25,22 @@ EDITED = ".cursor/rules/group-1/f1.md"
 @pytest.fixture(scope="module")
 def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project that was synced once, edited by hand, and locked anew: files to replace, to add and to remove."""
-    folder = tmp_path_factory.mktemp("original") / "project"
-    _write(folder, {"agent-sync.yaml": LOCAL, **{f"rules/{name}": text for name, text in OLD.items()}})
-    project = open_project(str(folder), environment={"HOME": f"{folder}-home"})
+    directory = tmp_path_factory.mktemp("original") / "project"
+    _write(directory, {"agent-sync.yaml": LOCAL, **{f"rules/{name}": text for name, text in OLD.items()}})
+    project = open_project(str(directory), environment={"HOME": f"{directory}-home"})
     project.update()
     project.sync()
-    (folder / EDITED).write_text("mine\n")
-    shutil.rmtree(folder / "rules")
-    _write(folder, {f"rules/{name}": text for name, text in NEW.items()})
+    (directory / EDITED).write_text("mine\n")
+    shutil.rmtree(directory / "rules")
+    _write(directory, {f"rules/{name}": text for name, text in NEW.items()})
     project.update()
-    return folder
+    return directory
 
 
-def _write(folder: Path, files: dict[str, str]) -> None:
+def _write(directory: Path, files: dict[str, str]) -> None:
     for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
+        (directory / name).parent.mkdir(parents=True, exist_ok=True)
+        (directory / name).write_text(text)
 
 
 def test_killed_at_any_of_200_sampled_calls_the_next_sync_leaves_exactly_what_is_wanted(
@@ -57,14 +57,15 @@ def test_killed_at_any_of_200_sampled_calls_the_next_sync_leaves_exactly_what_is
     assert len(at) == int(os.environ.get("MOMENTS", 200)) or os.environ["MOMENTS"] == "0"
     assert set(injected.kill("verb", at)) <= {-signal.SIGKILL, 0}
     wanted = snapshot(tmp_path / "counted" / ".cursor")
-    for folder in at:
-        project = open_project(str(folder), environment={"HOME": f"{folder}-home"})
+    for directory in at:
+        project = open_project(str(directory), environment={"HOME": f"{directory}-home"})
         project.sync(prune=True)
-        assert snapshot(folder / ".cursor") == wanted
+        assert snapshot(directory / ".cursor") == wanted
         assert project.check(strict=True).clean
         state = {
-            path.parts[0] for path in (p.relative_to(folder / ".agent-sync") for p in folder.glob(".agent-sync/*"))
+            path.parts[0]
+            for path in (p.relative_to(directory / ".agent-sync") for p in directory.glob(".agent-sync/*"))
         }
         assert state <= {".gitignore", "applied.lock", "kept", "lock"}
-        kept = [path.read_text() for path in (folder / ".agent-sync/kept").rglob("*.md")]
+        kept = [path.read_text() for path in (directory / ".agent-sync/kept").rglob("*.md")]
         assert kept == ["mine\n"]

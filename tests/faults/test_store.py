@@ -1,4 +1,4 @@
-"""The store on a bad day: no space, no permission, killed while writing, many processes, somebody else's folder."""
+"""The store on a bad day: no space, no permission, killed while writing, many processes, somebody else's directory."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from subprocess import PIPE
 
 import pytest
 
-from agent_sync.adapters.private_folder import private_folder
-from agent_sync.errors import AgentSyncError, FileFault, UnsafePath
+from agent_sync.adapters.private_directory import private_directory
+from agent_sync.errors import AgentSyncError, FileSystemError, UnsafePath
+from agent_sync.store.cache import reclaim
 from agent_sync.store.contents import Contents
-from agent_sync.store.reclaiming import reclaim
 from agent_sync_oci.digest import Digest
 from tests.builders.stores import TODAY_S, a_disk_store, place, put, whole
 from tests.builders.trees import a_packed_tree, sha256
@@ -33,7 +33,7 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     return tmp_path / "store"
 
 
@@ -70,8 +70,8 @@ def ended(process: Process) -> int:
     return process.returncode
 
 
-def blobs_below(folder: Path) -> list[str]:
-    blobs = folder / "blobs" / "sha256"
+def blobs_below(directory: Path) -> list[str]:
+    blobs = directory / "blobs" / "sha256"
     return sorted(os.listdir(blobs)) if blobs.exists() else []
 
 
@@ -91,45 +91,45 @@ def files_no_longer_than(length: int) -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, old)
 
 
-def test_no_space_while_writing_leaves_nothing_and_says_what_to_do(folder: Path) -> None:
-    store = a_disk_store(folder)
+def test_no_space_while_writing_leaves_nothing_and_says_what_to_do(directory: Path) -> None:
+    store = a_disk_store(directory)
     put(b"before", store)
-    with files_no_longer_than(100_000), pytest.raises(FileFault) as refused:
+    with files_no_longer_than(100_000), pytest.raises(FileSystemError) as refused:
         put(bytes(200_000), store)
-    assert refused.value.subject == f"the store {folder}"
+    assert refused.value.subject == f"the store {directory}"
     assert "it cannot be written: " in refused.value.check
     assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
-    assert blobs_below(folder) == [Digest.of(b"before").hex]
-    assert list((folder / "tmp").iterdir()) == []
+    assert blobs_below(directory) == [Digest.of(b"before").hex]
+    assert list((directory / "tmp").iterdir()) == []
     assert store.size(put(bytes(200_000), store)) == 200_000
 
 
-def test_no_space_for_a_root_does_not_fail_a_sync(folder: Path) -> None:
-    store = a_disk_store(folder)
+def test_no_space_for_a_root_does_not_fail_a_sync(directory: Path) -> None:
+    store = a_disk_store(directory)
     put(b"before", store)
     with files_no_longer_than(3):
         store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
     assert store.roots() == ()
-    assert list((folder / "tmp").iterdir()) == []
+    assert list((directory / "tmp").iterdir()) == []
 
 
 # -- no permission
 
 
 @pytest.fixture
-def open_folder() -> Iterator[Path]:
-    """An empty folder that an ordinary user can reach, which pytest's own are not."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o711)
-        yield Path(folder)
+def open_directory() -> Iterator[Path]:
+    """An empty directory that an ordinary user can reach, which pytest's own are not."""
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)
+        yield Path(directory)
 
 
-def as_an_ordinary_user(folder: Path, action: Callable[[], object]) -> None:
-    """`action` passes in a process that may not do everything; `folder` and all in it are its own."""
+def as_an_ordinary_user(directory: Path, action: Callable[[], object]) -> None:
+    """`action` passes in a process that may not do everything; `directory` and all in it are its own."""
     if os.geteuid() != 0:
         action()
         return
-    for path in (folder, *folder.rglob("*")):
+    for path in (directory, *directory.rglob("*")):
         os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
     child = os.fork()
     if child == 0:
@@ -147,47 +147,47 @@ def as_an_ordinary_user(folder: Path, action: Callable[[], object]) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
-def read_only(folder: Path) -> None:
-    for path in (*folder.rglob("*"), folder):
+def read_only(directory: Path) -> None:
+    for path in (*directory.rglob("*"), directory):
         if not path.is_symlink():
             path.chmod(0o500 if path.is_dir() else 0o400)
 
 
-def writable(folder: Path) -> None:
-    for path in (folder, *folder.rglob("*")):
+def writable(directory: Path) -> None:
+    for path in (directory, *directory.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
 
 
-def test_a_read_only_store_is_read_and_refuses_to_be_written(open_folder: Path) -> None:
-    folder = open_folder / "store"
-    store = a_disk_store(folder)
+def test_a_read_only_store_is_read_and_refuses_to_be_written(open_directory: Path) -> None:
+    directory = open_directory / "store"
+    store = a_disk_store(directory)
     packed = a_packed_tree({"a.md": "text"}, store)
     store.close()
-    read_only(folder)
+    read_only(directory)
 
     def use() -> None:
-        store = a_disk_store(folder)
+        store = a_disk_store(directory)
         with Contents(store) as contents:
             contents.add_tree(packed)
             assert whole(sha256("text"), contents) == b"text"
-        with pytest.raises(FileFault, match=r"cannot be written: .*[Pp]ermission denied") as refused:
+        with pytest.raises(FileSystemError, match=r"cannot be written: .*[Pp]ermission denied") as refused:
             put(b"more", store)
         assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
         store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
         assert store.roots() == ()
 
     try:
-        as_an_ordinary_user(folder, use)
+        as_an_ordinary_user(directory, use)
     finally:
-        writable(folder)
+        writable(directory)
 
 
-def test_a_store_that_cannot_be_made_is_refused_with_a_way_out(open_folder: Path) -> None:
-    parent = open_folder / "read-only"
+def test_a_store_that_cannot_be_made_is_refused_with_a_way_out(open_directory: Path) -> None:
+    parent = open_directory / "read-only"
     parent.mkdir(mode=0o555)
 
     def use() -> None:
-        with pytest.raises(FileFault, match="the store: it cannot be used") as refused:
+        with pytest.raises(FileSystemError, match="the store: it cannot be used") as refused:
             put(b"blob", a_disk_store(parent / "store"))
         assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
 
@@ -197,44 +197,44 @@ def test_a_store_that_cannot_be_made_is_refused_with_a_way_out(open_folder: Path
         parent.chmod(0o755)
 
 
-# -- somebody else's folder
+# -- somebody else's directory
 
 
-def test_a_store_that_others_may_write_is_refused(folder: Path) -> None:
+def test_a_store_that_others_may_write_is_refused(directory: Path) -> None:
     for mode in (0o770, 0o707, 0o777):
-        folder.mkdir(exist_ok=True)
-        folder.chmod(mode)
+        directory.mkdir(exist_ok=True)
+        directory.chmod(mode)
         with pytest.raises(UnsafePath, match=f"others may write in it .mode 0{mode:o}") as refused:
-            put(b"blob", a_disk_store(folder))
-        assert str(refused.value.remedy).startswith(f"chmod go-w {folder}; ")
-    assert list(folder.iterdir()) == []
+            put(b"blob", a_disk_store(directory))
+        assert str(refused.value.remedy).startswith(f"chmod go-w {directory}; ")
+    assert list(directory.iterdir()) == []
 
 
-def test_the_command_that_helps_can_be_pasted_whatever_the_folder_is_called(tmp_path: Path) -> None:
-    folder = tmp_path / "a; touch b"
-    folder.mkdir()
-    folder.chmod(0o777)
+def test_the_command_that_helps_can_be_pasted_whatever_the_directory_is_called(tmp_path: Path) -> None:
+    directory = tmp_path / "a; touch b"
+    directory.mkdir()
+    directory.chmod(0o777)
     with pytest.raises(UnsafePath) as refused:
-        private_folder(str(folder))
+        private_directory(str(directory))
     assert refused.value.remedy is not None
-    assert shlex.split(refused.value.remedy) == ["chmod", "go-w", str(folder)]
+    assert shlex.split(refused.value.remedy) == ["chmod", "go-w", str(directory)]
 
 
-def test_a_store_of_another_user_is_refused(folder: Path) -> None:
+def test_a_store_of_another_user_is_refused(directory: Path) -> None:
     if os.geteuid() != 0:
-        pytest.skip("only root can make a folder of another user")
-    folder.mkdir(mode=0o700)
-    os.chown(folder, NOBODY, NOBODY)
+        pytest.skip("only root can make a directory of another user")
+    directory.mkdir(mode=0o700)
+    os.chown(directory, NOBODY, NOBODY)
     with pytest.raises(UnsafePath, match="it belongs to user 65534"):
-        put(b"blob", a_disk_store(folder))
+        put(b"blob", a_disk_store(directory))
 
 
-def test_a_store_that_is_a_link_is_refused(tmp_path: Path, folder: Path) -> None:
+def test_a_store_that_is_a_link_is_refused(tmp_path: Path, directory: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir(mode=0o700)
-    folder.symlink_to(elsewhere)
+    directory.symlink_to(elsewhere)
     with pytest.raises(UnsafePath, match="symbolic link"):
-        put(b"blob", a_disk_store(folder))
+        put(b"blob", a_disk_store(directory))
     assert list(elsewhere.iterdir()) == []
 
 
@@ -245,59 +245,59 @@ def test_a_link_above_the_store_is_its_users_own_affair(tmp_path: Path) -> None:
     assert blobs_below(tmp_path / "big-disk" / "agent-sync") == [Digest.of(b"blob").hex]
 
 
-def test_a_file_in_the_stores_place_is_refused(folder: Path) -> None:
-    folder.write_text("not a folder")
-    with pytest.raises(FileFault, match="the store: it cannot be used"):
-        put(b"blob", a_disk_store(folder))
+def test_a_file_in_the_stores_place_is_refused(directory: Path) -> None:
+    directory.write_text("not a directory")
+    with pytest.raises(FileSystemError, match="the store: it cannot be used"):
+        put(b"blob", a_disk_store(directory))
 
 
 @pytest.mark.parametrize("part", ["blobs", "blobs/sha256", "tmp", "lock"])
-def test_a_part_of_the_store_that_is_a_link_is_not_followed(part: str, tmp_path: Path, folder: Path) -> None:
+def test_a_part_of_the_store_that_is_a_link_is_not_followed(part: str, tmp_path: Path, directory: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (folder / part).parent.mkdir(parents=True, mode=0o700)
-    (folder / part).symlink_to(elsewhere)
+    (directory / part).parent.mkdir(parents=True, mode=0o700)
+    (directory / part).symlink_to(elsewhere)
     with pytest.raises(UnsafePath, match="symbolic link"):
-        put(b"blob", a_disk_store(folder))
+        put(b"blob", a_disk_store(directory))
     assert list(elsewhere.iterdir()) == []
 
 
-def test_a_private_folder_that_exists_is_taken_as_it_is(folder: Path) -> None:
-    folder.mkdir(mode=0o755)
-    assert private_folder(str(folder)).name == str(folder)
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o755
+def test_a_private_directory_that_exists_is_taken_as_it_is(directory: Path) -> None:
+    directory.mkdir(mode=0o755)
+    assert private_directory(str(directory)).name == str(directory)
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o755
 
 
 # -- killed
 
 
-def test_what_a_killed_process_was_writing_is_never_visible_and_is_swept(folder: Path, start: Start) -> None:
+def test_what_a_killed_process_was_writing_is_never_visible_and_is_swept(directory: Path, start: Start) -> None:
     writing = start(
         "with store.writer() as writer, store.scratch() as scratch:\n"
         "    writer.write(b'half'); print('half', flush=True); sys.stdin.read()",
-        folder,
+        directory,
     )
     assert said(writing) == "half"
     writing.kill()
     assert ended(writing) == -signal.SIGKILL
-    assert len(list((folder / "tmp").iterdir())) == 2
-    assert blobs_below(folder) == []
-    store = a_disk_store(folder)
+    assert len(list((directory / "tmp").iterdir())) == 2
+    assert blobs_below(directory) == []
+    store = a_disk_store(directory)
     assert store.digests() == ()
-    assert list((folder / "tmp").iterdir()) == []
+    assert list((directory / "tmp").iterdir()) == []
 
 
-def test_what_a_living_process_is_writing_is_not_swept(folder: Path, start: Start) -> None:
+def test_what_a_living_process_is_writing_is_not_swept(directory: Path, start: Start) -> None:
     writing = start(
         "with store.writer() as writer:\n"
         "    writer.write(b'half'); print('half', flush=True); sys.stdin.readline()\n"
         "    writer.write(b' and half'); print(writer.commit(), flush=True)",
-        folder,
+        directory,
     )
     assert said(writing) == "half"
-    store = a_disk_store(folder)
+    store = a_disk_store(directory)
     put(b"another", store)
-    assert len(list((folder / "tmp").iterdir())) == 1
+    assert len(list((directory / "tmp").iterdir())) == 1
     go_on(writing)
     assert said(writing) == Digest.of(b"half and half")
     assert ended(writing) == 0
@@ -326,28 +326,28 @@ for round in range(8):
 """
 
 
-def test_sixteen_processes_may_use_one_store_at_once(folder: Path, start: Start) -> None:
-    processes = [start(MANY, folder, number) for number in range(16)]
+def test_sixteen_processes_may_use_one_store_at_once(directory: Path, start: Start) -> None:
+    processes = [start(MANY, directory, number) for number in range(16)]
     for process in processes:
         assert said(process) == "ready"
     for process in processes:
         go_on(process)
     assert [ended(process) for process in processes] == [0] * 16
-    store = a_disk_store(folder)
+    store = a_disk_store(directory)
     # 8 shared trees, and of each process 8 blobs of its own and 8 locks
     assert len(store.digests()) == 8 + 16 * 8 * 2
     for digest in store.digests():
-        assert Digest.of(place(folder, digest).read_bytes()) == digest
+        assert Digest.of(place(directory, digest).read_bytes()) == digest
     assert len(store.roots()) == 16
-    assert list((folder / "tmp").iterdir()) == []
+    assert list((directory / "tmp").iterdir()) == []
     assert len(reclaim(store, now_s=TODAY_S).kept) == 16 * 3 - 15
 
 
-def test_space_is_reclaimed_when_the_last_user_has_ended(folder: Path, start: Start) -> None:
-    put(b"nobody needs this", a_disk_store(folder))
-    using = start("store.size(put(b'x', store)); print('using', flush=True); sys.stdin.readline()", folder)
+def test_space_is_reclaimed_when_the_last_user_has_ended(directory: Path, start: Start) -> None:
+    put(b"nobody needs this", a_disk_store(directory))
+    using = start("store.size(put(b'x', store)); print('using', flush=True); sys.stdin.readline()", directory)
     assert said(using) == "using"
-    store = a_disk_store(folder)
+    store = a_disk_store(directory)
     with pytest.raises(AgentSyncError, match="another process uses it"):
         reclaim(store, now_s=TODAY_S, wait_s=0.05)
     using.kill()
@@ -355,12 +355,14 @@ def test_space_is_reclaimed_when_the_last_user_has_ended(folder: Path, start: St
     assert len(reclaim(store, now_s=TODAY_S, wait_s=5).removed) == 2
 
 
-def test_who_comes_while_space_is_reclaimed_waits(folder: Path, start: Start) -> None:
-    store = a_disk_store(folder)
+def test_who_comes_while_space_is_reclaimed_waits(directory: Path, start: Start) -> None:
+    store = a_disk_store(directory)
     digest = put(b"blob", store)
     with store.exclusive(wait_s=0):
         store.remove(digest)
-        coming = start(f"print('coming', flush=True); print(store.size(Digest.parse('{digest}')), flush=True)", folder)
+        coming = start(
+            f"print('coming', flush=True); print(store.size(Digest.parse('{digest}')), flush=True)", directory
+        )
         assert said(coming) == "coming"
         time.sleep(0.2)  # enough for it to answer, if it did not wait
         put(b"blob", store)

@@ -62,10 +62,10 @@ class CutOff:
         return "unreachable" not in ended.stderr
 
     def _run(self, *words: str) -> subprocess.CompletedProcess[str]:
-        store = str(self.site.folder.parent / "store")
+        store = str(self.site.directory.parent / "store")
         return subprocess.run(
             [*self.wrapper, *words],
-            cwd=self.site.folder,
+            cwd=self.site.directory,
             env={"PATH": os.environ["PATH"], "AGENT_SYNC_CACHE": store},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -95,7 +95,7 @@ def receiver(tmp_path: Path) -> CutOff:
 
 def deliver(publisher: Site, ref: str, archive: Path) -> dict[str, str]:
     """The archive is made at the publisher, who has synced it; what it is synced to comes back."""
-    repository = publisher.folder.parent.parent / "team"
+    repository = publisher.directory.parent.parent / "team"
     publisher.put("agent-sync.yaml", _GIT.format(repository=repository, ref=ref))
     publisher.run("update", "--yes")
     publisher.run("sync", "--prune")
@@ -134,7 +134,7 @@ def test_what_was_changed_on_the_way_does_not_arrive(publisher: Site, receiver: 
             receiver.site.run("sync", "--offline", "--frozen", "--policy", "policy.yaml")
             assert receiver.site.machine.outputs() == publisher.machine.outputs()
             shutil.rmtree(receiver.site.store)
-            (receiver.site.folder / "agent-sync.lock").unlink()
+            (receiver.site.directory / "agent-sync.lock").unlink()
         else:
             assert not receiver.site.machine.exists("agent-sync.lock")
 

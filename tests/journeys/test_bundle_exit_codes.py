@@ -59,7 +59,7 @@ def test_a_lock_that_is_another_one_is_4(publisher: Site, receiver: Site, tmp_pa
     place = f"oci:{tmp_path}/layout"
     publisher.publish(place)
     assert "--write-lock" in receiver.run("pull", place, "--name", NAME, "--policy", "policy.yaml", code=4).err
-    (publisher.folder / "agent-sync.lock").unlink()
+    (publisher.directory / "agent-sync.lock").unlink()
     publisher.run("push", place, "--name", NAME, code=4)
 
 

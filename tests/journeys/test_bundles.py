@@ -1,4 +1,4 @@
-"""Bundles through the command line: out into folders, files and registries, and in again, with every exit code."""
+"""Bundles through the command line: out into directories, files and registries, and in again, with every exit code."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent_sync import Cancellation, Project, open_project
-from agent_sync.cli.binding import load_verb
 from agent_sync.cli.documents import ENVELOPE
+from agent_sync.cli.parser import load_verb
 from agent_sync.errors import Cancelled
 from agent_sync.events import Event, Progressed
 from tests.builders.bundle_machines import NAME, RULES, Site, a_publisher, a_receiver, put_key, put_policy
@@ -71,7 +71,7 @@ def test_a_second_delivery_goes_the_same_way(publisher: Site, receiver: Site, tm
     receiver.run(*take)
     receiver.run(*frozen)
     publisher.put("rules/c.md", "c\n")
-    (publisher.folder / "rules/b.md").unlink()
+    (publisher.directory / "rules/b.md").unlink()
     publisher.run("update", "--yes")
     publisher.publish(place)
     told = receiver.run(*take)
@@ -135,7 +135,7 @@ def test_only_what_is_new_travels_and_the_receiver_refuses_what_is_not_whole(
 ) -> None:
     layout = f"oci:{tmp_path}/layout"
     publisher.put("more/x.md", "x\n" * 5000)
-    publisher.put("agent-sync.yaml", _with_more((publisher.folder / "agent-sync.yaml").read_text()))
+    publisher.put("agent-sync.yaml", _with_more((publisher.directory / "agent-sync.yaml").read_text()))
     publisher.run("update", "--yes")
     publisher.publish(f"{layout}:v1")
     (tmp_path / "v1.lock").write_bytes(publisher.machine.lock_bytes)
@@ -199,10 +199,10 @@ def test_a_signer_that_changes_is_shown_and_must_be_accepted(publisher: Site, re
     publisher.run("update", "--yes")
     publisher.run("push", place, "--name", NAME, "--sign", "--key", "next.key")
     put_policy(receiver, "next")
-    before = snapshot(receiver.folder)
+    before = snapshot(receiver.directory)
     refused = receiver.run(*pull, code=6)
     assert "when it was pulled here last" in refused.err
-    assert snapshot(receiver.folder) == before
+    assert snapshot(receiver.directory) == before
     receiver.run(*pull, "--accept-signer-change")
 
 
@@ -224,7 +224,7 @@ def test_the_machines_policy_holds_under_every_flag(publisher: Site, receiver: S
     publisher.run("push", place, "--name", NAME)
     words = ("pull", place, "--name", NAME, "--write-lock", "--allow-unsigned", "--no-inherit")
     receiver.run(*words)
-    receiver.machine.variables["AGENT_SYNC_POLICY"] = str(receiver.folder / "policy.yaml")
+    receiver.machine.variables["AGENT_SYNC_POLICY"] = str(receiver.directory / "policy.yaml")
     receiver.run(*words, code=6)
     for flags in (("--frozen",), ("--frozen", "--offline"), ("--frozen", "--no-inherit"), ("--frozen", "--dry-run")):
         assert "there is no signature" in receiver.run("sync", *flags, code=6).err
@@ -293,18 +293,18 @@ def test_a_key_pair_is_made_for_its_owner_alone_and_never_written_over(receiver:
     private = Path(document["private"])
     assert private.stat().st_mode & 0o777 == 0o600
     assert b"ENCRYPTED SIGSTORE PRIVATE KEY" in private.read_bytes()
-    before = snapshot(receiver.folder)
+    before = snapshot(receiver.directory)
     assert "never written over" in receiver.run("keys", "generate", "--output", "keys/mine", code=17).err
     private.unlink()
     assert "never written over" in receiver.run("keys", "generate", "--output", "keys/mine", code=17).err
     assert not private.exists()
-    (receiver.folder / "keys/mine.key").write_bytes(before["keys/mine.key"][1])
+    (receiver.directory / "keys/mine.key").write_bytes(before["keys/mine.key"][1])
     receiver.run("keys", "generate", "--output", "nowhere/mine", code=17)
 
 
 def test_a_pass_phrase_may_be_empty_if_it_is_said_to_be(receiver: Site) -> None:
     receiver.run("keys", "generate", AGENT_SYNC_KEY_PASSWORD="")
-    assert (receiver.folder / "agent-sync.key").is_file()
+    assert (receiver.directory / "agent-sync.key").is_file()
 
 
 # -- any signature ---------------------------------------------------------------------------------------------------
@@ -361,5 +361,5 @@ def _stopped_at(number: int, site: Site) -> Project:
         if isinstance(event, Progressed) and next(events) == number:
             stop.cancel()
 
-    project = open_project(str(site.folder), observer=hear, environment={"HOME": str(site.machine.home)})
+    project = open_project(str(site.directory), observer=hear, environment={"HOME": str(site.machine.home)})
     return project.within(cancellation=stop)

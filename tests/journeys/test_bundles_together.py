@@ -35,7 +35,9 @@ def test_sixteen_receivers_share_a_store(docker_registry: DockerRegistry, tmp_pa
     sources = "".join(f"  - {{name: more-{n}, type: local, path: ./more-{n}/}}\n" for n in range(6))
     targets = "".join(f"  - {{source: more-{n}, destination: .more-{n}/}}\n" for n in range(6))
     publisher = a_publisher(tmp_path / "publisher")
-    config = (publisher.folder / "agent-sync.yaml").read_text().replace("targets:\n", f"{sources}targets:\n{targets}")
+    config = (
+        (publisher.directory / "agent-sync.yaml").read_text().replace("targets:\n", f"{sources}targets:\n{targets}")
+    )
     publisher.put("agent-sync.yaml", config)
     for number in range(6):
         publisher.put(f"more-{number}/x.md", f"{number}\n" * 30_000)
@@ -68,7 +70,7 @@ def test_what_vouches_for_a_lock_in_use_stays_when_space_is_reclaimed(tmp_path: 
     assert receiver.run("cache", "gc", "--json").document["removed"] == []
     sync = ("sync", "--offline", "--frozen", "--policy", "policy.yaml")
     receiver.run(*sync)
-    shutil.rmtree(receiver.folder / ".cursor")
+    shutil.rmtree(receiver.directory / ".cursor")
     receiver.run("cache", "gc", "--keep-days", "0")
     assert "signatures are required" in receiver.run(*sync, code=6).err
     receiver.run("pull", place, *_TAKE)

@@ -79,7 +79,9 @@ def test_the_trusted_root_travels_with_the_bundle_for_whoever_has_pinned_it(
 ) -> None:
     root = sigstore.trusted_root()
     publisher.put("root.json", root)
-    publisher.put("agent-sync.yaml", (publisher.folder / "agent-sync.yaml").read_text() + "trust: {root: root.json}\n")
+    publisher.put(
+        "agent-sync.yaml", (publisher.directory / "agent-sync.yaml").read_text() + "trust: {root: root.json}\n"
+    )
     push(publisher, place, "--identity-token", sigstore.token(_CI, _ISSUER))
     demand(receiver, f"root_sha256: sha256:{sha256(root + b' ').hexdigest()}")
     assert "is not here" in pull(receiver, place, code=6)

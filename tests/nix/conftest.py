@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.builders.folders_in_memory import a_folder_in_memory
+from tests.builders.directories_in_memory import a_directory_in_memory
 from tests.builders.nix_projects import POLICY, NixProject, a_nix_project
 from tests.real.https_files import serve_files
 from tests.real.nix import Nix, a_nix
@@ -15,8 +15,8 @@ from tests.real.nix import Nix, a_nix
 @pytest.fixture
 def nix() -> Iterator[Nix]:
     """Nix with an empty store of its own."""
-    with a_folder_in_memory() as folder:
-        machine = a_nix(folder / "nix")
+    with a_directory_in_memory() as directory:
+        machine = a_nix(directory / "nix")
         yield machine
         machine.forget()
 

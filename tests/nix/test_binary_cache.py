@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.errors import FileFault, UsageWrong
-from agent_sync_oci.reference import LayoutPlace
+from agent_sync.errors import FileSystemError, UsageError
+from agent_sync_oci.reference import LayoutReference
 from tests.architecture.tree import ROOT
 from tests.builders.nix_projects import NixProject
-from tests.real.https_files import serve_folder
+from tests.real.https_files import serve_directory
 from tests.real.nix import Nix
 
 LIBRARY = f"(import {ROOT}/nix/lib.nix)"
@@ -24,9 +24,9 @@ def cache(tmp_path: Path) -> Path:
     return tmp_path / "cache"
 
 
-def export(project: NixProject, nix: Nix, folder: Path, *, secret_key: bytes | None = None) -> list[str]:
-    """The paths of the project's lock, which that folder serves now."""
-    result = project.opened(**nix.environment).nix_export(str(folder), secret_key=secret_key)
+def export(project: NixProject, nix: Nix, directory: Path, *, secret_key: bytes | None = None) -> list[str]:
+    """The paths of the project's lock, which that directory serves now."""
+    result = project.opened(**nix.environment).nix_export(str(directory), secret_key=secret_key)
     assert len(result.paths) == 6  # four sources, what transforms made, what overrides made
     return [each.path for each in result.paths]
 
@@ -43,7 +43,7 @@ def test_nix_copies_from_it_without_a_signature(nix: Nix, locked: NixProject, ca
 
 def test_it_is_a_substituter_over_http(nix: Nix, locked: NixProject, cache: Path) -> None:
     paths = export(locked, nix, cache)
-    with serve_folder(cache) as address:
+    with serve_directory(cache) as address:
         found = json.loads(
             nix.run(
                 *("nix", "eval", "--json", "--impure", "--expr", from_store(locked)),
@@ -55,20 +55,20 @@ def test_it_is_a_substituter_over_http(nix: Nix, locked: NixProject, cache: Path
 
 
 def test_a_layout_of_push_serves_both_ways(nix: Nix, locked: NixProject, cache: Path) -> None:
-    pushed = locked.opened().push(LayoutPlace(str(cache)), name="acme/agents")
+    pushed = locked.opened().push(LayoutReference(str(cache)), name="acme/agents")
     index = (cache / "index.json").read_bytes()
     paths = export(locked, nix, cache)
     assert (cache / "index.json").read_bytes() == index
-    assert locked.opened().push(LayoutPlace(str(cache)), name="acme/agents").digest == pushed.digest
+    assert locked.opened().push(LayoutReference(str(cache)), name="acme/agents").digest == pushed.digest
     fetched = nix.value(f"{LIBRARY}.sources {{ lockFile = {locked.lock}; cache = {cache}; }}")
     assert set(fetched.values()) < set(paths)
     nix.forget()
     nix.run("nix", "copy", "--from", f"file://{cache}", *paths)
 
 
-def test_a_folder_of_export_becomes_a_layout_of_push(nix: Nix, locked: NixProject, cache: Path) -> None:
+def test_a_directory_of_export_becomes_a_layout_of_push(nix: Nix, locked: NixProject, cache: Path) -> None:
     export(locked, nix, cache)
-    locked.opened().push(LayoutPlace(str(cache)), name="acme/agents")
+    locked.opened().push(LayoutReference(str(cache)), name="acme/agents")
     assert nix.value(f"{LIBRARY}.sources {{ lockFile = {locked.lock}; cache = {cache}; }}")
 
 
@@ -86,7 +86,7 @@ def test_a_signature_is_the_one_that_nix_would_make(nix: Nix, locked: NixProject
 def a_key(nix: Nix, name: str) -> tuple[bytes, str]:
     """A secret key that Nix made, and its public half."""
     secret = nix.run("nix", "key", "generate-secret", "--key-name", name).out
-    file = nix.folder / "secret"
+    file = nix.directory / "secret"
     file.write_text(secret)
     public = nix.run("sh", "-c", f"nix key convert-secret-to-public < {file}").out
     return secret.encode(), public
@@ -164,30 +164,30 @@ def test_import_puts_every_tree_into_the_store(nix: Nix, locked: NixProject) -> 
 
 def test_import_without_nix_says_so_and_leaves_nothing(locked: NixProject, tmp_path: Path) -> None:
     project = locked.copied(tmp_path)
-    with pytest.raises(FileFault, match="nix: cannot be started") as refused:
+    with pytest.raises(FileSystemError, match="nix: cannot be started") as refused:
         project.opened(PATH=str(tmp_path / "nothing")).nix_import()
     assert refused.value.remedy is not None
     assert list((project.store / "tmp").iterdir()) == []
 
 
 def test_import_tells_what_nix_refuses(nix: Nix, locked: NixProject) -> None:
-    with pytest.raises(FileFault, match=r"Nix's store: nix copy ended with 1: .*not-a-setting"):
+    with pytest.raises(FileSystemError, match=r"Nix's store: nix copy ended with 1: .*not-a-setting"):
         locked.opened(**nix.environment, NIX_CONFIG="store = not-a-setting://").nix_import()
 
 
-def test_a_folder_with_other_files_is_left_alone(locked: NixProject, tmp_path: Path) -> None:
+def test_a_directory_with_other_files_is_left_alone(locked: NixProject, tmp_path: Path) -> None:
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(UsageWrong, match="it is no cache, and there are other files in it"):
+    with pytest.raises(UsageError, match="it is no cache, and there are other files in it"):
         locked.opened().nix_export(str(tmp_path))
     assert [each.name for each in tmp_path.iterdir()] == ["letter.txt"]
 
 
 def test_a_cache_for_stores_elsewhere_is_left_alone(locked: NixProject, nix: Nix, cache: Path) -> None:
     export(locked, nix, cache)
-    with pytest.raises(UsageWrong, match="it does not serve stores at /nix/store"):
+    with pytest.raises(UsageError, match="it does not serve stores at /nix/store"):
         locked.opened().nix_export(str(cache))
 
 
 def test_the_store_of_agent_sync_itself_is_not_exported_into(locked: NixProject) -> None:
-    with pytest.raises(UsageWrong, match="it is the store of agent-sync itself"):
+    with pytest.raises(UsageError, match="it is the store of agent-sync itself"):
         locked.opened().nix_export(str(locked.store))

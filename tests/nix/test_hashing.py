@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.nar_hashing import nar_hash
-from agent_sync.errors import Cancelled, ContentMismatch, FileFault
+from agent_sync.adapters.nar_hash import nar_hash
+from agent_sync.errors import Cancelled, DigestMismatch, FileSystemError
 from agent_sync.ports import Cancellation
 from tests.architecture.tree import ROOT
 from tests.builders.command_line import CommandMachine, a_machine
-from tests.builders.folders_in_memory import a_folder_in_memory
+from tests.builders.directories_in_memory import a_directory_in_memory
 from tests.real.nix import Nix
 
 _TREES = 5_000
@@ -30,11 +30,11 @@ _SIZES = (0, 1, 7, 8, 9, 63, 64, 65, 511, 512, 513, 4096)
 
 
 def hash_of(path: Path) -> str:
-    return nar_hash(str(path), look_around=lambda: None)
+    return nar_hash(str(path), poll=lambda: None)
 
 
 def a_node(place: bytes, chance: random.Random, depth: int = 0) -> None:
-    """A file, a link or a folder with whatever may be in one."""
+    """A file, a link or a directory with whatever may be in one."""
     kind = chance.random()
     if kind < 0.15:
         os.symlink(chance.choice((b"a", b"../b", b"/etc/shadow", b"\xff", b"." * 200)), place)
@@ -49,8 +49,8 @@ def a_node(place: bytes, chance: random.Random, depth: int = 0) -> None:
 
 
 def test_5000_trees_have_the_hash_that_nix_gives_them(nix: Nix) -> None:
-    with a_folder_in_memory() as folder:
-        places = [folder / str(number) for number in range(_TREES)]
+    with a_directory_in_memory() as directory:
+        places = [directory / str(number) for number in range(_TREES)]
         for number, place in enumerate(places):
             a_node(os.fsencode(place), random.Random(number))
         said = nix.run("nix", "hash", "path", *map(str, places)).out.split()
@@ -67,7 +67,7 @@ def test_a_file_that_is_read_in_pieces_has_that_hash_too(nix: Nix, tmp_path: Pat
 
 
 def test_a_tree_that_is_deeper_than_a_path_may_be_long_is_hashed(tmp_path: Path) -> None:
-    levels, name = 400, "a-folder-name"
+    levels, name = 400, "a-directory-name"
     with contextlib.chdir(tmp_path):
         for _ in range(levels):
             os.mkdir(name)
@@ -81,17 +81,17 @@ def test_a_tree_that_is_deeper_than_a_path_may_be_long_is_hashed(tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["fifo", "socket"])
-def test_what_is_no_file_folder_or_link_is_refused_and_never_waited_for(tmp_path: Path, kind: str) -> None:
+def test_what_is_no_file_directory_or_link_is_refused_and_never_waited_for(tmp_path: Path, kind: str) -> None:
     place = tmp_path / "thing"
     with socket.socket(socket.AF_UNIX) as listening:
         os.mkfifo(place) if kind == "fifo" else listening.bind(str(place))
         for path in (tmp_path, place):
-            with pytest.raises(FileFault, match="no file, folder or link"):
+            with pytest.raises(FileSystemError, match="no file, directory or link"):
                 hash_of(path)
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
-    with pytest.raises(FileFault, match="No such file"):
+    with pytest.raises(FileSystemError, match="No such file"):
         hash_of(tmp_path / "nothing")
 
 
@@ -104,15 +104,15 @@ def test_a_file_that_grows_meanwhile_is_refused(tmp_path: Path) -> None:
         with large.open("ab") as file:
             file.write(b"x")
 
-    with pytest.raises(ContentMismatch, match="it changed while it was read"):
-        nar_hash(str(large.parent), look_around=grow)
+    with pytest.raises(DigestMismatch, match="it changed while it was read"):
+        nar_hash(str(large.parent), poll=grow)
 
 
 def test_hashing_can_be_cancelled(tmp_path: Path) -> None:
     cancellation = Cancellation()
     cancellation.cancel()
     with pytest.raises(Cancelled):
-        nar_hash(str(tmp_path), look_around=cancellation.check)
+        nar_hash(str(tmp_path), poll=cancellation.check)
 
 
 @pytest.fixture

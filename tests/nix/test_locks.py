@@ -38,7 +38,7 @@ def a_lock(*sources: dict[str, Any], **changes: Any) -> str:  # noqa: ANN401
 
 def refused(nix: Nix, text: str | bytes, ask: str) -> str:
     """What Nix says of a lock with this text, asked for `ask`, a function of its file."""
-    lock = nix.folder / "agent-sync.lock"
+    lock = nix.directory / "agent-sync.lock"
     lock.write_bytes(text.encode() if isinstance(text, str) else text)
     return nix.refusal(f"builtins.deepSeq ({ask} {lock}) true")
 
@@ -109,7 +109,7 @@ def test_a_lock_that_says_what_must_not_be_is_refused(nix: Nix, lock: str, ask: 
 
 
 def test_a_path_that_leads_out_of_the_project_is_not_read_upstream(nix: Nix) -> None:
-    ask = f"(file: {LIBRARY}.sources {{ lockFile = file; root = {nix.folder}; }})"
+    ask = f"(file: {LIBRARY}.sources {{ lockFile = file; root = {nix.directory}; }})"
     assert 'the path "../../etc" would leave the project; use a cache' in refused(
         nix, a_lock(resolved(path="../../etc")), ask
     )
@@ -156,7 +156,7 @@ def test_text_that_could_be_read_in_two_ways_is_refused_with_its_line(nix: Nix, 
 
 def test_nix_reads_the_example_of_the_reference_as_agent_sync_does(nix: Nix) -> None:
     [example] = [block for block in blocks("docs/reference/lockfile.md") if block.file == "agent-sync.lock"]
-    lock = nix.folder / "agent-sync.lock"
+    lock = nix.directory / "agent-sync.lock"
     lock.write_text(example.text)
     files = nix.value(f"{OUTPUTS} {lock}")
     assert files[".claude/core/general.md"]["sha256"].startswith("a8744ffa58dd")  # transformed

@@ -20,7 +20,7 @@ HOME = ROOT / "tests" / "nix" / "home.nix"
 
 def build(nix: Nix, expression: str, *, expect: int | None = 0) -> Ended:
     """The expression, in which `pkgs` is the tests' nixpkgs, built."""
-    stub = nix.folder / "stub"
+    stub = nix.directory / "stub"
     if not stub.exists():
         a_stub_of_nixpkgs(stub)
     whole = f'let pkgs = import {stub}/packages.nix "{SYSTEM}"; in {expression}'

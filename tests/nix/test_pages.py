@@ -15,7 +15,7 @@ import pytest
 from agent_sync._version import __version__
 from tests.architecture.tree import ROOT, files
 from tests.builders.command_line import snapshot
-from tests.builders.folders_in_memory import a_folder_in_memory
+from tests.builders.directories_in_memory import a_directory_in_memory
 from tests.builders.nix_projects import SYSTEM, a_stub_of_nixpkgs
 from tests.builders.repositories import a_git_repository
 from tests.docs.pages import Block, blocks, codes, rows, section
@@ -46,16 +46,16 @@ exec {nix} $verb --no-write-lock-file --override-input nixpkgs path:{stub} \\
 class Machine:
     """Nix with this repository at hand; the program is built from it once."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.nix: Nix = a_nix(folder / "nix")
-        self.repository = folder / "repository"
-        self.stub = a_stub_of_nixpkgs(folder / "stub")
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.nix: Nix = a_nix(directory / "nix")
+        self.repository = directory / "repository"
+        self.stub = a_stub_of_nixpkgs(directory / "stub")
         for name in files():
             if name.startswith(_PARTS):
                 (self.repository / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, self.repository / name)
-        shim = folder / "bin" / "nix"
+        shim = directory / "bin" / "nix"
         shim.parent.mkdir()
         shim.write_text(_SHIM.format(nix=require("nix"), stub=self.stub, repository=self.repository))
         shim.chmod(0o755)
@@ -63,13 +63,13 @@ class Machine:
     @property
     def environment(self) -> dict[str, str]:
         environment = self.nix.environment
-        return {**environment, "PATH": f"{self.folder}/bin:{environment['PATH']}"}
+        return {**environment, "PATH": f"{self.directory}/bin:{environment['PATH']}"}
 
     def run(self, *words: str) -> str:
         """What a program says, both streams in one."""
         ran = subprocess.run(
             words,
-            cwd=self.folder,
+            cwd=self.directory,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -83,8 +83,8 @@ class Machine:
 
 @pytest.fixture(scope="module")
 def machine() -> Iterator[Machine]:
-    with a_folder_in_memory() as folder:
-        made = Machine(folder)
+    with a_directory_in_memory() as directory:
+        made = Machine(directory)
         yield made
         made.nix.forget()
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.lock.reading import read_lock
+from agent_sync.lock.reader import read_lock
 from agent_sync.nix.pinned import all_pinned
 from agent_sync.nix.store_paths import name_of, path_of_file
-from agent_sync_oci.reference import LayoutPlace
+from agent_sync_oci.reference import LayoutReference
 from tests.architecture.tree import ROOT
 from tests.builders.nix_projects import POLICY, SYSTEM, NixProject, a_flake, a_nix_project, files_below
 from tests.builders.trees import sha256
-from tests.real.https_files import serve_files, serve_folder
+from tests.real.https_files import serve_directory, serve_files
 from tests.real.nix import Nix
 
 LIBRARY = f"(import {ROOT}/nix/lib.nix)"
@@ -60,9 +60,9 @@ def blob_of(project: NixProject, name: str) -> Path:
     return project.store / "blobs" / "sha256" / str(source["resolved"]["blob"]).removeprefix("sha256:")
 
 
-def push_layout(project: NixProject, folder: Path) -> None:
-    """The folder is a layout of the lock, uncompressed."""
-    project.opened().push(LayoutPlace(str(folder)), name="acme/agents")
+def push_layout(project: NixProject, directory: Path) -> None:
+    """The directory is a layout of the lock, uncompressed."""
+    project.opened().push(LayoutReference(str(directory)), name="acme/agents")
 
 
 def test_four_ways_lead_to_the_same_store_paths(nix: Nix, tmp_path: Path) -> None:
@@ -72,9 +72,9 @@ def test_four_ways_lead_to_the_same_store_paths(nix: Nix, tmp_path: Path) -> Non
         assert sources(nix, flake) == expected(nix, project)
     written = project.outputs()
     shutil.rmtree(project.repository)
-    shutil.rmtree(project.folder / "agents")
+    shutil.rmtree(project.directory / "agents")
     push_layout(project, tmp_path / "layout")
-    with serve_folder(tmp_path / "layout") as address:
+    with serve_directory(tmp_path / "layout") as address:
         ways = {
             "vendored": "cache = ./vendored;",
             "file": f'cache = "file://{project.store}/";',
@@ -84,10 +84,10 @@ def test_four_ways_lead_to_the_same_store_paths(nix: Nix, tmp_path: Path) -> Non
         outputs = set()
         for name, arguments in ways.items():
             nix.forget()
-            flake_folder = tmp_path / f"{name}-flake"
-            flake = a_flake(flake_folder, project, attributes(arguments))
+            flake_directory = tmp_path / f"{name}-flake"
+            flake = a_flake(flake_directory, project, attributes(arguments))
             if name == "vendored":
-                shutil.copytree(tmp_path / "layout", flake_folder / "vendored")
+                shutil.copytree(tmp_path / "layout", flake_directory / "vendored")
             if name == "store":
                 project.opened(**nix.environment).nix_import()
             assert sources(nix, flake) == expected(nix, project), name
@@ -144,8 +144,8 @@ def test_a_blob_that_a_cache_in_the_flake_lacks_is_named_with_what_to_do(
 
 def test_what_changed_upstream_is_refused(nix: Nix, locked: NixProject, tmp_path: Path) -> None:
     project = locked.copied(tmp_path)
-    (project.folder / "agents" / "naming.md").write_text("- Half words.\n")
-    complaint = nix.refusal(asked(project, f"root = {project.folder};", "own"))
+    (project.directory / "agents" / "naming.md").write_text("- Half words.\n")
+    complaint = nix.refusal(asked(project, f"root = {project.directory};", "own"))
     assert "store path mismatch" in complaint
     assert "agent-sync: source own could not be had from the upstream; use a cache" in complaint
 
@@ -162,7 +162,7 @@ def test_what_is_in_no_store_and_no_substituter_is_refused_with_what_to_do(nix: 
         (
             "",
             "own",
-            "source own: it is a folder of the project, and `root` does not say where that is; add root = ./.;",
+            "source own: it is a directory of the project, and `root` does not say where that is; add root = ./.;",
         ),
         ('from = "cache";', "own", "source own: `cache` does not say where the cache is; add it"),
         ('from = "internet";', "own", '`from` is "internet"; it is "cache", "upstream" or "store"'),
@@ -175,7 +175,9 @@ def test_an_argument_that_is_missing_or_wrong_is_named(
 
 
 def test_outputs_that_transforms_made_are_not_looked_for_upstream(nix: Nix, locked: NixProject) -> None:
-    outputs = f"({LIBRARY}.outputs {{ pkgs = {PACKAGES}; lockFile = {locked.lock}; root = {locked.folder}; }}).drvPath"
+    outputs = (
+        f"({LIBRARY}.outputs {{ pkgs = {PACKAGES}; lockFile = {locked.lock}; root = {locked.directory}; }}).drvPath"
+    )
     assert "what transforms and overrides made is nowhere upstream; use a cache" in nix.refusal(outputs)
 
 
@@ -213,7 +215,7 @@ def test_a_secret_that_the_lock_does_not_hold_is_not_sent(nix: Nix, locked: NixP
     ],
 )
 def test_a_file_of_a_url_has_the_name_that_agent_sync_gives_it(nix: Nix, url: str) -> None:
-    lock = nix.folder / "agent-sync.lock"
+    lock = nix.directory / "agent-sync.lock"
     resolved = {"url": url, "sha256": sha256(POLICY)}
     lock.write_text(json.dumps({"version": 1, "sources": [{"name": "p", "type": "url", "resolved": resolved}]}))
     path = path_of_file(bytes.fromhex(sha256(POLICY)), name_of(url), store_dir=str(nix.store))

@@ -33,7 +33,7 @@ map (each:
 def compared(nix: Nix, texts: Iterable[str]) -> list[bool | None]:
     """What Nix makes of each document beside Python; see `_COMPARE`."""
     documents = [{"text": text, "value": _as_json(python(text))} for text in texts]
-    file = nix.folder / "documents.json"
+    file = nix.directory / "documents.json"
     file.write_text(json.dumps(documents))
     found: list[bool | None] = nix.value(_COMPARE.format(reader=f"({_READER})", file=file))
     return found

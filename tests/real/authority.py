@@ -20,14 +20,14 @@ class Authority:
     server_file: Path
 
 
-def an_authority(folder: Path) -> Authority:
-    """A new authority whose certificate lies in `folder`."""
+def an_authority(directory: Path) -> Authority:
+    """A new authority whose certificate lies in `directory`."""
     authority = trustme.CA()
-    ca_file = folder / "ca.pem"
+    ca_file = directory / "ca.pem"
     authority.cert_pem.write_to_path(str(ca_file))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     issued = authority.issue_cert("127.0.0.1", "localhost", "other.localhost")
     issued.configure_cert(server)
-    server_file = folder / "server.pem"
+    server_file = directory / "server.pem"
     issued.private_key_and_cert_chain_pem.write_to_path(str(server_file))
     return Authority(ca_file, server, server_file)

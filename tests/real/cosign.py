@@ -15,10 +15,10 @@ PASS_PHRASE = b"correct horse"
 
 @dataclass(frozen=True, slots=True)
 class Cosign:
-    """The program, run in `folder`; files are named relative to it."""
+    """The program, run in `directory`; files are named relative to it."""
 
     program: Path
-    folder: Path
+    directory: Path
 
     def run(self, *words: str) -> str:
         """What it says, on both streams; AssertionError if it fails."""
@@ -34,12 +34,12 @@ class Cosign:
 
     def write(self, name: str, content: bytes) -> str:
         """The name again, of a file with this content."""
-        (self.folder / name).write_bytes(content)
+        (self.directory / name).write_bytes(content)
         return name
 
     def read(self, name: str) -> bytes:
         """The content of a file."""
-        return (self.folder / name).read_bytes()
+        return (self.directory / name).read_bytes()
 
     def _run(self, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
         environment = os.environ | {
@@ -49,7 +49,7 @@ class Cosign:
         }
         return subprocess.run(
             [self.program, *words],
-            cwd=self.folder,
+            cwd=self.directory,
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -59,6 +59,6 @@ class Cosign:
         )
 
 
-def a_cosign(folder: Path) -> Cosign:
-    """`cosign`, run in `folder`; where it is not installed the test does not run."""
-    return Cosign(require("cosign"), folder)
+def a_cosign(directory: Path) -> Cosign:
+    """`cosign`, run in `directory`; where it is not installed the test does not run."""
+    return Cosign(require("cosign"), directory)

@@ -41,20 +41,20 @@ class DockerRegistry:
 
 @contextmanager
 def serve_docker_registry(
-    folder: Path, *, password: bool = False, tokens: TokenServer | None = None, authority: Authority | None = None
+    directory: Path, *, password: bool = False, tokens: TokenServer | None = None, authority: Authority | None = None
 ) -> Iterator[DockerRegistry]:
-    """A registry on a free port that keeps its content below `folder`; `password` asks for USER and PASSWORD."""
+    """A registry on a free port that keeps its content below `directory`; `password` asks for USER and PASSWORD."""
     program = require("docker-registry")
-    settings = _settings(folder, authority)
+    settings = _settings(directory, authority)
     if password:
-        (folder / "htpasswd").write_text(_HTPASSWD)
-        settings["auth"] = {"htpasswd": {"realm": "the registry of the tests", "path": str(folder / "htpasswd")}}
+        (directory / "htpasswd").write_text(_HTPASSWD)
+        settings["auth"] = {"htpasswd": {"realm": "the registry of the tests", "path": str(directory / "htpasswd")}}
     if tokens is not None:
         token = {"realm": tokens.realm, "service": SERVICE, "issuer": ISSUER}
         settings["auth"] = {"token": {**token, "rootcertbundle": str(tokens.authority_file)}}
-    configuration = folder / "registry.yml"
+    configuration = directory / "registry.yml"
     configuration.write_text(json.dumps(settings))  # every JSON is YAML
-    log = folder / "log"
+    log = directory / "log"
     with (
         log.open("wb") as written,
         subprocess.Popen(
@@ -66,7 +66,7 @@ def serve_docker_registry(
         ) as process,
     ):
         try:
-            yield DockerRegistry(_where_it_listens(log), folder / "content")
+            yield DockerRegistry(_where_it_listens(log), directory / "content")
         finally:
             process.kill()
 
@@ -81,13 +81,13 @@ def _where_it_listens(log: Path) -> str:
     raise AssertionError(log.read_text())
 
 
-def _settings(folder: Path, authority: Authority | None) -> dict[str, object]:
+def _settings(directory: Path, authority: Authority | None) -> dict[str, object]:
     http: dict[str, object] = {"addr": "127.0.0.1:0"}
     if authority is not None:
         http["tls"] = {"certificate": str(authority.server_file), "key": str(authority.server_file)}
     return {
         "version": "0.1",
         "log": {"level": "info", "accesslog": {"disabled": True}},
-        "storage": {"filesystem": {"rootdirectory": str(folder / "content")}},
+        "storage": {"filesystem": {"rootdirectory": str(directory / "content")}},
         "http": http,
     }

@@ -80,5 +80,5 @@ def docker_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Docker
 
 @pytest.fixture
 def cosign(tmp_path_factory: pytest.TempPathFactory) -> Cosign:
-    """`cosign`, in an empty folder."""
+    """`cosign`, in an empty directory."""
     return a_cosign(tmp_path_factory.mktemp("cosign"))

@@ -14,11 +14,11 @@ from tests.real.components import require
 
 
 @contextmanager
-def serve_daemon(folder: Path) -> Iterator[str]:
-    """The address of every repository below `folder`, without the last slash; one process serves each connection."""
+def serve_daemon(directory: Path) -> Iterator[str]:
+    """The address of every repository below `directory`, without the last slash; one process serves each connection."""
     git = require("git")
     environment = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1"}
-    words: list[str | Path] = [git, "daemon", "--inetd", "--export-all", f"--base-path={folder}", folder]
+    words: list[str | Path] = [git, "daemon", "--inetd", "--export-all", f"--base-path={directory}", directory]
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self) -> None:

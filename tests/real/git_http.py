@@ -22,12 +22,12 @@ from tests.real.http_server import Answer, HttpServer, Reply, Request, serve
 
 @dataclass(frozen=True, slots=True)
 class GitHttpServer:
-    """A running server of every repository below one folder."""
+    """A running server of every repository below one directory."""
 
     server: HttpServer
 
     def url(self, repository: str) -> str:
-        """Where `repository` (its path below the folder) is served."""
+        """Where `repository` (its path below the directory) is served."""
         return f"{self.server.url}/{repository}"
 
     @property
@@ -48,21 +48,21 @@ class GitHttpServer:
 
 @contextmanager
 def serve_git(
-    folder: Path,
+    directory: Path,
     *,
     settings: Mapping[str, str] | None = None,
     login: tuple[str, str] | None = None,
     authority: Authority | None = None,
     instead: Mapping[str, Answer] | None = None,
 ) -> Iterator[GitHttpServer]:
-    """Serves the bare repositories below `folder` on a free port of loopback.
+    """Serves the bare repositories below `directory` on a free port of loopback.
 
     `settings` are the server's git configuration (default: uploadpack.allowFilter on), `login` a user and password to
     ask for, `authority` switches TLS on, and `instead` answers some paths without git (a redirect, an error).
     """
     git = require("git")
     chosen = {"uploadpack.allowFilter": "true"} if settings is None else settings
-    backend = _backend(git, folder, chosen)
+    backend = _backend(git, directory, chosen)
     answer = _with_exceptions(backend, instead or {})
     if login is not None:
         answer = behind_password(answer, user=login[0], password=login[1])
@@ -77,13 +77,13 @@ def _with_exceptions(backend: Answer, instead: Mapping[str, Answer]) -> Answer:
     return answer
 
 
-def _backend(git: Path, folder: Path, settings: Mapping[str, str]) -> Answer:
+def _backend(git: Path, directory: Path, settings: Mapping[str, str]) -> Answer:
     def answer(request: Request, reply: Reply) -> None:
         # The body comes from a file: through a pipe, a long negotiation would wait for us while we wait for it.
         with TemporaryFile() as body:
             body.write(request.body)
             body.seek(0)
-            _run_backend(git, body, _cgi_environment(request, folder, settings), reply)
+            _run_backend(git, body, _cgi_environment(request, directory, settings), reply)
 
     return answer
 
@@ -108,13 +108,13 @@ def _relay(output: BufferedReader, reply: Reply) -> None:
     reply.send(status, headers, iter(lambda: output.read1(65_536), b""))
 
 
-def _cgi_environment(request: Request, folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+def _cgi_environment(request: Request, directory: Path, settings: Mapping[str, str]) -> dict[str, str]:
     """RFC 3875, and what git-http-backend(1) adds to it."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": "/nonexistent",
         "GIT_CONFIG_NOSYSTEM": "1",
-        "GIT_PROJECT_ROOT": str(folder),
+        "GIT_PROJECT_ROOT": str(directory),
         "GIT_HTTP_EXPORT_ALL": "1",
         "REQUEST_METHOD": request.method,
         "PATH_INFO": request.path,

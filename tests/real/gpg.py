@@ -16,9 +16,9 @@ from tests.real.components import require
 
 @dataclass(frozen=True, slots=True)
 class GpgHome:
-    """A folder that GNUPGHOME names while the block lasts."""
+    """A directory that GNUPGHOME names while the block lasts."""
 
-    folder: Path
+    directory: Path
     gpg: Path
 
     def new_key(self, address: str, *, expires: str = "never") -> str:
@@ -34,10 +34,10 @@ class GpgHome:
     def signer(self, fingerprint: str) -> Signer:
         """Signs commits and tags with this key."""
         settings = ("-c", "gpg.format=openpgp", "-c", f"gpg.program={self.gpg}", "-c", f"user.signingKey={fingerprint}")
-        return Signer(settings, {"GNUPGHOME": str(self.folder)})
+        return Signer(settings, {"GNUPGHOME": str(self.directory)})
 
     def _run(self, *words: str) -> bytes:
-        command: list[str | Path] = [self.gpg, "--homedir", self.folder, "--batch", "--quiet", "--no-tty", *words]
+        command: list[str | Path] = [self.gpg, "--homedir", self.directory, "--batch", "--quiet", "--no-tty", *words]
         return subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout
 
 
@@ -46,12 +46,12 @@ def a_gpg_home(*, today: str | None = None) -> Iterator[GpgHome]:
     """An empty GnuPG home; with `today` (20200131T120000) it lives on that day. Its agent ends with the block."""
     gpg = require("gpg")
     require("gpgv")  # which judges what it signs
-    # Directly under the temporary folder: the path of the agent's socket must stay below 108 bytes.
-    folder = Path(tempfile.mkdtemp(prefix="gpg-"))
+    # Directly under the temporary directory: the path of the agent's socket must stay below 108 bytes.
+    directory = Path(tempfile.mkdtemp(prefix="gpg-"))
     if today is not None:
-        (folder / "gpg.conf").write_text(f"faked-system-time {today}!\n", encoding="ascii")
+        (directory / "gpg.conf").write_text(f"faked-system-time {today}!\n", encoding="ascii")
     try:
-        yield GpgHome(folder, gpg)
+        yield GpgHome(directory, gpg)
     finally:
-        subprocess.run(["gpgconf", "--homedir", folder, "--kill", "all"], stdin=subprocess.DEVNULL, check=False)
-        shutil.rmtree(folder, ignore_errors=True)
+        subprocess.run(["gpgconf", "--homedir", directory, "--kill", "all"], stdin=subprocess.DEVNULL, check=False)
+        shutil.rmtree(directory, ignore_errors=True)

@@ -43,11 +43,13 @@ def serve_files(*, authority: Authority | None) -> Iterator[FileServer]:
 
 
 @contextmanager
-def serve_folder(folder: Path) -> Iterator[str]:
-    """The address, without a slash at its end, under which the folder's files are served as they are at that time."""
+def serve_directory(directory: Path) -> Iterator[str]:
+    """The address, without a slash at its end, under which the directory's files are served as they are at that
+    time.
+    """
 
     def answer(request: Request, reply: Reply) -> None:
-        place = folder / request.path.lstrip("/")
+        place = directory / request.path.lstrip("/")
         (a_file(place.read_bytes()) if place.is_file() else a_status(404))(request, reply)
 
     with serve(answer) as server:

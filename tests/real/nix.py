@@ -40,24 +40,24 @@ class Ended:
 
 @dataclass(frozen=True)
 class Nix:
-    """A machine with Nix; all of it lies below `folder`."""
+    """A machine with Nix; all of it lies below `directory`."""
 
-    folder: Path
+    directory: Path
     variables: dict[str, str] = field(default_factory=dict)
 
     @property
     def store(self) -> Path:
-        return self.folder / "store"
+        return self.directory / "store"
 
     @property
     def environment(self) -> dict[str, str]:
         """Of every program that is to see this Nix and no other."""
         return {
-            **a_clean_environment(self.folder / "home", os.environ),
-            "NIX_CONF_DIR": str(self.folder / "conf"),
+            **a_clean_environment(self.directory / "home", os.environ),
+            "NIX_CONF_DIR": str(self.directory / "conf"),
             "NIX_STORE_DIR": str(self.store),
-            "NIX_STATE_DIR": str(self.folder / "var"),
-            "NIX_LOG_DIR": str(self.folder / "log"),
+            "NIX_STATE_DIR": str(self.directory / "var"),
+            "NIX_LOG_DIR": str(self.directory / "log"),
             **self.variables,
         }
 
@@ -67,7 +67,7 @@ class Nix:
         """A program of Nix, run to its end. `expect` is the exit code that it must have (None: any)."""
         ended = subprocess.run(
             words,
-            cwd=cwd or self.folder,
+            cwd=cwd or self.directory,
             env={**self.environment, **(variables or {})},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -90,21 +90,21 @@ class Nix:
 
     def forget(self) -> None:
         """The store is empty, and nothing of what was fetched is remembered."""
-        for place in (self.store, self.folder / "var", self.folder / "home" / ".cache"):
+        for place in (self.store, self.directory / "var", self.directory / "home" / ".cache"):
             _remove(place)
 
 
-def a_nix(folder: Path, *, substituters: str = "", keys: str = "") -> Nix:
-    """A machine with Nix and an empty store below `folder`, which is made; without it the test does not run."""
+def a_nix(directory: Path, *, substituters: str = "", keys: str = "") -> Nix:
+    """A machine with Nix and an empty store below `directory`, which is made; without it the test does not run."""
     require("nix")
     for name in ("conf", "home"):
-        (folder / name).mkdir(parents=True)
-    (folder / "conf" / "nix.conf").write_text(_CONFIGURATION.format(substituters=substituters, keys=keys))
-    return Nix(folder)
+        (directory / name).mkdir(parents=True)
+    (directory / "conf" / "nix.conf").write_text(_CONFIGURATION.format(substituters=substituters, keys=keys))
+    return Nix(directory)
 
 
 def _remove(place: Path) -> None:
     """Nix takes the right to write away from all that it keeps."""
-    for folder, _, _ in os.walk(place):
-        Path(folder).chmod(0o755)
+    for directory, _, _ in os.walk(place):
+        Path(directory).chmod(0o755)
     shutil.rmtree(place, ignore_errors=True)

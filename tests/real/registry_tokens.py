@@ -41,10 +41,10 @@ class TokenServer:
 
 
 @contextmanager
-def serve_tokens(folder: Path, *, user: str, password: str) -> Iterator[TokenServer]:
+def serve_tokens(directory: Path, *, user: str, password: str) -> Iterator[TokenServer]:
     """Tokens that a real registry believes. Nobody's token allows nothing; a wrong password is refused."""
     authority = trustme.CA()
-    authority_file = folder / "token-authority.pem"
+    authority_file = directory / "token-authority.pem"
     authority.cert_pem.write_to_path(str(authority_file))
     signer = authority.issue_cert("tokens.example")
     key = load_pem_private_key(signer.private_key_pem.bytes(), None)

@@ -197,7 +197,7 @@ def _json(document: Json) -> bytes:
 def serve_sigstore() -> Iterator[SigstoreStack]:
     """A stack of its own, whose certificates are an hour old; gone at the end of the block."""
     start = now() - timedelta(hours=1)
-    with tempfile.TemporaryDirectory() as folder:
-        stack = SigstoreStack("", start, CertificateAuthority(start), TimeStampAuthority(Path(folder), start))
+    with tempfile.TemporaryDirectory() as directory:
+        stack = SigstoreStack("", start, CertificateAuthority(start), TimeStampAuthority(Path(directory), start))
         with serve(stack.answer) as server:
             yield replace(stack, url=server.url)

@@ -29,28 +29,28 @@ ess_cert_id_alg = sha256
 
 
 class TimeStampAuthority:
-    """Keeps its files in `folder`. `chain`: its own certificate, then its root's."""
+    """Keeps its files in `directory`. `chain`: its own certificate, then its root's."""
 
-    def __init__(self, folder: Path, start: datetime) -> None:
+    def __init__(self, directory: Path, start: datetime) -> None:
         self._openssl = require("openssl")
-        self._folder = folder
+        self._directory = directory
         root_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         root = a_ca_certificate("fake-tsa-root", root_key, start=start, path_length=0)
         self.chain: tuple[x509.Certificate, ...] = (a_time_stamping_certificate(key, root, root_key), root)
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (folder / "key.pem").write_bytes(private)
-        (folder / "certificate.pem").write_bytes(self.chain[0].public_bytes(Encoding.PEM))
-        (folder / "serial").write_text("01\n")
-        (folder / "ts.cnf").write_text(_CONFIGURATION)
+        (directory / "key.pem").write_bytes(private)
+        (directory / "certificate.pem").write_bytes(self.chain[0].public_bytes(Encoding.PEM))
+        (directory / "serial").write_text("01\n")
+        (directory / "ts.cnf").write_text(_CONFIGURATION)
 
     def answer(self, query: bytes) -> bytes:
         """The answer to a TimeStampReq."""
-        with tempfile.NamedTemporaryFile(dir=self._folder) as asked:
+        with tempfile.NamedTemporaryFile(dir=self._directory) as asked:
             asked.write(query)
             asked.flush()
             words = ["ts", "-reply", "-config", "ts.cnf", "-section", "settings", "-inkey", "key.pem"]
             words += ["-signer", "certificate.pem", "-queryfile", asked.name]
-            done = subprocess.run([self._openssl, *words], cwd=self._folder, capture_output=True, check=True)
+            done = subprocess.run([self._openssl, *words], cwd=self._directory, capture_output=True, check=True)
             return done.stdout
 
     def stamp(self, signature: bytes) -> bytes:

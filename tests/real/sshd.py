@@ -44,22 +44,22 @@ class SshServer:
 
 
 @contextmanager
-def serve_ssh(folder: Path) -> Iterator[SshServer]:
+def serve_ssh(directory: Path) -> Iterator[SshServer]:
     """A server on a free port of 127.0.0.1, run by and for the user of this process; stopped at the end of the block.
 
-    Keys, configuration and log lie in `folder`; nothing under /etc/ssh or ~/.ssh is read. Each connection gets an sshd
-    of its own (`sshd -i`), so that the port is bound before anyone is told of it.
+    Keys, configuration and log lie in `directory`; nothing under /etc/ssh or ~/.ssh is read. Each connection gets an
+    sshd of its own (`sshd -i`), so that the port is bound before anyone is told of it.
     """
     sshd = require("sshd")
     require("ssh")
-    folder.mkdir(parents=True, exist_ok=True)
+    directory.mkdir(parents=True, exist_ok=True)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # compiled in; made by the service that never ran here
-    log = folder / "sshd.log"
+    log = directory / "sshd.log"
 
     class Connection(socketserver.BaseRequestHandler):
         def handle(self) -> None:
-            command: list[str | Path] = [sshd, "-i", "-e", "-f", folder / "sshd_config"]
+            command: list[str | Path] = [sshd, "-i", "-e", "-f", directory / "sshd_config"]
             with log.open("ab") as log_file:
                 subprocess.run(command, stdin=self.request, stdout=self.request, stderr=log_file, check=False)
 
@@ -67,7 +67,7 @@ def serve_ssh(folder: Path) -> Iterator[SshServer]:
         thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield _prepare(folder, listener.server_address[1])
+            yield _prepare(directory, listener.server_address[1])
         finally:
             listener.shutdown()
             thread.join()
@@ -81,31 +81,31 @@ class _Listener(socketserver.ThreadingTCPServer):
     request_queue_size = 64
 
 
-def _prepare(folder: Path, port: int) -> SshServer:
+def _prepare(directory: Path, port: int) -> SshServer:
     """Writes everything that server and client read."""
-    host_key = an_ssh_key(folder / "host_key")
-    user_key = an_ssh_key(folder / "user_key")
+    host_key = an_ssh_key(directory / "host_key")
+    user_key = an_ssh_key(directory / "user_key")
     user = pwd.getpwuid(os.getuid()).pw_name
-    command_log = folder / "commands.log"
-    (folder / "authorized_keys").write_text(f"{user_key.public}\n", encoding="utf-8")
-    (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key.public}\n", encoding="utf-8")
-    (folder / "git_only").write_text(_git_only(command_log), encoding="utf-8")
-    (folder / "sshd_config").write_text(_server_configuration(folder), encoding="utf-8")
-    (folder / "ssh_config").write_text(_client_configuration(folder, port), encoding="utf-8")
+    command_log = directory / "commands.log"
+    (directory / "authorized_keys").write_text(f"{user_key.public}\n", encoding="utf-8")
+    (directory / "known_hosts").write_text(f"[127.0.0.1]:{port} {host_key.public}\n", encoding="utf-8")
+    (directory / "git_only").write_text(_git_only(command_log), encoding="utf-8")
+    (directory / "sshd_config").write_text(_server_configuration(directory), encoding="utf-8")
+    (directory / "ssh_config").write_text(_client_configuration(directory, port), encoding="utf-8")
     return SshServer(
         port=port,
         user=user,
-        known_hosts=folder / "known_hosts",
+        known_hosts=directory / "known_hosts",
         identity=user_key.private,
-        ssh_command=f"ssh -F {shlex.quote(str(folder / 'ssh_config'))}",
+        ssh_command=f"ssh -F {shlex.quote(str(directory / 'ssh_config'))}",
         _command_log=command_log,
     )
 
 
-def _server_configuration(folder: Path) -> str:
+def _server_configuration(directory: Path) -> str:
     return f"""\
-HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/authorized_keys
+HostKey {directory}/host_key
+AuthorizedKeysFile {directory}/authorized_keys
 AuthenticationMethods publickey
 PermitRootLogin prohibit-password
 PidFile none
@@ -113,18 +113,18 @@ StrictModes no
 UsePAM no
 AcceptEnv GIT_PROTOCOL
 SetEnv GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null
-ForceCommand sh {shlex.quote(str(folder / "git_only"))}
+ForceCommand sh {shlex.quote(str(directory / "git_only"))}
 """
 
 
-def _client_configuration(folder: Path, port: int) -> str:
+def _client_configuration(directory: Path, port: int) -> str:
     return f"""\
 Host 127.0.0.1
     Port {port}
-    IdentityFile {folder}/user_key
+    IdentityFile {directory}/user_key
     IdentitiesOnly yes
     IdentityAgent none
-    UserKnownHostsFile {folder}/known_hosts
+    UserKnownHostsFile {directory}/known_hosts
     GlobalKnownHostsFile /dev/null
     StrictHostKeyChecking yes
     BatchMode yes

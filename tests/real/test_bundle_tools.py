@@ -109,7 +109,7 @@ def test_oras_reads_and_copies_a_bundle_with_what_was_attached(
 def files(cosign: Cosign, publisher: Site) -> Cosign:
     """`cosign` beside the publisher's key."""
     for name in ("release.key", "release.pub"):
-        cosign.write(name, (publisher.folder / name).read_bytes())
+        cosign.write(name, (publisher.directory / name).read_bytes())
     cosign.write("none.json", b'{"mediaType": "application/vnd.dev.sigstore.signingconfig.v0.2+json"}')
     return cosign
 
@@ -146,7 +146,7 @@ def test_cosign_verifies_what_we_signed_without_one(
     files.refuses("verify", "--certificate-identity", "other@example.test", *by[2:], *given)
 
 
-def test_cosign_verifies_a_layout_folder(publisher: Site, files: Cosign, tmp_path: Path) -> None:
+def test_cosign_verifies_a_layout_directory(publisher: Site, files: Cosign, tmp_path: Path) -> None:
     publisher.publish(f"oci:{tmp_path}/layout")
     words = ("--local-image", "--key", "release.pub", "--insecure-ignore-tlog", str(tmp_path / "layout"))
     assert "cosign claims were validated" in files.run("verify", *words)

@@ -8,21 +8,23 @@ from collections.abc import Callable
 
 import pytest
 
-from agent_sync_oci.errors import SignatureRejected
-from agent_sync_oci.signing.attestation import (
+from agent_sync_oci.errors import InvalidSignature
+from agent_sync_oci.signing.keys import PrivateKey, generate, load_private, load_public
+from agent_sync_oci.signing.sign import sign_keyless, sign_with_key
+from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
+from agent_sync_oci.signing.statement import (
+    COSIGN_SIGN,
     SLSA_PROVENANCE,
     Material,
     Provenance,
+    Statement,
+    Subject,
     bill_of_materials_statement,
     provenance_statement,
+    statement_bytes,
 )
-from agent_sync_oci.signing.checking import CheckedArtifact, check_artifact, check_bundle
-from agent_sync_oci.signing.key_signing import sign_with_key
-from agent_sync_oci.signing.keyless import sign_keyless
-from agent_sync_oci.signing.keys import PrivateKey, generate, load_private, load_public
-from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
-from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject, statement_bytes
 from agent_sync_oci.signing.trusted_root import TrustedRoot
+from agent_sync_oci.signing.verify import VerifiedArtifact, verify_artifact, verify_bundle
 from tests.real.cosign import PASS_PHRASE, Cosign
 from tests.real.sigstore_stack import SigstoreStack
 
@@ -102,15 +104,15 @@ def test_we_open_the_key_of_cosign(cosign: Cosign) -> None:
 def test_we_take_what_cosign_signs_with_our_key(files: Cosign, root: TrustedRoot, rekor: int) -> None:
     signer = KeySigner(_our_key(files).public)
     bundle = _makes(files, "sign-blob", rekor, "--key", "key.key")
-    assert check_artifact(bundle, _SHA256, [signer], root=root) == CheckedArtifact(signer, None, logged=rekor > 0)
-    with pytest.raises(SignatureRejected):
-        check_artifact(bundle, _SHA256[::-1], [signer], root=root)
+    assert verify_artifact(bundle, _SHA256, [signer], root=root) == VerifiedArtifact(signer, None, logged=rekor > 0)
+    with pytest.raises(InvalidSignature):
+        verify_artifact(bundle, _SHA256[::-1], [signer], root=root)
 
 
 @_EACH_LOG
 def test_we_take_what_cosign_signs_without_a_key(files: Cosign, root: TrustedRoot, rekor: int) -> None:
     bundle = _makes(files, "sign-blob", rekor, "--identity-token", "token")
-    assert check_artifact(bundle, _SHA256, [_CI], root=root) == CheckedArtifact(_CI, None, logged=True)
+    assert verify_artifact(bundle, _SHA256, [_CI], root=root) == VerifiedArtifact(_CI, None, logged=True)
 
 
 @pytest.mark.parametrize("rekor", [0, 1, 2])
@@ -120,7 +122,7 @@ def test_we_take_what_cosign_attests(files: Cosign, root: TrustedRoot, rekor: in
     files.write("predicate.json", json.dumps(predicate).encode())
     words = ("--key", "key.key", "--predicate", "predicate.json", "--type", "slsaprovenance1")
     bundle = _makes(files, "attest-blob", rekor, *words)
-    checked = check_bundle(bundle, [signer], root=root, predicate_type=SLSA_PROVENANCE)
+    checked = verify_bundle(bundle, [signer], root=root, predicate_type=SLSA_PROVENANCE)
     assert checked.statement == Statement(_SUBJECTS, SLSA_PROVENANCE, predicate)
     assert checked.logged is (rekor > 0)
 
@@ -130,7 +132,7 @@ def test_we_take_what_cosign_attests_without_a_key(files: Cosign, root: TrustedR
     files.write("predicate.json", b"{}")
     words = ("--identity-token", "token", "--predicate", "predicate.json", "--type", "https://example.test/any")
     bundle = _makes(files, "attest-blob", rekor, *words)
-    assert check_bundle(bundle, [_CI], root=root, predicate_type="https://example.test/any").logged
+    assert verify_bundle(bundle, [_CI], root=root, predicate_type="https://example.test/any").logged
 
 
 # -- what we make ----------------------------------------------------------------------------------------------------

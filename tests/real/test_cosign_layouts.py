@@ -1,16 +1,16 @@
-"""`cosign verify --local-image` finds and checks the signatures in our layout folders, with no registry."""
+"""`cosign verify --local-image` finds and checks the signatures in our layout directories, with no registry."""
 
 from __future__ import annotations
 
 import pytest
 
+from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import Index, Manifest
-from agent_sync_oci.media_types import SIGSTORE_BUNDLE
 from agent_sync_oci.registry.layout import LayoutRegistry
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import Registry
-from agent_sync_oci.signing.key_signing import sign_with_key
 from agent_sync_oci.signing.keys import KeyPair, generate, load_private
+from agent_sync_oci.signing.sign import sign_with_key
 from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject, statement_bytes
 from agent_sync_oci.transfer.copy import copy
 from agent_sync_oci.transfer.referrers import attach
@@ -41,7 +41,7 @@ def source() -> MemoryRegistry:
 
 
 def test_a_signed_index_in_a_layout_is_what_cosign_checks(cosign: Cosign, source: MemoryRegistry) -> None:
-    with LayoutRegistry(str(cosign.folder / "layout")) as layout:
+    with LayoutRegistry(str(cosign.directory / "layout")) as layout:
         copy(source, layout, source.manifest("v1").digest, with_referrers=True, tag="v1")
         layout.put_manifest(source.manifest("a-child"), tag="a-child")
     assert "verified against the specified public key" in cosign.run(*VERIFY, _public(cosign, MINE), "layout")
@@ -49,7 +49,7 @@ def test_a_signed_index_in_a_layout_is_what_cosign_checks(cosign: Cosign, source
 
 
 def test_an_index_that_is_not_signed_is_refused_by_cosign_as_well(cosign: Cosign, source: MemoryRegistry) -> None:
-    with LayoutRegistry(str(cosign.folder / "layout")) as layout:
+    with LayoutRegistry(str(cosign.directory / "layout")) as layout:
         copy(source, layout, source.manifest("v1").digest, with_referrers=False, tag="v1")
     cosign.refuses(*VERIFY, _public(cosign, MINE), "layout")
 

@@ -29,17 +29,17 @@ def _signed_repository(path: Path, signer: Signer) -> GitRepository:
 
 def test_openpgp_signatures_are_good_in_the_home_of_their_key(tmp_path: Path, gpg_home: GpgHome) -> None:
     repository = _signed_repository(tmp_path / "r.git", gpg_home.signer(gpg_home.new_key("a@example.org")))
-    assert _verified(repository, "verify-commit", "main", home=gpg_home.folder)
-    assert _verified(repository, "verify-tag", "v1", home=gpg_home.folder)
-    assert not _verified(repository, "verify-tag", "unsigned", home=gpg_home.folder)
-    assert not _verified(repository, "verify-commit", "main~1", home=gpg_home.folder)
+    assert _verified(repository, "verify-commit", "main", home=gpg_home.directory)
+    assert _verified(repository, "verify-tag", "v1", home=gpg_home.directory)
+    assert not _verified(repository, "verify-tag", "unsigned", home=gpg_home.directory)
+    assert not _verified(repository, "verify-commit", "main~1", home=gpg_home.directory)
 
 
 def test_openpgp_signatures_mean_nothing_in_another_home(tmp_path: Path, gpg_home: GpgHome) -> None:
     repository = _signed_repository(tmp_path / "r.git", gpg_home.signer(gpg_home.new_key("a@example.org")))
     with a_gpg_home() as other:
         other.new_key("a@example.org")
-        assert not _verified(repository, "verify-tag", "v1", home=other.folder)
+        assert not _verified(repository, "verify-tag", "v1", home=other.directory)
 
 
 def test_an_exported_key_is_a_keyring_and_can_be_armoured(gpg_home: GpgHome) -> None:
@@ -52,11 +52,11 @@ def test_a_key_of_a_past_day_can_have_expired(tmp_path: Path) -> None:
     with a_gpg_home(today="20200131T120000") as past:
         signer = past.signer(past.new_key("a@example.org", expires="2020-02-10"))
         repository = _signed_repository(tmp_path / "r.git", signer)
-        assert _verified(repository, "verify-tag", "v1", home=past.folder)
-        (past.folder / "gpg.conf").unlink()
+        assert _verified(repository, "verify-tag", "v1", home=past.directory)
+        (past.directory / "gpg.conf").unlink()
         shown = subprocess.run(
             ["git", "verify-tag", "--raw", "v1"], cwd=repository.path, capture_output=True, text=True,
-            env=os.environ | {"GNUPGHOME": str(past.folder)},
+            env=os.environ | {"GNUPGHOME": str(past.directory)},
         )  # fmt: skip
     assert "KEYEXPIRED" in shown.stderr
 

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync_oci.signing.key_signing import sign_with_key
-from agent_sync_oci.signing.keyless import sign_keyless
+from agent_sync_oci.signing.sign import sign_keyless, sign_with_key
 from tests.builders.signatures import a_key, a_statement, with_field
 from tests.real.components import require, require_node_packages
 from tests.real.sigstore_stack import SigstoreStack

@@ -6,13 +6,12 @@ import inspect
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from agent_sync.cli.answer import Verb
-from agent_sync.cli.binding import load_verb, named_command
 from agent_sync.cli.documents import ENVELOPE, ON_FAILURE
 from agent_sync.cli.exit_codes import EXIT_CODES
 from agent_sync.cli.options import global_parameters
+from agent_sync.cli.parser import CommandGroup, CommandTable, load_verb, named_command
 from agent_sync.cli.program import COMMANDS, NAME
-from agent_sync.cli.words import Commands, Family
+from agent_sync.cli.run import Verb
 
 PATH = "docs/reference/command-line.md"
 
@@ -34,8 +33,8 @@ SIGINT (Ctrl-C), SIGTERM and SIGHUP mean the same: the command stops, undoes wha
 
 _DOCUMENTS = """\
 With `--json` standard output has one document, also when the command fails, and also with `--quiet`. Its shape is fixed
-by `schema_version`; programs should pass over fields that they do not know. Paths are relative to the project's folder
-unless they are absolute. Each command's own fields are in its section; every document has these:
+by `schema_version`; programs should pass over fields that they do not know. Paths are relative to the project's
+directory unless they are absolute. Each command's own fields are in its section; every document has these:
 """
 
 _QUIET = """\
@@ -45,12 +44,12 @@ each file and source, what custom commands print, and the traceback of a fault o
 
 _VARIABLES = {
     "AGENT_SYNC_SYSTEM_CONFIG": "the system's configuration, in place of `/etc/agent-sync/agent-sync.yaml`",
-    "AGENT_SYNC_USER_CONFIG": "the user's configuration, in place of the one in the user's configuration folder",
+    "AGENT_SYNC_USER_CONFIG": "the user's configuration, in place of the one in the user's configuration directory",
     "AGENT_SYNC_NO_INHERIT": "`1` or `true`: `--no-inherit`; recommended in CI",
     "AGENT_SYNC_POLICY": "the machine's policy, in place of `/etc/agent-sync/policy.yaml`",
-    "AGENT_SYNC_CACHE": "the folder of the store",
+    "AGENT_SYNC_CACHE": "the directory of the store",
     "AGENT_SYNC_OFFLINE": "`1` or `true`: `--offline`",
-    "AGENT_SYNC_SOURCES": "a JSON object, source name to folder: `sync` takes these trees, if they are as locked",
+    "AGENT_SYNC_SOURCES": "a JSON object, source name to directory: `sync` takes these trees, if they are as locked",
     "NIX_STORE_DIR": "where the Nix store lies that `nix import` and `nix export` are for",
     "NO_COLOR": "not empty: `--no-color`",
 }
@@ -80,9 +79,9 @@ def _page() -> Iterator[str]:
     yield ""
 
 
-def _verbs(table: Commands) -> Iterator[Verb]:
+def _verbs(table: CommandTable) -> Iterator[Verb]:
     for entry in table.values():
-        if isinstance(entry, Family):
+        if isinstance(entry, CommandGroup):
             yield from _verbs(entry.verbs)
         else:
             yield load_verb(entry)

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator, Mapping
 
 from agent_sync.cli.exit_codes import EXIT_CODES, INTERNAL
-from agent_sync.cli.running import InternalFault
+from agent_sync.cli.run import InternalError
 from agent_sync.errors import AgentSyncError
 
 PATH = "docs/reference/errors.md"
@@ -52,7 +52,7 @@ def family_of(error: type[AgentSyncError]) -> tuple[type[AgentSyncError], ...]:
 
 def _rows() -> Iterator[str]:
     for each in EXIT_CODES:
-        for family in (InternalFault,) if each.code == INTERNAL else each.families:
+        for family in (InternalError,) if each.code == INTERNAL else each.families:
             yield from (_row(each.code, error) for error in family_of(family))
 
 

@@ -89,7 +89,7 @@ def test_x06_a_target_that_links_to_a_file_of_the_project_is_left_alone(tmp_path
     assert machine.read("mine.md") == "mine\n"
 
 
-def test_x07_a_file_where_a_folder_is_needed_is_rolled_back(tmp_path: Path) -> None:
+def test_x07_a_file_where_a_directory_is_needed_is_rolled_back(tmp_path: Path) -> None:
     machine = a_local_machine(tmp_path)
     machine.put("rules/sub/b.md", "b\n")
     machine.run("update", "--yes")
@@ -151,7 +151,7 @@ def test_x12_a_local_source_edited_after_the_lock_stops_sync_with_the_hint(tmp_p
     assert machine.outputs() == {".cursor/rules/a.md": "a\n"}
 
 
-def test_x13_files_of_one_name_in_two_folders_keep_their_own_base(tmp_path: Path) -> None:
+def test_x13_files_of_one_name_in_two_directories_keep_their_own_base(tmp_path: Path) -> None:
     machine = a_local_machine(
         tmp_path, "overrides:\n  - {target: a.md, strategy: append, file: ext.md}\n", a_md="one\n"
     )
@@ -162,7 +162,7 @@ def test_x13_files_of_one_name_in_two_folders_keep_their_own_base(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("address", "name"), [("p.md?raw=1#top", "p.md"), ("a%20b.md", "a b.md"), ("folder/", "folder")]
+    ("address", "name"), [("p.md?raw=1#top", "p.md"), ("a%20b.md", "a b.md"), ("directory/", "directory")]
 )
 def test_x17_the_name_of_a_urls_file(tmp_path: Path, http_files: FileServer, address: str, name: str) -> None:
     served = address.partition("?")[0]

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from agent_sync import AgentSyncError, Cancellation, Project, open_project
-from agent_sync.errors import Cancelled, ContentMismatch, LockMissing
+from agent_sync.errors import Cancelled, DigestMismatch, LockMissing
 from tests.builders.command_line import LOCAL, CommandMachine, a_local_machine, a_machine
 from tests.builders.projects import a_local_project
-from tests.spec.test_sandbox import spoil
+from tests.spec.test_sandbox import invalidate
 
 
 def opened(machine: CommandMachine) -> Project:
@@ -89,7 +89,7 @@ def test_r106_a_hash_mismatch_of_source_lock_and_transform_is_fatal(tmp_path: Pa
     cold = machine.another("cold")
     assert cold.run("sync", expect=None).code in (4, 5)
     machine.put("agent-sync.lock", good)
-    spoil(machine)
+    invalidate(machine)
     for path in (machine.project / "rules").iterdir():
         path.unlink()
     (machine.project / "rules").rmdir()
@@ -161,4 +161,4 @@ def test_r110_an_error_names_what_why_and_what_to_do(tmp_path: Path) -> None:
     assert "error[lock-missing]" in ran.err
     assert "agent-sync.lock" in ran.err
     assert "help: " in ran.err
-    assert ContentMismatch.rule == "content-mismatch"
+    assert DigestMismatch.rule == "content-mismatch"

@@ -45,7 +45,7 @@ def test_r097_a_dry_prune_shows_and_changes_nothing(tmp_path: Path) -> None:
     assert machine.tree() == before
 
 
-def test_x14_a_users_file_of_the_same_name_in_another_tools_folder_stays(tmp_path: Path) -> None:
+def test_x14_a_users_file_of_the_same_name_in_another_tools_directory_stays(tmp_path: Path) -> None:
     machine = synced(tmp_path)
     machine.put(".cline/rules/a.md", "a\n")
     machine.configure("version: 1\n")
@@ -101,7 +101,7 @@ def test_x16_what_was_advised_helps(tmp_path: Path) -> None:
 
 
 def an_edited_orphan(tmp_path: Path) -> CommandMachine:
-    """The target moved to another tool, after the file in the old one's folder had been edited."""
+    """The target moved to another tool, after the file in the old one's directory had been edited."""
     machine = synced(tmp_path)
     machine.put(".cursor/rules/a.md", "edited\n")
     machine.configure(LOCAL.replace("cursor", "cline"))

@@ -145,7 +145,7 @@ def test_r093_status_has_a_row_for_each_source_with_its_state(tmp_path: Path, ht
     assert "pending" in other.run("status").out
 
 
-def test_r093_a_local_source_whose_folder_has_changed_is_pending(tmp_path: Path) -> None:
+def test_r093_a_local_source_whose_directory_has_changed_is_pending(tmp_path: Path) -> None:
     machine = synced(tmp_path)
     machine.put("rules/a.md", "changed\n")
     ran = machine.run("status")

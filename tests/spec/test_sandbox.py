@@ -43,7 +43,7 @@ def test_r051_r052_r056_r058_no_parent_may_be_a_link(tmp_path: Path, link: str) 
     assert snapshot(outside) == before
 
 
-def test_r053_a_folder_swapped_for_a_link_while_we_write_leads_nowhere(tmp_path: Path) -> None:
+def test_r053_a_directory_swapped_for_a_link_while_we_write_leads_nowhere(tmp_path: Path) -> None:
     machine = a_local_machine(tmp_path, "", **{f"f{number}_md": f"{number}\n" for number in range(60)})
     machine.run("update", "--yes")
     outside = tmp_path / "outside"
@@ -102,7 +102,7 @@ def test_r057_a_target_that_is_a_link_is_refused(tmp_path: Path) -> None:
     assert (outside / "a.md").read_text() == "not yours\n"
 
 
-def spoil(machine: CommandMachine) -> None:
+def invalidate(machine: CommandMachine) -> None:
     """One byte of every file's body in the store is another one."""
     for blob in store_of(machine).iterdir():
         content = blob.read_bytes()
@@ -115,7 +115,7 @@ def test_r059_corrupt_bytes_are_fetched_again(tmp_path: Path) -> None:
     config = f"version: 1\nsources:\n  - {{name: rules, type: git, repo: {repository.path}, ref: main}}\n"
     machine = a_machine(tmp_path, {"agent-sync.yaml": config + "targets:\n  - {source: rules, tools: [cursor]}\n"})
     machine.run("update", "--yes")
-    spoil(machine)
+    invalidate(machine)
     machine.run("sync")
     assert machine.outputs() == {".cursor/rules/a.md": "a\n"}
 
@@ -139,7 +139,7 @@ def test_r064_an_object_is_never_written_again(tmp_path: Path) -> None:
 
 def test_r065_a_corrupt_object_without_upstream_is_an_error_and_nothing_is_written(tmp_path: Path) -> None:
     machine, _ = locked(tmp_path)
-    spoil(machine)
+    invalidate(machine)
     for path in (machine.project / "rules").iterdir():
         path.unlink()
     (machine.project / "rules").rmdir()

@@ -51,7 +51,7 @@ def test_r002_a_destination_behind_a_link_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("tool", BUILT_IN)
-def test_r003_a_built_in_tool_has_the_folder_of_the_table(tmp_path: Path, tool: str) -> None:
+def test_r003_a_built_in_tool_has_the_directory_of_the_table(tmp_path: Path, tool: str) -> None:
     machine = a_machine(tmp_path, {"agent-sync.yaml": LOCAL.replace("cursor", tool), "rules/a.md": "a\n"})
     machine.lock_and_sync()
     assert machine.outputs() == {BUILT_IN[tool]: "a\n"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_sync.redaction import holds_credential, redacted, starred, without_credentials
+from agent_sync_oci.redaction import holds_credential, redact, redact_address, redact_in_place
 
 SECRET = "s3cr3t"
 
@@ -118,13 +118,13 @@ LOGINS = [
 @pytest.mark.parametrize("key", SECRET_KEYS)
 @pytest.mark.parametrize("shape", ["?{}", "?a=1&{}&b=2", "?a=1;{}", "#{}", "?a=1#{}&b"])
 def test_the_value_of_a_key_that_names_a_secret_is_hidden(key: str, shape: str) -> None:
-    shown = redacted("https://example.com/f" + shape.format(f"{key}={SECRET}"))
+    shown = redact_address("https://example.com/f" + shape.format(f"{key}={SECRET}"))
     assert shown == "https://example.com/f" + shape.format(f"{key}=***")
 
 
 @pytest.mark.parametrize("address", PLAIN)
 def test_what_holds_no_secret_comes_back_to_the_letter(address: str) -> None:
-    assert redacted(address) == address
+    assert redact_address(address) == address
 
 
 @pytest.mark.parametrize(
@@ -143,20 +143,20 @@ def test_what_holds_no_secret_comes_back_to_the_letter(address: str) -> None:
     ],
 )
 def test_passwords_and_malformed_addresses(address: str, shown: str) -> None:
-    assert redacted(address) == shown
+    assert redact_address(address) == shown
 
 
 @pytest.mark.parametrize(("address", "shown"), LOGINS)
 def test_a_credential_is_seen_and_hidden(address: str, shown: str) -> None:
-    assert redacted(address) == shown
-    assert without_credentials(f'    repo: "{address}"') == f'    repo: "{shown}"'
+    assert redact_address(address) == shown
+    assert redact(f'    repo: "{address}"') == f'    repo: "{shown}"'
     assert holds_credential(address) == (address != shown)
 
 
 @pytest.mark.parametrize("address", PLAIN)
 def test_a_user_name_alone_is_no_credential(address: str) -> None:
     assert not holds_credential(address)
-    assert without_credentials(address) == address
+    assert redact(address) == address
 
 
 @pytest.mark.parametrize(
@@ -170,12 +170,12 @@ def test_a_user_name_alone_is_no_credential(address: str) -> None:
     ],
 )
 def test_a_secret_is_hidden_wherever_an_address_stands(text: str, shown: str) -> None:
-    assert without_credentials(text) == shown
+    assert redact(text) == shown
 
 
 @pytest.mark.parametrize(("address", "shown"), LOGINS)
 def test_with_stars_nothing_moves(address: str, shown: str) -> None:
-    line = starred(f'repo: "{address}"  # why')
+    line = redact_in_place(f'repo: "{address}"  # why')
     assert len(line) == len(f'repo: "{address}"  # why')
     assert line.endswith('/r"  # why')
     assert ("s3" in line) == ("s3" in shown)
@@ -184,7 +184,7 @@ def test_with_stars_nothing_moves(address: str, shown: str) -> None:
 @pytest.mark.parametrize("piece", ["//:x", "(", ",a:", "ghp_:a", "?a", "&a=b", "?token", "//a:", "a@", "'", "x:@"])
 def test_text_that_is_made_to_be_slow_to_search_is_not(piece: str) -> None:
     before = time.process_time()
-    for hide in (redacted, without_credentials, starred):
+    for hide in (redact_address, redact, redact_in_place):
         hide(piece * 100_000)
     assert time.process_time() - before < 5  # what takes quadratic time takes minutes
 
@@ -195,12 +195,12 @@ def test_text_that_is_made_to_be_slow_to_search_is_not(piece: str) -> None:
 )
 def test_no_secret_survives_in_any_company_and_twice_is_once(keys: list[str], separator: str) -> None:
     query = separator.join(f"{key}={SECRET if key in SECRET_KEYS else 'plain'}" for key in keys)
-    shown = redacted(f"https://user:{SECRET}@example.com/f?{query}")
+    shown = redact_address(f"https://user:{SECRET}@example.com/f?{query}")
     assert SECRET not in shown
     assert shown.count("=plain") == query.count("=plain")
-    assert redacted(shown) == shown
+    assert redact_address(shown) == shown
 
 
 @given(st.text())
 def test_any_text_is_redacted_without_an_error(text: str) -> None:
-    assert redacted(redacted(text)) == redacted(text)
+    assert redact_address(redact_address(text)) == redact_address(text)

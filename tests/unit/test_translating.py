@@ -11,13 +11,13 @@ from agent_sync_oci import errors as oci
 
 _KINDS = [each for each in vars(oci).values() if isinstance(each, type) and issubclass(each, oci.OciError)]
 _CODES = {
-    oci.ReferenceInvalid: 2,
-    oci.KeyUnusable: 2,
+    oci.InvalidReference: 2,
+    oci.UnusableKey: 2,
     oci.ContentLies: 5,
-    oci.SignatureRejected: 6,
+    oci.InvalidSignature: 6,
     oci.NotFound: 8,
-    oci.RegistryFault: 8,
-    oci.SigningFault: 8,
+    oci.RegistryError: 8,
+    oci.SigningServiceError: 8,
     oci.TooMuch: 13,
     oci.PlaceFault: 17,
 }
@@ -39,7 +39,7 @@ def test_each_has_its_exit_code_and_says_what_to_do(kind: type[oci.OciError]) ->
 
 def test_credentials_do_not_come_through() -> None:
     error = ours(
-        oci.RegistryFault(subject="https://ann:secret@host/x", check="no answer from https://ann:secret@host/")
+        oci.RegistryError(subject="https://ann:secret@host/x", check="no answer from https://ann:secret@host/")
     )
     assert "secret" not in f"{error.subject} {error.check}"
 

@@ -7,7 +7,7 @@ signatures.
 
 from __future__ import annotations
 
-from agent_sync.adapters.git.host import RemoteGit
+from agent_sync.adapters.git.repository import RemoteGit
 from agent_sync.adapters.git.signatures import GitSignatures
 
 __all__ = ["RemoteGit", "GitSignatures"]

@@ -1,20 +1,72 @@
-"""What the `git` command gets to see: our settings, a few of the user's, and nothing of any repository's.
+"""Build the whole environment that the `git` command runs in, and check the address that git is given.
 
-Settings travel in the environment (`GIT_CONFIG_COUNT`), not as `-c` options: a header with a token in it would show in
-the process list.
+It holds our settings, a few of the user's, and none of any repository's. Settings travel in the environment
+(`GIT_CONFIG_COUNT`), not as `-c` options: a header with a token in it would show in the process list.
 """
 
 from __future__ import annotations
 
+import os.path
 import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote
 
-from agent_sync.adapters.git.address import GitAddress
-from agent_sync.adapters.git.program import Bounds, run
-from agent_sync.errors import ConfigInvalid
-from agent_sync.escaping import shown
+from agent_sync.adapters.program import Bounds, run
+from agent_sync.errors import ConfigInvalid, Untrusted
+from agent_sync.sources.addresses import Protocol, protocol_of, repository_problem
+from agent_sync_oci.redaction import holds_credential, redact
+from agent_sync_oci.text import quoted
+
+# -- A repository's address as git is to have it, looked at once more: the configuration is not the only way in here.
+
+
+@dataclass(frozen=True, slots=True)
+class GitAddress:
+    """`text` as git is to have it, and how git reaches it."""
+
+    text: str
+    protocol: Protocol
+
+    def __str__(self) -> str:
+        return f"repository {redact(self.text)}"
+
+
+def read_address(repo: str, *, root: str) -> GitAddress:
+    """The repository that `repo` names; a plain relative path starts at the directory `root` (absolute).
+
+    Raises:
+        Untrusted: it would start a program, is made to be read as an option, or holds a password.
+    """
+    protocol = protocol_of(repo)
+    fault = (repository_problem(repo) or _fault_when_decoded(repo)) if repo else "is empty"
+    if fault is not None or protocol is None:
+        raise _refused_address(
+            repo, fault or "cannot be reached by git", "write it as https://host/path or user@host:path"
+        )
+    if holds_credential(repo):
+        raise _refused_address(repo, "holds a password", "take it out; git's credential helper or ~/.netrc can know it")
+    if protocol == "file" and "://" not in repo:
+        return GitAddress(os.path.normpath(os.path.join(root, repo)), protocol)
+    scheme, separator, rest = repo.partition("://")
+    return GitAddress(f"{scheme.lower()}{separator}{rest}" if separator else repo, protocol)
+
+
+def _fault_when_decoded(repo: str) -> str | None:
+    """An encoded line break becomes one in git's protocol, and in what credential helpers are asked (CVE-2020-5260)."""
+    if "://" in repo and repository_problem(unquote(repo)) is not None:
+        return "is not what it seems when its percent signs are decoded"
+    return None
+
+
+def _refused_address(repo: str, fault: str, remedy: str) -> Untrusted:
+    return Untrusted(subject=f"repository {quoted(redact(repo))}", check=f"its address {fault}", remedy=remedy)
+
+
+# -- What the `git` command gets to see: our settings, a few of the user's, and nothing of any repository's. Settings
+# travel in the environment (`GIT_CONFIG_COUNT`), not as `-c` options: a header with a token in it would show in the
+# process list.
 
 Setting = tuple[str, str]
 
@@ -79,7 +131,7 @@ class InstalledGit:
     settings: tuple[Setting, ...]
 
     def environment(self, address: GitAddress, repository: str) -> dict[str, str]:
-        """The whole environment for speaking to `address` from the bare repository in the folder `repository`."""
+        """The whole environment for speaking to `address` from the bare repository in the directory `repository`."""
         settings = [*self.settings, *_OURS, *_allowed(address.protocol), ("remote.origin.url", address.text)]
         return {
             **self.base,
@@ -94,16 +146,16 @@ class InstalledGit:
         }
 
 
-def find_git(environment: Mapping[str, str], folder: str) -> InstalledGit | None:
+def find_git(environment: Mapping[str, str], directory: str) -> InstalledGit | None:
     """The `git` on this environment's PATH with its user's settings; None if there is none, or one from before 2021.
 
-    `folder` is any empty folder. Raises ConfigInvalid if the user's git configuration cannot be read.
+    `directory` is any empty directory. Raises ConfigInvalid if the user's git configuration cannot be read.
     """
     program = shutil.which("git", path=environment.get("PATH", ""))
-    if program is None or _version(program, environment, folder) < _OLDEST:
+    if program is None or _version(program, environment, directory) < _OLDEST:
         return None
     base = _without_settings(environment)
-    settings = tuple(_user_settings(program, environment, folder))
+    settings = tuple(_user_settings(program, environment, directory))
     authorities = certificates(environment)
     if authorities is not None and not any(key == "http.sslcainfo" for key, _ in settings):
         settings = (("http.sslcainfo", authorities), *settings)
@@ -129,22 +181,22 @@ def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
     return isolated(environment) | {name: environment[name] for name in _KEPT_VARIABLES if name in environment}
 
 
-def _version(program: str, environment: Mapping[str, str], folder: str) -> tuple[int, int]:
-    ended = run((program, "version"), _bounds(), environment=isolated(environment) | _NO_SETTINGS, folder=folder)
+def _version(program: str, environment: Mapping[str, str], directory: str) -> tuple[int, int]:
+    ended = run((program, "version"), _bounds(), environment=isolated(environment) | _NO_SETTINGS, directory=directory)
     found = re.match(rb"git version (\d+)\.(\d+)", ended.output)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
-def _user_settings(program: str, environment: Mapping[str, str], folder: str) -> Iterable[Setting]:
+def _user_settings(program: str, environment: Mapping[str, str], directory: str) -> Iterable[Setting]:
     """Of what is set for the system and the user (never for a repository): what passes, in order."""
     seen = isolated(environment) | {name: environment[name] for name in _WHERE_SETTINGS_ARE if name in environment}
-    seen["GIT_CEILING_DIRECTORIES"] = folder.rpartition("/")[0]  # a home folder may be a repository
+    seen["GIT_CEILING_DIRECTORIES"] = directory.rpartition("/")[0]  # a home directory may be a repository
     words = (program, "config", "--list", "-z", "--show-scope", "--includes")
-    ended = run(words, _bounds(), environment=seen, folder=folder)
+    ended = run(words, _bounds(), environment=seen, directory=directory)
     if ended.exit_code:
         raise ConfigInvalid(
             subject="the git configuration of this user",
-            check=f"cannot be read: {shown(ended.complaint.strip())}",
+            check=f"cannot be read: {quoted(ended.complaint.strip())}",
             remedy="`git config --list` shows the same fault",
         )
     fields = ended.output.decode("utf-8", "surrogateescape").split("\0")

@@ -1,4 +1,4 @@
-"""Commits, trees, blobs and tags out of a folder of git objects: parsed here, exactly, under nobody's configuration.
+"""Commits, trees, blobs and tags out of a directory of git objects: parsed here, exactly, under nobody's configuration.
 
 libgit2 finds and inflates objects; its repositories would read their user's settings, its object databases do
 not. Trees are taken apart by ourselves because what a hostile one holds must be seen as it is (CVE-2014-9390).
@@ -14,10 +14,10 @@ import pygit2
 from pygit2.enums import ObjectType
 
 from agent_sync.errors import LimitExceeded, NetworkError, UnsafePath, Untrusted
-from agent_sync.escaping import shown
 from agent_sync.ports import GitCommit, GitEntry, SignedObject
+from agent_sync_oci.text import quoted
 
-_FOLDER = 0o40000
+_DIRECTORY = 0o40000
 
 _UNREADABLE = (KeyError, ValueError, pygit2.GitError)
 Found = TypeVar("Found")
@@ -34,14 +34,14 @@ _SIGNED_HEADER = re.compile(rb"^gpgsig(?:-sha256)? .*\n(?: .*\n)*", re.MULTILINE
 
 
 class Objects:
-    """The objects in the folder `objects` of a repository; `subject` names where they came from."""
+    """The objects in the directory `objects` of a repository; `subject` names where they came from."""
 
-    def __init__(self, folder: str, *, subject: str) -> None:
+    def __init__(self, directory: str, *, subject: str) -> None:
         # Packs are read past the database, which hashes every object that it hands out: whoever wrote the pack's index,
         # here and a moment ago, has found each id by hashing. It halves the time of reading.
-        self._packs = pygit2.OdbBackendPack(f"{folder}/objects")
-        self._loose = pygit2.OdbBackendLoose(f"{folder}/objects", -1, False)  # noqa: FBT003  # it takes no keywords
-        self._database = pygit2.Odb(f"{folder}/objects")
+        self._packs = pygit2.OdbBackendPack(f"{directory}/objects")
+        self._loose = pygit2.OdbBackendLoose(f"{directory}/objects", -1, False)  # noqa: FBT003  # it takes no keywords
+        self._database = pygit2.Odb(f"{directory}/objects")
         self._subject = subject
 
     def refresh(self) -> None:
@@ -69,24 +69,24 @@ class Objects:
         raise NetworkError(subject=self._subject, check=f"object {oid} is no commit", remedy="choose another ref")
 
     def entries(self, tree: str, *, into: Callable[[bytes], bool]) -> Iterator[GitEntry]:
-        """Every file, link and submodule below `tree`, folder by folder; but for those of which `into` says no.
+        """Every file, link and submodule below `tree`, directory by directory; but for those of which `into` says no.
 
         Raises: UnsafePath (a name that is empty, double or has a slash; a path of over 4,096 bytes), LimitExceeded.
         """
         open_trees = [(b"", tree)]
         lines = 0
         while open_trees:
-            folder, oid = open_trees.pop()
-            found = self._lines(oid, folder)
+            directory, oid = open_trees.pop()
+            found = self._lines(oid, directory)
             lines += len(found) + 1
             if lines > _MAX_LINES:
                 check = f"its trees list more than {_MAX_LINES} entries"
                 raise LimitExceeded(subject=self._subject, check=check, remedy="choose a smaller repository")
             for name, (mode, below) in found.items():
-                if mode != _FOLDER:
-                    yield GitEntry(folder + name, mode, below)
-                elif into(folder + name):
-                    open_trees.append((folder + name + b"/", below))
+                if mode != _DIRECTORY:
+                    yield GitEntry(directory + name, mode, below)
+                elif into(directory + name):
+                    open_trees.append((directory + name + b"/", below))
 
     def blob_size(self, oid: str) -> int:
         """Its length in bytes."""
@@ -111,21 +111,21 @@ class Objects:
         payload = _SIGNED_HEADER.sub(b"", headers) + (blank[1:] + message)
         return SignedObject(payload, _unfolded(found[0]) if found else None)
 
-    def _lines(self, oid: str, folder: bytes) -> dict[bytes, tuple[int, str]]:
+    def _lines(self, oid: str, directory: bytes) -> dict[bytes, tuple[int, str]]:
         """One tree: name -> mode and id. Every byte of it is accounted for."""
         _, content = self._read(oid, ObjectType.TREE)
         found: list[tuple[bytes, bytes, bytes]] = _ENTRY.findall(content)
         lines = {name: (_plain_mode(int(mode, 8)), oid.hex()) for mode, name, oid in found}
         understood = sum(len(mode) + len(name) for mode, name, _ in found) + 22 * len(found)
         if understood != len(content) or len(lines) != len(found):
-            raise self._unsafe(folder, "has a name twice, an empty one, or one with a slash in it")
-        if any(len(folder) + len(name) > _MAX_PATH_BYTES for name in lines):
-            raise self._unsafe(folder, f"has a path of more than {_MAX_PATH_BYTES} bytes")
+            raise self._unsafe(directory, "has a name twice, an empty one, or one with a slash in it")
+        if any(len(directory) + len(name) > _MAX_PATH_BYTES for name in lines):
+            raise self._unsafe(directory, f"has a path of more than {_MAX_PATH_BYTES} bytes")
         return lines
 
-    def _unsafe(self, folder: bytes, what: str) -> UnsafePath:
-        where = shown(folder.decode("utf-8", "backslashreplace"))
-        return UnsafePath(subject=self._subject, check=f"the folder {where} {what}", remedy="tell its owner")
+    def _unsafe(self, directory: bytes, what: str) -> UnsafePath:
+        where = quoted(directory.decode("utf-8", "backslashreplace"))
+        return UnsafePath(subject=self._subject, check=f"the directory {where} {what}", remedy="tell its owner")
 
     def _read(self, oid: str, wanted: ObjectType | None = None) -> tuple[int, bytes]:
         kind, content = self._found(oid, self._packs.read, self._database.read)

@@ -1,4 +1,4 @@
-"""One remote repository and what has been fetched from it: the port's promises, whatever the transport."""
+"""Open remote repositories, and keep the promises of the port whatever the transport."""
 
 from __future__ import annotations
 
@@ -6,29 +6,33 @@ import importlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from agent_sync.adapters.git.address import GitAddress
-from agent_sync.adapters.git.transport import Transport, make_repository, read_refs
+from agent_sync.adapters.git.environment import GitAddress, InstalledGit, certificates, find_git, isolated, read_address
+from agent_sync.adapters.git.transport import Budget, GitCommand, GitLibrary, Transport, make_repository, read_refs
 from agent_sync.errors import ConfigInvalid, NetworkError
-from agent_sync.escaping import shown
-from agent_sync.ports import GitCommit, GitEntry, SignedObject
+from agent_sync.ports import Cancellation, Directory, GitCommit, GitEntry, GitRepository, SignedObject
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from agent_sync.adapters.git.objects import Objects
+
+
+# -- One remote repository and what has been fetched from it: the port's promises, whatever the transport.
 
 _READING = "agent_sync.adapters.git.objects"  # loads pygit2, which only a repository in use needs
 _ID = re.compile("[0-9a-f]{40}")
 
 
 class FetchedRepository:
-    """A `GitRepository`. Objects lie in bare repositories below `folder`, which its owner removes."""
+    """A `GitRepository`. Objects lie in bare repositories below `directory`, which its owner removes."""
 
-    def __init__(self, address: GitAddress, folder: str, transport: Callable[[str], Transport]) -> None:
+    def __init__(self, address: GitAddress, directory: str, transport: Callable[[str], Transport]) -> None:
         self._address = address
-        self._folder = folder
-        self._home = make_repository(f"{folder}/fetched.git")
+        self._directory = directory
+        self._home = make_repository(f"{directory}/fetched.git")
         self._transport = transport(self._home)
 
     def advertised(self) -> Mapping[str, str]:
@@ -85,7 +89,7 @@ class FetchedRepository:
         """They may come from a lock written by hand, and git takes more than ids where it is given some."""
         for oid in oids:
             if _ID.fullmatch(oid) is None:
-                check = f"{shown(oid)} is no object id"
+                check = f"{quoted(oid)} is no object id"
                 raise NetworkError(subject=str(self._address), check=check, remedy="write forty hexadecimal digits")
 
     @cached_property
@@ -99,11 +103,59 @@ class FetchedRepository:
     @cached_property
     def _history(self) -> Objects:
         """All commits of all branches and tags; apart, because git believes that it has what such commits need."""
-        folder = make_repository(f"{self._folder}/history.git")
-        self._transport.fetch_history(folder, self.advertised)
-        return self._objects_in(folder)
+        directory = make_repository(f"{self._directory}/history.git")
+        self._transport.fetch_history(directory, self.advertised)
+        return self._objects_in(directory)
 
-    def _objects_in(self, folder: str) -> Objects:
+    def _objects_in(self, directory: str) -> Objects:
         from agent_sync.adapters.git.objects import Objects
 
-        return Objects(folder, subject=str(self._address))
+        return Objects(directory, subject=str(self._address))
+
+
+# -- Opens remote repositories, by the `git` command where there is one, otherwise by libgit2.
+
+
+class RemoteGit:
+    """A `GitHost`. Repositories may be opened from several threads at once.
+
+    `scratch` gives a directory that is removed in the end; `root` is where plain relative addresses start (absolute).
+    """
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        scratch: Callable[[], AbstractContextManager[Directory]],
+        *,
+        root: str,
+    ) -> None:
+        self._environment = environment
+        self._scratch = scratch
+        self._root = root
+        self._looking = threading.Lock()
+        self._looked = False
+        self._git: InstalledGit | None = None
+
+    @contextmanager
+    def open(
+        self, repo: str, *, timeout_s: float, max_bytes: int, cancellation: Cancellation
+    ) -> Iterator[GitRepository]:
+        address = read_address(repo, root=self._root)
+        budget = Budget(address, timeout_s, max_bytes, cancellation)
+        with self._scratch() as directory:
+            git = self._installed_git(directory.name)
+
+            def transport(home: str) -> Transport:
+                if git is None:
+                    authorities = certificates(self._environment)
+                    return GitLibrary(isolated(self._environment), budget, home=home, certificates=authorities)
+                return GitCommand(git, budget, home=home)
+
+            yield FetchedRepository(address, directory.name, transport)
+
+    def _installed_git(self, directory: str) -> InstalledGit | None:
+        with self._looking:
+            if not self._looked:
+                self._git = find_git(self._environment, directory)
+                self._looked = True
+            return self._git

@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from agent_sync.adapters.git.environment import isolated
-from agent_sync.adapters.git.program import Bounds, Ended, run
+from agent_sync.adapters.program import Bounds, Completed, run
 from agent_sync.errors import Untrusted
-from agent_sync.escaping import shown
-from agent_sync.ports import Folder, SignedObject
+from agent_sync.ports import Directory, SignedObject
+from agent_sync_oci.text import quoted
 
 _SUBJECT = "the signature"
 _TIMEOUT_S = 30.0
@@ -28,9 +28,13 @@ _FORGEABLE_DIGESTS = {"1": "MD5", "2": "SHA-1", "3": "RIPEMD-160"}  # OpenPGP's 
 
 
 class GitSignatures:
-    """A `SignatureChecker`. `scratch` gives a folder that only this user can enter and that is removed in the end."""
+    """A `SignatureChecker`. `scratch` gives a directory that only this user can enter and that is removed in the
+    end.
+    """
 
-    def __init__(self, environment: Mapping[str, str], scratch: Callable[[], AbstractContextManager[Folder]]) -> None:
+    def __init__(
+        self, environment: Mapping[str, str], scratch: Callable[[], AbstractContextManager[Directory]]
+    ) -> None:
         self._path = environment.get("PATH", "")
         self._environment = {**isolated(environment), "TZ": "UTC"}
         self._scratch = scratch
@@ -49,8 +53,8 @@ class GitSignatures:
         raise _untrusted("it is neither one of OpenPGP nor one of SSH, or not whole", "have it signed in another way")
 
     def _ssh_signer(self, payload: bytes, signature: bytes, allowed_signers: bytes) -> str:
-        with self._scratch() as folder:
-            home = Path(folder.name)
+        with self._scratch() as directory:
+            home = Path(directory.name)
             (home / "signature").write_bytes(signature)
             (home / "allowed").write_bytes(allowed_signers)
             files = ("-f", "allowed", "-s", "signature", *_at_that_time(payload))
@@ -62,28 +66,28 @@ class GitSignatures:
         raise _untrusted("no allowed signer has made it for this content", _OTHER_KEY)
 
     def _openpgp_signer(self, payload: bytes, signature: bytes, keyring: bytes) -> str:
-        with self._scratch() as folder:
-            home = Path(folder.name)
+        with self._scratch() as directory:
+            home = Path(directory.name)
             for name, content in (("signature", signature), ("payload", payload), ("keyring", keyring)):
                 (home / name).write_bytes(content)
             words = ("--homedir", str(home), "--keyring", str(home / "keyring"), "--status-fd", "1")
             ended = self._run("gpgv", "gpgv", home, (*words, "--", "signature", "payload"))
         return _fingerprint(ended)
 
-    def _run(self, name: str, package: str, home: Path, words: tuple[str, ...], questions: bytes = b"") -> Ended:
+    def _run(self, name: str, package: str, home: Path, words: tuple[str, ...], questions: bytes = b"") -> Completed:
         program = shutil.which(name, path=self._path)
         if program is None:
             check = f"it cannot be checked: there is no program {name} here"
             raise _untrusted(check, f"install {name} (the Debian package is {package})")
         environment = {**self._environment, "GNUPGHOME": str(home)}
         bounds = Bounds(_SUBJECT, _TIMEOUT_S)
-        return run((program, *words), bounds, environment=environment, folder=str(home), questions=questions)
+        return run((program, *words), bounds, environment=environment, directory=str(home), questions=questions)
 
 
 _OTHER_KEY = "if the key is a new one of somebody you trust, add it; otherwise do not use this content"
 
 
-def _fingerprint(ended: Ended) -> str:
+def _fingerprint(ended: Completed) -> str:
     """The primary key's fingerprint, if gpgv's status says: one signature, good, by a key neither expired nor revoked.
 
     gpgv's exit code alone would not do: it is 0 for revoked keys.
@@ -127,4 +131,4 @@ def _at_that_time(payload: bytes) -> tuple[str, ...]:
 
 
 def _untrusted(check: str, remedy: str) -> Untrusted:
-    return Untrusted(subject=_SUBJECT, check=shown(check)[1:-1], remedy=remedy)
+    return Untrusted(subject=_SUBJECT, check=quoted(check)[1:-1], remedy=remedy)

@@ -1,36 +1,47 @@
-"""What brings objects here: a protocol of two implementations, and the bounds that both keep."""
+"""Transfer objects from a remote repository: by the `git` command, or by libgit2 where there is none.
+
+The command speaks protocol 2, shallow, and without blobs where only a few are wanted. libgit2 fetches whole histories
+of refs and runs in a process of its own: its settings (where a user's configuration is, whom to trust) are global to
+the program that loads it, and a connection that hangs in a library can only be killed.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent_sync.adapters.git.address import GitAddress
-from agent_sync.adapters.git.program import Bounds, Ended
+from agent_sync.adapters.git.environment import GitAddress, InstalledGit
+from agent_sync.adapters.git.stderr import NO_SUCH_WANT, transfer_failed
+from agent_sync.adapters.program import Bounds, Completed, run
 from agent_sync.errors import LimitExceeded, NetworkError
 from agent_sync.ports import Cancellation
+
+# -- What brings objects here: a protocol of two implementations, and the bounds that both keep.
 
 _BLOCK_BYTES = 512  # a bound on a file's size is rounded down to whole blocks
 _TOO_LARGE = "File too large"  # what a program says that survives the attempt (EFBIG)
 _LONGEST_LISTING_BYTES = 1 << 26  # a million refs
 
 
-Tips = Callable[[], Mapping[str, str]]
+Refs = Callable[[], Mapping[str, str]]
 """Asks what refs the remote lists, once: ref name -> object id."""
 
 
 class Transport(Protocol):
-    """Speaks to one remote; objects land in bare repositories, which are folders that `make_repository` made."""
+    """Speaks to one remote; objects land in bare repositories, which are directories that `make_repository` made."""
 
     def list_refs(self) -> bytes:
         """Lines of object id, tab, ref name."""
         ...
 
-    def fetch(self, repository: str, oids: Sequence[str], tips: Tips, *, without_blobs: bool) -> None:
+    def fetch(self, repository: str, oids: Sequence[str], refs: Refs, *, without_blobs: bool) -> None:
         """These commits and tags are in `repository` with all that they need, or perhaps without their blobs."""
         ...
 
@@ -38,7 +49,7 @@ class Transport(Protocol):
         """These blobs are in `repository`."""
         ...
 
-    def fetch_history(self, repository: str, tips: Tips) -> None:
+    def fetch_history(self, repository: str, refs: Refs) -> None:
         """All commits behind these refs are in `repository`; trees and blobs may be missing."""
         ...
 
@@ -56,7 +67,7 @@ class Budget:
     def spend(self, repository: str) -> Iterator[Bounds]:
         """Bounds for one transfer into this repository; the time it takes is gone afterwards."""
 
-        def look_around() -> None:
+        def poll() -> None:
             self.cancellation.check()
             self._refuse_more_than(self.max_bytes, repository)
 
@@ -70,12 +81,12 @@ class Budget:
                 max_file_bytes=left,
                 max_output_bytes=_LONGEST_LISTING_BYTES,
                 setting="fetch_timeout",
-                look_around=look_around,
+                poll=poll,
             )
         finally:
             self.remaining_s -= time.monotonic() - start
 
-    def refuse_too_large(self, repository: str, ended: Ended) -> None:
+    def refuse_too_large(self, repository: str, ended: Completed) -> None:
         """Nothing, if a transfer that ended like this kept the bound; LimitExceeded if it went to it or past."""
         stopped = ended.exit_code != 0 and _TOO_LARGE in ended.complaint
         self._refuse_more_than(-1 if stopped else self.max_bytes - _BLOCK_BYTES, repository)
@@ -92,22 +103,24 @@ class Budget:
         )
 
 
-def make_repository(folder: str) -> str:
-    """An empty bare repository is in `folder`, whose path comes back: no template, no hook, no setting of anybody's."""
-    os.makedirs(f"{folder}/objects/pack")
-    os.makedirs(f"{folder}/refs")
-    with open(f"{folder}/HEAD", "x", encoding="ascii") as head:
+def make_repository(directory: str) -> str:
+    """An empty bare repository is in `directory`, whose path comes back: no template, no hook, no setting of
+    anybody's.
+    """
+    os.makedirs(f"{directory}/objects/pack")
+    os.makedirs(f"{directory}/refs")
+    with open(f"{directory}/HEAD", "x", encoding="ascii") as head:
         head.write("ref: refs/heads/none\n")
-    with open(f"{folder}/config", "x", encoding="ascii") as config:
+    with open(f"{directory}/config", "x", encoding="ascii") as config:
         config.write("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
-    return folder
+    return directory
 
 
 def size_of_objects(repository: str) -> int:
     """The length of all that was sent into this repository, unfinished packs included, in bytes."""
     sizes = (
-        _size(os.path.join(folder, name))
-        for folder, _, names in os.walk(f"{repository}/objects")
+        _size(os.path.join(directory, name))
+        for directory, _, names in os.walk(f"{repository}/objects")
         for name in names
         if not name.endswith((".idx", ".rev", ".promisor"))
     )
@@ -147,9 +160,138 @@ def _no_refs(address: GitAddress, check: str, remedy: str) -> NetworkError:
     return NetworkError(subject=str(address), check=check, remedy=remedy)
 
 
-def branches_and_tags(tips: Mapping[str, str]) -> tuple[str, ...]:
+def branches_and_tags(refs: Mapping[str, str]) -> tuple[str, ...]:
     """The ids behind what those have made who may push; not `refs/pull/`, where anybody can put a commit."""
     ours = ("refs/heads/", "refs/tags/")
     return tuple(
-        oid for name, oid in tips.items() if (name == "HEAD" or name.startswith(ours)) and not name.endswith("^{}")
+        oid for name, oid in refs.items() if (name == "HEAD" or name.startswith(ours)) and not name.endswith("^{}")
     )
+
+
+# -- Transport by the `git` command: protocol 2, shallow, and without blobs where only a few are wanted.
+
+_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--recurse-submodules=no")
+_NO_SUCH_FILTER = re.compile(r"filter.* not (?:recognized|supported|allowed)", re.IGNORECASE)
+
+
+class GitCommand:
+    """The remote at `budget.address`, spoken to by the installed git; no process per object, and never a checkout."""
+
+    def __init__(self, git: InstalledGit, budget: Budget, *, home: str) -> None:
+        self._git = git
+        self._budget = budget
+        self._home = home
+
+    def list_refs(self) -> bytes:
+        ended = self._run(self._home, ("ls-remote", "--quiet", "origin"))
+        if ended.exit_code:
+            raise transfer_failed(self._budget.address, ended.complaint)
+        return ended.output
+
+    def fetch(self, repository: str, oids: Sequence[str], refs: Refs, *, without_blobs: bool) -> None:
+        filters = ("blob:none", None) if without_blobs else (None,)
+        ended = self._fetch(repository, oids, filters, "--depth=1")
+        if ended.exit_code and NO_SUCH_WANT.search(ended.complaint):
+            # This server gives out the refs of its refs only; what is wanted is one of them or lies behind one.
+            advertised = set(refs().values())
+            ended = self._fetch(
+                repository, (*branches_and_tags(refs()), *(oid for oid in oids if oid in advertised)), filters
+            )
+        self._refuse_failure(repository, ended)
+
+    def fetch_blobs(self, repository: str, oids: Sequence[str]) -> None:
+        # What git itself does when it misses a blob of a partial clone, but for all of them at once.
+        self._refuse_failure(repository, self._fetch(repository, oids, ("blob:none",)))
+
+    def fetch_history(self, repository: str, refs: Refs) -> None:
+        ended = self._fetch(repository, branches_and_tags(refs()), ("tree:0", "blob:none", None))
+        self._refuse_failure(repository, ended)
+
+    def _fetch(self, repository: str, oids: Iterable[str], filters: Iterable[str | None], *options: str) -> Completed:
+        """How fetching ended, with the first of these filters that the remote lets pass."""
+        wanted = "".join(f"{oid}\n" for oid in dict.fromkeys(oids))
+        ended = None
+        for each in filters:
+            narrowed = "--no-filter" if each is None else f"--filter={each}"  # one that was tried would be remembered
+            words = (*_FETCH, *options, narrowed, "--stdin", "--end-of-options", "origin")
+            ended = self._run(repository, words, wanted)
+            if not ended.exit_code or not _NO_SUCH_FILTER.search(ended.complaint):
+                break
+        assert ended is not None
+        return ended
+
+    def _run(self, repository: str, words: Iterable[str], questions: str = "") -> Completed:
+        environment = self._git.environment(self._budget.address, repository)
+        with self._budget.spend(repository) as bounds:
+            return run(
+                (self._git.program, *words),
+                bounds,
+                environment=environment,
+                directory=repository,
+                questions=questions.encode("ascii"),
+            )
+
+    def _refuse_failure(self, repository: str, ended: Completed) -> None:
+        self._budget.refuse_too_large(repository, ended)
+        if ended.exit_code:
+            raise transfer_failed(self._budget.address, ended.complaint)
+
+
+# -- Transport by libgit2, for machines without the `git` command: whole histories of refs, by a process of its own. A
+# process, because libgit2's settings (where a user's configuration lies, whom to trust) are global to the program
+# that loads it, and because a connection that hangs in a library can only be killed.
+
+
+class GitLibrary:
+    """The remote at `budget.address`, spoken to by libgit2, which can neither ask for one commit nor leave out blobs.
+
+    `certificates`: a file of authorities to trust in place of the machine's.
+    """
+
+    def __init__(self, environment: Mapping[str, str], budget: Budget, *, home: str, certificates: str | None) -> None:
+        self._environment = environment
+        self._certificates = certificates
+        self._budget = budget
+        self._home = home
+
+    def list_refs(self) -> bytes:
+        return self._run(self._home, None)
+
+    def fetch(self, repository: str, oids: Sequence[str], refs: Refs, *, without_blobs: bool) -> None:
+        del without_blobs  # it cannot
+        wanted = set(oids)
+        leading = {name.removesuffix("^{}") for name, oid in refs().items() if oid in wanted}
+        behind_no_tip = wanted - set(refs().values())
+        self._run(repository, _ref_names(refs()) if behind_no_tip else sorted(leading))
+
+    def fetch_blobs(self, repository: str, oids: Sequence[str]) -> None:
+        """Nothing to do: `fetch` has brought them."""
+
+    def fetch_history(self, repository: str, refs: Refs) -> None:
+        self._run(repository, _ref_names(refs()))
+
+    def _run(self, repository: str, refs: Sequence[str] | None) -> bytes:
+        """The list of refs, or nothing after fetching `refs`."""
+        order = {
+            "address": self._budget.address.text,
+            "repository": repository,
+            "refs": refs,
+            "certificates": self._certificates,
+        }
+        with self._budget.spend(repository) as bounds:
+            ended = run(
+                (sys.executable, "-I", "-m", "agent_sync.adapters.git.library_process"),
+                bounds,
+                environment=self._environment,
+                directory=repository,
+                questions=json.dumps(order).encode("ascii"),
+            )
+        self._budget.refuse_too_large(repository, ended)
+        if ended.exit_code:
+            raise transfer_failed(self._budget.address, ended.complaint)
+        return ended.output
+
+
+def _ref_names(refs: Mapping[str, str]) -> list[str]:
+    known = set(branches_and_tags(refs))
+    return sorted(name for name, oid in refs.items() if oid in known and not name.endswith("^{}"))

@@ -8,8 +8,8 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from agent_sync.errors import FileFault
-from agent_sync.escaping import shown
+from agent_sync.errors import FileSystemError
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     import httpx
@@ -20,7 +20,7 @@ def authorization_for(url: httpx.URL, environment: Mapping[str, str]) -> dict[st
 
     A user name in the address chooses: without an entry of that name it is sent with an empty password, as curl does.
 
-    Raises: FileFault if the netrc file cannot be read.
+    Raises: FileSystemError if the netrc file cannot be read.
     """
     login, password = _entry(url.host, environment)
     if url.username and url.username != login:
@@ -49,5 +49,5 @@ def _entry(host: str, environment: Mapping[str, str]) -> tuple[str, str]:
     return login or "", password or ""
 
 
-def _unreadable(path: str, reason: str) -> FileFault:
-    return FileFault(subject=shown(path), check=f"it cannot be read: {reason}", remedy="correct or remove it")
+def _unreadable(path: str, reason: str) -> FileSystemError:
+    return FileSystemError(subject=quoted(path), check=f"it cannot be read: {reason}", remedy="correct or remove it")

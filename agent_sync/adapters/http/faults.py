@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import LimitExceeded, NetworkError
-from agent_sync.escaping import shown
-from agent_sync.redaction import redacted
+from agent_sync_oci.redaction import redact_address
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     import httpx
@@ -23,7 +23,7 @@ _REMEDIES = {
 
 def subject_of(url: str) -> str:
     """The address as an error may show it."""
-    return _text(redacted(url))
+    return _text(redact_address(url))
 
 
 def refuse_answer(answer: httpx.Response, url: str, *, max_bytes: int) -> None:
@@ -34,7 +34,7 @@ def refuse_answer(answer: httpx.Response, url: str, *, max_bytes: int) -> None:
         raise NetworkError(subject=subject_of(url), check=check, remedy=remedy)
     encoding = answer.headers.get("content-encoding", "").lower()
     if encoding not in ("", "identity"):
-        check = f"the server sent it encoded ({shown(encoding)}), though asked not to"
+        check = f"the server sent it encoded ({quoted(encoding)}), though asked not to"
         raise NetworkError(subject=subject_of(url), check=check, remedy="use an address that serves the file itself")
     announced = answer.headers.get("content-length")  # digits, at most twenty: h11 refuses others
     if announced is not None and int(announced) > max_bytes:
@@ -92,4 +92,4 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _text(foreign: str) -> str:
-    return shown(foreign)[1:-1]
+    return quoted(foreign)[1:-1]

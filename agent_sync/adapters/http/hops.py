@@ -15,7 +15,15 @@ from agent_sync.adapters.http.faults import refuse_answer, subject_of, too_large
 from agent_sync.adapters.http.line import Line
 from agent_sync.adapters.http.proxies import proxy_for
 from agent_sync.errors import NetworkError
-from agent_sync_oci.addresses import Address, fault_of_peer, fault_of_target, is_loopback, literal, origin_of, plain
+from agent_sync_oci.addresses import (
+    Address,
+    is_loopback,
+    literal_address,
+    origin_of,
+    parse_address,
+    peer_refusal,
+    redirect_refusal,
+)
 
 MAX_REDIRECTS = 10
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "agent-sync"}
@@ -41,7 +49,7 @@ class Journey:
     def body(self, *, max_bytes: int) -> Iterator[bytes]:
         """The bytes as the server sends them, not decoded.
 
-        Raises: NetworkError, LimitExceeded (longer than `max_bytes`, or too slow), FileFault (netrc).
+        Raises: NetworkError, LimitExceeded (longer than `max_bytes`, or too slow), FileSystemError (netrc).
         """
         with translated(self._url, self._timeout_s), self._answer() as answer:
             refuse_answer(answer, self._url, max_bytes=max_bytes)
@@ -57,7 +65,7 @@ class Journey:
         """The answer that is no redirect, its body not read yet."""
         keep_addresses_out_of_logs()
         first = hop = httpx.URL(self._url)
-        host = literal(first.raw_host)
+        host = literal_address(first.raw_host)
         self._began_here = host is not None and is_loopback(host)
         credentials = authorization_for(first, self._environment)
         for _ in range(MAX_REDIRECTS + 1):
@@ -83,7 +91,7 @@ class Journey:
                 try:
                     self._line.add(stream.get_extra_info("socket"))
                     if proxy is None:
-                        self._judge(hop, plain(stream.get_extra_info("server_addr")[0]), is_first=is_first)
+                        self._judge(hop, parse_address(stream.get_extra_info("server_addr")[0]), is_first=is_first)
                 except BaseException:
                     stream.close()  # nobody else has it yet
                     raise
@@ -103,7 +111,7 @@ class Journey:
         if is_first:
             self._began_here = is_loopback(peer)
             return
-        fault = fault_of_peer(peer, began_here=self._began_here)
+        fault = peer_refusal(peer, began_here=self._began_here)
         if fault is not None:
             raise self._refused(str(hop), fault)
 
@@ -113,7 +121,7 @@ class Journey:
             target = current.join(location)
         except httpx.InvalidURL as error:
             raise self._refused(location, "which is no address") from error
-        fault = fault_of_target(current, target, began_here=self._began_here)
+        fault = redirect_refusal(current, target, began_here=self._began_here)
         if fault is not None:
             raise self._refused(str(target), fault)
         return target

@@ -1,21 +1,133 @@
-"""The child that becomes the command: what stands between fork and execve, in the order that it must have."""
+"""Confine the child that becomes the command: the steps between fork and execve, in the order that they must have."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import resource
+import signal
 import socket
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
-from agent_sync.adapters.sandbox import landlock, namespaces, privileges, seccomp
-from agent_sync.adapters.sandbox.kernel import call
-from agent_sync.adapters.sandbox.order import Ending, Order
-from agent_sync.adapters.sandbox.policy import verdicts
-from agent_sync.adapters.sandbox.reach import reachable
-from agent_sync.adapters.sandbox.syscalls import own_architecture
+from agent_sync.adapters.sandbox import landlock, seccomp
+from agent_sync.adapters.sandbox.kernel import call, own_architecture, prctl
+from agent_sync.adapters.sandbox.landlock import file_rules
+from agent_sync.adapters.sandbox.protocol import Ending, Order
+from agent_sync.adapters.sandbox.seccomp import verdicts
+
+# -- What a process may use up, and what it may do beyond its user: both only ever become less.
+
+MAX_TASKS = 1024  # processes and threads of one command; the supervisor ends it when it has more
+
+_GIB = 1 << 30
+_SET_NO_NEW_PRIVS, _SET_PDEATHSIG, _CAPBSET_READ, _CAPBSET_DROP, _CAP_AMBIENT, _AMBIENT_CLEAR_ALL = 38, 1, 23, 24, 47, 4
+_CAPABILITY_VERSION_3 = 0x20080522
+
+
+def set_limits(*, max_file_bytes: int, cpu_s: int) -> None:
+    """Resource limits of this process and its children, each only where it is not lower already.
+
+    Of processes the kernel counts those of the user, wherever they run, and does not count root's: so that bound is
+    far above what is there, and the supervisor counts the command's own.
+    """
+    _lower(resource.RLIMIT_CORE, 1)  # 0 would let a core_pattern that is a pipe start a program of root's; 1 does not
+    _lower(resource.RLIMIT_FSIZE, max_file_bytes)
+    _lower(resource.RLIMIT_CPU, cpu_s)
+    _lower(resource.RLIMIT_NOFILE, 1024)
+    _lower(resource.RLIMIT_NPROC, tasks_of_the_machine() + 2 * MAX_TASKS)
+    _lower(resource.RLIMIT_DATA, 2 * _GIB)
+    _lower(
+        resource.RLIMIT_AS, 64 * _GIB
+    )  # generous: runtimes reserve far more than they use, RLIMIT_DATA counts the latter
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")  # when memory runs out, the kernel shall take this process first
+
+
+def tasks_of_the_machine() -> int:
+    """How many processes and threads there are, whoever's."""
+    with open("/proc/loadavg") as load:
+        return int(load.read().split()[3].split("/")[1])
+
+
+def drop_privileges() -> None:
+    """No capability is left, and execve gains none: not by setuid, not by file capabilities, not by being root."""
+    prctl(_SET_NO_NEW_PRIVS, 1)
+    prctl(_CAP_AMBIENT, _AMBIENT_CLEAR_ALL)
+    with contextlib.suppress(
+        OSError
+    ):  # past the last capability, or not ours to drop: then execve cannot gain it either
+        for capability in range(64):
+            if prctl(_CAPBSET_READ, capability):
+                prctl(_CAPBSET_DROP, capability)
+    call("capset", struct.pack("=Ii", _CAPABILITY_VERSION_3, 0), bytes(24))
+
+
+def die_with(parent: int) -> None:
+    """This process is killed when `parent`, which started it, ends; at once if it has ended already."""
+    prctl(_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def default_signals() -> None:
+    """Signals do what they do by default and none is blocked; Python had ignored SIGPIPE and SIGXFSZ."""
+    for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        with contextlib.suppress(OSError):  # the C library keeps two for itself
+            signal.signal(each, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+
+def _lower(which: int, bound: int) -> None:
+    _, hard = resource.getrlimit(which)
+    value = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
+    resource.setrlimit(which, (value, value))
+
+
+# -- A second wall, where the kernel lets this user build one: own user, network, mount, IPC and host name namespaces.
+# Landlock and seccomp hold without them (an unprivileged user namespace is forbidden on many machines and in most
+# containers). With them there is no network interface to reach, and every mount is read-only but the two directories.
+# There is no process namespace: Landlock and seccomp keep signals and tracing inside, and the supervisor ends all
+# that is left.
+
+_NEW_USER, _NEW_NETWORK, _NEW_MOUNTS, _NEW_IPC, _NEW_NAMES = 0x10000000, 0x40000000, 0x00020000, 0x08000000, 0x04000000
+_BIND, _PRIVATE_AND_BELOW = 0x1000, 0x40000 | 0x4000
+_READ_ONLY, _AND_BELOW, _HERE = 1, 0x8000, -100
+
+
+def enter(*, writable: Sequence[str]) -> None:
+    """This process is in namespaces of its own, with the same ids; only `writable` directories can be written.
+
+    Raises OSError; the process may then be half inside and must not be used.
+    """
+    user, group = os.geteuid(), os.getegid()
+    call("unshare", _NEW_USER | _NEW_NETWORK | _NEW_MOUNTS | _NEW_IPC | _NEW_NAMES)
+    _write("setgroups", "deny")  # the kernel's price for the next line
+    _write("gid_map", f"{group} {group} 1")
+    _write("uid_map", f"{user} {user} 1")
+    call("mount", None, b"/", None, _PRIVATE_AND_BELOW, None)
+    for directory in writable:
+        call("mount", os.fsencode(directory), os.fsencode(directory), None, _BIND, None)
+    call("mount_setattr", _HERE, b"/", _AND_BELOW, *_attributes(set_flags=_READ_ONLY))
+    for directory in writable:
+        call("mount_setattr", _HERE, os.fsencode(directory), 0, *_attributes(clear_flags=_READ_ONLY))
+
+
+def _write(name: str, text: str) -> None:
+    with open(f"/proc/self/{name}", "w") as file:
+        file.write(text)
+
+
+def _attributes(*, set_flags: int = 0, clear_flags: int = 0) -> tuple[bytes, int]:
+    """`struct mount_attr` and its size."""
+    packed = struct.pack("=QQQQ", set_flags, clear_flags, 0, 0)
+    return packed, len(packed)
+
+
+# -- The child that becomes the command: what stands between fork and execve, in the order that it must have.
 
 _NAMESPACES, _PROGRAM = "namespaces", "the program"
 _LISTENER = b"L"
@@ -110,27 +222,27 @@ def _become(order: Order, channel: socket.socket, *, supervisor: int, apart: boo
 def _confine(order: Order, channel: socket.socket, *, supervisor: int, apart: bool) -> NoReturn:
     with _step("its process group"):
         os.setsid()
-        privileges.die_with(supervisor)
+        die_with(supervisor)
     with _step("its descriptors"):
         _keep_only(channel)
     with _step("resource limits"):
         os.umask(0o022)
-        privileges.set_limits(max_file_bytes=order.max_output_bytes, cpu_s=_cpu_bound_s(order.timeout_s))
+        set_limits(max_file_bytes=order.max_output_bytes, cpu_s=_cpu_bound_s(order.timeout_s))
     with _step(_NAMESPACES):
         if apart:
-            namespaces.enter(writable=(order.output, order.home))
-    with _step("its working folder"):
+            enter(writable=(order.output, order.home))
+    with _step("its working directory"):
         os.chdir(order.input)
     with _step("capabilities"):
-        privileges.drop_privileges()
+        drop_privileges()
     with _step("Landlock"):
         version = min(landlock.abi(), landlock.NEWEST_ABI, order.newest_landlock or landlock.NEWEST_ABI)
-        landlock.restrict(reachable(order), version=version)
+        landlock.restrict(file_rules(order), version=version)
     with _step("seccomp"):
         listener = _filter_calls(version)
         socket.send_fds(channel, [_LISTENER], [listener])
     with _step(_PROGRAM):
-        privileges.default_signals()
+        default_signals()
         os.execve(order.program, order.words, order.environment)
 
 

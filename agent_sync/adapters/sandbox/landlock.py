@@ -1,4 +1,5 @@
-"""Landlock (landlock(7)): which files a process may open, make, move and remove, by folder, whatever its user may do.
+"""Landlock (landlock(7)): which files a process may open, make, move and remove, by directory, whatever its user
+may do.
 
 What stands in no rule is refused. What Landlock does not see at all (metadata, sockets) is the business of policy.py.
 The kernel says how much it knows (the ABI version); rights that it does not know yet are left out, and policy.py
@@ -10,10 +11,11 @@ from __future__ import annotations
 import os
 import stat
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntFlag
 
 from agent_sync.adapters.sandbox.kernel import call
+from agent_sync.adapters.sandbox.protocol import Order
 
 NEWEST_ABI = 6  # of those this module has rights for
 SEES_TRUNCATION, SCOPES_SIGNALS = 3, 6
@@ -22,7 +24,7 @@ _ASK_VERSION, _PATH_BENEATH = 1, 1
 
 
 class Right(IntFlag):
-    """One thing that may be done beneath a folder, or with a file (LANDLOCK_ACCESS_FS_*)."""
+    """One thing that may be done beneath a directory, or with a file (LANDLOCK_ACCESS_FS_*)."""
 
     EXECUTE = 1 << 0
     WRITE_FILE = 1 << 1
@@ -37,7 +39,7 @@ class Right(IntFlag):
     MAKE_FIFO = 1 << 10
     MAKE_BLOCK = 1 << 11
     MAKE_SYM = 1 << 12
-    REFER = 1 << 13  # move or link to another folder; since version 2
+    REFER = 1 << 13  # move or link to another directory; since version 2
     TRUNCATE = 1 << 14  # since version 3
     IOCTL_DEV = 1 << 15  # since version 5
 
@@ -99,3 +101,48 @@ def _allow(ruleset: int, path: str, rights: Right) -> None:
         call("landlock_add_rule", ruleset, _PATH_BENEATH, struct.pack("=Qi", granted, opened), 0)
     finally:
         os.close(opened)
+
+
+# -- What a command reaches of the file system: the system's programs, its own, its input, two directories to fill.
+
+# Code and data that come with the system; no place where people or services keep what is theirs.
+_SYSTEM_DIRECTORIES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
+
+# Of /etc, where secrets are, only what programs fail without: the linker's cache, Python's and Perl's site files on
+# Debian, Python's mimetypes, OpenSSL's settings (node ends without them).
+_SYSTEM_CONFIGURATION = (
+    "/etc/ld.so.cache",
+    "/etc/mime.types",
+    "/etc/perl",
+    "/etc/ssl/openssl.cnf",
+    "/etc/pki/tls/openssl.cnf",
+    "/etc/crypto-policies",
+)
+_PYTHON_CONFIGURATION = "python3."
+
+_DEVICES = {
+    "/dev/null": Right.READ_FILE | Right.WRITE_FILE | Right.TRUNCATE,
+    "/dev/zero": Right.READ_FILE,
+    "/dev/random": Right.READ_FILE,
+    "/dev/urandom": Right.READ_FILE,
+}
+
+
+def file_rules(order: Order) -> Iterator[tuple[str, Right]]:
+    """Every path with what may be done there; beneath a directory, to all that is in it.
+
+    The output can hold files and directories only: no symlink, fifo, socket or device can be made there or moved there.
+    To execute what it has written is no more than to have it interpreted, and so allowed.
+    """
+    for directory in _SYSTEM_DIRECTORIES:
+        yield directory, RUN
+    for path in _SYSTEM_CONFIGURATION:
+        yield path, READ
+    for name in sorted(os.listdir("/etc")):
+        if name.startswith(_PYTHON_CONFIGURATION):
+            yield f"/etc/{name}", READ
+    yield from _DEVICES.items()
+    yield order.program_directory, RUN
+    yield order.input, READ
+    yield order.output, CHANGE
+    yield order.home, CHANGE | Right.MAKE_SYM | Right.MAKE_FIFO

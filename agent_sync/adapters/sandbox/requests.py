@@ -22,9 +22,8 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent_sync.adapters.sandbox.kernel import call, set_times
-from agent_sync.adapters.sandbox.policy import SIGNALS
-from agent_sync.adapters.sandbox.syscalls import own_architecture
+from agent_sync.adapters.sandbox.kernel import call, own_architecture, set_times
+from agent_sync.adapters.sandbox.seccomp import SIGNALS
 
 _RECEIVE, _SEND, _STILL_WAITS = 0xC0502100, 0xC0182101, 0x40082102
 _REQUEST = struct.Struct("=QIIiIQ6Q")  # struct seccomp_notif with its seccomp_data
@@ -39,9 +38,9 @@ _MAX_PATH_BYTES, _PAGE_BYTES, _TIMES_BYTES, _END_OF_MEMORY = 4096, 4096, 32, 1 <
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """Which arguments are the folder, the path, the flags; without a path, the folder is the file itself."""
+    """Which arguments are the directory, the path, the flags; without a path, the directory is the file itself."""
 
-    folder: int | None
+    directory: int | None
     path: int | None
     flags: int | None = None
     follows: bool = True
@@ -75,12 +74,12 @@ class Request:
 
 
 class Requests:
-    """Answers calls heard on `listener`. What is beneath `folders` may be changed, the `group` signalled."""
+    """Answers calls heard on `listener`. What is beneath `directories` may be changed, the `group` signalled."""
 
-    def __init__(self, listener: int, *, group: int, folders: Sequence[str]) -> None:
+    def __init__(self, listener: int, *, group: int, directories: Sequence[str]) -> None:
         self._listener = listener
         self._group = group
-        self._folders = [(folder, os.open(folder, os.O_PATH | os.O_CLOEXEC)) for folder in folders]
+        self._directories = [(directory, os.open(directory, os.O_PATH | os.O_CLOEXEC)) for directory in directories]
         machine = own_architecture()
         self._names = {} if machine is None else {number: name for name, number in machine.numbers.items()}
 
@@ -123,7 +122,7 @@ class Requests:
             raise _error(errno.EPERM)
 
     def _open(self, request: Request) -> int:
-        """A descriptor (O_PATH) of the file that the call names, which lies beneath one of the folders."""
+        """A descriptor (O_PATH) of the file that the call names, which lies beneath one of the directories."""
         shape = _SHAPES[request.name]
         flags = request.number(shape.flags)
         start, path = _named(request, shape)
@@ -140,16 +139,16 @@ class Requests:
     def _open_beneath(self, path: str, *, follow: bool) -> int:
         flags = os.O_PATH | os.O_CLOEXEC | (0 if follow else os.O_NOFOLLOW)
         how = struct.pack("=QQQ", flags, 0, _BENEATH | _NO_MAGIC_LINKS)  # struct open_how
-        for folder, opened in self._folders:
-            if path == folder or path.startswith(f"{folder}/"):
-                rest = os.fsencode(path[len(folder) :].lstrip("/") or ".")
+        for directory, opened in self._directories:
+            if path == directory or path.startswith(f"{directory}/"):
+                rest = os.fsencode(path[len(directory) :].lstrip("/") or ".")
                 return call("openat2", opened, rest, how, len(how))
         raise _error(errno.EPERM)
 
 
 def _named(request: Request, shape: _Shape) -> tuple[str, str]:
     """A magic link to where the call starts, and the path from there: none if the link leads to the file itself."""
-    descriptor = request.number(shape.folder, _AT_FDCWD)
+    descriptor = request.number(shape.directory, _AT_FDCWD)
     address = 0 if shape.path is None else request.arguments[shape.path]
     path = os.fsdecode(_read(request.caller, address, _MAX_PATH_BYTES, text=True)) if address else ""
     if shape.path is not None and not path:

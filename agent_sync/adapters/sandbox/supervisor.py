@@ -1,26 +1,111 @@
-"""The process between runner and command: starts it confined, answers for it, watches it, ends what is left.
+"""The process between runner and command: start it confined, answer for it, watch it, end what is left.
 
 One line of order comes in on standard input, which then stays open: when it ends, the runner is gone or wants no
 more. Standard error is where the command prints. To standard output goes a line with the number of the command's
 process group, so that the runner can end it should this process be killed, and a line of report after the last
 process has ended.
 
-No process can escape: none can leave the process group (policy.py), so one signal reaches all, those too that are
+No process can escape: none can leave the process group (seccomp.py), so one signal reaches all, those too that are
 being forked; every orphan becomes this process's child (PR_SET_CHILD_SUBREAPER), so it can wait until there is none.
 Whoever kills this process leaves that to the runner; only who kills both at once leaves something behind.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
+import stat
+import time
 
-from agent_sync.adapters.sandbox.confinement import Child, NotStartedError, start
+from agent_sync.adapters.sandbox.confinement import MAX_TASKS, Child, NotStartedError, start, tasks_of_the_machine
 from agent_sync.adapters.sandbox.kernel import prctl
-from agent_sync.adapters.sandbox.order import Ending, Order, Report
+from agent_sync.adapters.sandbox.protocol import Ending, Order, Report
 from agent_sync.adapters.sandbox.requests import Requests
-from agent_sync.adapters.sandbox.watch import TICK_S, Watch
+from agent_sync.adapters.sandbox.untrusted_files import everything_in
+
+# -- What a command may use up in all: time, processes, room in its directories. (An rlimit knows one process, one
+# file.)
+
+TICK_S = 0.1
+
+# The directories are looked at for one tenth of the time, by this process's own effort (a disk that stalls must not
+# make it look away), and at least this often.
+_SHARE_FOR_MEASURING, _LONGEST_PAUSE_S = 10, 2.0
+
+
+class Watch:
+    """Looks at a command now and then; `group` is its process group."""
+
+    def __init__(self, order: Order, *, group: int) -> None:
+        self._order = order
+        self._group = group
+        self._deadline = time.monotonic() + order.timeout_s
+        self._look_at = self._measure_at = 0.0
+        self._tasks_before = tasks_of_the_machine()
+
+    def excess(self) -> str | None:
+        """Which limit is exceeded; None if none is, or it was looked at a moment ago."""
+        started = time.monotonic()
+        if started > self._deadline:
+            return f"it runs for longer than {self._order.timeout_s:g} s"
+        if started < self._look_at:
+            return None
+        self._look_at = started + TICK_S
+        if tasks_of_the_machine() - self._tasks_before > MAX_TASKS // 2 and _tasks_in(self._group) > MAX_TASKS:
+            return f"it has more than {MAX_TASKS} processes and threads at once"
+        if started < self._measure_at:
+            return None
+        effort = time.process_time()
+        found = self.excess_of_space()
+        pause_s = min(_SHARE_FOR_MEASURING * (time.process_time() - effort), _LONGEST_PAUSE_S)
+        self._measure_at = time.monotonic() + pause_s
+        return found
+
+    def excess_of_space(self) -> str | None:
+        """Whether the output or the home holds more than it may."""
+        try:
+            return self._fullness(self._order.output) or self._fullness(self._order.home)
+        except OSError as error:
+            return f"what it wrote cannot be measured: {error.strerror}"
+
+    def _fullness(self, path: str) -> str | None:
+        size = files = directories = 0
+        for found in everything_in(path):
+            if stat.S_ISDIR(found.st_mode):
+                directories += 1
+            else:
+                files += 1
+                size += found.st_size
+            if size > self._order.max_output_bytes:
+                return f"it writes more than {self._order.max_output_bytes} bytes"
+            if max(files, directories) > self._order.max_files:
+                return f"it makes more than {self._order.max_files} files or directories"
+        return None
+
+
+def _tasks_in(group: int) -> int:
+    """How many processes and threads the process group has."""
+    count = 0
+    for name in os.listdir("/proc"):
+        if name.isdigit():
+            with contextlib.suppress(OSError):  # it has just ended
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    fields = file.read().rpartition(b")")[2].split()  # from the third on; the second may hold anything
+                if int(fields[2]) == group:
+                    count += int(fields[17])
+    return count
+
+
+# -- The process between runner and command: starts it confined, answers for it, watches it, ends what is left. One
+# line of order comes in on standard input, which then stays open: when it ends, the runner is gone or wants no more.
+# Standard error is where the command prints. To standard output goes a line with the number of the command's process
+# group, so that the runner can end it should this process be killed, and a line of report after the last process has
+# ended. No process can escape: none can leave the process group (policy.py), so one signal reaches all, those too
+# that are being forked; every orphan becomes this process's child (PR_SET_CHILD_SUBREAPER), so it can wait until
+# there is none. Whoever kills this process leaves that to the runner; only who kills both at once leaves something
+# behind.
 
 _SET_CHILD_SUBREAPER = 36
 _LIFELINE, _REPORTS = 0, 1
@@ -28,7 +113,7 @@ _LIFELINE, _REPORTS = 0, 1
 
 def main() -> None:
     """Carry out one order."""
-    order = Order.from_line(_line())
+    order = Order.from_line(_read_line())
     os.write(_REPORTS, supervise(order).line())
 
 
@@ -41,18 +126,18 @@ def supervise(order: Order) -> Report:
         return Report(error.ending, error.text)
     os.write(_REPORTS, b"%d\n" % child.pid)
     watch = Watch(order, group=child.pid)
-    requests = Requests(child.listener, group=child.pid, folders=(order.output, order.home))
+    requests = Requests(child.listener, group=child.pid, directories=(order.output, order.home))
     try:
-        ending = _accompany(child, requests, watch)
+        ending = _watch(child, requests, watch)
     finally:
         number = _end_all(child)
     if ending is None:
-        excess = watch.excess_of_room()
+        excess = watch.excess_of_space()
         ending = Report(Ending.EXITED, number=number) if excess is None else Report(Ending.EXCEEDED, excess)
     return ending
 
 
-def _line() -> bytes:
+def _read_line() -> bytes:
     """The first line of standard input, and not a byte more: no buffer may hide that it has ended."""
     line = b""
     while not line.endswith(b"\n") and (chunk := os.read(_LIFELINE, 1 << 16)):
@@ -60,7 +145,7 @@ def _line() -> bytes:
     return line
 
 
-def _accompany(child: Child, requests: Requests, watch: Watch) -> Report | None:
+def _watch(child: Child, requests: Requests, watch: Watch) -> Report | None:
     """Until the command has ended (None) or must be (why)."""
     process = os.pidfd_open(child.pid)
     poll = select.poll()

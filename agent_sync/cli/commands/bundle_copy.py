@@ -8,22 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.amounts import bytes_text
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.bundle_options import PlainHttp, place_of, read_named
-from agent_sync.cli.lines import counted
-from agent_sync.cli.session import Session
+from agent_sync.cli.bundle_options import PlainHttp, read_path_argument, reference_of
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import bytes_text, counted
 
 if TYPE_CHECKING:
-    from agent_sync_oci.reference import Place
+    from agent_sync_oci.reference import Reference
 
-_PLACES = "HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]."
+_REFERENCES = "HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]."
 
 
 def bundle_copy(
     session: Session,
-    source: Annotated[str, typer.Argument(metavar="FROM", help=_PLACES)],
-    target: Annotated[str, typer.Argument(metavar="TO", help=_PLACES)],
+    source: Annotated[str, typer.Argument(metavar="FROM", help=_REFERENCES)],
+    target: Annotated[str, typer.Argument(metavar="TO", help=_REFERENCES)],
     *,
     since: Annotated[
         str | None,
@@ -33,13 +31,13 @@ def bundle_copy(
     ] = None,
     plain_http: PlainHttp = False,
 ) -> Answer:
-    """Copy a bundle, byte for byte and with its signatures, between registries, layout folders and files.
+    """Copy a bundle, byte for byte and with its signatures, between registries, layout directories and files.
 
     With --since only what is new travels. A receiver that lacks something after all is told so, and keeps what it has.
     """
     result = session.project().bundle_copy(
-        place_of(source, session),
-        place_of(target, session),
+        reference_of(source, session),
+        reference_of(target, session),
         since=_since(since, session),
         plain_http=plain_http,
     )
@@ -59,13 +57,13 @@ def bundle_copy(
     return Answer(fields, lines=lines)
 
 
-def _since(text: str | None, session: Session) -> bytes | Place | None:
+def _since(text: str | None, session: Session) -> bytes | Reference | None:
     """A file that is there is a lockfile; anything else is a place."""
     if text is None:
         return None
-    if os.path.isfile(posixpath.join(session.folder, text)):
-        return read_named(text, session, what="the lockfile")
-    return place_of(text, session)
+    if os.path.isfile(posixpath.join(session.directory, text)):
+        return read_path_argument(text, session, what="the lockfile")
+    return reference_of(text, session)
 
 
 VERB = Verb(

@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.amounts import bytes_text
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.bundle_options import PlaceArgument, PlainHttp, place_of
-from agent_sync.cli.lines import Line, Style, Styled, aligned, counted
-from agent_sync.cli.session import Session
+from agent_sync.cli.bundle_options import PlainHttp, ReferenceArgument, reference_of
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, align, bytes_text, counted
 
 if TYPE_CHECKING:
-    from agent_sync.bundle.inspecting import Inspected
+    from agent_sync.bundle.inspect import BundleDescription
 
 
-def bundle_inspect(session: Session, place: PlaceArgument, *, plain_http: PlainHttp = False) -> Answer:
+def bundle_inspect(session: Session, place: ReferenceArgument, *, plain_http: PlainHttp = False) -> Answer:
     """Show what a bundle consists of, how large it is, and what was attached to it.
 
     Nothing is proved by this: who signed is who claims to have signed. For a judgement: bundle verify.
     """
-    inspected = session.project().bundle_inspect(place_of(place, session), plain_http=plain_http)
+    inspected = session.project().bundle_inspect(reference_of(place, session), plain_http=plain_http)
     return Answer(_fields(inspected), lines=_lines(inspected))
 
 
-def _lines(inspected: Inspected) -> Iterator[Line]:
+def _lines(inspected: BundleDescription) -> Iterator[Line]:
     yield (Styled(inspected.name, Style.STRONG), f"  {inspected.digest}")
     lock = ("agent-sync.lock", "", bytes_text(inspected.lock_size), str(inspected.lock))
     parts = ((each.title, each.pinned_at or "", bytes_text(each.size), str(each.blob)) for each in inspected.parts)
-    yield from aligned([lock, *parts])
+    yield from align([lock, *parts])
     yield f"{counted(len(inspected.parts), 'part')}, {bytes_text(inspected.size)} on the way"
     for each in inspected.attached:
         states = f" states {each.states}" if each.states else ""
@@ -38,7 +36,7 @@ def _lines(inspected: Inspected) -> Iterator[Line]:
         yield "nothing was attached to it: it is not signed"
 
 
-def _fields(inspected: Inspected) -> dict[str, object]:
+def _fields(inspected: BundleDescription) -> dict[str, object]:
     return {
         "name": inspected.name,
         "digest": inspected.digest,

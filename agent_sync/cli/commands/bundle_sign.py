@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from agent_sync.cli.answer import Answer, Verb
 from agent_sync.cli.bundle_options import (
     IdentityToken,
     Key,
     Name,
-    PlaceArgument,
     PlainHttp,
+    ReferenceArgument,
     SigningOptions,
     TrustConfig,
-    place_of,
+    reference_of,
     signing_of,
 )
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
 
 
 def bundle_sign(
     session: Session,
-    place: PlaceArgument,
+    place: ReferenceArgument,
     *,
     name: Name = None,
     key: Key = None,
@@ -34,7 +33,7 @@ def bundle_sign(
     project = session.project()
     options = SigningOptions(key, trust_config, identity_token)
     signing = signing_of(options, session, offline=project.world.offline)
-    result = project.bundle_sign(place_of(place, session), signing, name=name, plain_http=plain_http)
+    result = project.bundle_sign(reference_of(place, session), signing, name=name, plain_http=plain_http)
     fields = {"name": result.name, "digest": result.digest}
     return Answer(fields, lines=(f"signed {result.name} {result.digest}",))
 

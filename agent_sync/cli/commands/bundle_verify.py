@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.bundle_options import Name, PlainHttp, place_of, read_named, sha256_of_named
+from agent_sync.cli.bundle_options import Name, PlainHttp, read_path_argument, reference_of, sha256_of_path_argument
 from agent_sync.cli.exit_codes import DONE, UNTRUSTED
-from agent_sync.cli.lines import Line
-from agent_sync.cli.options import PolicyFile, refuse_both
-from agent_sync.cli.session import Session
-from agent_sync.cli.verdicts import verdict_fields, verdict_lines
-from agent_sync.errors import UsageWrong
+from agent_sync.cli.options import PolicyFile, reject_conflicting
+from agent_sync.cli.report import verdict_fields, verdict_lines
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line
+from agent_sync.errors import UsageError
 
 if TYPE_CHECKING:
-    from agent_sync.operations.bundle_verify import Asked, BundleVerdict
+    from agent_sync.operations.bundle import BundleVerdict, RequiredSigner
 
 
 def bundle_verify(
@@ -52,44 +51,44 @@ def bundle_verify(
     The rules are those of the machine's policy, of the configuration, and of --policy; --key, or --identity with
     --issuer, is one more. The exit code is 6 if the bundle may not be used.
     """
-    asked = _asked(session, key, identity, issuer, trusted_root)
+    asked = _requirement(session, key, identity, issuer, trusted_root)
     if signature is not None:
-        refuse_both(signature=True, policy=policy is not None)
-        refuse_both(signature=True, name=name is not None)
-        refuse_both(signature=True, plain_http=plain_http)
+        reject_conflicting(signature=True, policy=policy is not None)
+        reject_conflicting(signature=True, name=name is not None)
+        reject_conflicting(signature=True, plain_http=plain_http)
         return _artifact(session, place, signature, asked)
     project = session.project(policy=policy)
-    result = project.bundle_verify(place_of(place, session), name=name, asked=asked, plain_http=plain_http)
+    result = project.bundle_verify(reference_of(place, session), name=name, asked=asked, plain_http=plain_http)
     return Answer(_fields(result), lines=_lines(result), code=DONE if result.verdict.accepted else UNTRUSTED)
 
 
-def _asked(
+def _requirement(
     session: Session, key: str | None, identity: str | None, issuer: str | None, trusted_root: str | None
-) -> Asked | None:
-    from agent_sync.operations.bundle_verify import Asked
+) -> RequiredSigner | None:
+    from agent_sync.operations.bundle import RequiredSigner
 
     if not any((key, identity, issuer, trusted_root)):
         return None
-    return Asked(
-        key=None if key is None else read_named(key, session, what="the public key"),
+    return RequiredSigner(
+        key=None if key is None else read_path_argument(key, session, what="the public key"),
         identity=identity,
         issuer=issuer,
-        root=None if trusted_root is None else read_named(trusted_root, session, what="the trusted root"),
+        root=None if trusted_root is None else read_path_argument(trusted_root, session, what="the trusted root"),
         label=key or "",
     )
 
 
-def _artifact(session: Session, artifact: str, signature: str, asked: Asked | None) -> Answer:
-    from agent_sync.operations.bundle_verify import artifact_verify
+def _artifact(session: Session, artifact: str, signature: str, asked: RequiredSigner | None) -> Answer:
+    from agent_sync.operations.bundle import artifact_verify
 
     if asked is None:
-        raise UsageWrong(
+        raise UsageError(
             subject=artifact,
             check="nothing says who must have signed it",
             remedy="give --key FILE, or --identity with --issuer and --trusted-root",
         )
-    sha256 = sha256_of_named(artifact, session, what="the file")
-    checked = artifact_verify(sha256, read_named(signature, session, what="the signature"), asked)
+    sha256 = sha256_of_path_argument(artifact, session, what="the file")
+    checked = artifact_verify(sha256, read_path_argument(signature, session, what="the signature"), asked)
     states = None if checked.statement is None else checked.statement.predicate_type
     fields = {"accepted": True, "signer": str(checked.signer), "states": states, "logged": checked.logged}
     logged = "in a transparency log" if checked.logged else "in no transparency log that was looked at"

@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.amounts import bytes_text
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.lines import Line, Style, Styled, counted, listed
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted, listed
 
 if TYPE_CHECKING:
-    from agent_sync.store.reclaiming import Reclaimed
+    from agent_sync.store.cache import Reclaimed
 
 _KEEP_DAYS = 90  # as store.reclaiming has it; importing that for a help text would load the store
 

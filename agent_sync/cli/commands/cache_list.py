@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.amounts import bytes_text
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.escaping import printable_line
-from agent_sync.cli.lines import Line, Style, Styled, counted
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted, printable_line
 
 if TYPE_CHECKING:
-    from agent_sync.store.listing import Stored
+    from agent_sync.store.cache import StoredBlob
 
 
 def cache_list(session: Session) -> Answer:
@@ -32,7 +29,7 @@ def cache_list(session: Session) -> Answer:
     return Answer(fields, lines=_lines(blobs))
 
 
-def _lines(blobs: Sequence[Stored]) -> Iterator[Line]:
+def _lines(blobs: Sequence[StoredBlob]) -> Iterator[Line]:
     for blob in blobs:
         unused = "" if blob.uses else "  needed by no known lock"
         yield (f"{blob.digest}  {bytes_text(blob.size):>9}", Styled(unused, Style.FAINT))

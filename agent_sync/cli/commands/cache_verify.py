@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.answer import Answer, Verb
 from agent_sync.cli.documents import error_fields
 from agent_sync.cli.error_text import error_lines
 from agent_sync.cli.exit_codes import DONE, exit_code_of
-from agent_sync.cli.lines import Line, Style, Styled, counted
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, counted
 from agent_sync.errors import BlobCorrupt
 
 if TYPE_CHECKING:
-    from agent_sync.store.auditing import Audit
+    from agent_sync.store.cache import Audit
 
 
 def cache_verify(session: Session) -> Answer:

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.escaping import printable_line
 from agent_sync.cli.exit_codes import DONE, FOUND, UNAVAILABLE
-from agent_sync.cli.lines import Line, Style, Styled, counted
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, counted, printable_line
 
 if TYPE_CHECKING:
     from agent_sync.operations.check import CheckResult
@@ -22,7 +20,8 @@ def check(
     session: Session,
     *,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Foreign files in folders that a tool shares with its user are drift, too.")
+        bool,
+        typer.Option("--strict", help="Foreign files in directories that a tool shares with its user are drift, too."),
     ] = False,
     fast: Annotated[
         bool, typer.Option("--fast", help="Trust what was hashed before where nothing looks touched.")
@@ -34,9 +33,9 @@ def check(
 ) -> Answer:
     """Compare the project's files with the lock.
 
-    The exit code is 1 if they differ. Reported are changed, missing and orphaned files, and unexpected ones in folders
-    that only agent-sync fills. What --deep cannot verify, because the store does not have it, is a warning; with
-    --strict the exit code is 9 then.
+    The exit code is 1 if they differ. Reported are changed, missing and orphaned files, and unexpected ones in
+    directories that only agent-sync fills. What --deep cannot verify, because the store does not have it, is a warning;
+    with --strict the exit code is 9 then.
     """
     result = session.project().check(strict=strict, fast=fast, deep=deep, frozen=frozen)
     return Answer(_fields(result), lines=_lines(result), code=_code(result))
@@ -75,7 +74,7 @@ def _summary(result: CheckResult) -> Iterator[Line]:
     checked = counted(result.files, "file")
     unverified = f"; {len(result.unverified)} not verified in the store" if result.unverified else ""
     if result.clean:
-        foreign = f"; {counted(len(drift.foreign), 'foreign file')} in shared folders" if drift.foreign else ""
+        foreign = f"; {counted(len(drift.foreign), 'foreign file')} in shared directories" if drift.foreign else ""
         yield f"{checked} checked, no drift{foreign}{unverified}"
         return
     found = {
@@ -125,8 +124,8 @@ VERB = Verb(
         "missing": "files that are not there: `path`, `source`",
         "orphaned": "files of an earlier lock that are still there: `path`, `source`, and whether they were `edited`:"
         " `prune` leaves such files",
-        "unexpected": "files that nothing declares, in folders that only agent-sync fills",
-        "foreign": "files that nothing declares, in folders that are shared",
+        "unexpected": "files that nothing declares, in directories that only agent-sync fills",
+        "foreign": "files that nothing declares, in directories that are shared",
         "unverified": "with `--deep`, what could not be verified, because its bytes are not in the store",
     },
     examples=("agent-sync check", "agent-sync check --strict --no-inherit"),

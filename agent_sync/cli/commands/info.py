@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.amounts import bytes_text
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.lines import Line, Piece, Style, Styled, aligned
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Piece, Style, Styled, align, bytes_text
 
 if TYPE_CHECKING:
-    from agent_sync.config import ToolPlace
+    from agent_sync.config import ToolDirectory
     from agent_sync.operations.info import InfoResult
 
 
@@ -37,7 +35,7 @@ def _lines(result: InfoResult) -> Iterator[Line]:
         ("tool map", result.tool_map),
         *(("tool", _tool(name, place, result)) for name, place in result.tools.items()),
     ]
-    yield from aligned([_titled(rows, number) for number in range(len(rows))])
+    yield from align([_titled(rows, number) for number in range(len(rows))])
 
 
 def _titled(rows: list[tuple[str, str]], number: int) -> tuple[Piece, Piece]:
@@ -47,12 +45,12 @@ def _titled(rows: list[tuple[str, str]], number: int) -> tuple[Piece, Piece]:
     return ("" if repeated else Styled(title, Style.STRONG), text)
 
 
-def _tool(name: str, place: ToolPlace, result: InfoResult) -> str:
+def _tool(name: str, place: ToolDirectory, result: InfoResult) -> str:
     notes = [*(["custom"] if name in result.custom else []), *(["shared with its user"] if place.shared else [])]
-    return f"{name}: {_folder(place)}" + (f" ({', '.join(notes)})" if notes else "")
+    return f"{name}: {_directory(place)}" + (f" ({', '.join(notes)})" if notes else "")
 
 
-def _folder(place: ToolPlace) -> str:
+def _directory(place: ToolDirectory) -> str:
     return f"{place.destination}/"
 
 
@@ -71,7 +69,7 @@ def _fields(result: InfoResult) -> dict[str, object]:
         "cache": {"path": result.cache, "bytes": result.cache_bytes},
         "tool_map": result.tool_map,
         "tools": [
-            {"name": name, "destination": _folder(place), "shared": place.shared, "custom": name in result.custom}
+            {"name": name, "destination": _directory(place), "shared": place.shared, "custom": name in result.custom}
             for name, place in result.tools.items()
         ],
     }
@@ -90,8 +88,8 @@ VERB = Verb(
         "lock": "its `path`, and whether it was `found`",
         "cache": "the store: its `path`, and how many `bytes` it has",
         "tool_map": "the built-in tool map in use",
-        "tools": "every tool: `name`, `destination`, whether the folder is `shared` with its user, and whether the tool"
-        " is `custom`",
+        "tools": "every tool: `name`, `destination`, whether the directory is `shared` with its user,"
+        " and whether the tool is `custom`",
     },
     examples=("agent-sync info",),
 )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.lines import Line, listed
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, listed
 
 if TYPE_CHECKING:
     from agent_sync.operations.init import InitResult
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
 def init(session: Session) -> Answer:
     """Write a commented agent-sync.yaml for the tools used here.
 
-    A tool is used here if its folder is there; if none is, the file is for claude-code. The first source is the folder
-    agents/, which is made with one file in it unless it exists.
+    A tool is used here if its directory is there; if none is, the file is for claude-code. The first source is the
+    directory agents/, which is made with one file in it unless it exists.
     """
     result = session.project().init()
     fields = {"written": result.written, "tools": result.tools, "tools_found": result.found}

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from agent_sync.cli.answer import Answer, Verb
 from agent_sync.cli.bundle_options import new_pass_phrase
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
 
 
 def keys_generate(
@@ -25,7 +24,7 @@ def keys_generate(
     """
     from agent_sync import wiring
 
-    files = wiring.keys_generate(posixpath.join(session.folder, output), new_pass_phrase(session))
+    files = wiring.keys_generate(posixpath.join(session.directory, output), new_pass_phrase(session))
     lines = (f"wrote {output}.key, which only you can read", f"wrote {output}.pub, for whoever verifies")
     return Answer({"private": files.private, "public": files.public, "hint": files.hint}, lines=lines)
 

@@ -7,18 +7,17 @@ from typing import Annotated
 
 import typer
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
 
 
 def nix_hash(
-    session: Session, path: Annotated[str, typer.Argument(metavar="PATH", help="A folder or file.")]
+    session: Session, path: Annotated[str, typer.Argument(metavar="PATH", help="A directory or file.")]
 ) -> Answer:
-    """Print the narHash of a folder or file, as `nix hash path` does; Nix need not be installed.
+    """Print the narHash of a directory or file, as `nix hash path` does; Nix need not be installed.
 
-    It is the `narHash` of a lock for a folder that holds exactly the locked files.
+    It is the `narHash` of a lock for a directory that holds exactly the locked files.
     """
-    result = session.project().nix_hash(posixpath.join(session.folder, path))
+    result = session.project().nix_hash(posixpath.join(session.directory, path))
     return Answer({"path": result.path, "narHash": result.nar_hash}, lines=(result.nar_hash,))
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.nix_paths import path_fields, path_lines
-from agent_sync.cli.session import Session
+from agent_sync.cli.report import path_fields, path_lines
+from agent_sync.cli.run import Answer, Session, Verb
 
 
 def nix_import(session: Session) -> Answer:

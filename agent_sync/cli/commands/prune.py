@@ -7,16 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.changes import (
-    action_fields,
-    action_lines,
-    difference_fields,
-    difference_lines,
-    edited_orphan_lines,
-)
-from agent_sync.cli.lines import Line, counted
-from agent_sync.cli.session import Session
+from agent_sync.cli.report import action_fields, action_lines, difference_fields, difference_lines, edited_orphan_lines
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, counted
 
 if TYPE_CHECKING:
     from agent_sync.operations.prune import PruneResult

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.bundle_options import Name, PlaceArgument, PlainHttp, place_of
-from agent_sync.cli.changes import difference_fields, difference_lines
-from agent_sync.cli.escaping import printable_line
+from agent_sync.cli.bundle_options import Name, PlainHttp, ReferenceArgument, reference_of
 from agent_sync.cli.exit_codes import FOUND
-from agent_sync.cli.lines import Line, Style, Styled, counted, listed
 from agent_sync.cli.options import PolicyFile
-from agent_sync.cli.session import Session
-from agent_sync.cli.verdicts import verdict_fields, verdict_lines
+from agent_sync.cli.report import difference_fields, difference_lines, verdict_fields, verdict_lines
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, counted, listed, printable_line
 
 if TYPE_CHECKING:
     from agent_sync.operations.pull import PullResult
@@ -23,7 +20,7 @@ if TYPE_CHECKING:
 
 def pull(
     session: Session,
-    place: PlaceArgument,
+    place: ReferenceArgument,
     *,
     name: Name = None,
     policy: PolicyFile = None,
@@ -39,16 +36,16 @@ def pull(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write the lock without asking.")] = False,
     plain_http: PlainHttp = False,
 ) -> Answer:
-    """Take a bundle out of a registry, a folder or one file.
+    """Take a bundle out of a registry, a directory or one file.
 
     Its parts are proved and put into the store. Signatures and policy are judged before anything but the lock is
     fetched; every part must then be, to the last byte, what the lock says. No file of the project changes but, with
     --write-lock, the lock: what differs is shown first, and at a terminal you are asked. sync does the rest, offline.
     """
     project = session.project(policy=policy)
-    question = _Question(session, project.lock_file.shown, yes=yes)
+    question = _Confirmation(session, project.lock_file.shown, yes=yes)
     result = project.pull(
-        place_of(place, session),
+        reference_of(place, session),
         name=name,
         write_lock=write_lock,
         allow_unsigned=allow_unsigned,
@@ -60,7 +57,7 @@ def pull(
     return Answer(_fields(result), lines=lines, code=FOUND if result.declined else None)
 
 
-class _Question:
+class _Confirmation:
     """The confirmation of another lock: shows who vouches for it and what changes, and asks where somebody sits."""
 
     def __init__(self, session: Session, lock: str, *, yes: bool) -> None:
@@ -82,7 +79,7 @@ class _Question:
             yield ("  ", *(line if isinstance(line, tuple) else (line,)))
 
 
-def _outcome(result: PullResult, session: Session, question: _Question) -> Iterator[Line]:
+def _outcome(result: PullResult, session: Session, question: _Confirmation) -> Iterator[Line]:
     if result.declined:
         yield "declined: nothing was fetched, and nothing was written"
         return

@@ -7,22 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.amounts import bytes_text
-from agent_sync.cli.answer import Answer, Verb
 from agent_sync.cli.bundle_options import (
     IdentityToken,
     Key,
     Name,
-    PlaceArgument,
     PlainHttp,
+    ReferenceArgument,
     SigningOptions,
     TrustConfig,
-    place_of,
+    reference_of,
     signing_of,
 )
-from agent_sync.cli.lines import Line, counted, listed
-from agent_sync.cli.session import Session
-from agent_sync.errors import UsageWrong
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, bytes_text, counted, listed
+from agent_sync.errors import UsageError
 
 if TYPE_CHECKING:
     from agent_sync.operations.push import PushResult
@@ -30,14 +28,14 @@ if TYPE_CHECKING:
 Compress = Annotated[
     str | None,
     typer.Option(
-        "--compress", metavar="zstd|none", help="How trees travel.  [default: zstd; none into a layout folder]"
+        "--compress", metavar="zstd|none", help="How trees travel.  [default: zstd; none into a layout directory]"
     ),
 ]
 
 
 def push(
     session: Session,
-    place: PlaceArgument,
+    place: ReferenceArgument,
     *,
     name: Name = None,
     sign: Annotated[bool, typer.Option("--sign", help="Sign the bundle; --key or --trust-config says who.")] = False,
@@ -47,20 +45,20 @@ def push(
     compress: Compress = None,
     plain_http: PlainHttp = False,
 ) -> Answer:
-    """Put the lock and its files into a registry, a folder or one file.
+    """Put the lock and its files into a registry, a directory or one file.
 
-    Everything that the lock needs goes along, into an OCI registry, an image layout folder or one archive. What is
+    Everything that the lock needs goes along, into an OCI registry, an image layout directory or one archive. What is
     there already is not sent again, and the tag moves last. The digest that is printed names exactly this bundle for
     ever.
     """
     options = SigningOptions(key, trust_config, identity_token)
     if options.given and not sign:
-        raise UsageWrong(subject="push", check="it was told who signs, and not to sign", remedy="add --sign")
+        raise UsageError(subject="push", check="it was told who signs, and not to sign", remedy="add --sign")
     if compress not in (None, "zstd", "none"):
-        raise UsageWrong(subject="--compress", check=f"{compress!r} is no way to compress", remedy="say zstd or none")
+        raise UsageError(subject="--compress", check=f"{compress!r} is no way to compress", remedy="say zstd or none")
     project = session.project()
     result = project.push(
-        place_of(place, session),
+        reference_of(place, session),
         name=name,
         signing=signing_of(options, session, offline=project.world.offline) if sign else None,
         compression="zstd" if compress == "zstd" else "none" if compress == "none" else None,

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.escaping import printable_line
-from agent_sync.cli.lines import Line, listed
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, listed, printable_line
 
 if TYPE_CHECKING:
     from agent_sync.apply import Recovered

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.escaping import printable_line
-from agent_sync.cli.lines import Line
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, printable_line
 
 if TYPE_CHECKING:
     from agent_sync.checkout import Restored
@@ -19,7 +17,7 @@ if TYPE_CHECKING:
 def restore(
     session: Session,
     path: Annotated[
-        str, typer.Argument(metavar="PATH", help="The file, from the project's folder.", show_default=False)
+        str, typer.Argument(metavar="PATH", help="The file, from the project's directory.", show_default=False)
     ],
 ) -> Answer:
     """Bring back the local edit that a sync replaced.

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.amounts import time_text
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.lines import Line, Style, Styled, aligned
 from agent_sync.cli.options import Names
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, align, time_text
 
 if TYPE_CHECKING:
     from agent_sync.operations.status import StatusResult
@@ -22,7 +20,8 @@ def status(session: Session, names: Names = None) -> Answer:
     """Show the state of each source.
 
     synced: as locked. drifted: changed here. missing: a file is gone. pending: an update or a sync has yet to come, for
-    instance because the folder of a local source has changed since it was locked. Upstream is not asked: verify does.
+    instance because the directory of a local source has changed since it was locked. Upstream is not asked: verify
+    does.
     """
     result = session.project().status(names or ())
     return Answer(_fields(result), lines=_lines(result))
@@ -39,7 +38,7 @@ def _lines(result: StatusResult) -> Iterator[Line]:
         )
         for row in result.rows
     ]
-    yield from aligned([[Styled(title, Style.STRONG) for title in _TITLES], *rows])
+    yield from align([[Styled(title, Style.STRONG) for title in _TITLES], *rows])
     yield f"last sync: {'unknown' if result.last_sync_s is None else time_text(result.last_sync_s)}"
 
 
@@ -61,8 +60,8 @@ VERB = Verb(
     "status",
     status,
     fields={
-        "sources": "each source: `name`, `type`, `pinned_at`, the folders of its `targets`, and its `state` (synced,"
-        " drifted, missing, pending)",
+        "sources": "each source: `name`, `type`, `pinned_at`, the directories of its `targets`, and its `state`"
+        " (synced, drifted, missing, pending)",
         "last_sync": "when files were last written, in UTC; null if that is unknown",
     },
     examples=("agent-sync status", "agent-sync status base-rules --json"),

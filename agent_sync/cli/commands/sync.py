@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.changes import action_fields, action_lines, diff_fields, diff_lines, edited_orphan_lines
-from agent_sync.cli.escaping import printable_line
-from agent_sync.cli.lines import Line, Style, Styled, counted, listed
-from agent_sync.cli.options import PolicyFile, refuse_both
-from agent_sync.cli.session import Session
+from agent_sync.cli.options import PolicyFile, reject_conflicting
+from agent_sync.cli.report import action_fields, action_lines, diff_fields, diff_lines, edited_orphan_lines
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, counted, listed, printable_line
 
 if TYPE_CHECKING:
     from agent_sync.operations.sync import SyncResult
@@ -40,7 +38,7 @@ def sync(
     edited here is replaced, but the edit is kept: restore brings it back. Where a policy requires signatures, only a
     lock is synced that lies in a signed bundle which was pulled, or signed, here.
     """
-    refuse_both(locked=locked, frozen=frozen)
+    reject_conflicting(locked=locked, frozen=frozen)
     result = session.project(policy=policy).sync(dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
     return Answer(_fields(result), lines=_lines(result, verbose=session.options.verbose))
 

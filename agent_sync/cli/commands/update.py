@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.changes import difference_fields, difference_lines
 from agent_sync.cli.documents import failures_fields
-from agent_sync.cli.escaping import printable_line
 from agent_sync.cli.exit_codes import FOUND
-from agent_sync.cli.lines import Line, Style, Styled
 from agent_sync.cli.options import Names
-from agent_sync.cli.session import Session
-from agent_sync.errors import UsageWrong
+from agent_sync.cli.report import difference_fields, difference_lines
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, printable_line
+from agent_sync.errors import UsageError
 
 if TYPE_CHECKING:
     from agent_sync.operations.update import UpdateResult
@@ -40,7 +38,7 @@ def update(
     terminal --yes is needed.
     """
     project = session.project()
-    question = _Question(session, project.lock_file.shown, yes=yes)
+    question = _Confirmation(session, project.lock_file.shown, yes=yes)
     result = project.update(names or (), inherited=inherited, dry_run=dry_run, confirm=question)
     return Answer(
         _fields(result, dry_run=dry_run),
@@ -50,7 +48,7 @@ def update(
     )
 
 
-class _Question:
+class _Confirmation:
     """The confirmation: shows what changes, and asks unless `--yes` has answered already."""
 
     def __init__(self, session: Session, lock: str, *, yes: bool) -> None:
@@ -67,7 +65,7 @@ class _Question:
             return True
         answer = self._session.ask(f"Write {self.written(result)}? [y/N] ")
         if answer is None:
-            raise UsageWrong(
+            raise UsageError(
                 subject=self.lock,
                 check="there are changes to confirm, and nobody can be asked; nothing was written",
                 remedy="look at them with --dry-run, then add --yes",
@@ -99,7 +97,7 @@ def _titled(lock: str, lines: list[Line], nothing: str = "written differently, m
     yield from (("  ", *(line if isinstance(line, tuple) else (line,))) for line in lines)
 
 
-def _outcome(result: UpdateResult, question: _Question, *, dry_run: bool) -> Iterator[Line]:
+def _outcome(result: UpdateResult, question: _Confirmation, *, dry_run: bool) -> Iterator[Line]:
     if result.written:
         yield f"wrote {question.written(result)}"
     elif question.declined:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.answer import Answer, Verb
 from agent_sync.cli.documents import failures_fields
-from agent_sync.cli.escaping import printable_line
 from agent_sync.cli.exit_codes import DONE, FOUND
-from agent_sync.cli.lines import Line, Style, Styled, aligned, counted
 from agent_sync.cli.options import Names
-from agent_sync.cli.session import Session
+from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, align, counted, printable_line
 
 if TYPE_CHECKING:
     from agent_sync.operations.verify import SourceDelta, VerifyResult
@@ -29,9 +27,9 @@ def verify(session: Session, names: Names = None) -> Answer:
 
 
 def _lines(result: VerifyResult) -> Iterator[Line]:
-    changed = [(Styled("changed", Style.CHANGED), each.name, _moved(each)) for each in result.changed]
+    changed = [(Styled("changed", Style.CHANGED), each.name, _versions(each)) for each in result.changed]
     failed = [(Styled("failed", Style.ERROR), name, "could not be asked") for name in result.failures]
-    yield from aligned([*changed, *failed])
+    yield from align([*changed, *failed])
     if result.up_to_date:
         names = ", ".join(map(printable_line, result.up_to_date))
         yield f"{counted(len(result.up_to_date), 'source')} as locked: {names}"
@@ -41,7 +39,7 @@ def _lines(result: VerifyResult) -> Iterator[Line]:
         yield "agent-sync update locks what upstream has now"
 
 
-def _moved(delta: SourceDelta) -> str:
+def _versions(delta: SourceDelta) -> str:
     return f"{delta.locked}, other content" if delta.locked == delta.upstream else f"{delta.locked} -> {delta.upstream}"
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent_sync.transform.template.budget import Budget
-from agent_sync.transform.template.executing import execute
+from agent_sync.transform.template.evaluator import execute
 from agent_sync.transform.template.nodes import Template
-from agent_sync.transform.template.parsing import parse
+from agent_sync.transform.template.parser import parse
 from agent_sync.transform.template.values import Value
 
 __all__ = ["render", "parse", "execute", "Template", "Value", "Budget"]

@@ -6,9 +6,10 @@ but brackets. Python has no other means to stop a computation, so everything tha
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent_sync.transform.template.strings import size_bytes
+from agent_sync.transform.template.values import joined, size_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,15 @@ class Meter:
     def leave(self) -> None:
         """Count one level less."""
         self._depth -= 1
+
+
+def in_pieces(text: str, change: Callable[[str], str], meter: Meter) -> str:
+    """`text` with every character changed, paid for as it grows: an escape can make six bytes of one."""
+    pieces: list[str] = []
+    for start in range(0, len(text), _PIECE):
+        pieces.append(change(text[start : start + _PIECE]))
+        meter.made(pieces[-1])
+    return joined(pieces)
+
+
+_PIECE = 1 << 16

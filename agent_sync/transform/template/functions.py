@@ -1,22 +1,124 @@
 """The functions of the language: those that Go's text/template has built in, and no others.
 
-None of them reaches anything outside its arguments: there is no file, network, environment or process here (spec §6.1).
-`and` and `or` are absent from the calls because they do not evaluate all of their arguments.
+None of them reaches anything outside its arguments: no file, network, environment or process (spec §6.1). `and` and
+`or` are not called like the others because they do not evaluate all of their arguments.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from agent_sync.transform.template.budget import Meter
-from agent_sync.transform.template.comparing import equals, equals_any, less, less_or_equal
-from agent_sync.transform.template.escaping import html, js, urlquery
-from agent_sync.transform.template.faults import Refused
-from agent_sync.transform.template.printf import formatted
-from agent_sync.transform.template.printing import printed_all, printed_line
-from agent_sync.transform.template.strings import cut, size_bytes, to_bytes
-from agent_sync.transform.template.values import Byte, Kind, Value, Window, is_true, kind_of
+from agent_sync.transform.template.budget import Meter, in_pieces
+from agent_sync.transform.template.errors import TemplateError
+from agent_sync.transform.template.format import is_printable
+from agent_sync.transform.template.printf import sprint, sprintf, sprintln
+from agent_sync.transform.template.values import (
+    Byte,
+    Kind,
+    SliceView,
+    Value,
+    cut,
+    is_less,
+    is_true,
+    kind_of,
+    size_bytes,
+    to_bytes,
+)
+
+# -- Go's comparisons: equal kinds only, except that an int and a byte are both whole numbers, and null equals null.
+
+_WHOLE = (Kind.INT, Kind.BYTE)
+_COMPOUND = (Kind.NIL, Kind.LIST, Kind.MAP)
+
+
+def equals_any(first: Value, others: list[Value]) -> bool:
+    """Whether `first` equals one of the others, asked in their order.
+
+    Raises:
+        Refused: there are none, or one that is asked is of another kind.
+    """
+    if not others:
+        raise TemplateError("eq has nothing to compare with")
+    return any(equals(first, other) for other in others)
+
+
+def equals(first: Value, second: Value) -> bool:
+    """Whether both are the same simple value, or both null.
+
+    Raises:
+        Refused: they are of different kinds, or lists or maps.
+    """
+    kind, other = kind_of(first), kind_of(second)
+    if Kind.NIL in (kind, other):
+        return kind is other
+    if kind is not other and not (kind in _WHOLE and other in _WHOLE):
+        raise TemplateError(f"{kind.value} and {other.value} cannot be compared")
+    if kind in _COMPOUND:
+        raise TemplateError(f"values of type {kind.value} cannot be compared")
+    return first == second
+
+
+def less(first: Value, second: Value) -> bool:
+    """Whether `first` sorts before `second`; strings sort by bytes.
+
+    Raises:
+        Refused: they are of different kinds, or of one that has no order.
+    """
+    kind, other = kind_of(first), kind_of(second)
+    for candidate in (kind, other):
+        if candidate in _COMPOUND or candidate is Kind.BOOL:
+            raise TemplateError(f"values of type {candidate.value} have no order")
+    if isinstance(first, str) and isinstance(second, str):
+        return is_less(first, second)
+    alike = kind is other or (kind in _WHOLE and other in _WHOLE)
+    if alike and isinstance(first, int | float) and isinstance(second, int | float):
+        return first < second
+    raise TemplateError(f"{kind.value} and {other.value} cannot be compared")
+
+
+def less_or_equal(first: Value, second: Value) -> bool:
+    """`first < second or first == second`, which is false for a number that is not one."""
+    return less(first, second) or equals(first, second)
+
+
+# -- Text made harmless inside HTML, JavaScript and URLs, byte for byte as Go's `html`, `js` and `urlquery` do it.
+_HTML = str.maketrans({"\0": "\ufffd", '"': "&#34;", "'": "&#39;", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_JS_SPECIAL = re.compile(r"[\\'\"<>&=\x00-\x1f\x80-\U0010ffff]")
+_JS_SIMPLE = {"\\": r"\\", "'": r"\'", '"': r"\""}
+_URL_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+_URL = [chr(byte) if byte in _URL_SAFE else "+" if byte == 0x20 else f"%{byte:02X}" for byte in range(256)]
+
+
+def html(text: str, meter: Meter) -> str:
+    """`text` for HTML, between tags or in an attribute."""
+    return in_pieces(text, lambda piece: piece.translate(_HTML), meter)
+
+
+def js(text: str, meter: Meter) -> str:
+    """`text` for a JavaScript string."""
+    return in_pieces(text, lambda piece: _JS_SPECIAL.sub(_js_escape, piece), meter)
+
+
+def urlquery(text: str, meter: Meter) -> str:
+    """`text` for a value in a URL's query."""
+    return in_pieces(text, lambda piece: "".join([_URL[byte] for byte in to_bytes(piece)]), meter)
+
+
+def _js_escape(found: re.Match[str]) -> str:
+    character = found.group()
+    if character in _JS_SIMPLE:
+        return _JS_SIMPLE[character]
+    code = ord(character)
+    if code < 0x80 or not (is_printable(code) or 0xDC80 <= code <= 0xDCFF):  # the latter: a byte outside UTF-8, kept
+        return f"\\u{code:04X}"
+    return character
+
+
+# -- The functions of the language: those that Go's text/template has built in, and no others. None of them reaches
+# anything outside its arguments: there is no file, network, environment or process here (spec §6.1). `and` and `or`
+# are absent from the calls because they do not evaluate all of their arguments.
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +148,14 @@ class Function:
         """
         if count < self.least or (self.most is not None and count > self.most):
             wanted = str(self.least) if self.most == self.least else f"at least {self.least}"
-            raise Refused(f"{name} takes {wanted} arguments, not {count}")
+            raise TemplateError(f"{name} takes {wanted} arguments, not {count}")
 
 
 def index(arguments: list[Value], meter: Meter) -> Value:
     """The element of the first argument that the others lead to; nothing for a key that a map does not have."""
     item, *keys = arguments
     if item is None:
-        raise Refused("index of nothing")
+        raise TemplateError("index of nothing")
     for key in keys:
         meter.step()
         item = _element(item, key)
@@ -65,19 +167,19 @@ def slice_(arguments: list[Value], meter: Meter) -> Value:
     item, *bounds = arguments
     kind = kind_of(item)
     if len(bounds) > 3:
-        raise Refused(f"slice takes at most 3 indexes, not {len(bounds)}")
+        raise TemplateError(f"slice takes at most 3 indexes, not {len(bounds)}")
     if isinstance(item, str):
         if len(bounds) == 3:
-            raise Refused("a string cannot be sliced with 3 indexes")
+            raise TemplateError("a string cannot be sliced with 3 indexes")
         size = size_bytes(item)
         start, stop, _capacity = _bounds(bounds, size, size)
         part = cut(item, start, stop)
         meter.made(part)
         return part
     if isinstance(item, Sequence):
-        window = item if isinstance(item, Window) else Window(item, 0, len(item), len(item))
+        window = item if isinstance(item, SliceView) else SliceView(item, 0, len(item), len(item))
         return window.narrowed(*_bounds(bounds, len(window), window.capacity))
-    raise Refused(f"a value of type {kind.value} cannot be sliced")
+    raise TemplateError(f"a value of type {kind.value} cannot be sliced")
 
 
 def length(arguments: list[Value], _meter: Meter) -> Value:
@@ -88,15 +190,15 @@ def length(arguments: list[Value], _meter: Meter) -> Value:
         return size_bytes(item)
     if isinstance(item, Sequence | Mapping):
         return len(item)
-    raise Refused(f"a value of type {kind.value} has no length")
+    raise TemplateError(f"a value of type {kind.value} has no length")
 
 
 def printf(arguments: list[Value], meter: Meter) -> Value:
     """The first argument, a format, with its verbs replaced by the others."""
     form, *values = arguments
     if not isinstance(form, str):
-        raise Refused(f"the format of printf is of type {kind_of(form).value}, not a string")
-    return formatted(form, values, meter)
+        raise TemplateError(f"the format of printf is of type {kind_of(form).value}, not a string")
+    return sprintf(form, values, meter)
 
 
 def _element(item: Value, key: Value) -> Value:
@@ -106,18 +208,18 @@ def _element(item: Value, key: Value) -> Value:
     if isinstance(item, Sequence):
         return item[_position(key, len(item) - 1)]
     if not isinstance(item, Mapping):
-        raise Refused(f"a value of type {kind.value} cannot be indexed")
+        raise TemplateError(f"a value of type {kind.value} cannot be indexed")
     if not isinstance(key, str):
-        raise Refused(f"the key of a map is a string, not of type {kind_of(key).value}")
+        raise TemplateError(f"the key of a map is a string, not of type {kind_of(key).value}")
     return item.get(key)
 
 
 def _position(index: Value, largest: int) -> int:
     """`index` as a position from 0 to `largest`."""
     if kind_of(index) not in (Kind.INT, Kind.BYTE) or not isinstance(index, int):
-        raise Refused(f"an index is an integer, not of type {kind_of(index).value}")
+        raise TemplateError(f"an index is an integer, not of type {kind_of(index).value}")
     if not 0 <= index <= largest:
-        raise Refused("the index is out of range")
+        raise TemplateError("the index is out of range")
     return int(index)
 
 
@@ -128,19 +230,19 @@ def _bounds(indexes: list[Value], size: int, capacity: int) -> tuple[int, int, i
         bounds[place] = _position(given, capacity)
     start, stop, end = bounds
     if start > stop or (len(indexes) == 3 and stop > end):
-        raise Refused("the indexes of a slice must not descend")
+        raise TemplateError("the indexes of a slice must not descend")
     return start, stop, end
 
 
-def _shown(arguments: list[Value], meter: Meter) -> str:
+def _text_to_escape(arguments: list[Value], meter: Meter) -> str:
     """What the escaping functions escape: the printed arguments, nothing as `<no value>`."""
     if len(arguments) == 1 and isinstance(arguments[0], str):
         return arguments[0]
-    return printed_all(["<no value>" if value is None else value for value in arguments], meter)
+    return sprint(["<no value>" if value is None else value for value in arguments], meter)
 
 
 def _unevaluated(_arguments: list[Value], _meter: Meter) -> Value:
-    raise Refused("and / or are evaluated argument by argument")
+    raise TemplateError("and / or are evaluated argument by argument")
 
 
 LOGIC: Mapping[str, bool] = {"and": False, "or": True}
@@ -159,10 +261,10 @@ FUNCTIONS: Mapping[str, Function] = {
     "len": Function(1, 1, length),
     "index": Function(1, None, index),
     "slice": Function(1, None, slice_),
-    "print": Function(0, None, printed_all),
+    "print": Function(0, None, sprint),
     "printf": Function(1, None, printf),
-    "println": Function(0, None, printed_line),
-    "html": Function(0, None, lambda arguments, meter: html(_shown(arguments, meter), meter)),
-    "js": Function(0, None, lambda arguments, meter: js(_shown(arguments, meter), meter)),
-    "urlquery": Function(0, None, lambda arguments, meter: urlquery(_shown(arguments, meter), meter)),
+    "println": Function(0, None, sprintln),
+    "html": Function(0, None, lambda arguments, meter: html(_text_to_escape(arguments, meter), meter)),
+    "js": Function(0, None, lambda arguments, meter: js(_text_to_escape(arguments, meter), meter)),
+    "urlquery": Function(0, None, lambda arguments, meter: urlquery(_text_to_escape(arguments, meter), meter)),
 }

@@ -1,6 +1,8 @@
-"""The values a template works on: what YAML and JSON can say, and the two that the language makes itself.
+"""The values a template works on: their kinds, their strings by bytes, and the variables in scope.
 
-`Kind` is Go's name of the type that the same value would have in Go, where data arrives as `interface {}`.
+Data is what YAML and JSON can say, and two types that the language makes itself. A string is a Python `str`: a byte
+that is not UTF-8 (from an escape, or a string sliced inside a character) is one lone surrogate, U+DC80 to U+DCFF, as
+Python's `surrogateescape` has it. Length, slicing and comparison use the bytes only where a string is not ASCII.
 """
 
 from __future__ import annotations
@@ -9,7 +11,67 @@ from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TypeAlias
 
-from agent_sync.transform.template.faults import Refused
+from agent_sync.transform.template.errors import TemplateError
+
+# -- Go's strings in Python's: bytes that are mostly UTF-8, where Python has code points. A byte that is not UTF-8
+# (from "\xff", or a string that was sliced inside a character) stands in a `str` as one lone surrogate, U+DC80 to
+# U+DCFF, as Python's `surrogateescape` has it. So the usual text stays a plain `str`, and length, slicing and
+# comparison go through the bytes only where a string is not ASCII.
+
+
+def to_bytes(text: str) -> bytes:
+    """The bytes that Go would hold for `text`.
+
+    Raises:
+        Refused: the text came in with a lone surrogate that stands for no byte.
+    """
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise TemplateError("a text has a lone surrogate, which no encoding can hold") from error
+
+
+def from_bytes(data: bytes) -> str:
+    """`data` as text, a byte outside UTF-8 as one surrogate."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def joined(parts: list[str]) -> str:
+    """The parts as one text; two halves of a character that meet become that character again."""
+    text = "".join(parts)
+    return text if is_whole(text) else from_bytes(to_bytes(text))
+
+
+def is_whole(text: str) -> bool:
+    """Whether every character of `text` is a real one, so that it can be written as UTF-8."""
+    if text.isascii():
+        return True
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def size_bytes(text: str) -> int:
+    """How many bytes `text` has."""
+    return len(text) if text.isascii() else len(to_bytes(text))
+
+
+def cut(text: str, start: int, stop: int) -> str:
+    """The bytes from `start` to `stop`, as text."""
+    return text[start:stop] if text.isascii() else from_bytes(to_bytes(text)[start:stop])
+
+
+def is_less(first: str, second: str) -> bool:
+    """Whether `first` sorts before `second` by bytes."""
+    if first.isascii() and second.isascii():
+        return first < second
+    return to_bytes(first) < to_bytes(second)
+
+
+# -- The values a template works on: what YAML and JSON can say, and the two that the language makes itself. `Kind` is
+# Go's name of the type that the same value would have in Go, where data arrives as `interface {}`.
 
 Value: TypeAlias = "str | int | float | bool | Sequence[Value] | Mapping[str, Value] | None"
 """What a variable may hold: text, numbers, booleans, nothing, lists, and maps with text as keys."""
@@ -34,7 +96,7 @@ class Byte(int):
     __slots__ = ()
 
 
-class Window(Sequence[Value]):
+class SliceView(Sequence[Value]):
     """A part of a list without a copy. Like Go's, it can be widened again: to `capacity` elements from its start."""
 
     __slots__ = ("_items", "_start", "_stop", "capacity")
@@ -53,9 +115,9 @@ class Window(Sequence[Value]):
             raise IndexError(index)
         return self._items[self._start + index]
 
-    def narrowed(self, start: int, stop: int, capacity: int) -> Window:
+    def narrowed(self, start: int, stop: int, capacity: int) -> SliceView:
         """The window from `start` to `stop` with room up to `capacity`, all counted from this window's start."""
-        return Window(self._items, self._start + start, self._start + stop, capacity - start)
+        return SliceView(self._items, self._start + start, self._start + stop, capacity - start)
 
 
 def kind_of(value: object) -> Kind:
@@ -82,7 +144,7 @@ def sorted_items(mapping: Mapping[str, Value]) -> list[tuple[str, Value]]:
     """
     for key in mapping:
         if not isinstance(key, str):
-            raise Refused(f"a map has a key of type {type(key).__name__}; keys must be text")
+            raise TemplateError(f"a map has a key of type {type(key).__name__}; keys must be text")
     return sorted(mapping.items(), key=_key)
 
 
@@ -95,7 +157,7 @@ def _kind_of_relative(value: object) -> Kind:
     for base, kind in _BASES:
         if isinstance(value, base) and not isinstance(value, bytes | bytearray):
             return kind
-    raise Refused(f"a value of type {type(value).__name__} cannot be used in a template")
+    raise TemplateError(f"a value of type {type(value).__name__} cannot be used in a template")
 
 
 _KINDS: dict[type, Kind] = {
@@ -107,7 +169,7 @@ _KINDS: dict[type, Kind] = {
     type(None): Kind.NIL,
     list: Kind.LIST,
     tuple: Kind.LIST,
-    Window: Kind.LIST,
+    SliceView: Kind.LIST,
     dict: Kind.MAP,
 }
 
@@ -118,3 +180,56 @@ _BASES: tuple[tuple[type, Kind], ...] = (
     (Mapping, Kind.MAP),
     (Sequence, Kind.LIST),
 )
+
+
+# -- The variables in sight, innermost last. Found by name when they are used, as Go does: a declaration inside an
+# argument that `or` never evaluates does not exist. Each name remembers its own declarations, so that a file with
+# 100,000 of them is not searched once for each use.
+
+
+class Variables:
+    """A stack of named values; it starts with `$`."""
+
+    __slots__ = ("_names", "_places", "_values")
+
+    def __init__(self, root: Value) -> None:
+        self._names = ["$"]
+        self._values = [root]
+        self._places: dict[str, list[int]] = {"$": [0]}
+
+    def __contains__(self, name: str) -> bool:
+        return bool(self._places.get(name))
+
+    def declare(self, name: str, value: Value) -> None:
+        """Put a new variable on top; it hides an older one of its name."""
+        self._places.setdefault(name, []).append(len(self._names))
+        self._names.append(name)
+        self._values.append(value)
+
+    def get(self, name: str) -> Value:
+        """The value of the innermost variable called `name`."""
+        return self._values[self._place(name)]
+
+    def assign(self, name: str, value: Value) -> None:
+        """Give the innermost variable called `name` another value."""
+        self._values[self._place(name)] = value
+
+    def assign_from_top(self, count: int, value: Value) -> None:
+        """Give the `count`-th variable from the top (1: the last one declared) another value."""
+        self._values[-count] = value
+
+    def mark(self) -> int:
+        """A mark to forget back to."""
+        return len(self._names)
+
+    def forget(self, mark: int) -> None:
+        """Drop everything declared since `mark`."""
+        while len(self._names) > mark:
+            self._places[self._names.pop()].pop()
+            self._values.pop()
+
+    def _place(self, name: str) -> int:
+        places = self._places.get(name)
+        if not places:
+            raise TemplateError(f"the variable {name} has no value here: what declares it did not run")
+        return places[-1]

@@ -1,30 +1,147 @@
 """An image layout in one tar file, as `skopeo copy` and `podman save --format oci-archive` write it.
 
-Blobs are read where they lie in the file; nothing is extracted. What is put goes to a nameless file beside it; closing
-writes the whole archive anew, blobs in order of their digests, and then gives it its name in one step.
+Blobs are read in place; nothing is extracted. New blobs go to an unnamed file beside the archive; closing writes the
+whole archive anew, blobs in order of their digests, and then renames it into place.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import threading
 from collections.abc import Callable, Iterator
-from typing import BinaryIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, Self
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import PlaceFault, shown
-from agent_sync_oci.layout import BLOBS_FOLDER, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, blob_path
+from agent_sync_oci.errors import PlaceFault, quoted
+from agent_sync_oci.image_spec import BLOBS_DIRECTORY, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, blob_path
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import ARCHIVE
-from agent_sync_oci.registry.archive_file import ArchiveFile, Span
-from agent_sync_oci.registry.files import FOLDER, chunks_of_file, faults, identity, let_go
-from agent_sync_oci.registry.image_layout import ImageLayout
+from agent_sync_oci.registry.files import (
+    OPEN_DIRECTORY,
+    AtomicFile,
+    chunks_of_file,
+    file_errors,
+    file_identity,
+    open_file,
+    release,
+    remove_stale,
+)
+from agent_sync_oci.registry.image_layout import ImageLayout, check_version, read_index
 from agent_sync_oci.registry.layout_index import NO_ENTRIES, LayoutIndex
-from agent_sync_oci.registry.new_file import NewFile, sweep
-from agent_sync_oci.registry.protocol import OpenBody, Write
-from agent_sync_oci.registry.verifying import chunks_of, copy_verified
+from agent_sync_oci.registry.protocol import OpenBody, Write, chunks_of, copy_verified
 from agent_sync_oci.tar import padded
-from agent_sync_oci.tar.writing import END, file_header, folder_header
+from agent_sync_oci.tar.headers import END, directory_header, file_header
+from agent_sync_oci.tar.reader import Member, TarReader
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+
+# -- An archive as it lies on the disk: where in it each blob is, and what its index lists.
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of an open file: `size` bytes from `offset`."""
+
+    descriptor: int
+    offset: int
+    size: int
+
+    def open(self) -> BinaryIO:
+        """The bytes of the piece, from their beginning."""
+        return io.BufferedReader(_SpanReader(self))
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """An image layout in a tar file that is open for reading. Whether its blobs are good was not looked at."""
+
+    descriptor: int
+    identity: tuple[int, ...]
+    """Changes when the file does."""
+    blobs: dict[Digest, Span]
+    index: LayoutIndex
+    others: tuple[str, ...]
+    """The files in it that are no part of an image layout."""
+
+    @classmethod
+    def open(cls, path: str, *, place: str) -> Self | None:
+        """The archive at `path`, which `place` names in errors; None if there is none.
+
+        Raises:
+            OSError: the system refused.
+            ContentLies, TooMuch: it is no archive of plain files, or its index is none.
+            PlaceFault: it is no image layout.
+        """
+        try:
+            descriptor = open_file(path)
+        except FileNotFoundError:
+            return None
+        try:
+            return cls._read(descriptor, place)
+        except BaseException:
+            release(descriptor)
+            raise
+
+    @classmethod
+    def _read(cls, descriptor: int, place: str) -> Self:
+        found = _files(descriptor, place)
+        oci_layout, index_json = found.pop(LAYOUT_FILE, None), found.pop(INDEX_FILE, None)
+        if oci_layout is None or index_json is None:
+            missing = LAYOUT_FILE if oci_layout is None else INDEX_FILE
+            raise PlaceFault(
+                subject=place,
+                check=f"it is no image layout: {missing} is missing",
+                remedy="write it with `skopeo copy ... oci-archive:FILE` or the like",
+            )
+        check_version(oci_layout.open(), subject=place)
+        index = read_index(index_json.open(), subject=place)
+        blobs = {digest: found.pop(name) for name in tuple(found) if (digest := _digest(name)) is not None}
+        return cls(descriptor, file_identity(os.fstat(descriptor)), blobs, index, tuple(found))
+
+    def close(self) -> None:
+        release(self.descriptor)
+
+
+def _files(descriptor: int, place: str) -> dict[str, Span]:
+    with open(descriptor, "rb", closefd=False) as file:
+        members = TarReader(file, subject=place, file_size=os.fstat(descriptor).st_size)
+        return {member.name: _span(descriptor, member) for member in members if not member.is_directory}
+
+
+def _span(descriptor: int, member: Member) -> Span:
+    return Span(descriptor, member.offset, member.size)
+
+
+def _digest(name: str) -> Digest | None:
+    directory, _, hex_digits = name.rpartition("/")
+    try:
+        return Digest.from_hex(hex_digits) if directory == BLOBS_DIRECTORY else None
+    except ValueError:
+        return None
+
+
+class _SpanReader(io.RawIOBase):
+    def __init__(self, span: Span) -> None:
+        self._descriptor, self._at, self._end = span.descriptor, span.offset, span.offset + span.size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        view = memoryview(buffer)
+        chunk = os.pread(self._descriptor, min(len(view), self._end - self._at), self._at)
+        view[: len(chunk)] = chunk
+        self._at += len(chunk)
+        return len(chunk)
+
+
+# -- An image layout in one tar file, as `skopeo copy` and `podman save --format oci-archive` write it. Blobs are read
+# where they lie in the file; nothing is extracted. What is put goes to a nameless file beside it; closing writes the
+# whole archive anew, blobs in order of their digests, and then gives it its name in one step.
 
 
 class ArchiveRegistry(ImageLayout):
@@ -35,7 +152,7 @@ class ArchiveRegistry(ImageLayout):
 
     def __init__(self, file: str) -> None:
         super().__init__(ARCHIVE + file)
-        self._folder_path, self._file_name = os.path.split(file)
+        self._directory_path, self._file_name = os.path.split(file)
         self._path = file
         self._changing = threading.RLock()
         self._old: ArchiveFile | None = None
@@ -60,7 +177,7 @@ class ArchiveRegistry(ImageLayout):
 
     def close(self) -> None:
         try:
-            with self._changing, faults(self.name, "write"):
+            with self._changing, file_errors(self.name, "write"):
                 if self._staged or self._new_index is not None:
                     self._write()
         finally:
@@ -93,7 +210,7 @@ class ArchiveRegistry(ImageLayout):
     # -- what is there
 
     def _opened(self) -> ArchiveFile | None:
-        with self._changing, faults(self.name, "read"):
+        with self._changing, file_errors(self.name, "read"):
             if not self._looked:
                 self._old = ArchiveFile.open(self._path, place=self.name)
                 self._looked = True
@@ -106,35 +223,36 @@ class ArchiveRegistry(ImageLayout):
     # -- what is new
 
     def _staging_made(self) -> _Staging:
-        with self._changing, faults(self.name, "write"):
+        with self._changing, file_errors(self.name, "write"):
             if self._staging is None:
                 old = self._opened()
                 if old is not None and old.others:
                     raise PlaceFault(
                         subject=self.name,
-                        check=f"it holds {shown(old.others[0])}, which is no part of an image layout and would be lost",
+                        check=f"it holds {quoted(old.others[0])}, which is no part of an image layout"
+                        " and would be lost",
                         remedy="name a file that does not exist yet",
                     )
-                self._staging = _Staging(self._folder_path or ".", place=self.name)
+                self._staging = _Staging(self._directory_path or ".", place=self.name)
             return self._staging
 
     def _write(self) -> None:
         self._refuse_changed()
         old = self._opened()
         blobs = {**({} if old is None else old.blobs), **self._staged}
-        folder = self._staging_made().folder
-        with NewFile(folder, place=self.name) as file:
+        directory = self._staging_made().directory
+        with AtomicFile(directory, place=self.name) as file:
             for chunk in self._archive(blobs):
                 file.write(chunk)
             file.flush()  # a stick is pulled out as soon as we have ended
             file.publish(self._file_name)
-        os.fsync(folder)
+        os.fsync(directory)
 
     def _archive(self, blobs: dict[Digest, Span]) -> Iterator[bytes]:
         for name, content in (LAYOUT_FILE, LAYOUT_CONTENT), (INDEX_FILE, self._index().content):
             yield file_header(name, len(content)) + content.ljust(padded(len(content)), b"\0")
-        above, _, _ = BLOBS_FOLDER.partition("/")
-        yield folder_header(above) + folder_header(BLOBS_FOLDER)
+        above, _, _ = BLOBS_DIRECTORY.partition("/")
+        yield directory_header(above) + directory_header(BLOBS_DIRECTORY)
         for digest, span in sorted(blobs.items()):
             yield file_header(blob_path(digest), span.size)
             yield from chunks_of_file(span.open(), place=self.name)
@@ -143,7 +261,7 @@ class ArchiveRegistry(ImageLayout):
 
     def _refuse_changed(self) -> None:
         try:
-            now = identity(os.stat(self._path))
+            now = file_identity(os.stat(self._path))
         except FileNotFoundError:
             now = None
         if now != (None if self._old is None else self._old.identity):
@@ -157,15 +275,15 @@ class ArchiveRegistry(ImageLayout):
 class _Staging:
     """A file without a name, in which new blobs lie one after the other. Its methods raise OSError."""
 
-    def __init__(self, folder: str, *, place: str) -> None:
-        os.makedirs(folder, exist_ok=True)
-        self.folder = os.open(folder, FOLDER)
+    def __init__(self, directory: str, *, place: str) -> None:
+        os.makedirs(directory, exist_ok=True)
+        self.directory = os.open(directory, OPEN_DIRECTORY)
         try:
-            sweep(self.folder)
-            self._file = NewFile(self.folder, place=place)
+            remove_stale(self.directory)
+            self._file = AtomicFile(self.directory, place=place)
             self._file.hide()
         except BaseException:
-            let_go(self.folder)
+            release(self.directory)
             raise
         self._end = 0
         self._reserving = threading.Lock()
@@ -184,7 +302,7 @@ class _Staging:
         def write(chunk: bytes) -> None:
             nonlocal at
             view = memoryview(chunk)
-            with faults(place, "write"):
+            with file_errors(place, "write"):
                 while view:
                     written = os.pwrite(span.descriptor, view, at)
                     at += written
@@ -194,4 +312,4 @@ class _Staging:
 
     def close(self) -> None:
         self._file.close()
-        let_go(self.folder)
+        release(self.directory)

@@ -1,4 +1,4 @@
-"""The seven calls on an image layout, whatever it lies in: a folder, or one tar file."""
+"""The seven calls on an image layout, whatever it lies in: a directory, or one tar file."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from io import BytesIO
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from agent_sync_oci.canonical import read_json
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, PlaceFault, TooMuch, shown
+from agent_sync_oci.errors import ContentLies, NotFound, PlaceFault, TooMuch, quoted
+from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_manifest
-from agent_sync_oci.media_types import SIGSTORE_BUNDLE
-from agent_sync_oci.registry.files import chunks_of_file, faults, read_from
+from agent_sync_oci.registry.files import chunks_of_file, file_errors, read_from
 from agent_sync_oci.registry.layout_index import LayoutIndex
-from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write
-from agent_sync_oci.registry.verifying import copy_verified
+from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write, copy_verified
+from agent_sync_oci.strict_json import read_json
 
 _MAX_LAYOUT_FILE_BYTES = 4096
 _MAX_LISTED_BYTES = 64 * 1024 * 1024
@@ -70,7 +69,7 @@ class ImageLayout(ABC):
             return self._manifest(wanted, None)
         found = self._index().find(wanted, subject=self.name)
         if found is None:
-            raise NotFound(subject=f"tag {shown(wanted)} in {self.name}", check="it is not there")
+            raise NotFound(subject=f"tag {quoted(wanted)} in {self.name}", check="it is not there")
         return self._manifest(found.digest, found)
 
     def put_manifest(self, manifest: Manifest | Index, *, tag: str | None = None) -> bool:
@@ -129,7 +128,7 @@ class ImageLayout(ABC):
         file = self._open(digest)
         if file is None:
             raise NotFound(subject=subject, check="it is not there")
-        with read_from(file), faults(self.name, "read a manifest"):
+        with read_from(file), file_errors(self.name, "read a manifest"):
             content = file.read(MAX_MANIFEST_BYTES + 1)
         # Before its text is looked at: what does not have its digest comes from nobody knows whom.
         if len(content) <= MAX_MANIFEST_BYTES and Digest.of(content) != digest:
@@ -169,7 +168,7 @@ class _Listed:
         return cls(subject, Descriptor(found.media_type, found.digest, size, found.annotations, found.listed_type))
 
 
-def refuse_other_versions(oci_layout: BinaryIO, *, subject: str) -> None:
+def check_version(oci_layout: BinaryIO, *, subject: str) -> None:
     """This `oci-layout` file is of the version that is known. Raises PlaceFault."""
     content = oci_layout.read(_MAX_LAYOUT_FILE_BYTES)
     try:
@@ -178,7 +177,7 @@ def refuse_other_versions(oci_layout: BinaryIO, *, subject: str) -> None:
         raise PlaceFault(subject=subject, check=f"its file oci-layout: {error.check}") from error
     version = spelt.get("imageLayoutVersion") if isinstance(spelt, dict) else None
     if version != "1.0.0":
-        raise PlaceFault(subject=subject, check=f"it is an image layout of version {shown(version)}, not 1.0.0")
+        raise PlaceFault(subject=subject, check=f"it is an image layout of version {quoted(version)}, not 1.0.0")
 
 
 def read_index(index_json: BinaryIO, *, subject: str) -> LayoutIndex:

@@ -10,13 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from agent_sync_oci.canonical import canonical_json, read_json
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, shown
-from agent_sync_oci.layout import EMPTY_INDEX, KIND, SIGNED, TAG
+from agent_sync_oci.errors import ContentLies, quoted
+from agent_sync_oci.image_spec import COSIGN_IMAGE, EMPTY_INDEX, IMAGE_INDEX, KIND, REF_NAME
 from agent_sync_oci.manifest import Descriptor, Index, Manifest, read_descriptor, read_manifest
-from agent_sync_oci.media_types import IMAGE_INDEX
 from agent_sync_oci.reference import is_tag
+from agent_sync_oci.strict_json import canonical_json, read_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Entry:
     def read(cls, spelt: object) -> Self:
         """The entry that this JSON is. Raises ContentLies."""
         descriptor = read_descriptor(spelt, subject="entry of index.json")
-        tag = descriptor.annotations.get(TAG)
+        tag = descriptor.annotations.get(REF_NAME)
         assert isinstance(spelt, dict)
         return cls(spelt, descriptor, tag if tag is not None and is_tag(tag) else None)
 
@@ -42,12 +41,12 @@ class Entry:
 
     @property
     def is_signed(self) -> bool:
-        return self.descriptor.annotations.get(KIND) == SIGNED
+        return self.descriptor.annotations.get(KIND) == COSIGN_IMAGE
 
     @property
     def is_plain(self) -> bool:
         """Whether it names nothing, so that an entry with a tag says all that it says."""
-        return TAG not in self.descriptor.annotations
+        return REF_NAME not in self.descriptor.annotations
 
     def annotated(self, annotations: Mapping[str, str]) -> Entry:
         """The entry with these annotations beside its own."""
@@ -84,15 +83,15 @@ class LayoutIndex:
         """What the tag names. Raises ContentLies, naming `subject`, if that is two things."""
         found = {entry.digest: entry.descriptor for entry in self.entries if entry.tag == tag}
         if len(found) > 1:
-            raise ContentLies(subject=subject, check=f"the tag {shown(tag)} names {len(found)} manifests")
+            raise ContentLies(subject=subject, check=f"the tag {quoted(tag)} names {len(found)} manifests")
         return next(iter(found.values()), None)
 
     def tagging(self, manifest: Manifest | Index, tag: str) -> LayoutIndex:
         """The index in which the tag names this manifest, and no other."""
         before = self._of(manifest.digest)
-        signed = {KIND: SIGNED} if any(entry.is_signed for entry in before) else {}
+        signed = {KIND: COSIGN_IMAGE} if any(entry.is_signed for entry in before) else {}
         kept = [each for each in self.entries if each.tag != tag and not (each.is_plain and each in before)]
-        return self._with(kept, _listed(manifest).annotated({**signed, TAG: tag}))
+        return self._with(kept, _listed(manifest).annotated({**signed, REF_NAME: tag}))
 
     def listing(self, manifest: Manifest | Index) -> LayoutIndex:
         """The index in which this manifest is, tagged or not."""
@@ -103,7 +102,7 @@ class LayoutIndex:
         plain = Descriptor(signed.media_type, signed.digest, signed.size)
         before = self._of(signed.digest) or [Entry.read(plain.document())]
         others = [entry for entry in self.entries if entry.digest != signed.digest]
-        return self._with(others, *(entry.annotated({KIND: SIGNED}) for entry in before))
+        return self._with(others, *(entry.annotated({KIND: COSIGN_IMAGE}) for entry in before))
 
     def _of(self, digest: Digest) -> list[Entry]:
         return [entry for entry in self.entries if entry.digest == digest]

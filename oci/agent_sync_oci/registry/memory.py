@@ -7,10 +7,9 @@ from types import TracebackType
 from typing import Self
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, TooMuch, shown
+from agent_sync_oci.errors import ContentLies, NotFound, TooMuch, quoted
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
-from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write
-from agent_sync_oci.registry.verifying import chunks_of, copy_verified
+from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write, chunks_of, copy_verified
 
 
 class MemoryRegistry:
@@ -25,7 +24,7 @@ class MemoryRegistry:
         self._changing = threading.Lock()
 
     def manifest(self, wanted: Digest | str) -> Manifest | Index:
-        subject = f"manifest {shown(wanted)} in {self.name}"
+        subject = f"manifest {quoted(wanted)} in {self.name}"
         digest = wanted if isinstance(wanted, Digest) else self.tagged.get(wanted)
         if digest is None or digest not in self.manifests:
             raise NotFound(subject=subject, check="it is not there")

@@ -1,17 +1,23 @@
-"""The seven calls with which every place is read and written: one repository, whatever it is made of.
+"""The protocol of a registry: one repository, read and written with seven calls, whatever it is made of.
 
-Whoever implements them: any thread may call; what is not there is NotFound; bytes that come out have been compared
+Whoever implements them: any thread may call; what is missing raises NotFound; bytes that come out have been compared
 with the digest they were asked for by; a failed call leaves what was there before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.errors import ContentLies
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
+
+# -- The seven calls with which every place is read and written: one repository, whatever it is made of. Whoever
+# implements them: any thread may call; what is not there is NotFound; bytes that come out have been compared with the
+# digest they were asked for by; a failed call leaves what was there before it.
 
 MAX_REFERRERS = 1000
 """How many referrers of one subject are looked at; whoever may push to a repository can attach any number."""
@@ -21,7 +27,7 @@ OpenBody = Callable[[], BinaryIO]
 
 
 class Registry(Protocol):
-    """One repository of a registry, one layout folder or one archive; a context manager that closes it."""
+    """One repository of a registry, one layout directory or one archive; a context manager that closes it."""
 
     @property
     def name(self) -> str:
@@ -69,3 +75,53 @@ class Registry(Protocol):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
     ) -> None: ...
+
+
+# -- Bytes on their way, held against the descriptor that promised them.
+
+_CHUNK_BYTES = 1 << 18  # larger ones fall out of the processor's cache between being read and being hashed
+
+
+def copy_verified(chunks: Iterable[bytes], blob: Descriptor, write: Write, *, place: str) -> None:
+    """`write` got exactly the bytes that `blob` describes; one byte too many is noticed before it is written.
+
+    Raises ContentLies, which says that `place` gave others.
+    """
+    for chunk in verified(chunks, blob, place=place):
+        write(chunk)
+
+
+def verified(chunks: Iterable[bytes], blob: Descriptor, *, place: str) -> Iterator[bytes]:
+    """The chunks; the last byte comes only if they are what `blob` describes. Raises ContentLies as `copy_verified`."""
+    hashing = hashlib.sha256()
+    size = 0
+    for chunk in chunks:
+        size += len(chunk)
+        if size > blob.size:
+            raise _mismatch(blob, place, f"it has more than the {blob.size} bytes that its descriptor says")
+        hashing.update(chunk)
+        if size == blob.size:
+            _check_sha256(hashing.hexdigest(), blob, place)
+        yield chunk
+    if size < blob.size:
+        raise _mismatch(blob, place, f"it ends after {size} of {blob.size} bytes")
+    _check_sha256(hashing.hexdigest(), blob, place)  # for the blob without any chunk
+
+
+def chunks_of(file: BinaryIO) -> Iterator[bytes]:
+    """What is left in `file`, piece by piece."""
+    while chunk := file.read(_CHUNK_BYTES):
+        yield chunk
+
+
+def _check_sha256(sha256: str, blob: Descriptor, place: str) -> None:
+    if sha256 != blob.digest.hex:
+        raise _mismatch(blob, place, f"its bytes have the sha256 {sha256}")
+
+
+def _mismatch(blob: Descriptor, place: str, check: str) -> ContentLies:
+    return ContentLies(
+        subject=f"blob {blob.digest} in {place}",
+        check=check,
+        remedy="fetch it from another place, or have it pushed again by somebody who has it",
+    )

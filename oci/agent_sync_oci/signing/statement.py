@@ -1,19 +1,24 @@
-"""Statements of in-toto (Statement v1): which artifacts are meant, by name and digest, and what is said of them."""
+"""Statements of in-toto (Statement v1): subjects by name and digest, and a predicate about them.
+
+Predicates made here: a plain signature, SLSA provenance, and a CycloneDX bill of materials.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent_sync_oci.canonical import canonical_json, read_json
-from agent_sync_oci.errors import ContentLies, SignatureRejected, TooMuch, shown
+from agent_sync_oci.errors import ContentLies, InvalidSignature, TooMuch, quoted
+from agent_sync_oci.strict_json import canonical_json, read_json
+
+# -- Statements of in-toto (Statement v1): which artifacts are meant, by name and digest, and what is said of them.
 
 COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
 """The predicate type of a plain signature, as cosign 3 makes it: nothing is said but that it is signed."""
 
 _TYPE = "https://in-toto.io/Statement/v1"
 _READ_TYPES = {_TYPE, "https://in-toto.io/Statement/v0.1"}  # the same fields; what GitHub and npm wrote until 2023
-_MOST_SUBJECTS = 10_000
+_MAX_SUBJECTS = 10_000
 _SUBJECT = "the signed statement"
 
 
@@ -56,7 +61,7 @@ def read_statement(payload: bytes) -> Statement:
     try:
         document = read_json(payload, subject=_SUBJECT)
     except ContentLies as error:
-        raise SignatureRejected(subject=_SUBJECT, check=error.check) from error
+        raise InvalidSignature(subject=_SUBJECT, check=error.check) from error
     if not isinstance(document, dict) or document.get("_type") not in _READ_TYPES:
         raise _rejected("it is no in-toto statement of version 1")
     predicate_type, predicate = document.get("predicateType"), document.get("predicate")
@@ -70,8 +75,8 @@ def read_statement(payload: bytes) -> Statement:
 def _subjects(listed: object) -> tuple[Subject, ...]:
     if not isinstance(listed, list) or not listed:
         raise _rejected("it names no subject")
-    if len(listed) > _MOST_SUBJECTS:
-        raise TooMuch(subject=_SUBJECT, check=f"it names {len(listed)} subjects; at most {_MOST_SUBJECTS} are read")
+    if len(listed) > _MAX_SUBJECTS:
+        raise TooMuch(subject=_SUBJECT, check=f"it names {len(listed)} subjects; at most {_MAX_SUBJECTS} are read")
     return tuple(map(_subject, listed))
 
 
@@ -79,10 +84,10 @@ def _subject(document: object) -> Subject:
     fields = document if isinstance(document, dict) else {}
     name, digests = fields.get("name") or "", fields.get("digest")
     if not isinstance(name, str) or not isinstance(digests, dict) or not digests:
-        raise _rejected(f"one of its subjects has no digest: {shown(document)}")
+        raise _rejected(f"one of its subjects has no digest: {quoted(document)}")
     sha256 = digests.get("sha256")
     if sha256 is not None and not _is_sha256(sha256):
-        raise _rejected(f"the SHA-256 of {shown(name)} is none")
+        raise _rejected(f"the SHA-256 of {quoted(name)} is none")
     return Subject(name, sha256)
 
 
@@ -90,5 +95,64 @@ def _is_sha256(text: object) -> bool:
     return isinstance(text, str) and len(text) == 64 and set(text) <= set("0123456789abcdef")
 
 
-def _rejected(check: str) -> SignatureRejected:
-    return SignatureRejected(subject=_SUBJECT, check=check)
+def _rejected(check: str) -> InvalidSignature:
+    return InvalidSignature(subject=_SUBJECT, check=check)
+
+
+# -- Statements that say more than "signed": how something was made (SLSA provenance), what it is made of (CycloneDX).
+
+SLSA_PROVENANCE = "https://slsa.dev/provenance/v1"
+"""`slsaprovenance1` to `cosign verify-attestation --type`."""
+
+CYCLONEDX = "https://cyclonedx.org/bom"
+"""`cyclonedx` to `cosign verify-attestation --type`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Something that went in: `uri` as SPDX download locations are spelt, `digests` by in-toto's algorithm names."""
+
+    uri: str
+    digests: Mapping[str, str]
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """How the subjects came to be (SLSA provenance v1.0). `build_type` and `builder` are URIs that explain the rest."""
+
+    build_type: str
+    builder: str
+    builder_version: Mapping[str, str]
+    parameters: Mapping[str, object]
+    materials: Sequence[Material]
+    invocation: str | None = None
+
+
+def provenance_statement(subjects: tuple[Subject, ...], provenance: Provenance) -> Statement:
+    """The statement that says so. It holds no time: the same build says the same."""
+    predicate = {
+        "buildDefinition": {
+            "buildType": provenance.build_type,
+            "externalParameters": dict(provenance.parameters),
+            "resolvedDependencies": [_resource(each) for each in provenance.materials],
+        },
+        "runDetails": {
+            "builder": {"id": provenance.builder, "version": dict(provenance.builder_version)},
+            **({"metadata": {"invocationId": provenance.invocation}} if provenance.invocation else {}),
+        },
+    }
+    return Statement(subjects, SLSA_PROVENANCE, predicate)
+
+
+def bill_of_materials_statement(subjects: tuple[Subject, ...], bill: bytes) -> Statement:
+    """The statement that holds this CycloneDX document. Raises ContentLies: it is none in JSON."""
+    document = read_json(bill, subject="the bill of materials")
+    if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
+        raise ContentLies(subject="the bill of materials", check="it is no CycloneDX document in JSON")
+    return Statement(subjects, CYCLONEDX, document)
+
+
+def _resource(material: Material) -> dict[str, object]:
+    named = {"name": material.name} if material.name is not None else {}
+    return {**named, "uri": material.uri, "digest": dict(material.digests)}

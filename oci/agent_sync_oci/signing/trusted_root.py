@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from agent_sync_oci.canonical import canonical_json, read_json
-from agent_sync_oci.errors import ContentLies, SignatureRejected, TooMuch, shown
-from agent_sync_oci.signing.fields import Fields
+from agent_sync_oci.errors import ContentLies, InvalidSignature, TooMuch, quoted
+from agent_sync_oci.signing.protojson import Fields
+from agent_sync_oci.strict_json import canonical_json, read_json
 
 if TYPE_CHECKING:
     from sigstore.verify import Verifier
 
 _SUBJECT = "the trusted root"
-_MOST_BYTES = 1024 * 1024
+_MAX_BYTES = 1024 * 1024
 _MEDIA_TYPES = {
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
     "application/vnd.dev.sigstore.trustedroot.v0.2+json",
@@ -61,7 +61,7 @@ class LogKey:
                 case "PKIX_ED25519", Ed25519PublicKey() as key:
                     key.verify(signature, content)
                 case _:
-                    raise _rejected(f"a log's key is of a kind that is not known: {shown(self.details)}")
+                    raise _rejected(f"a log's key is of a kind that is not known: {quoted(self.details)}")
         except InvalidSignature:
             return False
         except (ValueError, UnsupportedAlgorithm) as error:
@@ -93,8 +93,8 @@ class TrustedRoot:
             SignatureRejected: it is another file than the one vouched for, or no trusted root.
             TooMuch: it is larger than 1 MiB.
         """
-        if len(content) > _MOST_BYTES:
-            raise TooMuch(subject=_SUBJECT, check=f"it is larger than {_MOST_BYTES} bytes")
+        if len(content) > _MAX_BYTES:
+            raise TooMuch(subject=_SUBJECT, check=f"it is larger than {_MAX_BYTES} bytes")
         sha256 = hashlib.sha256(content).hexdigest()
         if expected_sha256 not in (None, sha256):
             remedy = "take the file that was vouched for; if the new one is wanted, pin its SHA-256"
@@ -104,7 +104,7 @@ class TrustedRoot:
         except ContentLies as error:
             raise _rejected(error.check) from error
         if (media_type := fields.text("mediaType")) not in _MEDIA_TYPES:
-            fields.refuse(f"its media type is {shown(media_type)}, which is no trusted root")
+            fields.refuse(f"its media type is {quoted(media_type)}, which is no trusted root")
         logs = {name: key for each in fields.each("tlogs") for name, key in _log(each)}
         return cls(content, logs, tuple(map(_time_authority, fields.each("timestampAuthorities"))))
 
@@ -163,13 +163,13 @@ def _moment(fields: Fields, name: str) -> datetime | None:
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        fields.refuse(f"{shown(text)} is no time")
+        fields.refuse(f"{quoted(text)} is no time")
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _first_line(error: Exception) -> str:
-    return shown(str(error).partition("\n")[0])
+    return quoted(str(error).partition("\n")[0])
 
 
-def _rejected(check: str, remedy: str | None = None) -> SignatureRejected:
-    return SignatureRejected(subject=_SUBJECT, check=check, remedy=remedy)
+def _rejected(check: str, remedy: str | None = None) -> InvalidSignature:
+    return InvalidSignature(subject=_SUBJECT, check=check, remedy=remedy)

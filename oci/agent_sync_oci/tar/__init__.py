@@ -1,4 +1,4 @@
-"""Tar archives, strictly in and plainly out: regular files and folders, nothing else.
+"""Tar archives, strictly in and plainly out: regular files and directories, nothing else.
 
 Bytes of a foreign archive go in; its members come out, each with its place, or a refusal. Whatever two of GNU tar,
 bsdtar, Go and Python could read differently is refused: two sizes or two names for one file, unknown extensions, names

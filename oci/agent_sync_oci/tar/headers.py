@@ -1,6 +1,7 @@
-"""One header of a foreign archive: 512 bytes of POSIX's or GNU's format, and the extensions that may stand before one.
+"""Headers of tar archives: 512 bytes of POSIX's or GNU's format, read strictly with the extensions before them, and
+written in one spelling.
 
-Raises ValueError, which says what is wrong.
+Reading raises ValueError, which says what is wrong.
 """
 
 from __future__ import annotations
@@ -8,8 +9,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from agent_sync_oci.tar import BLOCK_BYTES
+
+# -- One header of a foreign archive: 512 bytes of POSIX's or GNU's format, and the extensions that may stand before
+# one. Raises ValueError, which says what is wrong.
+
 POSIX, GNU = b"ustar\x0000", b"ustar  \x00"
-FILE, OLD_FILE, FOLDER = b"0", b"\0", b"5"
+FILE, OLD_FILE, DIRECTORY = b"0", b"\0", b"5"
 PAX, PAX_FOR_ALL, LONG_NAME = b"x", b"g", b"L"
 
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
@@ -60,7 +66,7 @@ def read_long_name(content: bytes) -> Extension:
     name, end, after = content.partition(b"\0")
     if not end or after.strip(b"\0"):
         raise ValueError("a long name does not end in NUL")
-    return Extension(_text(name))
+    return Extension(_decode_name(name))
 
 
 def read_pax(content: bytes) -> Extension:
@@ -72,7 +78,7 @@ def read_pax(content: bytes) -> Extension:
         end = at + int(record[1]) if record else 0
         if record is None or not record.end() < end <= len(content) or content[end - 1 : end] != b"\n":
             raise ValueError("an extended header is malformed")
-        key = _text(record[2])
+        key = _decode_name(record[2])
         if key in said:
             raise ValueError(f"an extended header says {key!r} twice")
         if key not in ("path", "size") and key not in _IGNORED and not key.startswith(_IGNORED_BEGINNINGS):
@@ -82,12 +88,12 @@ def read_pax(content: bytes) -> Extension:
     size = said.get("size")
     if size is not None and (_NUMBER.fullmatch(size) is None or int(size) > _LARGEST):
         raise ValueError("an extended header has a size that is no number of bytes")
-    return Extension(_text(said["path"]) if "path" in said else None, None if size is None else int(size))
+    return Extension(_decode_name(said["path"]) if "path" in said else None, None if size is None else int(size))
 
 
 def true_name(header: Header, extension: Extension) -> str:
     """The name of the member."""
-    return _text(header.name) if extension.name is None else extension.name
+    return _decode_name(header.name) if extension.name is None else extension.name
 
 
 def true_size(header: Header, extension: Extension) -> int:
@@ -125,8 +131,38 @@ def _until_nul(field: bytes) -> bytes:
     return field.partition(b"\0")[0]
 
 
-def _text(name: bytes) -> str:
+def _decode_name(name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError:
         raise ValueError(f"a name is not UTF-8: {name[:80]!r}") from None
+
+
+# -- Headers of a plain tar archive: the same name and size give the same bytes on every day and machine.
+
+END = bytes(2 * BLOCK_BYTES)
+_MAX_OCTAL = 8**11 - 1  # bytes
+
+
+def file_header(name: str, size: int) -> bytes:
+    """The header before `size` bytes of content, which are to be padded to whole blocks. At most 100 bytes of name."""
+    return _header(name, size=size, mode=0o644, kind=b"0")
+
+
+def directory_header(name: str) -> bytes:
+    """The header of a directory; the name without a slash at its end."""
+    return _header(name + "/", size=0, mode=0o755, kind=b"5")
+
+
+def _header(name: str, *, size: int, mode: int, kind: bytes) -> bytes:
+    encoded = name.encode()
+    assert len(encoded) <= 100, name
+    size_field = b"%011o\0" % size if size <= _MAX_OCTAL else b"\x80" + size.to_bytes(11)  # GNU's, all read it
+    block = bytearray(BLOCK_BYTES)
+    block[: len(encoded)] = encoded
+    block[100:136] = b"%07o\0%07o\0%07o\0" % (mode, 0, 0) + size_field
+    block[136:156] = b"%011o\0" % 0 + b" " * 8
+    block[156:157] = kind
+    block[257:265] = b"ustar\x0000"
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)

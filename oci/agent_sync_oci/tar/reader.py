@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
-from agent_sync_oci.errors import ContentLies, TooMuch, shown
+from agent_sync_oci.errors import ContentLies, TooMuch, quoted
 from agent_sync_oci.tar import BLOCK_BYTES, padded
 from agent_sync_oci.tar.headers import (
+    DIRECTORY,
     FILE,
-    FOLDER,
     LONG_NAME,
     OLD_FILE,
     PAX,
@@ -44,13 +44,13 @@ _WHAT = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file or folder of the archive: `name` is relative, with `/` between its parts and none at its end.
+    """A file or directory of the archive: `name` is relative, with `/` between its parts and none at its end.
 
-    `offset` is where the content begins in the archive, `size` its bytes (0 for a folder).
+    `offset` is where the content begins in the archive, `size` its bytes (0 for a directory).
     """
 
     name: str
-    is_folder: bool
+    is_directory: bool
     size: int
     executable: bool
     offset: int
@@ -81,7 +81,7 @@ class TarReader:
                 member = self._member(header, extension)
                 self._content_left, self._left = member.size, padded(member.size)
                 if self._file_size is not None and self._offset + self._left > self._file_size:
-                    raise ValueError(f"it ends within {shown(member.name)}")
+                    raise ValueError(f"it ends within {quoted(member.name)}")
                 if member.name:
                     yield member
             self._refuse_what_follows()
@@ -128,21 +128,21 @@ class TarReader:
         return read_long_name(content) if header.kind == LONG_NAME else read_pax(content)
 
     def _member(self, header: Header, extension: Extension) -> Member:
-        """Its name is empty if it is the archive's own top folder."""
+        """Its name is empty if it is the archive's own top directory."""
         name = true_name(header, extension)
-        if header.kind not in (FILE, OLD_FILE, FOLDER):
+        if header.kind not in (FILE, OLD_FILE, DIRECTORY):
             raise ValueError(
-                f"{shown(name)} is {_WHAT.get(header.kind, f'of type {header.kind!r}')}, no file or folder"
+                f"{quoted(name)} is {_WHAT.get(header.kind, f'of type {header.kind!r}')}, no file or directory"
             )
-        is_folder = header.kind == FOLDER
+        is_directory = header.kind == DIRECTORY
         size = true_size(header, extension)
-        if is_folder and size:
-            raise ValueError(f"the folder {shown(name)} has content")
-        if not is_folder and header.mode & 0o6000:
-            raise ValueError(f"{shown(name)} is to run as its owner or group (setuid, setgid)")
-        plain = _plain_name(name, is_folder=is_folder)
-        self._seen.add(plain, is_folder=is_folder)
-        return Member(plain, is_folder, size, bool(header.mode & 0o111) and not is_folder, self._offset)
+        if is_directory and size:
+            raise ValueError(f"the directory {quoted(name)} has content")
+        if not is_directory and header.mode & 0o6000:
+            raise ValueError(f"{quoted(name)} is to run as its owner or group (setuid, setgid)")
+        plain = _plain_name(name, is_directory=is_directory)
+        self._seen.add(plain, is_directory=is_directory)
+        return Member(plain, is_directory, size, bool(header.mode & 0o111) and not is_directory, self._offset)
 
     def _skip(self) -> None:
         if self._file_size is not None and self._left:
@@ -177,39 +177,41 @@ class TarReader:
 
     def _refuse(self, check: str) -> NoReturn:
         raise ContentLies(
-            subject=self._subject, check=check, remedy="make the archive anew, of plain files and folders"
+            subject=self._subject, check=check, remedy="make the archive anew, of plain files and directories"
         )
 
 
 class _Names:
-    """Every name so far, so that none is there twice and none is a file and a folder."""
+    """Every name so far, so that none is there twice and none is a file and a directory."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
-        self._folders: set[str] = set()
+        self._directories: set[str] = set()
 
-    def add(self, name: str, *, is_folder: bool) -> None:
-        """One more member has this name. A folder may come again: programs that append to an archive write it so."""
-        if name in self._files or (name in self._folders and not is_folder):
-            raise ValueError(f"{shown(name)} is there twice")
+    def add(self, name: str, *, is_directory: bool) -> None:
+        """One more member has this name. A directory may come again: programs that append to an archive write it so."""
+        if name in self._files or (name in self._directories and not is_directory):
+            raise ValueError(f"{quoted(name)} is there twice")
         above = name.rpartition("/")[0]
-        while above and above not in self._folders:
+        while above and above not in self._directories:
             if above in self._files:
-                raise ValueError(f"{shown(name)} lies in {shown(above)}, which is a file")
-            self._folders.add(above)
+                raise ValueError(f"{quoted(name)} lies in {quoted(above)}, which is a file")
+            self._directories.add(above)
             above = above.rpartition("/")[0]
-        (self._folders if is_folder else self._files).add(name)
+        (self._directories if is_directory else self._files).add(name)
 
 
-def _plain_name(name: str, *, is_folder: bool) -> str:
-    """The name without a leading `./` (`tar -C FOLDER -c .`) and a folder's last `/`; empty for the top folder."""
+def _plain_name(name: str, *, is_directory: bool) -> str:
+    """The name without a leading `./` (`tar -C DIRECTORY -c .`) and a directory's last `/`; empty for the top
+    directory.
+    """
     plain = name.removeprefix("./")
-    if is_folder:
+    if is_directory:
         plain = plain.removesuffix("/")
         if plain in ("", "."):
             return ""
     if {"", ".", ".."} & set(plain.split("/")) or "\\" in plain or any(each < " " or each == "\x7f" for each in plain):
-        raise ValueError(f"the name {shown(name)} leads elsewhere, or is not in its plain form")
+        raise ValueError(f"the name {quoted(name)} leads elsewhere, or is not in its plain form")
     if len(plain.encode()) > _LONGEST_NAME:
-        raise ValueError(f"the name {shown(name)} has more than {_LONGEST_NAME} bytes")
+        raise ValueError(f"the name {quoted(name)} has more than {_LONGEST_NAME} bytes")
     return plain

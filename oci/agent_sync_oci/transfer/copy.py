@@ -1,22 +1,61 @@
-"""Copying an artifact: everything that a manifest reaches, byte for byte, so that digests and signatures stay good."""
+"""Copy an artifact: everything that a manifest reaches, byte for byte, so that digests and signatures stay good."""
 
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Collection, Container, Iterable
 from dataclasses import dataclass
 from functools import partial
 from graphlib import TopologicalSorter
+from typing import BinaryIO
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import ContentLies, NotFound, TooMuch
+from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
-from agent_sync_oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST
-from agent_sync_oci.registry.protocol import Registry, Write
-from agent_sync_oci.transfer.push import Outgoing, send
+from agent_sync_oci.registry.protocol import OpenBody, Registry, Write
+from agent_sync_oci.transfer.concurrent import Pipe, concurrently
 from agent_sync_oci.transfer.referrers import attach, list_referrers
-from agent_sync_oci.transfer.relay import Relay
-from agent_sync_oci.transfer.side_by_side import side_by_side
+
+# -- Sending blobs: several at once, each once, and none that is there already.
+
+BlobUpload = tuple[Descriptor, OpenBody]
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """How many blobs and bytes went out, and how many blobs the place had."""
+
+    blobs: int = 0
+    bytes: int = 0
+    skipped: int = 0
+
+
+def push_blobs(registry: Registry, blobs: Iterable[BlobUpload], *, mount_from: str | None = None) -> PushResult:
+    """Every blob is in the registry.
+
+    `mount_from` names a repository of the same registry that may have some of them. A body is opened only if the blob
+    is needed. The first error is raised, when all transfers that had begun have ended.
+    """
+    once = {blob.digest: (blob, open_body) for blob, open_body in blobs}
+
+    def put(outgoing: BlobUpload) -> Descriptor | None:
+        blob, open_body = outgoing
+        opened = threading.Event()
+
+        def noted() -> BinaryIO:
+            opened.set()
+            return open_body()
+
+        registry.put_blob(blob, noted, mount_from=mount_from)
+        return blob if opened.is_set() else None
+
+    sent = [blob for blob in concurrently(put, once.values()) if blob is not None]
+    return PushResult(len(sent), sum(blob.size for blob in sent), len(once) - len(sent))
+
+
+# -- Copying an artifact: everything that a manifest reaches, byte for byte, so that digests and signatures stay good.
 
 MAX_MANIFESTS = 10_000
 MAX_MANIFESTS_BYTES = 64 * 1024 * 1024
@@ -24,7 +63,7 @@ MAX_MANIFESTS_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
+class CopyResult:
     """How many blobs and bytes went over, and how many blobs the target had or was said to have."""
 
     blobs: int
@@ -32,7 +71,7 @@ class Copied:
     skipped: int
 
 
-def _nothing() -> None:
+def _never_cancelled() -> None:
     """What is called between pieces, unless somebody wants to be."""
 
 
@@ -45,8 +84,8 @@ def copy(
     have: Container[Digest] = (),
     tag: str | None = None,
     mount_from: str | None = None,
-    check: Callable[[], object] = _nothing,
-) -> Copied:
+    check: Callable[[], object] = _never_cancelled,
+) -> CopyResult:
     """The target has the manifest `root` and all that it reaches; `tag`, if given, names it there.
 
     Blobs go first, then manifests, each after what it names, and the tag moves last, so that whoever looks meanwhile
@@ -58,48 +97,51 @@ def copy(
         mount_from: a repository of the target's registry that may have some of the blobs.
         check: called between pieces; what it raises ends the copy.
     """
-    reached = _reach(source, root, with_referrers=with_referrers)
+    reached = _walk(source, root, with_referrers=with_referrers)
     blobs = {blob.digest: blob for manifest in reached.values() for blob in _blobs(manifest)}
     wanted = [blob for digest, blob in sorted(blobs.items()) if digest not in have]
-    sent = send(target, (_outgoing(source, blob, check) for blob in wanted), mount_from=mount_from)
+    sent = push_blobs(target, (_outgoing(source, blob, check) for blob in wanted), mount_from=mount_from)
     _put_manifests(target, reached)
     if tag is not None:
         target.put_manifest(reached[root], tag=tag)
-    return Copied(sent.blobs, sent.bytes, sent.skipped + len(blobs) - len(wanted))
+    return CopyResult(sent.blobs, sent.bytes, sent.skipped + len(blobs) - len(wanted))
 
 
 _Reached = dict[Digest, Manifest | Index]
 
 
 @dataclass(frozen=True, slots=True)
-class _Lead:
+class _Listed:
     """A manifest that another one lists, or that is listed as a referrer of `subject`."""
 
     listed: Descriptor
     subject: Digest | None = None
 
 
-def _reach(source: Registry, root: Digest, *, with_referrers: bool) -> _Reached:
+def _walk(source: Registry, root: Digest, *, with_referrers: bool) -> _Reached:
     """Every manifest that is to be copied, by its digest."""
     first = source.manifest(root)
     reached: _Reached = {root: first}
     found = [first]
     while found:
-        leads = side_by_side(partial(_leads, source, with_referrers=with_referrers), found)
+        leads = concurrently(partial(_leads, source, with_referrers=with_referrers), found)
         new = {each.listed.digest: each for some in leads for each in some if each.listed.digest not in reached}
         _refuse_too_much(source, root, reached, new.values())
-        found = [each for each in side_by_side(partial(_follow, source), new.values()) if each is not None]
+        found = [each for each in concurrently(partial(_follow, source), new.values()) if each is not None]
         reached.update((each.digest, each) for each in found)
     return reached
 
 
-def _leads(source: Registry, manifest: Manifest | Index, *, with_referrers: bool) -> list[_Lead]:
+def _leads(source: Registry, manifest: Manifest | Index, *, with_referrers: bool) -> list[_Listed]:
     referrers = list_referrers(source, manifest.digest) if with_referrers else ()
-    attached = [_Lead(each, manifest.digest) for each in referrers if _is_manifest(each)]
-    return [*attached, *map(_Lead, _children(manifest))]  # the last one counts: what is listed as a child must be there
+    attached = [_Listed(each, manifest.digest) for each in referrers if _is_manifest(each)]
+    return [
+        *attached,
+        *map(_Listed, _children(manifest)),
+    ]  # the last one counts: what is listed as a child must be there
 
 
-def _follow(source: Registry, lead: _Lead) -> Manifest | Index | None:
+def _follow(source: Registry, lead: _Listed) -> Manifest | Index | None:
     """The manifest; None if it is listed as a referrer and is none, which anybody who may push can bring about."""
     try:
         manifest = source.manifest(lead.listed.digest)
@@ -118,7 +160,7 @@ def _follow(source: Registry, lead: _Lead) -> Manifest | Index | None:
     return manifest
 
 
-def _refuse_too_much(source: Registry, root: Digest, reached: _Reached, new: Collection[_Lead]) -> None:
+def _refuse_too_much(source: Registry, root: Digest, reached: _Reached, new: Collection[_Listed]) -> None:
     size = sum(len(each.content) for each in reached.values()) + sum(each.listed.size for each in new)
     if len(reached) + len(new) > MAX_MANIFESTS or size > MAX_MANIFESTS_BYTES:
         raise TooMuch(
@@ -142,7 +184,7 @@ def _blobs(manifest: Manifest | Index) -> Iterable[Descriptor]:
     return (each for each in manifest.manifests if not _is_manifest(each))
 
 
-def _outgoing(source: Registry, blob: Descriptor, check: Callable[[], object]) -> Outgoing:
+def _outgoing(source: Registry, blob: Descriptor, check: Callable[[], object]) -> BlobUpload:
     def produce(write: Write) -> None:
         def checked(piece: bytes) -> None:
             check()
@@ -150,7 +192,7 @@ def _outgoing(source: Registry, blob: Descriptor, check: Callable[[], object]) -
 
         source.get_blob(blob, checked)
 
-    return blob, lambda: io.BufferedReader(Relay(produce))
+    return blob, lambda: io.BufferedReader(Pipe(produce))
 
 
 def _put_manifests(target: Registry, reached: _Reached) -> None:
@@ -159,7 +201,7 @@ def _put_manifests(target: Registry, reached: _Reached) -> None:
     order.prepare()
     while order.is_active():
         ready = order.get_ready()
-        side_by_side(partial(_put_one_by_one, target), _by_subject(reached[digest] for digest in ready))
+        concurrently(partial(_put_one_by_one, target), _by_subject(reached[digest] for digest in ready))
         order.done(*ready)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, RegistryFault, TooMuch
+from agent_sync_oci.errors import ContentLies, NotFound, RegistryError, TooMuch
+from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_MANIFEST
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
-from agent_sync_oci.media_types import EMPTY_CONFIG, IMAGE_MANIFEST
 from agent_sync_oci.registry.protocol import MAX_REFERRERS, Registry
 
 MAX_CONSIDERED = 64
@@ -23,7 +23,7 @@ _ATTEMPTS = 8
 def attach(registry: Registry, manifest: Manifest | Index) -> None:
     """The manifest is in the registry and is found as a referrer of its subject.
 
-    Raises RegistryFault if others keep changing the list and ours does not stay in it.
+    Raises RegistryError if others keep changing the list and ours does not stay in it.
     """
     assert manifest.subject is not None
     if registry.put_manifest(manifest):
@@ -36,7 +36,7 @@ def attach(registry: Registry, manifest: Manifest | Index) -> None:
         if entry.digest in {each.digest for each in listed}:
             return
         registry.put_manifest(Index.make(artifact_type=None, manifests=(*listed, entry)), tag=tag)
-    raise RegistryFault(
+    raise RegistryError(
         subject=f"tag {tag} in {registry.name}",
         check="others keep changing it, so that what was attached does not stay in it",
         remedy="run this again when they have finished",

@@ -1,4 +1,7 @@
-"""What is demanded of a bundle's signatures, as values. Policies add up; none can take back what another demands."""
+"""Policies: what is required of a bundle's signatures.
+
+Policies add up; none can take back what another requires.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,50 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from agent_sync_oci.errors import shown
+from agent_sync_oci.errors import quoted
 from agent_sync_oci.signing.signers import IdentitySigner, Signer
 from agent_sync_oci.signing.trusted_root import TrustedRoot
-from agent_sync_oci.trust.glob import matches
+
+# -- Patterns over bundle names: anchored at both ends; `*` stays within a `/`, `**` crosses it; the rest is literal.
+
+_TOKEN = re.compile(r"\*\*|\*|[^*]", re.DOTALL)
+
+
+def matches_glob(pattern: str, name: str) -> bool:
+    """Whether `pattern` means `name`, whole. Takes time in proportion to the product of their lengths at most.
+
+    Not a regular expression: those can be made to take for ever.
+    """
+    tokens = _TOKEN.findall(pattern)
+    reached = _closure({0}, tokens)
+    for character in name:
+        reached = _closure({after for place in reached for after in _steps(place, tokens, character)}, tokens)
+    return len(tokens) in reached
+
+
+def _steps(place: int, tokens: list[str], character: str) -> set[int]:
+    if place == len(tokens):
+        return set()
+    match tokens[place]:
+        case "**":
+            return {place}
+        case "*":
+            return {place} if character != "/" else set()
+        case token:
+            return {place + 1} if character == token else set()
+
+
+def _closure(places: set[int], tokens: list[str]) -> set[int]:
+    """A star may also stand for nothing."""
+    found = set(places)
+    for place in places:
+        while place < len(tokens) and tokens[place].startswith("*") and place + 1 not in found:
+            place += 1
+            found.add(place)
+    return found
+
+
+# -- What is demanded of a bundle's signatures, as values. Policies add up; none can take back what another demands.
 
 _REVOCABLE = re.compile(r"sha256:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -55,9 +98,9 @@ class Rule:
         if self.root is None and self.transparency_log:
             raise ValueError("a log entry can be checked only with a trusted root")
 
-    def is_about(self, name: str) -> bool:
+    def applies_to(self, name: str) -> bool:
         """Whether it is about the bundle with this name."""
-        return matches(self.bundle, name)
+        return matches_glob(self.bundle, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +150,7 @@ class Policy:
 
     def leaves_open(self, name: str) -> bool:
         """Whether signatures are required, and some policy among those united here says nothing about this name."""
-        return any(not any(matches(pattern, name) for pattern in scope) for scope in self._scopes())
+        return any(not any(matches_glob(pattern, name) for pattern in scope) for scope in self._scopes())
 
     def _scopes(self, *, above: Sequence[Policy] = ()) -> tuple[tuple[str, ...], ...]:
         if self.scopes or not self.requires_signatures:
@@ -124,7 +167,7 @@ class Policy:
         """What is revoked of these digests, each with the reason."""
         present = {digest.removeprefix("sha256:") for digest in digests}
         return [
-            f"{revocation.digest} is revoked" + (f": {shown(revocation.reason)}" if revocation.reason else "")
+            f"{revocation.digest} is revoked" + (f": {quoted(revocation.reason)}" if revocation.reason else "")
             for revocation in self.revoked
             if revocation.hex in present
         ]
@@ -139,10 +182,10 @@ class Policy:
         wanted = self.pinned_roots
         named = {hashlib.sha256(content).hexdigest(): content for content in contents}
         found = {sha256: TrustedRoot.read(named[sha256], sha256) for sha256 in sorted(wanted & named.keys())}
-        return replace(self, rules=tuple(_with_root(rule, found) for rule in self.rules))
+        return replace(self, rules=tuple(_resolve_root(rule, found) for rule in self.rules))
 
 
-def _with_root(rule: Rule, found: dict[str, TrustedRoot]) -> Rule:
+def _resolve_root(rule: Rule, found: dict[str, TrustedRoot]) -> Rule:
     if not isinstance(rule.root, PinnedRoot):
         return rule
     return replace(rule, root=found.get(rule.root.sha256, rule.root))

@@ -17,7 +17,7 @@ def record() -> None:
     """Ask Go about every case, and rewrite cases.json."""
     path = GOLDEN / "cases.json"
     corpus = json.loads(path.read_text(encoding="utf-8"))
-    with tempfile.TemporaryDirectory() as folder, running_oracle(build_oracle(Path(folder))) as oracle:
+    with tempfile.TemporaryDirectory() as directory, running_oracle(build_oracle(Path(directory))) as oracle:
         for group in corpus["groups"]:
             group["cases"] = [
                 {key: case[key] for key in ("text", "data") if key in case}

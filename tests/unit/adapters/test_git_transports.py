@@ -13,7 +13,7 @@ import pytest
 from agent_sync.errors import NetworkError
 from agent_sync.ports import Cancellation
 from agent_sync.ports import GitRepository as Port
-from tests.builders.git_hosts import WITHOUT_GIT, ScratchFolders, a_git_host
+from tests.builders.git_hosts import WITHOUT_GIT, ScratchDirectories, a_git_host
 from tests.builders.git_worlds import GitWorld, git_sources
 from tests.builders.repositories import GitRepository, a_git_repository
 from tests.real.answers import a_file, a_status
@@ -39,8 +39,8 @@ def rules(tmp_path: Path) -> GitRepository:
 
 
 @contextmanager
-def _opened(folder: Path, address: str, environment: Mapping[str, str] | None = None) -> Iterator[Port]:
-    with a_git_host(folder, environment).open(
+def _opened(directory: Path, address: str, environment: Mapping[str, str] | None = None) -> Iterator[Port]:
+    with a_git_host(directory, environment).open(
         address, timeout_s=60, max_bytes=10**8, cancellation=Cancellation()
     ) as repository:
         yield repository
@@ -235,7 +235,7 @@ def test_plain_relative_paths_start_at_the_projects_root(tmp_path: Path, rules: 
         assert repository.advertised()["HEAD"] == rules.resolve("main")
 
 
-def test_scratch_folders_go_even_when_a_transfer_fails(tmp_path: Path) -> None:
+def test_scratch_directories_go_even_when_a_transfer_fails(tmp_path: Path) -> None:
     with _opened(tmp_path, str(tmp_path / "none")) as repository, pytest.raises(NetworkError):
         repository.advertised()
-    assert ScratchFolders(tmp_path).left == []
+    assert ScratchDirectories(tmp_path).left == []

@@ -1,4 +1,4 @@
-"""Recorded folders and files: everything that was asked becomes a fact, everything that was changed spoils."""
+"""Recorded directories and files: everything that was asked becomes a fact, everything that was changed spoils."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any, cast
 import pytest
 
 from agent_sync.adapters.files import read_file
-from agent_sync.adapters.recording import RecordedFolder, recorded
-from agent_sync.errors import FileFault
-from agent_sync.ports import Folder, World
+from agent_sync.adapters.recording import RecordedDirectory, recorded
+from agent_sync.errors import FileSystemError
+from agent_sync.ports import Directory, World
 from agent_sync.receipt.facts import Facts, Key
 from agent_sync.receipt.holding import world_holds
 from agent_sync.receipt.noting import Notes
 from agent_sync.tree import ROOT, RelPath
 from tests.builders.receipts import LATER_NS, facts_of, key_at, sha256_of
 
-A, MISSING = RelPath("folder/a"), RelPath("folder/missing")
-IN_TABLES = ("program", "roots", "folders", "listings", "followed", "hashed", "trusted", "seen")
+A, MISSING = RelPath("directory/a"), RelPath("directory/missing")
+IN_TABLES = ("program", "roots", "directories", "listings", "followed", "hashed", "trusted", "seen")
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
     place = tmp_path / "place"
-    (place / "folder" / "deep").mkdir(parents=True)
-    (place / "folder" / "a").write_text("a")
-    (place / "folder" / "deep" / "b").write_text("b")
-    (place / "folder" / "link").symlink_to("a")
+    (place / "directory" / "deep").mkdir(parents=True)
+    (place / "directory" / "a").write_text("a")
+    (place / "directory" / "deep" / "b").write_text("b")
+    (place / "directory" / "link").symlink_to("a")
     return place
 
 
@@ -39,8 +39,8 @@ def notes() -> Notes:
 
 
 @pytest.fixture
-def folder(place: Path, notes: Notes) -> RecordedFolder:
-    return RecordedFolder(str(place), notes)
+def directory(place: Path, notes: Notes) -> RecordedDirectory:
+    return RecordedDirectory(str(place), notes)
 
 
 def noted(notes: Notes, place: Path) -> dict[str, set[str]]:
@@ -62,161 +62,167 @@ def assert_holds_until_changed(facts: Facts, change: Callable[[], object]) -> No
 # -- what is asked becomes a fact ------------------------------------------------------------------------------------
 
 
-def test_opening_it_notes_the_folder_itself(folder: RecordedFolder, notes: Notes, place: Path) -> None:
-    assert folder.stat(ROOT) is not None
+def test_opening_it_notes_the_directory_itself(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+    assert directory.stat(ROOT) is not None
     assert noted(notes, place) == {name: {"."} if name == "roots" else set() for name in IN_TABLES}
 
 
-def test_a_stat_notes_what_stands_there_and_the_way_to_it(folder: RecordedFolder, notes: Notes, place: Path) -> None:
-    folder.stat(RelPath("folder/deep/b"))
-    folder.stat(RelPath("folder/link"))
-    found = noted(notes, place)
-    assert found["seen"] == {"folder/deep/b", "folder/link"}
-    assert found["folders"] == {"folder", "folder/deep"}
-    assert_holds_until_changed(facts_of(notes), lambda: (place / "folder/link").unlink())
-
-
-def test_what_is_not_there_is_noted_and_the_folder_where_it_is_not(
-    folder: RecordedFolder, notes: Notes, place: Path
+def test_a_stat_notes_what_stands_there_and_the_way_to_it(
+    directory: RecordedDirectory, notes: Notes, place: Path
 ) -> None:
-    assert folder.stat(MISSING) is None
-    assert folder.stat(RelPath("none/below")) is None
-    assert folder.names(RelPath("no-folder")) == ()
+    directory.stat(RelPath("directory/deep/b"))
+    directory.stat(RelPath("directory/link"))
     found = noted(notes, place)
-    assert found["seen"] == {"folder/missing", "none/below", "none", "no-folder"}
-    assert found["folders"] == {"folder"}
-    assert_holds_until_changed(facts_of(notes), lambda: (place / "no-folder").mkdir())
+    assert found["seen"] == {"directory/deep/b", "directory/link"}
+    assert found["directories"] == {"directory", "directory/deep"}
+    assert_holds_until_changed(facts_of(notes), lambda: (place / "directory/link").unlink())
 
 
-def test_a_missing_path_is_not_looked_for_through_a_link(folder: RecordedFolder, notes: Notes, place: Path) -> None:
-    """Where the folder becomes a link to a place that lacks the file too, the full run would refuse the link."""
-    folder.stat(MISSING)
+def test_what_is_not_there_is_noted_and_the_directory_where_it_is_not(
+    directory: RecordedDirectory, notes: Notes, place: Path
+) -> None:
+    assert directory.stat(MISSING) is None
+    assert directory.stat(RelPath("none/below")) is None
+    assert directory.names(RelPath("no-directory")) == ()
+    found = noted(notes, place)
+    assert found["seen"] == {"directory/missing", "none/below", "none", "no-directory"}
+    assert found["directories"] == {"directory"}
+    assert_holds_until_changed(facts_of(notes), lambda: (place / "no-directory").mkdir())
+
+
+def test_a_missing_path_is_not_looked_for_through_a_link(
+    directory: RecordedDirectory, notes: Notes, place: Path
+) -> None:
+    """Where the directory becomes a link to a place that lacks the file too, the full run would refuse the link."""
+    directory.stat(MISSING)
     moved = place / "moved"
 
     def swap() -> None:
-        (place / "folder").rename(moved)
-        (place / "folder").symlink_to(moved)
+        (place / "directory").rename(moved)
+        (place / "directory").symlink_to(moved)
 
     assert_holds_until_changed(facts_of(notes), swap)
 
 
-def test_names_are_noted(folder: RecordedFolder, notes: Notes, place: Path) -> None:
-    assert folder.names(RelPath("folder")) == ("a", "deep", "link")
-    assert noted(notes, place)["listings"] == {"folder"}
-    assert_holds_until_changed(facts_of(notes), (place / "folder" / "new").touch)
+def test_names_are_noted(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+    assert directory.names(RelPath("directory")) == ("a", "deep", "link")
+    assert noted(notes, place)["listings"] == {"directory"}
+    assert_holds_until_changed(facts_of(notes), (place / "directory" / "new").touch)
 
 
-def test_a_file_that_is_opened_is_trusted_later(folder: RecordedFolder, notes: Notes, place: Path) -> None:
-    with folder.open(A) as file:
+def test_a_file_that_is_opened_is_trusted_later(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+    with directory.open(A) as file:
         assert file.read() == b"a"
-    assert noted(notes, place)["trusted"] == {"folder/a"}
+    assert noted(notes, place)["trusted"] == {"directory/a"}
     assert notes.key(str(place / A)) == key_at(place / A)
     assert_holds_until_changed(facts_of(notes), lambda: (place / A).write_text("b"))
 
 
 @pytest.mark.parametrize(("trusting", "table"), [(True, "trusted"), (False, "hashed")])
 def test_a_digest_is_noted_as_it_was_asked_for(
-    folder: RecordedFolder, notes: Notes, place: Path, *, trusting: bool, table: str
+    directory: RecordedDirectory, notes: Notes, place: Path, *, trusting: bool, table: str
 ) -> None:
-    assert folder.digest(A, trusting=trusting) == sha256_of(place / A)
+    assert directory.digest(A, trusting=trusting) == sha256_of(place / A)
     found = noted(notes, place)
-    assert found[table] == {"folder/a"}
-    assert found["folders"] == {"folder"}
+    assert found[table] == {"directory/a"}
+    assert found["directories"] == {"directory"}
     assert_holds_until_changed(facts_of(notes), lambda: (place / A).write_text("b"))
 
 
-def test_a_folder_below_notes_into_the_same_notes(folder: RecordedFolder, notes: Notes, place: Path) -> None:
-    below = folder.below(RelPath("folder/deep"))
-    assert isinstance(below, RecordedFolder)
+def test_a_directory_below_notes_into_the_same_notes(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+    below = directory.below(RelPath("directory/deep"))
+    assert isinstance(below, RecordedDirectory)
     below.stat(RelPath("b"))
     below.stat(RelPath("c"))
     found = noted(notes, place)
-    assert found["seen"] == {"folder/deep/b", "folder/deep/c"}
-    assert found["folders"] == {"folder", "folder/deep"}
+    assert found["seen"] == {"directory/deep/b", "directory/deep/c"}
+    assert found["directories"] == {"directory", "directory/deep"}
 
 
-def test_what_a_stat_cannot_tell_apart_spoils(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+def test_what_a_stat_cannot_tell_apart_spoils(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
     os.mkfifo(place / "fifo")
-    folder.stat(RelPath("fifo"))
+    directory.stat(RelPath("fifo"))
     assert notes.spoilt
 
 
-def test_a_change_between_two_looks_spoils(folder: RecordedFolder, notes: Notes, place: Path) -> None:
-    folder.stat(A)
+def test_a_change_between_two_looks_spoils(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+    directory.stat(A)
     (place / A).write_text("longer")
-    folder.stat(A)
+    directory.stat(A)
     assert notes.spoilt
 
 
 def test_a_change_after_the_look_and_before_the_digest_never_holds(
-    folder: RecordedFolder, notes: Notes, place: Path
+    directory: RecordedDirectory, notes: Notes, place: Path
 ) -> None:
-    folder.stat(A)
+    directory.stat(A)
     (place / A).write_text("longer")
-    folder.digest(A)
+    directory.digest(A)
     assert not world_holds(facts_of(notes), young_ns=1)
 
 
 # -- what is known is not read again ---------------------------------------------------------------------------------
 
 
-def _knowing(place: Path, key: Key) -> tuple[RecordedFolder, Notes]:
+def _knowing(place: Path, key: Key) -> tuple[RecordedDirectory, Notes]:
     notes = Notes(begun_ns=LATER_NS, known=lambda: {str(place / A): (key, "k" * 64)})
-    return RecordedFolder(str(place), notes), notes
+    return RecordedDirectory(str(place), notes), notes
 
 
 def test_with_trust_a_file_with_a_known_key_is_not_read(place: Path) -> None:
-    folder, _ = _knowing(place, key_at(place / A))
-    assert folder.digest(A, trusting=True) == "k" * 64
+    directory, _ = _knowing(place, key_at(place / A))
+    assert directory.digest(A, trusting=True) == "k" * 64
 
 
 def test_without_trust_it_is(place: Path) -> None:
-    folder, _ = _knowing(place, key_at(place / A))
-    assert folder.digest(A) == sha256_of(place / A)
+    directory, _ = _knowing(place, key_at(place / A))
+    assert directory.digest(A) == sha256_of(place / A)
 
 
 def test_a_file_that_was_touched_since_is_read(place: Path) -> None:
-    folder, _ = _knowing(place, key_at(place / A))
+    directory, _ = _knowing(place, key_at(place / A))
     (place / A).write_text("b")
-    assert folder.digest(A, trusting=True) == sha256_of(place / A)
+    assert directory.digest(A, trusting=True) == sha256_of(place / A)
 
 
 # -- what changes something spoils -----------------------------------------------------------------------------------
 
 _X = RelPath("x")
-CHANGES: dict[str, Callable[[Folder], object]] = {
-    "create": lambda folder: folder.create(_X, (b"",)),
-    "open_new": lambda folder: folder.open_new(_X).close(),
-    "replace": lambda folder: folder.replace(_X, b""),
-    "rename": lambda folder: folder.rename(A, _X),
-    "link": lambda folder: folder.link(A, _X),
-    "remove": lambda folder: folder.remove(A),
-    "make_folder": lambda folder: folder.make_folder(_X),
-    "remove_folder": lambda folder: folder.remove_folder(RelPath("empty")),
-    "lock": lambda folder: folder.lock(_X).__enter__(),
-    "chunks": lambda folder: folder.chunks(A),  # only for what is then written somewhere
+CHANGES: dict[str, Callable[[Directory], object]] = {
+    "create": lambda directory: directory.create(_X, (b"",)),
+    "open_new": lambda directory: directory.open_new(_X).close(),
+    "replace": lambda directory: directory.replace(_X, b""),
+    "rename": lambda directory: directory.rename(A, _X),
+    "link": lambda directory: directory.link(A, _X),
+    "remove": lambda directory: directory.remove(A),
+    "make_directory": lambda directory: directory.make_directory(_X),
+    "remove_directory": lambda directory: directory.remove_directory(RelPath("empty")),
+    "lock": lambda directory: directory.lock(_X).__enter__(),
+    "chunks": lambda directory: directory.chunks(A),  # only for what is then written somewhere
 }
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_run_that_changes_something_leaves_no_receipt(folder: RecordedFolder, notes: Notes, change: str) -> None:
-    CHANGES[change](folder)
+def test_a_run_that_changes_something_leaves_no_receipt(
+    directory: RecordedDirectory, notes: Notes, change: str
+) -> None:
+    CHANGES[change](directory)
     assert notes.spoilt
 
 
 def test_every_way_to_change_something_is_tried_here() -> None:
     reading = {"stat", "names", "open", "digest", "below", "flush", "name"}
-    assert {name for name in vars(Folder) if not name.startswith("_")} == CHANGES.keys() | reading
+    assert {name for name in vars(Directory) if not name.startswith("_")} == CHANGES.keys() | reading
 
 
-def test_taking_a_lock_that_is_there_changes_nothing(folder: RecordedFolder, notes: Notes, place: Path) -> None:
+def test_taking_a_lock_that_is_there_changes_nothing(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
     (place / "lock").touch()
-    with folder.lock(RelPath("lock")):
+    with directory.lock(RelPath("lock")):
         assert not notes.spoilt
 
 
-def test_making_a_folder_that_is_there_changes_nothing(folder: RecordedFolder, notes: Notes) -> None:
-    folder.make_folder(RelPath("folder/deep"))
+def test_making_a_directory_that_is_there_changes_nothing(directory: RecordedDirectory, notes: Notes) -> None:
+    directory.make_directory(RelPath("directory/deep"))
     assert not notes.spoilt
 
 
@@ -239,7 +245,7 @@ class Port:
 def world(place: Path, notes: Notes) -> World:
     port = cast(Any, Port())
     bare = World(
-        project=RecordedFolder(str(place), Notes(begun_ns=0)),
+        project=RecordedDirectory(str(place), Notes(begun_ns=0)),
         store=port,
         git=port,
         fetcher=port,
@@ -267,16 +273,16 @@ def test_the_store_may_be_told_which_lock_is_in_use(world: World, notes: Notes) 
     assert not notes.spoilt
 
 
-def test_a_folder_elsewhere_is_recorded_too(world: World, notes: Notes, place: Path) -> None:
-    world.at(str(place / "folder")).stat(RelPath("a"))
-    assert noted(notes, place)["roots"] == {".", "folder"}
-    assert noted(notes, place)["seen"] == {"folder/a"}
+def test_a_directory_elsewhere_is_recorded_too(world: World, notes: Notes, place: Path) -> None:
+    world.at(str(place / "directory")).stat(RelPath("a"))
+    assert noted(notes, place)["roots"] == {".", "directory"}
+    assert noted(notes, place)["seen"] == {"directory/a"}
 
 
 def test_a_configuration_file_is_noted_through_links(world: World, notes: Notes, place: Path) -> None:
-    assert world.read_file(str(place / "folder" / "link")) == b"a"
+    assert world.read_file(str(place / "directory" / "link")) == b"a"
     assert world.read_file(str(place / "none.yaml")) is None
-    assert noted(notes, place)["followed"] == {"folder/link", "none.yaml"}
+    assert noted(notes, place)["followed"] == {"directory/link", "none.yaml"}
     assert_holds_until_changed(facts_of(notes), lambda: (place / A).write_text("b"))
 
 
@@ -286,5 +292,5 @@ def test_a_configuration_file_that_appears_is_noticed(world: World, notes: Notes
 
 
 def test_a_configuration_that_is_no_file_is_a_fault_as_ever(world: World, place: Path) -> None:
-    with pytest.raises(FileFault):
-        world.read_file(str(place / "folder"))
+    with pytest.raises(FileSystemError):
+        world.read_file(str(place / "directory"))

@@ -1,4 +1,4 @@
-"""The state of one checkout: made when it is needed, ignored by git, refused where it is not a folder of ours."""
+"""The state of one checkout: made when it is needed, ignored by git, refused where it is not a directory of ours."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Callable
 import pytest
 
 from agent_sync.checkout import Checkout
-from agent_sync.errors import AgentSyncError, FileFault, LimitExceeded, ProjectBusy, UnsafePath
-from agent_sync.lock.reading import MAX_LOCK_BYTES
+from agent_sync.errors import AgentSyncError, FileSystemError, LimitExceeded, ProjectBusy, UnsafePath
+from agent_sync.lock.reader import MAX_LOCK_BYTES
 from agent_sync.ports import Kind
 from agent_sync.tree import RelPath
-from tests.builders.folders import files_of
-from tests.fakes.folder import MemoryFolder
+from tests.builders.directories import files_of
+from tests.fakes.directory import MemoryDirectory
 
 
 @pytest.fixture
-def folder() -> MemoryFolder:
-    return MemoryFolder()
+def directory() -> MemoryDirectory:
+    return MemoryDirectory()
 
 
-def test_reading_makes_nothing(folder: MemoryFolder) -> None:
-    checkout = Checkout(folder)
+def test_reading_makes_nothing(directory: MemoryDirectory) -> None:
+    checkout = Checkout(directory)
     assert not checkout.is_there()
     assert (checkout.applied(), checkout.inherited(), checkout.applied_at_s(), checkout.kept.all()) == (
         None,
@@ -29,37 +29,37 @@ def test_reading_makes_nothing(folder: MemoryFolder) -> None:
         None,
         (),
     )
-    assert files_of(folder) == {}
+    assert files_of(directory) == {}
 
 
-def test_what_is_remembered_is_ignored_by_git(folder: MemoryFolder) -> None:
-    Checkout(folder).write_applied(b"lock")
-    assert files_of(folder) == {".agent-sync/.gitignore": "*\n", ".agent-sync/applied.lock": "lock"}
+def test_what_is_remembered_is_ignored_by_git(directory: MemoryDirectory) -> None:
+    Checkout(directory).write_applied(b"lock")
+    assert files_of(directory) == {".agent-sync/.gitignore": "*\n", ".agent-sync/applied.lock": "lock"}
 
 
-def test_locks_are_remembered_and_forgotten(folder: MemoryFolder) -> None:
-    checkout = Checkout(folder)
+def test_locks_are_remembered_and_forgotten(directory: MemoryDirectory) -> None:
+    checkout = Checkout(directory)
     checkout.write_applied(b"applied")
     checkout.write_inherited(b"inherited")
     assert (checkout.applied(), checkout.inherited()) == (b"applied", b"inherited")
-    assert checkout.applied_at_s() == folder.node.entries[".agent-sync"].entries["applied.lock"].modified_ns / 1e9
+    assert checkout.applied_at_s() == directory.node.entries[".agent-sync"].entries["applied.lock"].modified_ns / 1e9
     checkout.write_inherited(None)
     assert checkout.inherited() is None
 
 
-def test_to_remember_the_same_again_writes_nothing(folder: MemoryFolder) -> None:
-    Checkout(folder).write_applied(b"lock")
+def test_to_remember_the_same_again_writes_nothing(directory: MemoryDirectory) -> None:
+    Checkout(directory).write_applied(b"lock")
     calls: list[str] = []
-    folder.machine.before_call = lambda verb, _: calls.append(verb)
-    Checkout(folder).write_applied(b"lock")
+    directory.machine.before_call = lambda verb, _: calls.append(verb)
+    Checkout(directory).write_applied(b"lock")
     assert set(calls) == {"stat", "open"}
 
 
-def test_the_project_is_held_once(folder: MemoryFolder) -> None:
-    checkout = Checkout(folder)
+def test_the_project_is_held_once(directory: MemoryDirectory) -> None:
+    checkout = Checkout(directory)
     with checkout.hold(), pytest.raises(ProjectBusy) as caught, checkout.hold():
         pass
-    assert folder.name in caught.value.subject
+    assert directory.name in caught.value.subject
     assert caught.value.remedy
     with checkout.hold():
         pass
@@ -75,37 +75,37 @@ EVERY_USE: dict[str, Callable[[Checkout], object]] = {
 
 
 @pytest.mark.parametrize("use", EVERY_USE)
-def test_a_state_folder_that_is_a_symlink_is_refused(folder: MemoryFolder, use: str) -> None:
-    folder.put_other(".agent-sync", Kind.LINK)
+def test_a_state_directory_that_is_a_symlink_is_refused(directory: MemoryDirectory, use: str) -> None:
+    directory.put_other(".agent-sync", Kind.LINK)
     with pytest.raises(UnsafePath, match=r"\.agent-sync"):
-        EVERY_USE[use](Checkout(folder))
+        EVERY_USE[use](Checkout(directory))
 
 
 @pytest.mark.parametrize("use", ["write", "prepare", "hold"])
 @pytest.mark.parametrize("kind", [Kind.FILE, Kind.OTHER])
-def test_a_state_folder_that_is_no_folder_is_refused(folder: MemoryFolder, use: str, kind: Kind) -> None:
-    folder.put_other(".agent-sync", kind)
-    with pytest.raises(FileFault, match=r"\.agent-sync"):
-        EVERY_USE[use](Checkout(folder))
+def test_a_state_directory_that_is_no_directory_is_refused(directory: MemoryDirectory, use: str, kind: Kind) -> None:
+    directory.put_other(".agent-sync", kind)
+    with pytest.raises(FileSystemError, match=r"\.agent-sync"):
+        EVERY_USE[use](Checkout(directory))
 
 
-@pytest.mark.parametrize(("kind", "family"), [(Kind.LINK, UnsafePath), (Kind.OTHER, FileFault)])
+@pytest.mark.parametrize(("kind", "family"), [(Kind.LINK, UnsafePath), (Kind.OTHER, FileSystemError)])
 def test_a_lock_in_it_that_is_no_file_is_refused(
-    folder: MemoryFolder, kind: Kind, family: type[AgentSyncError]
+    directory: MemoryDirectory, kind: Kind, family: type[AgentSyncError]
 ) -> None:
-    folder.put_other(".agent-sync/applied.lock", kind)
+    directory.put_other(".agent-sync/applied.lock", kind)
     with pytest.raises(family):
-        Checkout(folder).applied()
+        Checkout(directory).applied()
 
 
-def test_a_lock_in_it_that_is_endless_is_refused(folder: MemoryFolder) -> None:
-    folder.put(".agent-sync/applied.lock", bytes(MAX_LOCK_BYTES + 1))
+def test_a_lock_in_it_that_is_endless_is_refused(directory: MemoryDirectory) -> None:
+    directory.put(".agent-sync/applied.lock", bytes(MAX_LOCK_BYTES + 1))
     with pytest.raises(LimitExceeded, match=r"applied\.lock"):
-        Checkout(folder).applied()
+        Checkout(directory).applied()
 
 
-def test_a_lost_ignore_file_is_made_again(folder: MemoryFolder) -> None:
-    Checkout(folder).prepare()
-    folder.remove(RelPath(".agent-sync/.gitignore"))
-    Checkout(folder).prepare()
-    assert files_of(folder) == {".agent-sync/.gitignore": "*\n"}
+def test_a_lost_ignore_file_is_made_again(directory: MemoryDirectory) -> None:
+    Checkout(directory).prepare()
+    directory.remove(RelPath(".agent-sync/.gitignore"))
+    Checkout(directory).prepare()
+    assert files_of(directory) == {".agent-sync/.gitignore": "*\n"}

@@ -5,115 +5,117 @@ from __future__ import annotations
 import pytest
 
 from agent_sync.checkout import Checkout, Kept
-from agent_sync.errors import FileFault, UnsafePath, UsageWrong
+from agent_sync.errors import FileSystemError, UnsafePath, UsageError
 from agent_sync.ports import Kind
 from agent_sync.tree import RelPath
-from tests.builders.folders import files_of, read
-from tests.fakes.folder import MemoryFolder
+from tests.builders.directories import files_of, read
+from tests.fakes.directory import MemoryDirectory
 
 PATH = RelPath("a/b.md")
 
 
 @pytest.fixture
-def folder() -> MemoryFolder:
-    return MemoryFolder()
+def directory() -> MemoryDirectory:
+    return MemoryDirectory()
 
 
 @pytest.fixture
-def kept(folder: MemoryFolder) -> Kept:
-    return Checkout(folder).kept
+def kept(directory: MemoryDirectory) -> Kept:
+    return Checkout(directory).kept
 
 
-def take(folder: MemoryFolder, content: str, *, now_s: float = 1e9, path: str = PATH, executable: bool = False) -> None:
-    folder.put("spot", content, executable=executable)
-    Checkout(folder).kept.take(RelPath(path), name=RelPath("spot"), folder=folder, now_s=now_s)
+def take(
+    directory: MemoryDirectory, content: str, *, now_s: float = 1e9, path: str = PATH, executable: bool = False
+) -> None:
+    directory.put("spot", content, executable=executable)
+    Checkout(directory).kept.take(RelPath(path), name=RelPath("spot"), directory=directory, now_s=now_s)
 
 
-def test_what_is_kept_is_listed_oldest_first_with_its_path_and_time(folder: MemoryFolder, kept: Kept) -> None:
-    take(folder, "one", now_s=0)
-    take(folder, "two", path="c.md", now_s=1_700_000_000.9)
-    assert [(edit.number, edit.path, edit.when, read(folder, edit.place)) for edit in kept.all()] == [
+def test_what_is_kept_is_listed_oldest_first_with_its_path_and_time(directory: MemoryDirectory, kept: Kept) -> None:
+    take(directory, "one", now_s=0)
+    take(directory, "two", path="c.md", now_s=1_700_000_000.9)
+    assert [(edit.number, edit.path, edit.when, read(directory, edit.place)) for edit in kept.all()] == [
         (1, "a/b.md", "19700101T000000Z", "one"),
         (2, "c.md", "20231114T221320Z", "two"),
     ]
-    assert folder.stat(RelPath("spot")) is None
+    assert directory.stat(RelPath("spot")) is None
 
 
 @pytest.mark.parametrize("times", [(3.0, 2.0, 1.0), (5.0, 5.0, 5.0), (-4e9, 4.1e9, 1e30)])
 def test_the_newest_is_the_one_kept_last_whatever_the_clock_says(
-    folder: MemoryFolder, kept: Kept, times: tuple[float, ...]
+    directory: MemoryDirectory, kept: Kept, times: tuple[float, ...]
 ) -> None:
     for number, now_s in enumerate(times):
-        take(folder, f"edit {number}", now_s=now_s)
+        take(directory, f"edit {number}", now_s=now_s)
     newest = kept.newest(PATH)
     assert newest is not None
-    assert read(folder, newest.place) == "edit 2"
+    assert read(directory, newest.place) == "edit 2"
     assert len(kept.all()) == 3
 
 
-def test_more_than_a_million_edits_stay_in_order(folder: MemoryFolder, kept: Kept) -> None:
-    folder.put(".agent-sync/kept/999999-20230101T000000Z/a/b.md", "old")
-    take(folder, "new")
+def test_more_than_a_million_edits_stay_in_order(directory: MemoryDirectory, kept: Kept) -> None:
+    directory.put(".agent-sync/kept/999999-20230101T000000Z/a/b.md", "old")
+    take(directory, "new")
     assert [edit.number for edit in kept.all()] == [999_999, 1_000_000]
 
 
-def test_the_newest_edit_comes_back_and_then_the_one_before(folder: MemoryFolder, kept: Kept) -> None:
-    take(folder, "one")
-    take(folder, "two", executable=True)
-    folder.put(PATH, "ours")
+def test_the_newest_edit_comes_back_and_then_the_one_before(directory: MemoryDirectory, kept: Kept) -> None:
+    take(directory, "one")
+    take(directory, "two", executable=True)
+    directory.put(PATH, "ours")
     assert kept.restore(PATH, keep_present=False, now_s=0).replaced is None
-    assert files_of(folder)[PATH] == "*two"
+    assert files_of(directory)[PATH] == "*two"
     kept.restore(PATH, keep_present=False, now_s=0)
-    assert files_of(folder) == {PATH: "one", ".agent-sync/kept/": ""}
+    assert files_of(directory) == {PATH: "one", ".agent-sync/kept/": ""}
 
 
-def test_a_present_edit_is_kept_in_its_turn(folder: MemoryFolder, kept: Kept) -> None:
-    take(folder, "one")
-    folder.put(PATH, "another edit")
+def test_a_present_edit_is_kept_in_its_turn(directory: MemoryDirectory, kept: Kept) -> None:
+    take(directory, "one")
+    directory.put(PATH, "another edit")
     restored = kept.restore(PATH, keep_present=True, now_s=0)
     assert restored.replaced is not None
-    assert (read(folder, PATH), read(folder, restored.replaced.place)) == ("one", "another edit")
+    assert (read(directory, PATH), read(directory, restored.replaced.place)) == ("one", "another edit")
 
 
-def test_an_edit_comes_back_where_nothing_stands_any_more(folder: MemoryFolder, kept: Kept) -> None:
-    take(folder, "one")
+def test_an_edit_comes_back_where_nothing_stands_any_more(directory: MemoryDirectory, kept: Kept) -> None:
+    take(directory, "one")
     kept.restore(PATH, keep_present=True, now_s=0)
-    assert read(folder, PATH) == "one"
+    assert read(directory, PATH) == "one"
 
 
-def test_an_edit_crosses_file_systems_both_ways(folder: MemoryFolder, kept: Kept) -> None:
-    folder.mount("a")
-    folder.put(PATH, "one", executable=True)
-    kept.take(PATH, name=RelPath("b.md"), folder=folder.below(RelPath("a")), now_s=0)
-    assert list(files_of(folder)) == [".agent-sync/kept/000001-19700101T000000Z/a/b.md", "a/"]
-    folder.put(PATH, "two")
+def test_an_edit_crosses_file_systems_both_ways(directory: MemoryDirectory, kept: Kept) -> None:
+    directory.mount("a")
+    directory.put(PATH, "one", executable=True)
+    kept.take(PATH, name=RelPath("b.md"), directory=directory.below(RelPath("a")), now_s=0)
+    assert list(files_of(directory)) == [".agent-sync/kept/000001-19700101T000000Z/a/b.md", "a/"]
+    directory.put(PATH, "two")
     kept.restore(PATH, keep_present=True, now_s=0)
-    assert files_of(folder) == {".agent-sync/kept/000002-19700101T000000Z/a/b.md": "two", PATH: "*one"}
+    assert files_of(directory) == {".agent-sync/kept/000002-19700101T000000Z/a/b.md": "two", PATH: "*one"}
 
 
 def test_what_was_never_kept_cannot_be_restored(kept: Kept) -> None:
-    with pytest.raises(UsageWrong, match=r"a/b\.md") as caught:
+    with pytest.raises(UsageError, match=r"a/b\.md") as caught:
         kept.restore(PATH, keep_present=True, now_s=0)
     assert caught.value.remedy
 
 
-@pytest.mark.parametrize(("kind", "family"), [(Kind.LINK, UnsafePath), (Kind.FOLDER, FileFault)])
+@pytest.mark.parametrize(("kind", "family"), [(Kind.LINK, UnsafePath), (Kind.DIRECTORY, FileSystemError)])
 def test_an_edit_does_not_come_back_over_what_is_no_file(
-    folder: MemoryFolder, kept: Kept, kind: Kind, family: type[Exception]
+    directory: MemoryDirectory, kept: Kept, kind: Kind, family: type[Exception]
 ) -> None:
-    take(folder, "one")
-    folder.put_other(PATH, kind)
+    take(directory, "one")
+    directory.put_other(PATH, kind)
     with pytest.raises(family):
         kept.restore(PATH, keep_present=True, now_s=0)
     assert len(kept.all()) == 1
 
 
-def test_strange_things_in_the_folder_are_no_edits(folder: MemoryFolder, kept: Kept) -> None:
-    take(folder, "one")
-    folder.put(".agent-sync/kept/notes.txt", "by hand")
-    folder.put(".agent-sync/kept/000007-x/.git/hooks/pre-commit", "evil")
-    folder.put_other(".agent-sync/kept/000008-x/link", Kind.LINK)
-    folder.put_other(".agent-sync/kept/000009-x", Kind.LINK)
+def test_strange_things_in_the_directory_are_no_edits(directory: MemoryDirectory, kept: Kept) -> None:
+    take(directory, "one")
+    directory.put(".agent-sync/kept/notes.txt", "by hand")
+    directory.put(".agent-sync/kept/000007-x/.git/hooks/pre-commit", "evil")
+    directory.put_other(".agent-sync/kept/000008-x/link", Kind.LINK)
+    directory.put_other(".agent-sync/kept/000009-x", Kind.LINK)
     assert [edit.path for edit in kept.all()] == [PATH]
-    take(folder, "two")
+    take(directory, "two")
     assert [edit.number for edit in kept.all()] == [1, 10]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.cli.binding import load_verb
 from agent_sync.cli.documents import ENVELOPE
+from agent_sync.cli.parser import load_verb
 from tests.builders.command_line import CommandMachine, a_local_machine, a_machine
 from tests.builders.screens import ESC, Here, Told, inside
 
@@ -196,7 +196,7 @@ def test_check_tells_every_kind_of_drift(synced: CommandMachine) -> None:
     assert document["unexpected"] == [".cursor/rules/stray.md"]
 
 
-def test_foreign_files_in_shared_folders_are_notes_unless_strict(tmp_path: Path) -> None:
+def test_foreign_files_in_shared_directories_are_notes_unless_strict(tmp_path: Path) -> None:
     machine = a_machine(
         tmp_path,
         {"agent-sync.yaml": a_local_machine_config().replace("cursor", "claude-code"), "rules/a.md": "a\n"},
@@ -205,7 +205,7 @@ def test_foreign_files_in_shared_folders_are_notes_unless_strict(tmp_path: Path)
     run(machine, "sync")
     machine.put(".claude/mine.md", "mine\n")
     line = "foreign    .claude/mine.md\n"
-    assert run(machine, "check").out == f"{line}1 file checked, no drift; 1 foreign file in shared folders\n"
+    assert run(machine, "check").out == f"{line}1 file checked, no drift; 1 foreign file in shared directories\n"
     assert run(machine, "check --strict", code=1).out == f"{line}1 file checked: 1 foreign\n"
 
 

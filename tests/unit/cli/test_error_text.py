@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_sync.cli.error_text import error_lines, failure_lines, warning_line
-from agent_sync.cli.lines import rendered
+from agent_sync.cli.text import render
 from agent_sync.errors import (
     AgentSyncError,
     ConfigInvalid,
@@ -19,7 +19,7 @@ from tests.builders.screens import ESC
 
 
 def text(error: AgentSyncError, *, color: bool = False) -> str:
-    return "\n".join(rendered(line, color=color) for line in error_lines(error))
+    return "\n".join(render(line, color=color) for line in error_lines(error))
 
 
 def at(line: str, *, column: int, width: int = 1, number: int = 3, subject: str = "f.yaml") -> AgentSyncError:
@@ -112,12 +112,10 @@ def test_one_failure_alone_needs_no_summary() -> None:
 
 
 def test_the_failure_of_a_source_names_it() -> None:
-    lines = [
-        rendered(line, color=False) for line in failure_lines("a", NetworkError(subject="https://x/", check="gone"))
-    ]
+    lines = [render(line, color=False) for line in failure_lines("a", NetworkError(subject="https://x/", check="gone"))]
     assert lines == ["error[network]: gone", "  --> source a, https://x/"]
 
 
 def test_a_warning_is_one_line() -> None:
     line = warning_line("unknown-key", "agent-sync.yaml:2:1\n", "the key is not known")
-    assert rendered(line, color=False) == "warning[unknown-key]: agent-sync.yaml:2:1\\x0a: the key is not known"
+    assert render(line, color=False) == "warning[unknown-key]: agent-sync.yaml:2:1\\x0a: the key is not known"

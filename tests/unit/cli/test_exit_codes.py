@@ -11,17 +11,17 @@ import pytest
 import agent_sync
 from agent_sync import errors
 from agent_sync.cli.exit_codes import EXIT_CODES, INTERNAL, exit_code_of
-from agent_sync.cli.running import InternalFault
+from agent_sync.cli.run import InternalError
 from agent_sync.errors import AgentSyncError, LockInvalid, NetworkError, PartialFailure, UnsafePath
 
 PROMISED = {
-    errors.UsageWrong: 2,
+    errors.UsageError: 2,
     errors.ConfigInvalid: 3,
     errors.UnknownTool: 3,
     errors.LockMissing: 4,
-    errors.LockIsStale: 4,
+    errors.LockStale: 4,
     errors.LockInvalid: 4,
-    errors.ContentMismatch: 5,
+    errors.DigestMismatch: 5,
     errors.BlobCorrupt: 5,
     errors.Untrusted: 6,
     errors.UnsafePath: 7,
@@ -34,8 +34,8 @@ PROMISED = {
     errors.LimitExceeded: 13,
     errors.RollbackIncomplete: 15,
     errors.ContentRefused: 16,
-    errors.FileFault: 17,
-    errors.CrossesFileSystems: 17,
+    errors.FileSystemError: 17,
+    errors.CrossDeviceLink: 17,
     errors.Cancelled: 130,
 }
 
@@ -65,7 +65,7 @@ def test_every_error_has_an_exit_code_but_the_fault_of_ours() -> None:
     ours = [kind for kind in every_error() if kind.__module__.startswith("agent_sync.")]
     assert errors.LockMissing in ours
     plain = [kind for kind in ours if not issubclass(kind, PartialFailure)]
-    assert [kind.__name__ for kind in plain if exit_code_of(an_error(kind)) == INTERNAL] == [InternalFault.__name__]
+    assert [kind.__name__ for kind in plain if exit_code_of(an_error(kind)) == INTERNAL] == [InternalError.__name__]
 
 
 @pytest.mark.parametrize("kind", PROMISED, ids=lambda kind: kind.__name__)

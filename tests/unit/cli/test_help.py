@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent_sync._version import __version__
+from agent_sync.cli.parser import CommandGroup, CommandTable
 from agent_sync.cli.program import COMMANDS
-from agent_sync.cli.words import Commands, Family
 from tests.builders.screens import here
 
 GLOBAL = ("--config", "--lockfile", "--verbose", "--quiet", "--no-color", "--no-inherit", "--json", "--offline")
@@ -28,7 +28,7 @@ Usage: agent-sync prune [OPTIONS]
 
 Options:
   --dry-run        Show what would be removed; remove nothing.
-  --config PATH    The configuration; its folder is the project.  [default:
+  --config PATH    The configuration; its directory is the project.  [default:
                    agent-sync.yaml]
   --lockfile PATH  The lock.  [default: agent-sync.lock beside the
                    configuration]
@@ -47,9 +47,9 @@ Options:
 """
 
 
-def every_command(table: Commands = COMMANDS, before: str = "") -> Iterator[str]:
+def every_command(table: CommandTable = COMMANDS, before: str = "") -> Iterator[str]:
     for name, entry in table.items():
-        if isinstance(entry, Family):
+        if isinstance(entry, CommandGroup):
             yield from every_command(entry.verbs, f"{name} ")
         else:
             yield before + name
@@ -73,7 +73,7 @@ def test_help_reads_like_this(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_an_argument_is_shown_as_people_write_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     here(tmp_path).run("restore", "-h")
     assert "Usage: agent-sync restore [OPTIONS] PATH\n" in (shown := capsys.readouterr().out)
-    assert "\n  PATH  The file, from the project's folder.\n" in shown
+    assert "\n  PATH  The file, from the project's directory.\n" in shown
     here(tmp_path).run("status", "-h")
     assert "Usage: agent-sync status [OPTIONS] [NAME]...\n" in capsys.readouterr().out
 
@@ -144,7 +144,7 @@ def test_no_help_loads_anything_heavy(tmp_path: Path) -> None:
         "import os, sys\n"
         "from agent_sync.cli.program import run\n"
         "from agent_sync.cli.screen import standard_streams\n"
-        "from agent_sync.cli.session import Surroundings\n"
+        "from agent_sync.cli.run import Surroundings\n"
         "from agent_sync.ports.time import Cancellation\n"
         "surroundings = Surroundings(standard_streams(), os.environ, Cancellation())\n"
         f"for line in {[*every_command()]!r}:\n"

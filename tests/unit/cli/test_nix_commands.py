@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent_sync.cli.binding import load_verb
 from agent_sync.cli.documents import ENVELOPE
+from agent_sync.cli.parser import load_verb
 from tests.builders.command_line import CommandMachine, a_local_machine
 from tests.builders.screens import Told, inside
 
@@ -56,7 +56,7 @@ def test_export_prints_each_path_and_what_it_is(machine: CommandMachine) -> None
     assert (machine.project / "cache" / "nix-cache-info").is_file()
     document = run(machine, "nix", "export", "cache", "--json").document
     assert document["paths"] == [{"path": path, "what": what}]
-    assert document["folder"] == str(machine.project / "cache")
+    assert document["directory"] == str(machine.project / "cache")
     assert document["signed"] is False
 
 

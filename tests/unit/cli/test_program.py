@@ -140,7 +140,7 @@ def test_a_signal_that_the_caller_ignores_stays_ignored(machine: CommandMachine)
     assert (code, err) == (0, "")
     program = (
         "import signal, sys\n"
-        "from agent_sync.cli.interruption import interruptible\n"
+        "from agent_sync.cli.program import interruptible\n"
         "from agent_sync.ports import Cancellation\n"
         "signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "with interruptible(Cancellation()):\n"

@@ -8,12 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.cli.answer import Answer, Verb
-from agent_sync.cli.lines import Style, Styled
 from agent_sync.cli.options import GlobalOptions
-from agent_sync.cli.running import run_verb
+from agent_sync.cli.run import Answer, Invocation, Verb, run_verb
 from agent_sync.cli.screen import Screen, Streams
-from agent_sync.cli.session import Surroundings
+from agent_sync.cli.text import Style, Styled
 from agent_sync.errors import LockMissing
 from agent_sync.ports import Cancellation
 from tests.builders.screens import ESC, Terminal, here
@@ -85,7 +83,7 @@ def test_a_closed_stream_is_no_terminal() -> None:
 
 def run_with(stdout: io.StringIO, verb: Verb, *, json: bool) -> tuple[int, str]:
     err = io.StringIO()
-    surroundings = Surroundings(Streams(io.StringIO(), stdout, err), {}, Cancellation())
+    surroundings = Invocation(Streams(io.StringIO(), stdout, err), {}, Cancellation())
     return run_verb(verb, GlobalOptions(json=json), {}, surroundings), err.getvalue()
 
 

@@ -10,10 +10,21 @@ from hypothesis.strategies import SearchStrategy
 from pydantic import BaseModel
 
 from agent_sync.config import ConfigPath
-from agent_sync.config.merging import merged
-from agent_sync.config.model import ConfigFile, CustomTransform, GitSource, LocalSource, Override, Target, UrlSource
-from agent_sync.config.reading import Layer, Level, read_layer
-from agent_sync.config.security import LimitSettings, Security, Trust, TrustRule
+from agent_sync.config.layer import Layer, Level, read_layer
+from agent_sync.config.load import merge_layers
+from agent_sync.config.model import (
+    ConfigFile,
+    CustomTransform,
+    GitSource,
+    LimitsConfig,
+    LocalSource,
+    Override,
+    SecurityConfig,
+    Target,
+    TrustConfig,
+    TrustRule,
+    UrlSource,
+)
 from agent_sync.documents import emit
 from agent_sync.errors import AgentSyncError
 
@@ -46,9 +57,9 @@ _sections: dict[str, SearchStrategy[Any]] = {
     "targets": some.lists(_like(Target), max_size=3),
     "overrides": some.lists(_like(Override), max_size=2),
     "transforms": some.lists(_like(CustomTransform), max_size=2),
-    "limits": _like(LimitSettings),
-    "security": _like(Security),
-    "trust": _like(Trust) | some.fixed_dictionaries({"rules": some.lists(_like(TrustRule), max_size=2)}),
+    "limits": _like(LimitsConfig),
+    "security": _like(SecurityConfig),
+    "trust": _like(TrustConfig) | some.fixed_dictionaries({"rules": some.lists(_like(TrustRule), max_size=2)}),
     "variables": some.dictionaries(some.text(max_size=5), _values, max_size=3),
 }
 _files = some.fixed_dictionaries({"version": some.just(1)}, optional=_sections) | _like(ConfigFile)
@@ -67,7 +78,7 @@ def outcome(data: dict[str, Any], level: Level) -> Layer | AgentSyncError:
 def test_any_file_is_read_or_refused_with_a_spot(data: dict[str, Any], level: Level) -> None:
     result = outcome(data, level)
     if isinstance(result, Layer):
-        assert merged((result,), ()).origins is not None
+        assert merge_layers((result,), ()).origins is not None
         return
     assert result.place is not None
     assert result.place.file == "the-file"

@@ -97,7 +97,7 @@ def test_a_policy_that_a_variable_names_must_be_there() -> None:
 @pytest.mark.parametrize(
     ("config", "root"), [("sub/other.yaml", "/w/sub"), ("../x/agent-sync.yaml", "/x"), ("/abs/c.yaml", "/abs")]
 )
-def test_the_option_names_the_root_by_its_folder_and_the_lock_lies_there(config: str, root: str) -> None:
+def test_the_option_names_the_root_by_its_directory_and_the_lock_lies_there(config: str, root: str) -> None:
     places = discover(Environment(cwd="/w"), config=config)
     assert places.root == root
     assert places.lock == f"{root}/agent-sync.lock"
@@ -105,6 +105,6 @@ def test_the_option_names_the_root_by_its_folder_and_the_lock_lies_there(config:
     assert places.project.required
 
 
-def test_the_lock_option_is_relative_to_the_current_folder() -> None:
+def test_the_lock_option_is_relative_to_the_current_directory() -> None:
     places = discover(Environment(cwd="/w"), config="sub/agent-sync.yaml", lockfile="locks/a.lock")
     assert places.lock == "/w/locks/a.lock"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_sync.documents import DigestTable, emit
-from agent_sync.documents.canonical import read_canonical
+from agent_sync.documents.reader import read_canonical
 from tests.builders.documents import a_lock
 
 _FILES = (

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from agent_sync.documents import read_document
+from agent_sync.documents.source_text import decode
 from agent_sync.documents.strict import parse
-from agent_sync.documents.text import source_text
 from agent_sync.errors import AgentSyncError, ConfigInvalid, LockInvalid
 
 _ONES = "1" * 64
@@ -109,7 +109,7 @@ def test_it_is_refused_with_its_place_and_a_way_out(what: str) -> None:
 def test_the_parser_in_python_refuses_it_too(what: str) -> None:
     content = _bytes(_REFUSED[what][0])
     with pytest.raises(LockInvalid) as refused:
-        parse(source_text(content, file="f", error=LockInvalid, max_bytes=10_000), parser=yaml.SafeLoader)
+        parse(decode(content, file="f", error=LockInvalid, max_bytes=10_000), parser=yaml.SafeLoader)
     assert refused.value.place is not None
     assert refused.value.remedy
 

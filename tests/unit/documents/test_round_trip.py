@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_sync.documents import Value, emit
-from agent_sync.documents.canonical import read_canonical
+from agent_sync.documents.reader import read_canonical
 from agent_sync.documents.strict import parse
 from tests.builders.documents import AWKWARD, a_document, a_lock, source_text
 

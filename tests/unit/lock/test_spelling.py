@@ -20,8 +20,8 @@ from agent_sync.lock import (
     Transformed,
     UrlPin,
 )
-from agent_sync.lock.reading import read_lock
-from agent_sync.lock.writing import lock_bytes
+from agent_sync.lock.reader import read_lock
+from agent_sync.lock.writer import lock_bytes
 from agent_sync.tree import ROOT, Entry, RelPath, Sha256, Tree
 from agent_sync_oci.digest import Digest
 

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_sync_oci.canonical import canonical_json, read_json
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import ContentLies
+from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest, read_descriptor, read_manifest
-from agent_sync_oci.media_types import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST
+from agent_sync_oci.strict_json import canonical_json, read_json
 from tests.builders.artifacts import SOME_TYPE, a_manifest, described
 
 _TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)

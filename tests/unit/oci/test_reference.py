@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ReferenceInvalid
-from agent_sync_oci.reference import ArchivePlace, LayoutPlace, Place, RegistryPlace, parse_place
+from agent_sync_oci.errors import InvalidReference
+from agent_sync_oci.reference import ArchiveReference, LayoutReference, Reference, RegistryReference, parse_reference
 
 D = Digest.of(b"one")
 
@@ -16,25 +16,25 @@ D = Digest.of(b"one")
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("registry.example.com/team/agents", RegistryPlace("registry.example.com", "team/agents")),
-        ("registry.example.com/team/agents:v1", RegistryPlace("registry.example.com", "team/agents", "v1")),
-        (f"registry.example.com/team/agents@{D}", RegistryPlace("registry.example.com", "team/agents", None, D)),
-        (f"localhost/a:v1@{D}", RegistryPlace("localhost", "a", "v1", D)),
-        ("127.0.0.1:5000/a", RegistryPlace("127.0.0.1:5000", "a")),
-        ("[::1]:5000/a/b__c.d-e:Latest", RegistryPlace("[::1]:5000", "a/b__c.d-e", "Latest")),
-        ("registry:5000/a", RegistryPlace("registry:5000", "a")),
-        ("x.y/" + "a" * 255, RegistryPlace("x.y", "a" * 255)),
-        ("x.y/a:" + "t" * 128, RegistryPlace("x.y", "a", "t" * 128)),
-        ("oci:layout", LayoutPlace("layout")),
-        ("oci:/mnt/usb stick/é:v1", LayoutPlace("/mnt/usb stick/é", "v1")),
-        (f"oci:me@home:v1@{D}", LayoutPlace("me@home", "v1", D)),
-        (f"oci:../x@{D}", LayoutPlace("../x", None, D)),
-        ("oci-archive:a.tar", ArchivePlace("a.tar")),
-        ("oci-archive:/a/b.tar:v1", ArchivePlace("/a/b.tar", "v1")),
+        ("registry.example.com/team/agents", RegistryReference("registry.example.com", "team/agents")),
+        ("registry.example.com/team/agents:v1", RegistryReference("registry.example.com", "team/agents", "v1")),
+        (f"registry.example.com/team/agents@{D}", RegistryReference("registry.example.com", "team/agents", None, D)),
+        (f"localhost/a:v1@{D}", RegistryReference("localhost", "a", "v1", D)),
+        ("127.0.0.1:5000/a", RegistryReference("127.0.0.1:5000", "a")),
+        ("[::1]:5000/a/b__c.d-e:Latest", RegistryReference("[::1]:5000", "a/b__c.d-e", "Latest")),
+        ("registry:5000/a", RegistryReference("registry:5000", "a")),
+        ("x.y/" + "a" * 255, RegistryReference("x.y", "a" * 255)),
+        ("x.y/a:" + "t" * 128, RegistryReference("x.y", "a", "t" * 128)),
+        ("oci:layout", LayoutReference("layout")),
+        ("oci:/mnt/usb stick/é:v1", LayoutReference("/mnt/usb stick/é", "v1")),
+        (f"oci:me@home:v1@{D}", LayoutReference("me@home", "v1", D)),
+        (f"oci:../x@{D}", LayoutReference("../x", None, D)),
+        ("oci-archive:a.tar", ArchiveReference("a.tar")),
+        ("oci-archive:/a/b.tar:v1", ArchiveReference("/a/b.tar", "v1")),
     ],
 )
-def test_a_reference_means_one_place_and_is_spelt_back(text: str, place: Place) -> None:
-    assert parse_place(text) == place
+def test_a_reference_means_one_place_and_is_spelt_back(text: str, place: Reference) -> None:
+    assert parse_reference(text) == place
     assert str(place) == text
     assert str(place).startswith(place.name)
     assert place.wanted == (place.digest or place.tag)
@@ -42,7 +42,7 @@ def test_a_reference_means_one_place_and_is_spelt_back(text: str, place: Place) 
 
 def test_a_host_is_the_same_in_capitals() -> None:
     """Names are compared with policies, where two spellings of one host would be two names."""
-    assert parse_place("Registry.Example.COM/team/agents") == parse_place("registry.example.com/team/agents")
+    assert parse_reference("Registry.Example.COM/team/agents") == parse_reference("registry.example.com/team/agents")
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_a_host_is_the_same_in_capitals() -> None:
     ],
 )  # fmt: skip
 def test_anything_else_is_refused_with_what_to_do(text: str) -> None:
-    with pytest.raises(ReferenceInvalid) as caught:
-        parse_place(text)
+    with pytest.raises(InvalidReference) as caught:
+        parse_reference(text)
     assert caught.value.remedy
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 700
@@ -72,8 +72,8 @@ def test_anything_else_is_refused_with_what_to_do(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["ann:s3cr3t@x.y/a", "https://ann:s3cr3t@x.y/a", "s3cr3t@x.y/a:v1", "ann:s3cr3t@x.y"])
 def test_credentials_do_not_come_out_again(text: str) -> None:
-    with pytest.raises(ReferenceInvalid) as caught:
-        parse_place(text)
+    with pytest.raises(InvalidReference) as caught:
+        parse_reference(text)
     assert "s3cr3t" not in f"{caught.value} {caught.value.remedy}"
 
 
@@ -87,8 +87,8 @@ def test_credentials_do_not_come_out_again(text: str) -> None:
     ],
 )  # fmt: skip
 def test_only_this_machine_is_loopback(host: str, loopback: bool) -> None:
-    place = parse_place(f"{host}/a")
-    assert isinstance(place, RegistryPlace)
+    place = parse_reference(f"{host}/a")
+    assert isinstance(place, RegistryReference)
     assert place.is_loopback is loopback
 
 
@@ -99,8 +99,8 @@ def test_only_this_machine_is_loopback(host: str, loopback: bool) -> None:
 @example("oci:a@sha256:" + "0" * 64 + "@sha256:" + "0" * 64)
 def test_whatever_is_taken_is_spelt_back_and_taken_again(text: str) -> None:
     try:
-        place = parse_place(text)
-    except ReferenceInvalid:
+        place = parse_reference(text)
+    except InvalidReference:
         return
-    assert str(place) == text or isinstance(place, RegistryPlace)
-    assert parse_place(str(place)) == place
+    assert str(place) == text or isinstance(place, RegistryReference)
+    assert parse_reference(str(place)) == place

@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from agent_sync.errors import BytesUnavailable, ContentMismatch, UsageWrong
-from agent_sync.operations.bundle_copy import CopyResult
+from agent_sync.errors import BytesUnavailable, DigestMismatch, UsageError
+from agent_sync.operations.bundle import CopyResult
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import NotFound
-from agent_sync_oci.reference import Place, parse_place
+from agent_sync_oci.reference import Reference, parse_reference
 from agent_sync_oci.registry.memory import MemoryRegistry
 from tests.builders.bundles import (
     NAME,
@@ -28,9 +28,9 @@ from tests.builders.projects import MemoryProject, a_local_project
 from tests.builders.signatures import a_key
 
 STICK, DELTA, MIRROR = (
-    parse_place("oci:/stick"),
-    parse_place("oci-archive:/delta.tar"),
-    parse_place("mirror.example.com/agents:v1"),
+    parse_reference("oci:/stick"),
+    parse_reference("oci-archive:/delta.tar"),
+    parse_reference("mirror.example.com/agents:v1"),
 )
 _ROOT = b'{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}'
 
@@ -40,11 +40,13 @@ def sender() -> MemoryProject:
     return a_sender()
 
 
-def copy(project: MemoryProject, source: Place, target: Place, *, since: bytes | Place | None = None) -> CopyResult:
+def copy(
+    project: MemoryProject, source: Reference, target: Reference, *, since: bytes | Reference | None = None
+) -> CopyResult:
     return project.project().bundle_copy(source, target, since=since)
 
 
-def at(project: MemoryProject, place: Place) -> MemoryRegistry:
+def at(project: MemoryProject, place: Reference) -> MemoryRegistry:
     return project.registries.registries[place.name]
 
 
@@ -72,7 +74,7 @@ def test_a_second_copy_sends_nothing(sender: MemoryProject) -> None:
 
 def test_into_a_registry_the_tag_of_the_source_is_taken_where_none_is_named(sender: MemoryProject) -> None:
     push(sender)
-    assert copy(sender, V1, parse_place("mirror.example.com/agents")).place.tag == "v1"
+    assert copy(sender, V1, parse_reference("mirror.example.com/agents")).place.tag == "v1"
     assert copy(sender, V1, STICK).place.tag == "latest"
 
 
@@ -93,15 +95,15 @@ def test_what_is_no_bundle_is_not_copied(sender: MemoryProject) -> None:
     push(sender)
     registry = registry_of(sender)
     registry.put_manifest(part_in(registry), tag="v2")
-    with pytest.raises(ContentMismatch, match="no lock bundle"):
-        copy(sender, parse_place(f"{NAME}:v2"), MIRROR)
+    with pytest.raises(DigestMismatch, match="no lock bundle"):
+        copy(sender, parse_reference(f"{NAME}:v2"), MIRROR)
     assert at(sender, MIRROR).blobs == {}
 
 
 def test_a_copy_goes_to_a_tag(sender: MemoryProject) -> None:
     push(sender)
-    with pytest.raises(UsageWrong, match="follows from"):
-        copy(sender, V1, parse_place(f"mirror.example.com/agents@{Digest.of(b'')}"))
+    with pytest.raises(UsageError, match="follows from"):
+        copy(sender, V1, parse_reference(f"mirror.example.com/agents@{Digest.of(b'')}"))
 
 
 # -- what is new -----------------------------------------------------------------------------------------------------
@@ -127,11 +129,11 @@ def two(sender: MemoryProject) -> MemoryProject:
     project.project().update()
     push(project)
     changed(project)
-    push(project, parse_place(f"{NAME}:v2"))
+    push(project, parse_reference(f"{NAME}:v2"))
     return project
 
 
-V2 = parse_place(f"{NAME}:v2")
+V2 = parse_reference(f"{NAME}:v2")
 
 
 @pytest.mark.parametrize("what", ["its lock", "its bundle"])
@@ -160,7 +162,7 @@ def test_a_receiver_that_lacks_something_after_all_keeps_its_lock(two: MemoryPro
 
 def test_a_mirror_that_lacks_something_after_all_keeps_its_tag(two: MemoryProject) -> None:
     copy(two, V2, DELTA, since=V1)
-    mirror = parse_place("mirror.example.com/agents:latest")
+    mirror = parse_reference("mirror.example.com/agents:latest")
     with pytest.raises(BytesUnavailable, match="not there"):
         copy(two, DELTA, mirror)
     with pytest.raises(NotFound):
@@ -173,7 +175,7 @@ def test_a_mirror_that_lacks_something_after_all_keeps_its_tag(two: MemoryProjec
 # -- trusted roots ---------------------------------------------------------------------------------------------------
 
 
-def test_trusted_roots_travel_in_folders_and_files_and_from_there_on(sender: MemoryProject) -> None:
+def test_trusted_roots_travel_in_directories_and_files_and_from_there_on(sender: MemoryProject) -> None:
     sender.layers[POLICY] = b"trust: {root: root.json}"
     sender.layers["/etc/agent-sync/root.json"] = _ROOT
     tag = f"root-{Digest.of(_ROOT).hex}"

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.errors import ConfigInvalid, Untrusted, UsageWrong
-from agent_sync.operations.bundle_verify import Asked
+from agent_sync.errors import ConfigInvalid, Untrusted, UsageError
+from agent_sync.operations.bundle import RequiredSigner
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import EMPTY, Descriptor, Manifest
-from agent_sync_oci.media_types import SIGSTORE_BUNDLE
-from agent_sync_oci.reference import parse_place
-from agent_sync_oci.signing.key_signing import sign_with_key
+from agent_sync_oci.reference import parse_reference
 from agent_sync_oci.signing.keys import PrivateKey
+from agent_sync_oci.signing.sign import sign_with_key
 from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject, statement_bytes
 from tests.builders.bundles import (
     NAME,
@@ -62,9 +62,9 @@ def test_a_bundle_that_nobody_vouches_for_is_refused(sender: MemoryProject, rece
 @pytest.mark.parametrize("way", ["by its digest", "by the flag"])
 def test_unless_it_is_vouched_for(sender: MemoryProject, receiver: MemoryProject, way: str) -> None:
     pushed = push(sender)
-    receiver.folder.remove(RelPath("agent-sync.lock"))
+    receiver.directory.remove(RelPath("agent-sync.lock"))
     if way == "by its digest":
-        pull(receiver, parse_place(f"{NAME}@{pushed.digest}"), write_lock=True)
+        pull(receiver, parse_reference(f"{NAME}@{pushed.digest}"), write_lock=True)
     else:
         pull(receiver, write_lock=True, allow_unsigned=True)
     assert receiver.lock == sender.lock
@@ -104,7 +104,7 @@ def test_unsigned_where_signed_is_required_is_refused_whatever_else_vouches(
 ) -> None:
     pushed = push(sender)
     receiver.layers[POLICY] = b"trust: {require: signed}"
-    place = parse_place(f"{NAME}@{pushed.digest}") if pinned else V1
+    place = parse_reference(f"{NAME}@{pushed.digest}") if pinned else V1
     with pytest.raises(Untrusted, match="no rule is about the name"):
         pull(receiver, place, allow_unsigned=True)
 
@@ -143,7 +143,7 @@ def test_a_bundle_that_was_signed_for_another_name_is_refused(
 
 def test_a_mirror_keeps_the_trust(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender, key=_ALICE)
-    mirror = parse_place("mirror.example.com/agents:v1")
+    mirror = parse_reference("mirror.example.com/agents:v1")
     sender.project().bundle_copy(V1, mirror)
     demand(receiver, _ALICE)
     with pytest.raises(Untrusted, match="no rule is about the name"):
@@ -273,16 +273,21 @@ def test_verify_explains_each_rule(sender: MemoryProject, receiver: MemoryProjec
 def test_verify_can_ask_for_one_more_key(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender, key=_ALICE)
     for key, accepted in ((_ALICE, True), (_BOB, False)):
-        asked = Asked(key=key.public.pem)
+        asked = RequiredSigner(key=key.public.pem)
         assert receiver.project().bundle_verify(V1, asked=asked).verdict.accepted is accepted
 
 
 def test_verify_needs_to_know_who_must_have_signed(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender, key=_ALICE)
-    with pytest.raises(UsageWrong, match="nothing says who"):
+    with pytest.raises(UsageError, match="nothing says who"):
         receiver.project().bundle_verify(V1)
-    for asked in (Asked(identity="a"), Asked(issuer="b"), Asked(root=b"{}"), Asked(key=b"", identity="a", issuer="b")):
-        with pytest.raises(UsageWrong):
+    for asked in (
+        RequiredSigner(identity="a"),
+        RequiredSigner(issuer="b"),
+        RequiredSigner(root=b"{}"),
+        RequiredSigner(key=b"", identity="a", issuer="b"),
+    ):
+        with pytest.raises(UsageError):
             receiver.project().bundle_verify(V1, asked=asked)
 
 

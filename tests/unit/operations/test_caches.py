@@ -7,13 +7,13 @@ from typing import Self
 
 import pytest
 
-from agent_sync.errors import BytesUnavailable, LockIsStale
+from agent_sync.errors import BytesUnavailable, LockStale
 from agent_sync.events import Warned
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import RegistryFault
+from agent_sync_oci.errors import RegistryError
 from agent_sync_oci.manifest import Index, Manifest
-from agent_sync_oci.reference import parse_place
+from agent_sync_oci.reference import parse_reference
 from agent_sync_oci.registry.memory import MemoryRegistry
 from tests.builders.bundles import NAME, a_sender, part_in, push, registry_of
 from tests.builders.projects import MemoryProject
@@ -26,7 +26,7 @@ class BrokenRegistry(MemoryRegistry):
 
     def manifest(self, wanted: Digest | str) -> Manifest | Index:
         del wanted
-        raise RegistryFault(subject=self.name, check="it could not be reached", remedy="see that it runs")
+        raise RegistryError(subject=self.name, check="it could not be reached", remedy="see that it runs")
 
     def __enter__(self) -> Self:
         return self
@@ -40,11 +40,11 @@ def sender() -> MemoryProject:
 
 
 def a_checkout(sender: MemoryProject, *caches: str) -> MemoryProject:
-    """Without the source's folder, and with an empty store: only these caches have the bytes."""
+    """Without the source's directory, and with an empty store: only these caches have the bytes."""
     project = sender.another_checkout()
     for path in [path for path in project.files if path.startswith("rules/")]:
-        project.folder.remove(RelPath(path))
-    project.folder.remove_folder(RelPath("rules"))
+        project.directory.remove(RelPath(path))
+    project.directory.remove_directory(RelPath("rules"))
     project.put("agent-sync.yaml", project.read("agent-sync.yaml") + f"caches: [{', '.join(caches)}]\n")
     project.registries.opened.clear()
     return project
@@ -79,8 +79,8 @@ def test_what_is_in_the_store_is_asked_of_nobody(sender: MemoryProject) -> None:
     assert asked(project) == []
 
 
-def test_a_folder_is_meant_from_the_project(sender: MemoryProject) -> None:
-    push(sender, parse_place("oci:/project/vendor/cache"), name=NAME)
+def test_a_directory_is_meant_from_the_project(sender: MemoryProject) -> None:
+    push(sender, parse_reference("oci:/project/vendor/cache"), name=NAME)
     project = a_checkout(sender, _SECOND)
     project.project().sync()
     assert asked(project) == ["oci:/project/vendor/cache"]
@@ -123,8 +123,8 @@ def _another(part: Manifest, honest: MemoryRegistry, lie: str) -> Manifest | Ind
     return Manifest.make(artifact_type=part.artifact_type, config=part.config, layers=(part.config,))
 
 
-def test_offline_folders_and_files_are_asked_and_registries_are_not(sender: MemoryProject) -> None:
-    push(sender, parse_place("oci:/project/vendor/cache"), name=NAME)
+def test_offline_directories_and_files_are_asked_and_registries_are_not(sender: MemoryProject) -> None:
+    push(sender, parse_reference("oci:/project/vendor/cache"), name=NAME)
     project = a_checkout(sender, NAME, _SECOND)
     project.offline = True
     project.project().sync()
@@ -134,7 +134,7 @@ def test_offline_folders_and_files_are_asked_and_registries_are_not(sender: Memo
 
 def test_what_no_cache_has_comes_from_upstream_or_not_at_all(sender: MemoryProject) -> None:
     project = a_checkout(sender, "empty.example.com/x")
-    with pytest.raises((BytesUnavailable, LockIsStale)):
+    with pytest.raises((BytesUnavailable, LockStale)):
         project.project().sync()
     assert project.outputs == {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.errors import UsageWrong
+from agent_sync.errors import UsageError
 from agent_sync.plan.drift import State
 from tests.builders.projects import MemoryProject, a_local_project, a_project
 
@@ -20,7 +20,7 @@ def test_check_tells_changed_missing_and_unexpected_files_apart() -> None:
     project = synced(a_md="a\n", b_md="b\n")
     assert project.project().check().clean
     project.put(".cursor/rules/a.md", "edited\n")
-    project.folder.drop(".cursor/rules/b.md")
+    project.directory.drop(".cursor/rules/b.md")
     project.put(".cursor/rules/c.md", "c\n")
     drift = project.project().check().drift
     assert (drift.changed, drift.missing, drift.unexpected) == (
@@ -30,7 +30,7 @@ def test_check_tells_changed_missing_and_unexpected_files_apart() -> None:
     )
 
 
-def test_a_users_file_in_a_shared_folder_is_drift_only_when_strict() -> None:
+def test_a_users_file_in_a_shared_directory_is_drift_only_when_strict() -> None:
     project = a_local_project()
     project.put("agent-sync.yaml", project.read("agent-sync.yaml").replace("cursor", "claude-code"))
     project.put(".claude/notes.md", "mine\n")
@@ -60,7 +60,7 @@ def test_status_knows_pending_synced_missing_and_drifted() -> None:
     assert states(project) == {"rules": State.PENDING}
     project.project().sync()
     assert states(project) == {"rules": State.SYNCED}
-    project.folder.drop(".cursor/rules/a.md")
+    project.directory.drop(".cursor/rules/a.md")
     assert states(project) == {"rules": State.MISSING}
     project.put(".cursor/rules/a.md", "edited\n")
     assert states(project) == {"rules": State.DRIFTED}
@@ -80,7 +80,7 @@ def test_a_source_that_is_not_locked_yet_is_pending_in_status() -> None:
 
 
 def test_status_of_a_name_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UsageWrong, match="no source"):
+    with pytest.raises(UsageError, match="no source"):
         synced().project().status(["nope"])
 
 
@@ -91,7 +91,7 @@ def test_diff_shows_what_sync_would_write() -> None:
     [shown] = project.project().diff([".cursor/rules/a.md"]).diffs
     assert shown.text == "--- a/.cursor/rules/a.md\n+++ b/.cursor/rules/a.md\n@@ -1 +1 @@\n-mine\n+a\n"
     assert len(project.project().diff([".cursor"]).diffs) == 2
-    with pytest.raises(UsageWrong):
+    with pytest.raises(UsageError):
         project.project().diff(["nowhere"])
 
 

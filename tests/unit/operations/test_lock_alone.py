@@ -21,7 +21,7 @@ def arrived() -> MemoryProject:
 def _arrived(sender: MemoryProject) -> MemoryProject:
     receiver = a_receiver(sender)
     for path in [path for path in receiver.files if path != "agent-sync.lock"]:
-        receiver.folder.remove(RelPath(path))
+        receiver.directory.remove(RelPath(path))
     pull(receiver)
     receiver.project().sync(frozen=True)
     return receiver
@@ -40,7 +40,7 @@ def test_prune_removes_what_the_next_lock_does_not_have_and_leaves_that_lock_as_
     sender = changed(a_sender())
     push(sender)
     arrived = _arrived(sender)
-    sender.folder.remove(RelPath("rules/c.md"))
+    sender.directory.remove(RelPath("rules/c.md"))
     sender.project().update()
     push(sender)
     pull(arrived, write_lock=True, allow_unsigned=True)

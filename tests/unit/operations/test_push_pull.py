@@ -6,17 +6,17 @@ from dataclasses import replace
 
 import pytest
 
-from agent_sync.errors import AgentSyncError, BytesUnavailable, LockIsStale, LockMissing, NotThere, UsageWrong
+from agent_sync.errors import AgentSyncError, BytesUnavailable, LockMissing, LockStale, NotFound, UsageError
 from agent_sync.events import Progressed
 from agent_sync.operations.pull import PullResult
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor, Manifest
-from agent_sync_oci.reference import parse_place
+from agent_sync_oci.reference import parse_reference
 from tests.builders.bundles import NAME, V1, a_receiver, a_sender, changed, part_in, pull, push, registry_of
 from tests.builders.projects import MemoryProject
 
-_ELSEWHERE = parse_place("elsewhere.example.com/x:1")
+_ELSEWHERE = parse_reference("elsewhere.example.com/x:1")
 _ZSTD, _TAR = "tar+zstd", "tar"
 
 
@@ -31,10 +31,10 @@ def receiver(sender: MemoryProject) -> MemoryProject:
 
 
 def without_source(project: MemoryProject) -> MemoryProject:
-    """The local source's folder is not there, as on a machine that got the committed files only."""
+    """The local source's directory is not there, as on a machine that got the committed files only."""
     for path in [path for path in project.files if path.startswith("rules/")]:
-        project.folder.remove(RelPath(path))
-    project.folder.remove_folder(RelPath("rules"))
+        project.directory.remove(RelPath(path))
+    project.directory.remove_directory(RelPath("rules"))
     return project
 
 
@@ -89,12 +89,12 @@ def test_a_source_is_found_by_its_digest_alone(sender: MemoryProject) -> None:
 def test_a_project_that_has_only_a_lock_can_push_it_on(sender: MemoryProject, receiver: MemoryProject) -> None:
     pushed = push(sender)
     pull(receiver)
-    receiver.folder.remove(RelPath("agent-sync.yaml"))
+    receiver.directory.remove(RelPath("agent-sync.yaml"))
     assert push(without_source(receiver), _ELSEWHERE, name=NAME).digest == pushed.digest
 
 
 def test_without_a_lock_there_is_nothing_to_push(sender: MemoryProject) -> None:
-    sender.folder.remove(RelPath("agent-sync.lock"))
+    sender.directory.remove(RelPath("agent-sync.lock"))
     with pytest.raises(LockMissing):
         push(sender)
 
@@ -115,7 +115,7 @@ def test_offline_no_registry_is_asked(sender: MemoryProject, receiver: MemoryPro
         with pytest.raises(BytesUnavailable, match="opens no connection"):
             work()
     assert sender.registries.opened == []
-    push(sender, parse_place("oci:/stick"), name=NAME)
+    push(sender, parse_reference("oci:/stick"), name=NAME)
 
 
 # -- in which form ---------------------------------------------------------------------------------------------------
@@ -124,11 +124,11 @@ def test_offline_no_registry_is_asked(sender: MemoryProject, receiver: MemoryPro
 @pytest.mark.parametrize(
     ("place", "way"), [(str(V1), _ZSTD), ("oci-archive:/agents.tar", _ZSTD), ("oci:/layout", _TAR)]
 )
-def test_trees_are_compressed_except_in_a_folder_where_nix_reads_them(
+def test_trees_are_compressed_except_in_a_directory_where_nix_reads_them(
     sender: MemoryProject, place: str, way: str
 ) -> None:
-    push(sender, parse_place(place), name=NAME)
-    registry = sender.registries.registries[parse_place(place).name]
+    push(sender, parse_reference(place), name=NAME)
+    registry = sender.registries.registries[parse_reference(place).name]
     tag = "v1" if place == str(V1) else "latest"
     index = registry.manifest(tag)
     part = registry.manifest(index.manifests[1].digest)  # type: ignore[union-attr]  # it is the bundle's index
@@ -212,7 +212,7 @@ def test_another_lock_than_the_projects_is_not_taken_unasked(sender: MemoryProje
     push(sender)
     changed(receiver, "z.md")
     before = receiver.lock
-    with pytest.raises(LockIsStale, match="not the lock of bundle"):
+    with pytest.raises(LockStale, match="not the lock of bundle"):
         pull(receiver, allow_unsigned=True)
     assert receiver.lock == before
 
@@ -239,30 +239,30 @@ def test_what_the_lock_changes_is_shown_before_it_is_written(sender: MemoryProje
 
 @pytest.mark.parametrize(
     ("place", "error"),
-    [("registry.example.com/team/agents", UsageWrong), ("oci:/layout", UsageWrong), (f"{NAME}:v2", NotThere)],
+    [("registry.example.com/team/agents", UsageError), ("oci:/layout", UsageError), (f"{NAME}:v2", NotFound)],
 )
 def test_a_place_that_does_not_say_enough_is_refused(
     sender: MemoryProject, receiver: MemoryProject, place: str, error: type[AgentSyncError]
 ) -> None:
     push(sender)
     with pytest.raises(error):
-        pull(receiver, parse_place(place))
+        pull(receiver, parse_reference(place))
 
 
 def test_a_digest_cannot_be_pushed_to(sender: MemoryProject) -> None:
-    with pytest.raises(UsageWrong, match="follows from what is pushed"):
-        push(sender, parse_place(f"{NAME}@{Digest.of(b'')}"))
+    with pytest.raises(UsageError, match="follows from what is pushed"):
+        push(sender, parse_reference(f"{NAME}@{Digest.of(b'')}"))
 
 
 @pytest.mark.parametrize("kind", ["src", "root", "sha256"])
 def test_a_tag_under_which_something_else_is_looked_for_cannot_be_pushed_to(sender: MemoryProject, kind: str) -> None:
-    with pytest.raises(UsageWrong, match="are those of sources"):
-        push(sender, parse_place(f"{NAME}:{kind}-{'a' * 64}"))
+    with pytest.raises(UsageError, match="are those of sources"):
+        push(sender, parse_reference(f"{NAME}:{kind}-{'a' * 64}"))
 
 
 @pytest.mark.parametrize("name", ["", " ", "two words", "new\nline", "esc\x1b[2J", "bidi\u202e", "x" * 1025])
 def test_a_name_that_is_none_is_refused(sender: MemoryProject, name: str) -> None:
-    with pytest.raises(UsageWrong, match="is no name"):
+    with pytest.raises(UsageError, match="is no name"):
         push(sender, name=name)
 
 
@@ -272,8 +272,8 @@ def test_the_tag_moves_last(sender: MemoryProject) -> None:
     changed(sender)
 
     def broken(_statement: bytes) -> bytes:
-        raise UsageWrong(subject="key", check="no")
+        raise UsageError(subject="key", check="no")
 
-    with pytest.raises(UsageWrong):
+    with pytest.raises(UsageError):
         sender.project().push(V1, signing=broken)
     assert registry_of(sender).manifest("v1").digest == first.digest

@@ -9,17 +9,17 @@ import pytest
 from agent_sync.errors import (
     AmbiguousOutput,
     BytesUnavailable,
-    ContentMismatch,
-    FileFault,
-    LockIsStale,
+    DigestMismatch,
+    FileSystemError,
     LockMissing,
+    LockStale,
     TransformFailed,
     UnsafePath,
 )
 from agent_sync.events import BlobSetAside, EditKept
-from agent_sync.plan.model import Step
+from agent_sync.plan.actions import Step
 from agent_sync.ports import Kind
-from tests.builders.folders import put_other
+from tests.builders.directories import put_other
 from tests.builders.projects import MemoryProject, a_local_project, a_project
 from tests.builders.trees import sha256
 
@@ -41,9 +41,9 @@ def test_sync_writes_the_outputs_and_a_second_one_writes_nothing() -> None:
 def test_sync_never_writes_the_lock() -> None:
     project = locked()
     name = project.project().lock_file.name
-    before = project.folder.stat(name)
+    before = project.directory.stat(name)
     project.project().sync()
-    assert project.folder.stat(name) == before
+    assert project.directory.stat(name) == before
 
 
 def test_an_edit_is_replaced_kept_and_can_be_restored() -> None:
@@ -84,21 +84,21 @@ def test_a_changed_declaration_makes_the_lock_stale() -> None:
     project = locked()
     project.put("other/a.md", "other\n")
     project.put("agent-sync.yaml", project.read("agent-sync.yaml").replace("./rules/", "./other/"))
-    with pytest.raises(LockIsStale, match="`path`"):
+    with pytest.raises(LockStale, match="`path`"):
         project.project().sync()
 
 
 def test_a_local_source_that_changed_since_it_was_locked_stops_the_sync() -> None:
     project = locked()
     project.put("rules/a.md", "edited\n")
-    with pytest.raises(LockIsStale, match=r"a\.md"):
+    with pytest.raises(LockStale, match=r"a\.md"):
         project.project().sync()
     assert project.outputs == {}
 
 
 def test_a_local_source_that_is_gone_is_served_by_the_store() -> None:
     project = locked()
-    project.folder.drop("rules")
+    project.directory.drop("rules")
     project.project().sync()
     assert project.outputs == {".cursor/rules/a.md": "a\n"}
 
@@ -114,7 +114,7 @@ def test_frozen_looks_neither_at_the_configuration_nor_at_local_sources() -> Non
 def test_a_changed_target_is_derived_with_a_warning_and_refused_when_locked() -> None:
     project = locked()
     project.put("agent-sync.yaml", project.read("agent-sync.yaml").replace("cursor", "cline"))
-    with pytest.raises(LockIsStale):
+    with pytest.raises(LockStale):
         project.project().sync(locked=True)
     project.project().sync()
     assert project.outputs == {".cline/rules/a.md": "a\n"}
@@ -134,7 +134,7 @@ def test_orphans_stay_until_prune_and_check_reports_them() -> None:
     assert project.project().check().clean
 
 
-def test_a_corrupt_blob_is_set_aside_and_packed_again_from_the_folder() -> None:
+def test_a_corrupt_blob_is_set_aside_and_packed_again_from_the_directory() -> None:
     project = locked()
     [blob] = [each for each, content in project.store.blobs.items() if b"a\n" in content]
     project.store.blobs[blob] = project.store.blobs[blob].replace(b"a\n", b"b\n")
@@ -143,9 +143,9 @@ def test_a_corrupt_blob_is_set_aside_and_packed_again_from_the_folder() -> None:
     assert [event.digest for event in project.events if isinstance(event, BlobSetAside)] == [blob]
 
 
-def test_without_store_and_folder_there_are_no_bytes_and_nothing_is_written() -> None:
+def test_without_store_and_directory_there_are_no_bytes_and_nothing_is_written() -> None:
     project = locked()
-    project.folder.drop("rules")
+    project.directory.drop("rules")
     project.store.blobs.clear()
     with pytest.raises(BytesUnavailable):
         project.project().sync()
@@ -154,15 +154,15 @@ def test_without_store_and_folder_there_are_no_bytes_and_nothing_is_written() ->
 
 def test_a_link_in_the_place_of_a_target_is_refused() -> None:
     project = locked()
-    put_other(project.folder, ".cursor/rules/a.md", Kind.LINK)
+    put_other(project.directory, ".cursor/rules/a.md", Kind.LINK)
     with pytest.raises(UnsafePath, match="symbolic link"):
         project.project().sync()
 
 
-def test_a_folder_in_the_place_of_a_target_is_refused_before_anything_is_written() -> None:
+def test_a_directory_in_the_place_of_a_target_is_refused_before_anything_is_written() -> None:
     project = locked(a_md="a\n", b_md="b\n")
-    put_other(project.folder, ".cursor/rules/b.md", Kind.FOLDER)
-    with pytest.raises(FileFault) as refused:
+    put_other(project.directory, ".cursor/rules/b.md", Kind.DIRECTORY)
+    with pytest.raises(FileSystemError) as refused:
         project.project().sync()
     assert "rules" in refused.value.subject
     assert ".cursor/rules/a.md" not in project.outputs
@@ -172,7 +172,7 @@ def test_a_dry_run_shows_every_change_and_makes_none() -> None:
     project = locked(a_md="a\n", b_md="b\n")
     project.project().sync()
     project.put(".cursor/rules/a.md", "mine\n")
-    project.folder.drop(".cursor/rules/b.md")
+    project.directory.drop(".cursor/rules/b.md")
     before = project.files
     result = project.project().sync(dry_run=True)
     assert [(action.step, action.path) for action in result.plan.actions] == [
@@ -183,9 +183,9 @@ def test_a_dry_run_shows_every_change_and_makes_none() -> None:
     assert project.files == before
 
 
-def test_a_dry_run_of_a_first_sync_does_not_even_make_our_own_folder() -> None:
+def test_a_dry_run_of_a_first_sync_does_not_even_make_our_own_directory() -> None:
     project = locked()
-    project.folder.drop(".agent-sync")
+    project.directory.drop(".agent-sync")
     project.project().sync(dry_run=True)
     assert ".agent-sync/.gitignore" not in project.files
 
@@ -244,7 +244,7 @@ def test_a_second_checkout_offline_holds_the_same_bytes() -> None:
     project.project().sync()
     other = project.another_checkout()
     other.store.blobs = dict(project.store.blobs)
-    other.folder.drop("rules")
+    other.directory.drop("rules")
     other.offline = True
     other.project().sync()
     assert other.outputs == project.outputs
@@ -264,7 +264,7 @@ def test_a_lock_that_claims_another_result_of_an_override_is_refused() -> None:
     start = other.lock.index("sha256: ", other.lock.index(".cursor/rules/a.md", rendered)) + 8
     forged = other.lock[:start] + '"' + "0" * 64 + '"' + other.lock[other.lock.index("\n", start) :]
     other.put("agent-sync.lock", forged)
-    with pytest.raises(ContentMismatch, match="other bytes"):
+    with pytest.raises(DigestMismatch, match="other bytes"):
         other.project().sync()
     assert other.outputs == {}
 
@@ -272,7 +272,7 @@ def test_a_lock_that_claims_another_result_of_an_override_is_refused() -> None:
 POLICY = sha256("policy\n")
 
 
-def test_sources_that_were_handed_over_in_folders_serve_a_cold_store() -> None:
+def test_sources_that_were_handed_over_in_directories_serve_a_cold_store() -> None:
     url = "https://example.com/policy.md"
     config = f"""
     version: 1
@@ -289,8 +289,8 @@ def test_sources_that_were_handed_over_in_folders_serve_a_cold_store() -> None:
     other = project.another_checkout()
     other.web.served.clear()
     other.offline = True
-    other.put("handed/rules/a.md", "a\n")
-    other.put("handed/policy/policy.md", "policy\n")
-    handed = {name: f"/project/handed/{name}" for name in ("rules", "policy")}
-    replace(other.project(), handed=handed).sync()
+    other.put("supplied/rules/a.md", "a\n")
+    other.put("supplied/policy/policy.md", "policy\n")
+    supplied = {name: f"/project/supplied/{name}" for name in ("rules", "policy")}
+    replace(other.project(), supplied=supplied).sync()
     assert other.outputs == {".cursor/rules/a.md": "a\n", ".cursor/rules/policy.md": "policy\n"}

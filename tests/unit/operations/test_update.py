@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.errors import BytesUnavailable, ContentRefused, LockInvalid, PartialFailure, UsageWrong
+from agent_sync.errors import BytesUnavailable, ContentRefused, LockInvalid, PartialFailure, UsageError
 from tests.builders.projects import MemoryProject, a_local_project, a_project
 from tests.builders.trees import sha256
 
@@ -44,11 +44,11 @@ def test_update_locks_every_source_and_writes_the_lock() -> None:
 def test_a_second_update_changes_nothing_and_writes_nothing() -> None:
     project = two_sources()
     project.project().update()
-    before = project.folder.stat(project.project().lock_file.name)
+    before = project.directory.stat(project.project().lock_file.name)
     again = project.project().update()
     assert not again.changes
     assert not again.written
-    assert project.folder.stat(project.project().lock_file.name) == before
+    assert project.directory.stat(project.project().lock_file.name) == before
 
 
 def test_an_update_of_one_source_leaves_the_text_of_the_other() -> None:
@@ -88,7 +88,7 @@ def test_if_every_source_fails_for_one_reason_that_reason_speaks() -> None:
 
 
 def test_a_source_that_nobody_declared_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(UsageWrong, match="no source") as refused:
+    with pytest.raises(UsageError, match="no source") as refused:
         two_sources().project().update(["frist"])
     assert "first" in (refused.value.remedy or "")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import tracemalloc
 from collections.abc import Iterator
 
-from agent_sync.plan.model import Action, Step
+from agent_sync.plan.actions import Action, Step
 from agent_sync.plan.preview import MAX_DIFF_BYTES, previews
 from agent_sync.tree import Entry, RelPath, Sha256
 from tests.builders.trees import program, sha256
 from tests.fakes.contents import MemoryContents
-from tests.fakes.folder import MemoryFolder
+from tests.fakes.directory import MemoryDirectory
 
 LONG = "a line\n" * (MAX_DIFF_BYTES // 7 + 1)
 PATH = RelPath("a.md")
@@ -18,7 +18,7 @@ PATH = RelPath("a.md")
 
 def preview(before: str | bytes, after: str | bytes) -> str:
     """The diff of one file that is replaced."""
-    contents, project = MemoryContents(), MemoryFolder()
+    contents, project = MemoryContents(), MemoryDirectory()
     contents.add({PATH: after})
     project.put(PATH, before if isinstance(before, bytes) else before.encode())
     old, new = (Entry(sha256(each), isinstance(each, bytes)) for each in (before, after))
@@ -58,7 +58,7 @@ def test_a_large_file_is_verified_to_its_end_and_not_held() -> None:
     action = Action(Step.CREATE, PATH, "source", None, Entry(sha256("x")))
     tracemalloc.start()
     try:
-        [shown] = previews([action], contents, MemoryFolder())
+        [shown] = previews([action], contents, MemoryDirectory())
         _, peak_bytes = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -21,7 +21,7 @@ def holds(notes: Notes, *, young_ns: int = YOUNG_NS) -> bool:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    path = tmp_path / "folder" / "file"
+    path = tmp_path / "directory" / "file"
     path.parent.mkdir()
     path.write_text("text")
     return path
@@ -77,7 +77,7 @@ def test_what_nobody_touches_holds(file: Path) -> None:
         hashed=[file],
         seen=[missing, file / "below-a-file"],
         followed=[file, missing],
-        folders=[file.parent],
+        directories=[file.parent],
         roots=[file.parent],
         listings=[file.parent],
     )
@@ -148,7 +148,8 @@ def test_files_of_any_length_are_hashed_whole(file: Path, size: int) -> None:
         assert not holds(notes)
 
 
-# -- folders ---------------------------------------------------------------------------------------------------------
+# -- directories
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_name_that_comes_or_goes_is_found(file: Path) -> None:
@@ -158,12 +159,12 @@ def test_a_name_that_comes_or_goes_is_found(file: Path) -> None:
     other.touch()
     assert not holds(notes)
     other.unlink()
-    assert holds(notes), "a folder in which something came and went again has the same names"
+    assert holds(notes), "a directory in which something came and went again has the same names"
     file.unlink()
     assert not holds(notes)
 
 
-def test_a_name_that_came_in_the_tick_in_which_a_folder_was_listed_is_found(file: Path) -> None:
+def test_a_name_that_came_in_the_tick_in_which_a_directory_was_listed_is_found(file: Path) -> None:
     notes = Notes(begun_ns=0)
     file.with_name("other").touch()
     key = key_at(file.parent)
@@ -171,8 +172,8 @@ def test_a_name_that_came_in_the_tick_in_which_a_folder_was_listed_is_found(file
     assert not holds(notes, young_ns=key[4])
 
 
-@pytest.mark.parametrize("kind", ["folders", "roots", "listings"])
-def test_another_folder_of_the_same_name_does_not_hold(file: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["directories", "roots", "listings"])
+def test_another_directory_of_the_same_name_does_not_hold(file: Path, kind: str) -> None:
     notes = notes_of(**{kind: [file.parent]})  # type: ignore[arg-type]
     assert holds(notes)
     file.parent.rename(file.parent.with_name("moved"))
@@ -182,9 +183,9 @@ def test_another_folder_of_the_same_name_does_not_hold(file: Path, kind: str) ->
     assert not holds(notes)
 
 
-@pytest.mark.parametrize("kind", ["folders", "listings"])
-def test_a_folder_swapped_for_a_link_to_itself_does_not_hold(file: Path, kind: str) -> None:
-    """Every file below has its old key: the folder alone tells."""
+@pytest.mark.parametrize("kind", ["directories", "listings"])
+def test_a_directory_swapped_for_a_link_to_itself_does_not_hold(file: Path, kind: str) -> None:
+    """Every file below has its old key: the directory alone tells."""
     notes = notes_of(**{kind: [file.parent]}, trusted=[file])  # type: ignore[arg-type]
     moved = file.parent.with_name("moved")
     file.parent.rename(moved)
@@ -203,8 +204,8 @@ def test_a_root_is_reached_through_links_and_must_lead_to_the_same_place(file: P
     assert not holds(notes)
 
 
-def test_what_is_in_a_folder_that_was_only_passed_through_does_not_matter(file: Path) -> None:
-    notes = notes_of(folders=[file.parent], roots=[file.parent])
+def test_what_is_in_a_directory_that_was_only_passed_through_does_not_matter(file: Path) -> None:
+    notes = notes_of(directories=[file.parent], roots=[file.parent])
     file.with_name("other").touch()
     assert holds(notes)
 
@@ -215,8 +216,8 @@ def test_what_is_in_a_folder_that_was_only_passed_through_does_not_matter(file: 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Enough files for two processes; making them takes longer than looking at them."""
-    folder = tmp_path_factory.mktemp("many")
-    files = [folder / f"{number:04}" for number in range(1_100)]
+    directory = tmp_path_factory.mktemp("many")
+    files = [directory / f"{number:04}" for number in range(1_100)]
     for path in files:
         path.write_text(path.name)
     return files
@@ -248,9 +249,9 @@ def test_a_file_that_is_gone_is_missed_by_either_process(many: list[Path], gone:
     many[gone].touch()
 
 
-def test_paths_are_walked_from_the_folder_where_the_question_was_asked(file: Path) -> None:
-    facts = facts_of(notes_of(trusted=[file], folders=[file.parent]), folder=str(file.parent.parent))
-    assert b"".join(half.trusted.paths for half in facts.halves) == b"folder/file"
+def test_paths_are_walked_from_the_directory_where_the_question_was_asked(file: Path) -> None:
+    facts = facts_of(notes_of(trusted=[file], directories=[file.parent]), directory=str(file.parent.parent))
+    assert b"".join(half.trusted.paths for half in facts.halves) == b"directory/file"
     before = os.getcwd()
     try:
         os.chdir(file.parent.parent)
@@ -260,7 +261,7 @@ def test_paths_are_walked_from_the_folder_where_the_question_was_asked(file: Pat
 
 
 def test_the_program_itself_is_a_fact(file: Path) -> None:
-    receipt = Notes(begun_ns=0).receipt("question", [str(file)], made_s=0, folder="/nowhere")
+    receipt = Notes(begun_ns=0).receipt("question", [str(file)], made_s=0, directory="/nowhere")
     assert receipt is not None
     assert world_holds(receipt.facts, young_ns=YOUNG_NS)
     _write(file)

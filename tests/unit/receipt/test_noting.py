@@ -49,15 +49,15 @@ def test_a_world_that_changes_while_it_is_read_leaves_no_receipt() -> None:
         notes.listing("/c", KEY, ["x"])
         change(notes)
         assert notes.spoilt, change.__name__
-        assert notes.receipt("question", (), made_s=0, folder="/") is None
+        assert notes.receipt("question", (), made_s=0, directory="/") is None
 
 
-def test_folders_are_noted_by_what_they_are_not_by_what_happens_in_them() -> None:
+def test_directories_are_noted_by_what_they_are_not_by_what_happens_in_them() -> None:
     notes = Notes(begun_ns=0)
-    notes.folder("/a", KEY)
-    notes.folder("/a", OTHER)
+    notes.directory("/a", KEY)
+    notes.directory("/a", OTHER)
     assert not notes.spoilt
-    notes.folder("/a", (*KEY[:1], 99, *KEY[2:]))
+    notes.directory("/a", (*KEY[:1], 99, *KEY[2:]))
     assert notes.spoilt
 
 

@@ -23,7 +23,7 @@ def receipt(tmp_path: Path) -> Receipt:
         trusted=files[1:3],
         seen=[files[3], tmp_path / "missing"],
         followed=[files[0], tmp_path / "missing"],
-        folders=[tmp_path],
+        directories=[tmp_path],
         roots=[tmp_path],
         listings=[tmp_path],
     )

@@ -11,7 +11,7 @@ import pytest
 
 from agent_sync.receipt.leaving import known_files, leave
 from agent_sync.receipt.noting import Notes
-from agent_sync.receipt.place import receipts_folder
+from agent_sync.receipt.place import receipts_directory
 from agent_sync.receipt.question import question
 from agent_sync.receipt.repeating import MAX_AGE_S, repeated
 from tests.builders.receipts import key_at, sha256_of
@@ -21,15 +21,15 @@ SECOND = 10**9
 
 
 class Machine:
-    """A folder with one file, in which `status` was asked, and the cache that has the answer."""
+    """A directory with one file, in which `status` was asked, and the cache that has the answer."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.file = folder / "file"
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.file = directory / "file"
         self.file.write_text("text")
         self.now_s = int(time.time())
-        self.environment = {"AGENT_SYNC_CACHE": str(folder.parent / "cache")}
-        self.shelf = folder.parent / "cache" / "receipts"
+        self.environment = {"AGENT_SYNC_CACHE": str(directory.parent / "cache")}
+        self.shelf = directory.parent / "cache" / "receipts"
 
     def leave(self, *, begun_ns: int) -> bool:
         notes = Notes(begun_ns=begun_ns)
@@ -53,7 +53,7 @@ def machine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Machine:
     """One that has answered some time ago."""
     (tmp_path / "project").mkdir()
     machine = Machine(tmp_path / "project")
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         assert machine.leave(begun_ns=(machine.now_s + 60) * SECOND)
     capfd.readouterr()
     return machine
@@ -62,28 +62,28 @@ def machine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Machine:
 def test_the_answer_comes_again_on_the_streams_that_it_came_on(
     machine: Machine, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         assert machine.repeats()
     assert capfd.readouterr() == ("to stdout\n", "to stderr\n")
 
 
 def test_another_question_is_not_answered(machine: Machine) -> None:
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         assert not machine.repeats("status")
         assert not machine.repeats(*STATUS, "--quiet")
-    with contextlib.chdir(machine.folder.parent):
+    with contextlib.chdir(machine.directory.parent):
         assert not machine.repeats()
 
 
 def test_nothing_is_said_where_a_fact_has_changed(machine: Machine, capfd: pytest.CaptureFixture[str]) -> None:
     machine.file.write_text("TEXT")
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         assert not machine.repeats()
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_receipt_put_under_another_name_is_not_believed(machine: Machine) -> None:
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         asked = question(["check"])
         assert asked is not None
         machine.receipt.rename(machine.shelf / asked)
@@ -94,27 +94,27 @@ def test_a_receipt_put_under_another_name_is_not_believed(machine: Machine) -> N
 def test_a_receipt_is_good_for_a_day_and_not_before_it_was_made(
     machine: Machine, age_s: int, *, believed: bool
 ) -> None:
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         assert machine.repeats(after_s=age_s) == believed
 
 
 @pytest.mark.parametrize("content", [b"", b"agent-sync receipt 1\n", b"\x80\x04K\x01."])
 def test_a_receipt_that_is_none_is_passed_over(machine: Machine, content: bytes) -> None:
     machine.receipt.write_bytes(content)
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         assert not machine.repeats()
         assert known_files(machine.environment) == {}
 
 
 def test_without_a_cache_nothing_is_left_or_found(machine: Machine) -> None:
     machine.environment = {}
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         assert not machine.leave(begun_ns=0)
         assert not machine.repeats()
         assert known_files({}) == {}
 
 
-def test_without_a_current_folder_nothing_is_left_or_found(machine: Machine, tmp_path: Path) -> None:
+def test_without_a_current_directory_nothing_is_left_or_found(machine: Machine, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
     with contextlib.chdir(gone):
@@ -128,8 +128,8 @@ def test_without_a_current_folder_nothing_is_left_or_found(machine: Machine, tmp
 def test_spoilt_notes_leave_nothing(machine: Machine) -> None:
     machine.receipt.unlink()
     notes = Notes(begun_ns=0)
-    notes.spoil()
-    with contextlib.chdir(machine.folder):
+    notes.invalidate()
+    with contextlib.chdir(machine.directory):
         assert not leave(notes, STATUS, machine.environment, made_s=machine.now_s)
     assert list(machine.shelf.iterdir()) == []
 
@@ -139,7 +139,7 @@ def test_spoilt_notes_leave_nothing(machine: Machine) -> None:
 
 def test_what_was_young_is_hashed_until_it_is_old_enough(machine: Machine) -> None:
     """The receipt is written anew then, so that the next look-up need not hash."""
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
         young = machine.receipt.read_bytes()
         assert machine.repeats(after_s=0)
@@ -152,7 +152,7 @@ def test_what_was_young_is_hashed_until_it_is_old_enough(machine: Machine) -> No
 
 
 def test_being_written_anew_does_not_make_it_last_longer(machine: Machine) -> None:
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
         assert machine.repeats(after_s=MAX_AGE_S - 1)
         assert not machine.repeats(after_s=MAX_AGE_S)
@@ -161,16 +161,16 @@ def test_being_written_anew_does_not_make_it_last_longer(machine: Machine) -> No
 # -- what later runs may use -----------------------------------------------------------------------------------------
 
 
-def test_the_last_receipt_of_the_folder_tells_what_its_files_are(machine: Machine) -> None:
-    with contextlib.chdir(machine.folder):
+def test_the_last_receipt_of_the_directory_tells_what_its_files_are(machine: Machine) -> None:
+    with contextlib.chdir(machine.directory):
         known = known_files(machine.environment)
     assert known == {str(machine.file): (key_at(machine.file), sha256_of(machine.file))}
-    with contextlib.chdir(machine.folder.parent):
+    with contextlib.chdir(machine.directory.parent):
         assert known_files(machine.environment) == {}
 
 
 def test_it_tells_nothing_of_a_young_file(machine: Machine) -> None:
-    with contextlib.chdir(machine.folder):
+    with contextlib.chdir(machine.directory):
         machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
         assert known_files(machine.environment) == {}
 
@@ -188,9 +188,9 @@ def test_it_tells_nothing_of_a_young_file(machine: Machine) -> None:
         ({"HOME": ""}, None, None),
     ],
 )
-def test_receipts_lie_beside_the_store_or_in_the_folder_that_is_named(
+def test_receipts_lie_beside_the_store_or_in_the_directory_that_is_named(
     environment: dict[str, str], linux: str | None, macos: str | None
 ) -> None:
-    assert receipts_folder(environment, macos=False) == linux
+    assert receipts_directory(environment, macos=False) == linux
     if macos is not None:
-        assert receipts_folder(environment, macos=True) == macos
+        assert receipts_directory(environment, macos=True) == macos

@@ -1,4 +1,4 @@
-"""The folder of receipts: private, bounded, and never half-written."""
+"""The directory of receipts: private, bounded, and never half-written."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_new_receipt_replaces_the_old_one(shelf: Path) -> None:
     assert os.listdir(shelf) == ["a"]
 
 
-def test_the_newest_of_a_folder_is_found(shelf: Path) -> None:
+def test_the_newest_of_a_directory_is_found(shelf: Path) -> None:
     _written(shelf, "one-a", b"first", at_s=1)
     _written(shelf, "one-b", b"last", at_s=3)
     _written(shelf, "one-c", b"second", at_s=2)
@@ -64,7 +64,7 @@ def test_the_newest_of_a_folder_is_found(shelf: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
-def test_a_folder_that_others_may_write_is_not_believed(shelf: Path, mode: int) -> None:
+def test_a_directory_that_others_may_write_is_not_believed(shelf: Path, mode: int) -> None:
     _written(shelf, "a")
     shelf.chmod(mode)
     assert read_receipt(str(shelf), "a") is None
@@ -79,14 +79,14 @@ def test_a_receipt_that_others_may_write_is_not_believed(shelf: Path, mode: int)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
-@pytest.mark.parametrize("given", ["folder", "receipt"])
+@pytest.mark.parametrize("given", ["directory", "receipt"])
 def test_what_belongs_to_somebody_else_is_not_believed(shelf: Path, given: str) -> None:
     receipt = _written(shelf, "a")
-    os.chown(shelf if given == "folder" else receipt, 65534, 65534)
+    os.chown(shelf if given == "directory" else receipt, 65534, 65534)
     assert read_receipt(str(shelf), "a") is None
 
 
-def test_a_link_is_not_followed_to_a_folder_or_a_receipt(shelf: Path) -> None:
+def test_a_link_is_not_followed_to_a_directory_or_a_receipt(shelf: Path) -> None:
     elsewhere = shelf.with_name("elsewhere")
     _written(elsewhere, "a")
     shelf.symlink_to(elsewhere)
@@ -99,9 +99,9 @@ def test_a_link_is_not_followed_to_a_folder_or_a_receipt(shelf: Path) -> None:
 def test_what_is_no_file_is_not_waited_for(shelf: Path) -> None:
     _written(shelf, "a")
     os.mkfifo(shelf / "fifo", 0o600)
-    (shelf / "folder").mkdir()
+    (shelf / "directory").mkdir()
     assert read_receipt(str(shelf), "fifo") is None
-    assert read_receipt(str(shelf), "folder") is None
+    assert read_receipt(str(shelf), "directory") is None
     assert newest_receipt(str(shelf), "fifo") is None
 
 
@@ -153,6 +153,6 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
 
 def test_a_receipt_that_cannot_be_put_in_place_leaves_nothing(shelf: Path) -> None:
     _written(shelf, "a")
-    (shelf / "folder" / "in-the-way").mkdir(parents=True)
-    assert not write_receipt(str(shelf), "folder", b"content")
-    assert sorted(os.listdir(shelf)) == ["a", "folder"]
+    (shelf / "directory" / "in-the-way").mkdir(parents=True)
+    assert not write_receipt(str(shelf), "directory", b"content")
+    assert sorted(os.listdir(shelf)) == ["a", "directory"]

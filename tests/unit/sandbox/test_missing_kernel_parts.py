@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent_sync.adapters.sandbox.syscalls import own_architecture
+from agent_sync.adapters.sandbox.kernel import own_architecture
 from tests.builders.commands import ALL_WALLS, Bench, Outcome, a_bench_for
 
 _TRACE = 'echo ran > "$AGENT_SYNC_OUTPUT/trace"'

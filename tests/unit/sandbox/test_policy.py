@@ -8,9 +8,19 @@ from collections.abc import Sequence
 
 import pytest
 
-from agent_sync.adapters.sandbox.policy import METADATA, SIGNALS, Verdict, verdicts
-from agent_sync.adapters.sandbox.seccomp import ALLOW, ASK, FAIL, KILL, Instruction, program
-from agent_sync.adapters.sandbox.syscalls import Architecture, architecture
+from agent_sync.adapters.sandbox.kernel import Architecture, architecture
+from agent_sync.adapters.sandbox.seccomp import (
+    ALLOW,
+    ASK,
+    FAIL,
+    KILL,
+    METADATA,
+    SIGNALS,
+    Instruction,
+    Verdict,
+    program,
+    verdicts,
+)
 
 _EPERM, _ENOSYS = FAIL | errno.EPERM, FAIL | errno.ENOSYS
 _X32_BIT = 0x40000000

@@ -44,7 +44,7 @@ def test_what_cannot_be_executed_is_named_with_the_reason(
     assert "chmod +x" in outcome.remedy
 
 
-def test_an_interpreter_outside_the_system_folders_is_refused(bench: Bench) -> None:
+def test_an_interpreter_outside_the_system_directories_is_refused(bench: Bench) -> None:
     shutil.copy("/bin/sh", bench.scratch / "outside/sh")
     bench.write({"program/run.sh": f"#!{bench.scratch}/outside/sh\n"}, mode=0o755)
     outcome = bench.run("./run.sh")
@@ -61,10 +61,10 @@ def test_a_program_that_is_not_installed_is_named(bench: Bench) -> None:
     assert outcome.check == 'there is no program "no-such-\\x1bprogram" in /usr/bin or /bin'
 
 
-def test_a_scratch_folder_that_is_not_there_is_a_fault_of_the_file_system(bench: Bench) -> None:
+def test_a_scratch_directory_that_is_not_there_is_a_fault_of_the_file_system(bench: Bench) -> None:
     command = bench.command("true")
     shutil.rmtree(bench.scratch)
-    assert bench.run_command(command).error == "FileFault"
+    assert bench.run_command(command).error == "FileSystemError"
 
 
 def test_several_commands_run_at_once_from_several_threads() -> None:

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.sandbox.folders import MAX_DEPTH, everything_in
-from agent_sync.adapters.sandbox.removal import discard, empty
+from agent_sync.adapters.sandbox.untrusted_files import MAX_DEPTH, discard, empty, everything_in
 
 
 def a_chain(at: Path, *, depth: int) -> None:
-    """Folders within folders; with 3000 of them the innermost has no path that any call takes."""
+    """Directories within directories; with 3000 of them the innermost has no path that any call takes."""
     opened = os.open(at, os.O_RDONLY)
     for number in range(depth):
         os.mkdir("d", dir_fd=opened)
@@ -21,7 +20,7 @@ def a_chain(at: Path, *, depth: int) -> None:
     os.close(opened)
 
 
-def test_a_chain_of_folders_longer_than_any_path_is_removed(tmp_path: Path) -> None:
+def test_a_chain_of_directories_longer_than_any_path_is_removed(tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.mkdir()
     a_chain(target, depth=3000)
@@ -35,7 +34,7 @@ def test_what_a_symlink_points_to_stays(tmp_path: Path) -> None:
     target.mkdir()
     other.mkdir(mode=0o755)
     (other / "file").write_text("x")
-    (target / "folder").symlink_to(other)
+    (target / "directory").symlink_to(other)
     (target / "file").symlink_to(other / "file")
     (target / "0").mkdir()  # a name that the removal itself gives
     discard(str(target))
@@ -53,7 +52,7 @@ def test_everything_is_seen_once_and_links_are_not_followed(tmp_path: Path) -> N
     assert len(list(everything_in(str(tmp_path)))) == 4
 
 
-def test_folders_that_are_too_deep_to_count_are_an_error(tmp_path: Path) -> None:
+def test_directories_that_are_too_deep_to_count_are_an_error(tmp_path: Path) -> None:
     a_chain(tmp_path, depth=MAX_DEPTH)
     with pytest.raises(OSError, match="nested deeper than 100"):
         list(everything_in(str(tmp_path)))

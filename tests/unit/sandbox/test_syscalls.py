@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.sandbox.syscalls import architecture
+from agent_sync.adapters.sandbox.kernel import architecture
 
 _HEADERS = {
     "x86_64": ("/usr/include/x86_64-linux-gnu/asm/unistd_64.h", "/usr/include/asm/unistd_64.h"),

@@ -138,9 +138,9 @@ def test_the_last_piece_of_a_changed_file_is_never_handed_out() -> None:
 def test_a_glance_shows_all_of_a_file(content: bytes) -> None:
     store = MemoryStore()
     packed = a_packed_tree({"a": content}, store)
-    assert b"".join(contents_of(packed, store).glance(sha256(content))) == content
+    assert b"".join(contents_of(packed, store).peek(sha256(content))) == content
     store.written.clear()
-    assert b"".join(contents_of(packed, store).glance(sha256(content))) == content
+    assert b"".join(contents_of(packed, store).peek(sha256(content))) == content
 
 
 @pytest.mark.parametrize("content", [b"text", LARGE])
@@ -151,7 +151,7 @@ def test_before_a_glance_shows_the_first_piece_all_are_verified(content: bytes) 
     store.blobs[packed.blob] = changed(store.blobs[packed.blob], 2 * BLOCK + len(content) - 1)
     store.written.clear()
     with pytest.raises(BlobCorrupt):
-        next(contents_of(packed, store).glance(sha256(content)))
+        next(contents_of(packed, store).peek(sha256(content)))
 
 
 def test_what_this_process_has_written_is_not_hashed_again_for_a_glance() -> None:
@@ -159,7 +159,7 @@ def test_what_this_process_has_written_is_not_hashed_again_for_a_glance() -> Non
     packed = a_packed_tree({"a": "text"}, store)
     assert packed.blob is not None
     store.blobs[packed.blob] = store.blobs[packed.blob].replace(b"text", b"Text")
-    assert list(contents_of(packed, store).glance(sha256("text"))) == [b"Text"]
+    assert list(contents_of(packed, store).peek(sha256("text"))) == [b"Text"]
     with pytest.raises(BlobCorrupt):
         list(contents_of(packed, store).chunks(sha256("text")))
 

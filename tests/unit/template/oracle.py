@@ -76,7 +76,7 @@ def our_answer(text: str, data: Mapping[str, Any], *, budget: Budget | None = No
         return Answer(error=error.check, is_missing=isinstance(error, MissingVariable), line=line)
 
 
-def build_oracle(folder: Path, *, cache: Path | None = None) -> Path:
+def build_oracle(directory: Path, *, cache: Path | None = None) -> Path:
     """The compiled oracle. Skips where there is no Go, and fails in CI, where there must be.
 
     `cache` is where Go keeps its compiled library; without one it takes its own, or half a minute.
@@ -85,7 +85,7 @@ def build_oracle(folder: Path, *, cache: Path | None = None) -> Path:
     if go is None:
         assert os.environ.get("CI") != "true", "CI must have go: the template engine is measured against it"
         pytest.skip("go is not installed, so there is nothing to compare with; cases.json holds what it said")
-    program = folder / "oracle"
+    program = directory / "oracle"
     environment = os.environ | ({"GOCACHE": str(cache)} if cache is not None else {})
     subprocess.run([go, "build", "-o", program, GOLDEN / "oracle.go"], check=True, timeout=300, env=environment)
     return program

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from agent_sync.transform.template.printable import UNICODE_VERSION, is_printable
+from agent_sync.transform.template.format import UNICODE_VERSION, is_printable
 from tests.unit.template.differences import is_deliberate
 from tests.unit.template.oracle import Answer, Oracle, our_answer
 from tests.unit.template.templates import DATA, LARGE, Writer, random_value

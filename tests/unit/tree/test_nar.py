@@ -1,4 +1,4 @@
-"""The narHash: what Nix says of the same folder (checked with `nix hash path`, Nix 2.8.0)."""
+"""The narHash: what Nix says of the same directory (checked with `nix hash path`, Nix 2.8.0)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_sync.tree import RelPath
-from agent_sync.tree.packing import pack
+from agent_sync.tree.tarball import pack
 from tests.builders.trees import GOLDEN_FILES, Program, as_bytes, files_to_pack, program
 
 NOTHING = {"a.md": ""}
@@ -31,7 +31,7 @@ def said(*words: bytes) -> bytes:
     return b"".join(map(word, words))
 
 
-def nar_of(node: Any) -> bytes:  # noqa: ANN401  # a folder is a mapping of nodes
+def nar_of(node: Any) -> bytes:  # noqa: ANN401  # a directory is a mapping of nodes
     """The grammar of Eelco Dolstra's thesis (figure 5.2), read as directly as it can be: a second opinion."""
     if isinstance(node, bytes):
         executable = said(b"executable", b"") if isinstance(node, Program) else b""
@@ -43,10 +43,10 @@ def nar_of(node: Any) -> bytes:  # noqa: ANN401  # a folder is a mapping of node
 def nested(files: Mapping[str, str | bytes]) -> dict[bytes, Any]:
     root: dict[bytes, Any] = {}
     for path, content in files.items():
-        *folders, name = path.encode().split(b"/")
+        *directories, name = path.encode().split(b"/")
         here = root
-        for folder in folders:
-            here = here.setdefault(folder, {})
+        for directory in directories:
+            here = here.setdefault(directory, {})
         here[name] = content if isinstance(content, Program) else as_bytes(content)
     return root
 
@@ -72,8 +72,8 @@ trees = st.dictionaries(st.lists(names, min_size=1, max_size=4).map("/".join), c
 
 @given(trees)
 def test_the_nar_hash_is_that_of_the_whole_nar(files: dict[str, bytes]) -> None:
-    folders = {path[:i] for path in files for i, character in enumerate(path) if character == "/"}
-    files = {path: content for path, content in files.items() if path not in folders}
+    directories = {path[:i] for path in files for i, character in enumerate(path) if character == "/"}
+    files = {path: content for path, content in files.items() if path not in directories}
     nar = word(b"nix-archive-1") + nar_of(nested(files))
     assert nar_hash(files) == "sha256-" + b64encode(hashlib.sha256(nar).digest()).decode()
 

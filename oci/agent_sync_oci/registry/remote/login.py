@@ -19,16 +19,16 @@ from oras.auth.token import TokenAuth  # type: ignore[import-untyped]
 from oras.auth.utils import parse_auth_header  # type: ignore[import-untyped]
 from oras.provider import Registry  # type: ignore[import-untyped]
 
-from agent_sync_oci.addresses import fault_of_target, origin_of
-from agent_sync_oci.canonical import read_json
-from agent_sync_oci.errors import ContentLies, RegistryFault, TooMuch, shown
-from agent_sync_oci.reference import RegistryPlace
-from agent_sync_oci.registry.remote.answers import body_of, expect, shown_place
-from agent_sync_oci.registry.remote.keyring import Keyring
+from agent_sync_oci.addresses import origin_of, redirect_refusal
+from agent_sync_oci.errors import ContentLies, RegistryError, TooMuch, quoted
+from agent_sync_oci.reference import RegistryReference
+from agent_sync_oci.registry.remote.client import body_of, quoted_origin, require_status
+from agent_sync_oci.registry.remote.credentials import DockerCredentials
+from agent_sync_oci.registry.remote.deadline import Deadline
 from agent_sync_oci.registry.remote.network import Network
-from agent_sync_oci.registry.remote.patience import Patience
-from agent_sync_oci.registry.remote.persistence import persistently
-from agent_sync_oci.registry.remote.wire import Wire
+from agent_sync_oci.registry.remote.retry import with_retries
+from agent_sync_oci.registry.remote.transport import Transport
+from agent_sync_oci.strict_json import read_json
 
 _MAX_TOKEN_BYTES = 1 << 20
 _TOKEN = re.compile(r"[!-~]+")  # what may stand in a header
@@ -39,10 +39,12 @@ _TOKEN_SERVERS = {"registry-1.docker.io": "https://auth.docker.io"}  # Docker Hu
 class Access(Registry):  # type: ignore[misc]
     """oras's registry, for one repository. Reading and writing have a login each, since tokens are for one of them."""
 
-    def __init__(self, place: RegistryPlace, base: httpx.URL, wire: Wire, network: Network, patience: Patience) -> None:
+    def __init__(
+        self, place: RegistryReference, base: httpx.URL, wire: Transport, network: Network, patience: Deadline
+    ) -> None:
         super().__init__(hostname=place.host, insecure=base.scheme == "http")
         self._wire = wire
-        keyring = Keyring(network)
+        keyring = DockerCredentials(network)
         server = _TokenServer(base, wire, patience, subject=place.name)
         self._reading, self._writing = (_Login(place, base, keyring, server) for _ in range(2))
 
@@ -72,7 +74,9 @@ class Access(Registry):  # type: ignore[misc]
 class _Login(TokenAuth):  # type: ignore[misc]
     """What oras knows of token servers; `authorization` is the header that it has come to, None before the first."""
 
-    def __init__(self, place: RegistryPlace, base: httpx.URL, keyring: Keyring, server: _TokenServer) -> None:
+    def __init__(
+        self, place: RegistryReference, base: httpx.URL, keyring: DockerCredentials, server: _TokenServer
+    ) -> None:
         super().__init__()
         self.session = server
         self.prefix = base.scheme
@@ -85,7 +89,7 @@ class _Login(TokenAuth):  # type: ignore[misc]
         self._renewing = threading.Lock()
 
     def renew(self, answer: httpx.Response, *, refused: str | None) -> None:
-        """`authorization` is another one than was `refused`, as `answer` demands. Raises RegistryFault."""
+        """`authorization` is another one than was `refused`, as `answer` demands. Raises RegistryError."""
         with self._renewing:
             if self.authorization != refused:
                 return  # another thread has been here
@@ -124,8 +128,8 @@ class _Login(TokenAuth):  # type: ignore[misc]
             return self._keyring.of(host)
         if own is not None:
             raise self._refusal(
-                f"it sends us to {shown(host)} for a token, and the login is for {self._place.host} alone",
-                f"if {shown(host)} may see a password, give it one under `auths` in the docker configuration",
+                f"it sends us to {quoted(host)} for a token, and the login is for {self._place.host} alone",
+                f"if {quoted(host)} may see a password, give it one under `auths` in the docker configuration",
             )
         return None
 
@@ -133,8 +137,8 @@ class _Login(TokenAuth):  # type: ignore[misc]
         known = _TOKEN_SERVERS.get(self._base.host)
         return known is not None and origin_of(url) == origin_of(httpx.URL(known))
 
-    def _refusal(self, check: str, remedy: str) -> RegistryFault:
-        return RegistryFault(subject=self._place.name, check=check, remedy=remedy)
+    def _refusal(self, check: str, remedy: str) -> RegistryError:
+        return RegistryError(subject=self._place.name, check=check, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +162,21 @@ class _Token:
 class _TokenServer:
     """Stands where oras has the session of `requests`."""
 
-    def __init__(self, base: httpx.URL, wire: Wire, patience: Patience, *, subject: str) -> None:
+    def __init__(self, base: httpx.URL, wire: Transport, patience: Deadline, *, subject: str) -> None:
         self._base = base
         self._wire = wire
         self._patience = patience
         self._subject = subject
 
     def judged(self, realm: str) -> httpx.URL:
-        """The address that a challenge names. Raises RegistryFault if nobody may be sent there."""
+        """The address that a challenge names. Raises RegistryError if nobody may be sent there."""
         try:
             url = httpx.URL(realm)
         except (httpx.InvalidURL, UnicodeError) as error:
             raise self._refused("something", "which is no address") from error
-        fault = fault_of_target(self._base, url, began_here=self._wire.began_here)
+        fault = redirect_refusal(self._base, url, began_here=self._wire.began_here)
         if fault is not None:
-            raise self._refused(shown_place(url), fault)
+            raise self._refused(quoted_origin(url), fault)
         return url
 
     def get(
@@ -182,10 +186,10 @@ class _TokenServer:
         del verify  # the wire knows whom to trust
         address = httpx.URL(url).copy_merge_params(params)
         request = httpx.Request("GET", address, headers={**(headers or {}), "Accept-Encoding": "identity"})
-        subject = f"{self._subject}, token server {shown(address.host)}"
-        answer = persistently(partial(self._wire.send, request), self._patience, subject=subject)
+        subject = f"{self._subject}, token server {quoted(address.host)}"
+        answer = with_retries(partial(self._wire.send, request), self._patience, subject=subject)
         with closing(answer):
-            expect(answer, 200, subject=subject)
+            require_status(answer, 200, subject=subject)
             return _token_in(body_of(answer, max_bytes=_MAX_TOKEN_BYTES, subject=subject), subject)
 
     def request(self, method: str, url: str, *, params: Mapping[str, str], verify: object) -> _Token:
@@ -193,8 +197,8 @@ class _TokenServer:
         del method  # GET
         return self.get(url, params=params, verify=verify)
 
-    def _refused(self, where: str, fault: str) -> RegistryFault:
-        return RegistryFault(
+    def _refused(self, where: str, fault: str) -> RegistryError:
+        return RegistryError(
             subject=self._subject,
             check=f"it sends us to {where} for a token, {fault}",
             remedy="do not use it: no honest registry does that",
@@ -210,4 +214,4 @@ def _token_in(content: bytes, subject: str) -> _Token:
     for token in tokens:
         if isinstance(token, str) and _TOKEN.fullmatch(token):
             return _Token({"token": token})
-    raise RegistryFault(subject=subject, check="its answer holds no token", remedy="try again, or ask who runs it")
+    raise RegistryError(subject=subject, check="its answer holds no token", remedy="try again, or ask who runs it")

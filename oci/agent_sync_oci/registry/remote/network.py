@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import httpx
 
 
-def directly(_url: httpx.URL) -> None:
+def no_proxy(_url: httpx.URL) -> None:
     """No proxy, whatever the address."""
 
 
@@ -25,6 +25,6 @@ class Network:
     """
 
     authorities: Callable[[], ssl.SSLContext] = ssl.create_default_context
-    proxy_for: Callable[[httpx.URL], httpx.Proxy | None] = directly
+    proxy_for: Callable[[httpx.URL], httpx.Proxy | None] = no_proxy
     docker_config: Path | None = None
     helper_timeout_s: float = 30.0

@@ -2,34 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import closing
 from types import TracebackType
 from typing import Self
 
-from agent_sync_oci.canonical import read_json
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, RegistryFault, TooMuch, shown
+from agent_sync_oci.errors import ContentLies, NotFound, RegistryError, TooMuch, quoted
+from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_manifest
-from agent_sync_oci.media_types import IMAGE_INDEX, IMAGE_MANIFEST
-from agent_sync_oci.reference import RegistryPlace, is_tag
-from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write
-from agent_sync_oci.registry.remote.answers import agree_on_digest, body_of, expect, length_of, media_type_of
-from agent_sync_oci.registry.remote.downloads import Download
-from agent_sync_oci.registry.remote.exchange import Content, Exchange
+from agent_sync_oci.reference import RegistryReference, is_tag
+from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write, copy_verified
+from agent_sync_oci.registry.remote.blobs import Download, Upload
+from agent_sync_oci.registry.remote.client import (
+    RepositoryClient,
+    RequestBody,
+    body_of,
+    check_digest,
+    length_of,
+    media_type_of,
+    require_status,
+)
+from agent_sync_oci.registry.remote.deadline import Deadline
 from agent_sync_oci.registry.remote.network import Network
-from agent_sync_oci.registry.remote.pages import pages
-from agent_sync_oci.registry.remote.patience import Patience
-from agent_sync_oci.registry.remote.uploads import Upload
-from agent_sync_oci.registry.verifying import copy_verified
+from agent_sync_oci.strict_json import read_json
+
+# -- Lists that a registry gives out a page at a time, and that an honest one ends (distribution spec 1.1, RFC 8288).
+
+_MAX_PAGES = 100
+_MAX_BYTES = 4 * MAX_MANIFEST_BYTES
+
+
+def pages(
+    exchange: RepositoryClient, path: str, *, subject: str, unless: tuple[int, ...]
+) -> Generator[tuple[bytes, str | None], None, None]:
+    """The body and media type of each page; none if the registry answers one of `unless`: it has no such list.
+
+    Raises: TooMuch (pages, bytes), RegistryError (a next page elsewhere).
+    """
+    url = exchange.url(path)
+    size = 0
+    for _ in range(_MAX_PAGES):
+        with exchange.ask("GET", url) as answer:
+            if answer.status_code in unless:
+                return
+            require_status(answer, 200, subject=subject)
+            body = body_of(answer, max_bytes=_MAX_BYTES - size, subject=subject)
+            size += len(body)
+            yield body, media_type_of(answer)
+            after = answer.links.get("next", {}).get("url")
+            if after is None:
+                return
+            url = exchange.within(answer.request.url, after, what="it says that the next page leads")
+    raise TooMuch(subject=subject, check=f"the registry has more than {_MAX_PAGES} pages of them")
+
+
+# -- RemoteRegistry: one repository of a registry, over HTTP (OCI distribution spec 1.1).
 
 _MANIFESTS = {"Accept": f"{IMAGE_INDEX}, {IMAGE_MANIFEST}"}
-_MOST_TAGS = 100_000
+_MAX_TAGS = 100_000
 _NO_SUCH_API = (400, 404, 405, 406)  # what registries from before the referrers API say to it
 _NO_REPOSITORY = (404,)  # nothing has been pushed yet
 
 
-def nothing() -> None:
+def never_cancelled() -> None:
     """Never cancels."""
 
 
@@ -43,27 +79,27 @@ class RemoteRegistry:
 
     def __init__(
         self,
-        place: RegistryPlace,
+        place: RegistryReference,
         *,
         plain_http: bool | None = None,
         timeout_s: float,
         network: Network | None = None,
-        check: Callable[[], None] = nothing,
+        check: Callable[[], None] = never_cancelled,
     ) -> None:
         self.name = place.name
         encrypted = not (place.is_loopback if plain_http is None else plain_http)
-        self._patience = Patience(timeout_s, check, subject=self.name)
-        self._exchange = Exchange(place, network or Network(), self._patience, encrypted=encrypted)
+        self._patience = Deadline(timeout_s, check, subject=self.name)
+        self._exchange = RepositoryClient(place, network or Network(), self._patience, encrypted=encrypted)
 
     def manifest(self, wanted: Digest | str) -> Manifest | Index:
-        subject = f"manifest {shown(wanted)} in {self.name}"
+        subject = f"manifest {quoted(wanted)} in {self.name}"
         if not isinstance(wanted, Digest) and not is_tag(wanted):
             raise NotFound(subject=subject, check="no registry has such a tag")
         with (
             self._patience.one_call(),
             self._exchange.ask("GET", self._exchange.url(f"manifests/{wanted}"), headers=_MANIFESTS) as answer,
         ):
-            expect(answer, 200, subject=subject)
+            require_status(answer, 200, subject=subject)
             content = body_of(answer, max_bytes=MAX_MANIFEST_BYTES, subject=subject)
             if isinstance(wanted, Digest) and wanted != Digest.of(content):
                 raise ContentLies(
@@ -71,16 +107,16 @@ class RemoteRegistry:
                     check=f"the registry gave bytes with the digest {Digest.of(content)}",
                     remedy="fetch it from another place; this one cannot be trusted with it",
                 )
-            agree_on_digest(answer, Digest.of(content), subject=subject)
+            check_digest(answer, Digest.of(content), subject=subject)
             return read_manifest(content, media_type_of(answer))
 
     def put_manifest(self, manifest: Manifest | Index, *, tag: str | None = None) -> bool:
         subject = f"manifest {manifest.digest} to {self.name}"
         url = self._exchange.url(f"manifests/{tag or manifest.digest}")
-        content = Content(len(manifest.content), manifest.media_type, lambda: iter((manifest.content,)))
+        content = RequestBody(len(manifest.content), manifest.media_type, lambda: iter((manifest.content,)))
         with self._patience.one_call(), self._exchange.ask("PUT", url, content=content) as answer:
-            expect(answer, 201, subject=subject)
-            agree_on_digest(answer, manifest.digest, subject=subject)
+            require_status(answer, 201, subject=subject)
+            check_digest(answer, manifest.digest, subject=subject)
             listed = answer.headers.get("oci-subject")
         return manifest.subject is None or listed == manifest.subject.digest
 
@@ -92,11 +128,11 @@ class RemoteRegistry:
         ):
             if answer.status_code == 404:
                 return None
-            expect(answer, 200, subject=subject)
-            agree_on_digest(answer, digest, subject=subject)
+            require_status(answer, 200, subject=subject)
+            check_digest(answer, digest, subject=subject)
             size = length_of(answer)
             if size is None:
-                raise RegistryFault(
+                raise RegistryError(
                     subject=subject, check="the registry does not say how large it is", remedy="ask who runs it"
                 )
             return size
@@ -135,8 +171,8 @@ class RemoteRegistry:
         ):
             for content, _ in listed:
                 found.update(_tags_in(content, what))
-                if len(found) > _MOST_TAGS:
-                    raise TooMuch(subject=what, check=f"there are more than {_MOST_TAGS}")
+                if len(found) > _MAX_TAGS:
+                    raise TooMuch(subject=what, check=f"there are more than {_MAX_TAGS}")
         return tuple(sorted(found))
 
     def close(self) -> None:

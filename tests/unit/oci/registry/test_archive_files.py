@@ -30,8 +30,8 @@ def broken() -> BinaryIO:
     raise Broken
 
 
-def file_names(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+def file_names(directory: Path) -> list[str]:
+    return sorted(path.name for path in directory.iterdir())
 
 
 def test_nothing_is_there_until_the_archive_is_whole(tmp_path: Path) -> None:
@@ -116,7 +116,7 @@ def test_other_programs_read_it(tmp_path: Path) -> None:
     assert names == ["oci-layout", "index.json", "blobs", "blobs/sha256", f"blobs/sha256/{blob.digest.hex}"]
 
 
-def test_an_archive_without_a_folder_in_its_name_lies_here(tmp_path: Path) -> None:
+def test_an_archive_without_a_directory_in_its_name_lies_here(tmp_path: Path) -> None:
     before = Path.cwd()
     os.chdir(tmp_path)
     try:
@@ -141,7 +141,7 @@ def test_a_link_to_an_archive_is_read_through_and_replaced(tmp_path: Path) -> No
         assert archive.tags() == ("v1", "v2")
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with ArchiveRegistry(str(tmp_path / "file" / "it.tar")) as archive, pytest.raises(PlaceFault, match="cannot"):
         put_blob(archive, b"one")

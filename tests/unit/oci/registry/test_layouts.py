@@ -1,4 +1,4 @@
-"""Layout folders: what is in them, who may write at once, and what a killed process leaves."""
+"""Layout directories: what is in them, who may write at once, and what a killed process leaves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,16 @@ import pytest
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import PlaceFault
-from agent_sync_oci.layout import BLOBS_FOLDER, EMPTY_INDEX, INDEX_FILE, KIND, LAYOUT_CONTENT, LAYOUT_FILE, SIGNED, TAG
+from agent_sync_oci.image_spec import (
+    BLOBS_DIRECTORY,
+    COSIGN_IMAGE,
+    EMPTY_INDEX,
+    INDEX_FILE,
+    KIND,
+    LAYOUT_CONTENT,
+    LAYOUT_FILE,
+    REF_NAME,
+)
 from agent_sync_oci.registry.layout import LayoutRegistry
 from agent_sync_oci.transfer.referrers import attach
 from tests.architecture.tree import ROOT
@@ -59,40 +68,42 @@ def running(program: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def directory(tmp_path: Path) -> Path:
     return tmp_path / "a" / "layout"
 
 
 @pytest.fixture
-def registry(folder: Path) -> Iterator[LayoutRegistry]:
-    with LayoutRegistry(str(folder)) as opened:
+def registry(directory: Path) -> Iterator[LayoutRegistry]:
+    with LayoutRegistry(str(directory)) as opened:
         yield opened
 
 
-def entries(folder: Path) -> list[dict[str, object]]:
-    found: list[dict[str, object]] = json.loads((folder / INDEX_FILE).read_bytes())["manifests"]
+def entries(directory: Path) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = json.loads((directory / INDEX_FILE).read_bytes())["manifests"]
     return found
 
 
-def test_a_layout_holds_what_the_specification_names_and_nothing_else(registry: LayoutRegistry, folder: Path) -> None:
+def test_a_layout_holds_what_the_specification_names_and_nothing_else(
+    registry: LayoutRegistry, directory: Path
+) -> None:
     manifest = put_artifact(registry, b"one", tag="v1")
-    assert sorted(path.name for path in folder.iterdir()) == ["blobs", INDEX_FILE, LAYOUT_FILE]
-    assert (folder / LAYOUT_FILE).read_bytes() == LAYOUT_CONTENT
-    assert {path.name for path in (folder / BLOBS_FOLDER).iterdir()} == {
+    assert sorted(path.name for path in directory.iterdir()) == ["blobs", INDEX_FILE, LAYOUT_FILE]
+    assert (directory / LAYOUT_FILE).read_bytes() == LAYOUT_CONTENT
+    assert {path.name for path in (directory / BLOBS_DIRECTORY).iterdir()} == {
         manifest.digest.hex, manifest.config.digest.hex, manifest.layers[0].digest.hex,
     }  # fmt: skip
-    assert entries(folder) == [{**manifest.descriptor.document(), "annotations": {TAG: "v1"}}]
+    assert entries(directory) == [{**manifest.descriptor.document(), "annotations": {REF_NAME: "v1"}}]
 
 
-def test_reading_makes_nothing(registry: LayoutRegistry, folder: Path) -> None:
+def test_reading_makes_nothing(registry: LayoutRegistry, directory: Path) -> None:
     assert registry.tags() == ()
     assert registry.blob_size(Digest.of(b"one")) is None
-    assert not folder.parent.exists()
+    assert not directory.parent.exists()
 
 
-def test_a_layout_with_blobs_alone_is_one_that_others_can_read(registry: LayoutRegistry, folder: Path) -> None:
+def test_a_layout_with_blobs_alone_is_one_that_others_can_read(registry: LayoutRegistry, directory: Path) -> None:
     put_blob(registry, b"one")
-    assert (folder / INDEX_FILE).read_bytes() == EMPTY_INDEX
+    assert (directory / INDEX_FILE).read_bytes() == EMPTY_INDEX
 
 
 def test_the_same_artifacts_make_the_same_index_in_whatever_order(tmp_path: Path) -> None:
@@ -105,93 +116,93 @@ def test_the_same_artifacts_make_the_same_index_in_whatever_order(tmp_path: Path
     assert len(contents) == 1
 
 
-def test_what_another_program_wrote_into_the_index_stays(registry: LayoutRegistry, folder: Path) -> None:
+def test_what_another_program_wrote_into_the_index_stays(registry: LayoutRegistry, directory: Path) -> None:
     theirs = put_artifact(registry, b"theirs")
     entry = {
         **theirs.descriptor.document(),
         "platform": {"os": "linux", "architecture": "amd64"},
-        "annotations": {TAG: "docker.io/library/theirs:latest", "theirs": "yes"},
+        "annotations": {REF_NAME: "docker.io/library/theirs:latest", "theirs": "yes"},
         "x": [1.5, None],
     }
     index = {"schemaVersion": 2, "manifests": [entry], "annotations": {"whose": "theirs"}}
-    (folder / INDEX_FILE).write_text(json.dumps(index))
+    (directory / INDEX_FILE).write_text(json.dumps(index))
     put_artifact(registry, b"ours", tag="v1")
     assert registry.tags() == ("v1",)
-    assert entry in entries(folder)
-    assert json.loads((folder / INDEX_FILE).read_bytes())["annotations"] == {"whose": "theirs"}
+    assert entry in entries(directory)
+    assert json.loads((directory / INDEX_FILE).read_bytes())["annotations"] == {"whose": "theirs"}
 
 
-def test_a_signed_index_is_marked_for_cosign_and_comes_first(registry: LayoutRegistry, folder: Path) -> None:
+def test_a_signed_index_is_marked_for_cosign_and_comes_first(registry: LayoutRegistry, directory: Path) -> None:
     child = put_artifact(registry, b"one", tag="a-child")
     index = put_index(registry, child)
     for signed in (child, index):
         attach(registry, a_signature(registry, signed))
     registry.put_manifest(index, tag="v1")
-    first, second, *signatures = entries(folder)
-    assert (first["digest"], first["annotations"]) == (index.digest, {TAG: "v1", KIND: SIGNED})
-    assert (second["digest"], second["annotations"]) == (child.digest, {TAG: "a-child", KIND: SIGNED})
+    first, second, *signatures = entries(directory)
+    assert (first["digest"], first["annotations"]) == (index.digest, {REF_NAME: "v1", KIND: COSIGN_IMAGE})
+    assert (second["digest"], second["annotations"]) == (child.digest, {REF_NAME: "a-child", KIND: COSIGN_IMAGE})
     assert len(signatures) == 2
     assert all("annotations" not in each for each in signatures)
 
 
-def test_what_has_no_signature_is_not_marked(registry: LayoutRegistry, folder: Path) -> None:
+def test_what_has_no_signature_is_not_marked(registry: LayoutRegistry, directory: Path) -> None:
     subject = put_artifact(registry, b"one", tag="v1")
     attach(registry, a_manifest(described(b""), subject=subject.descriptor))
-    assert KIND not in str(entries(folder)[0])
+    assert KIND not in str(entries(directory)[0])
 
 
-def test_no_process_loses_what_another_one_tags(folder: Path) -> None:
+def test_no_process_loses_what_another_one_tags(directory: Path) -> None:
     names = ["a", "b", "c"]
     with ExitStack() as stack:
-        processes = [stack.enter_context(running(TAGGING, str(folder), name)) for name in names]
+        processes = [stack.enter_context(running(TAGGING, str(directory), name)) for name in names]
         assert [process.wait(60) for process in processes] == [0, 0, 0]
-    with LayoutRegistry(str(folder)) as registry:
+    with LayoutRegistry(str(directory)) as registry:
         assert registry.tags() == tuple(sorted(f"{name}-{number}" for name in names for number in range(20)))
         assert {blob_of(registry, described(name.encode())) for name in names} == {b"a", b"b", b"c"}
 
 
-def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(folder: Path) -> None:
-    with running(WRITING, str(folder)) as killed, running(WRITING, str(folder)) as living:
+def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_not(directory: Path) -> None:
+    with running(WRITING, str(directory)) as killed, running(WRITING, str(directory)) as living:
         for process in (killed, living):
             assert process.stdout is not None
             process.stdout.readline()
         killed.kill()
         killed.wait()
-        assert len(list((folder / BLOBS_FOLDER).iterdir())) == 2
-        with LayoutRegistry(str(folder)) as registry:
+        assert len(list((directory / BLOBS_DIRECTORY).iterdir())) == 2
+        with LayoutRegistry(str(directory)) as registry:
             put_blob(registry, b"one")
-        left = [path.name for path in (folder / BLOBS_FOLDER).iterdir() if path.name != Digest.of(b"one").hex]
+        left = [path.name for path in (directory / BLOBS_DIRECTORY).iterdir() if path.name != Digest.of(b"one").hex]
         assert len(left) == 1
 
 
-def test_a_place_that_cannot_be_written_says_so(folder: Path) -> None:
-    folder.parent.mkdir()
-    folder.write_text("a file")
-    with LayoutRegistry(str(folder)) as registry, pytest.raises(PlaceFault, match="cannot"):
+def test_a_place_that_cannot_be_written_says_so(directory: Path) -> None:
+    directory.parent.mkdir()
+    directory.write_text("a file")
+    with LayoutRegistry(str(directory)) as registry, pytest.raises(PlaceFault, match="cannot"):
         registry.put_blob(described(b"one"), lambda: BytesIO(b"one"))
 
 
-def test_what_another_program_writes_into_the_index_in_place_is_seen(registry: LayoutRegistry, folder: Path) -> None:
+def test_what_another_program_writes_into_the_index_in_place_is_seen(registry: LayoutRegistry, directory: Path) -> None:
     """skopeo does not rename: it writes over the file."""
     manifest = put_artifact(registry, b"one", tag="v1")
     assert registry.tags() == ("v1",)
     for tag in ("v2", "v3"):
-        entry = {**manifest.descriptor.document(), "annotations": {TAG: tag}}
-        (folder / INDEX_FILE).write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
-        os.utime(folder / INDEX_FILE, ns=(0, int(tag[1:])))
+        entry = {**manifest.descriptor.document(), "annotations": {REF_NAME: tag}}
+        (directory / INDEX_FILE).write_text(json.dumps({"schemaVersion": 2, "manifests": [entry]}))
+        os.utime(directory / INDEX_FILE, ns=(0, int(tag[1:])))
         assert registry.tags() == (tag,)
     registry.put_manifest(manifest, tag="v4")
     assert registry.tags() == ("v3", "v4")
-    (folder / INDEX_FILE).unlink()
+    (directory / INDEX_FILE).unlink()
     assert registry.tags() == ()
 
 
-def test_a_registry_holds_no_file_when_it_is_closed(folder: Path) -> None:
-    with LayoutRegistry(str(folder)) as registry:
+def test_a_registry_holds_no_file_when_it_is_closed(directory: Path) -> None:
+    with LayoutRegistry(str(directory)) as registry:
         put_artifact(registry, b"one", tag="v1")  # whatever is kept for good is there now
     before = len(os.listdir("/proc/self/fd"))
     for number in range(3):
-        with LayoutRegistry(str(folder)) as registry:
+        with LayoutRegistry(str(directory)) as registry:
             subject = put_artifact(registry, b"%d" % number, tag="v1")
             attach(registry, a_signature(registry, subject))
             assert registry.manifest("v1") == subject

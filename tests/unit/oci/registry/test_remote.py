@@ -13,7 +13,7 @@ from typing import BinaryIO
 import httpx
 import pytest
 
-from agent_sync_oci.errors import NotFound, RegistryFault
+from agent_sync_oci.errors import NotFound, RegistryError
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 from tests.builders.remotes import a_docker_config, a_remote, refused
 from tests.real.answers import a_status, behind_password
@@ -50,7 +50,7 @@ def test_tls_is_spoken_even_on_this_machine_if_somebody_says_so(authority: Autho
             manifest = put_artifact(registry, b"one", tag="v1")
             assert registry.manifest("v1") == manifest
         with a_remote(double.host) as registry:
-            assert isinstance(refused(registry.tags), RegistryFault)
+            assert isinstance(refused(registry.tags), RegistryError)
 
 
 def test_a_certificate_of_nobody_we_trust_is_refused_before_anything_is_asked(authority: Authority) -> None:
@@ -123,11 +123,11 @@ def test_one_connection_carries_what_is_said_one_after_the_other() -> None:
 
 LOADED = """
 import sys
-from agent_sync_oci.reference import RegistryPlace
+from agent_sync_oci.reference import RegistryReference
 import agent_sync_oci.registry.protocol, agent_sync_oci.registry.memory
 print([name for name in ("httpx", "httpcore", "oras", "requests") if name in sys.modules])
 from agent_sync_oci.registry.remote import RemoteRegistry
-with RemoteRegistry(RegistryPlace(sys.argv[1], "a"), timeout_s=20) as registry:
+with RemoteRegistry(RegistryReference(sys.argv[1], "a"), timeout_s=20) as registry:
     registry.tags()
 print([name for name in ("oras", "requests") if name in sys.modules])
 """

@@ -10,13 +10,11 @@ from dataclasses import replace
 
 import pytest
 
-from agent_sync_oci.errors import KeyUnusable, SigningFault
-from agent_sync_oci.signing.checking import check_bundle
-from agent_sync_oci.signing.key_signing import sign_with_key
-from agent_sync_oci.signing.keyless import ambient_token, sign_keyless
-from agent_sync_oci.signing.services import Services
+from agent_sync_oci.errors import SigningServiceError, UnusableKey
+from agent_sync_oci.signing.sign import Services, ambient_token, sign_keyless, sign_with_key
 from agent_sync_oci.signing.signers import IdentitySigner
 from agent_sync_oci.signing.trusted_root import TrustedRoot
+from agent_sync_oci.signing.verify import verify_bundle
 from tests.builders.signatures import a_key, a_statement
 from tests.real.http_server import Reply, Request, serve
 from tests.real.sigstore_stack import SigstoreStack, serve_sigstore
@@ -37,19 +35,19 @@ def test_an_identity_signs(sigstore: SigstoreStack, rekor: int, stamped: bool) -
     token = sigstore.token("ci@example.test", "https://issuer.example.test")
     bundle = sign_keyless(a_statement(), token, sigstore.trust_config(rekor=rekor, stamped=stamped))
     signer = IdentitySigner("ci@example.test", "https://issuer.example.test")
-    assert check_bundle(bundle, [signer], root=TrustedRoot.read(sigstore.trusted_root())).logged
+    assert verify_bundle(bundle, [signer], root=TrustedRoot.read(sigstore.trusted_root())).logged
 
 
 def test_a_workflow_of_github_signs(sigstore: SigstoreStack) -> None:
     claims = {"repository": "acme/agents", "ref": "refs/heads/main", "event_name": "push", "sha": "ab" * 20}
     bundle = sign_keyless(a_statement(), sigstore.token(_JOB, _GITHUB, **claims), sigstore.trust_config())
     root = TrustedRoot.read(sigstore.trusted_root())
-    assert check_bundle(bundle, [IdentitySigner(_JOB, _GITHUB)], root=root).logged
+    assert verify_bundle(bundle, [IdentitySigner(_JOB, _GITHUB)], root=root).logged
 
 
 @pytest.mark.parametrize("token", ["", "no token", "a.b.c"])
 def test_a_malformed_token_is_said_to_be_none(sigstore: SigstoreStack, token: str) -> None:
-    with pytest.raises(KeyUnusable, match="identity token") as caught:
+    with pytest.raises(UnusableKey, match="identity token") as caught:
         sign_keyless(a_statement(), token, sigstore.trust_config())
     assert token not in str(caught.value) or not token
 
@@ -59,7 +57,7 @@ def test_a_token_of_another_time_or_for_another_service_is_refused(
     sigstore: SigstoreStack, claim: str, value: str | int
 ) -> None:
     token = sigstore.token(_JOB, _GITHUB, **{claim: value})
-    with pytest.raises(KeyUnusable, match="expired"):
+    with pytest.raises(UnusableKey, match="expired"):
         sign_keyless(a_statement(), token, sigstore.trust_config())
 
 
@@ -67,34 +65,34 @@ def test_a_token_of_another_time_or_for_another_service_is_refused(
     "config", [b"", b"{}", b"[]", b"\xff", b'{"a": 1, "a": 2}', b'{"mediaType": "application/json"}']
 )
 def test_what_is_no_trust_configuration_is_refused(config: bytes) -> None:
-    with pytest.raises(KeyUnusable, match="trust configuration"):
+    with pytest.raises(UnusableKey, match="trust configuration"):
         sign_keyless(a_statement(), "token", config)
 
 
 def test_a_trust_configuration_without_services_in_use_is_refused(sigstore: SigstoreStack) -> None:
     document = json.loads(sigstore.trust_config())
     document["signingConfig"]["caUrls"] = []
-    with pytest.raises(KeyUnusable, match="Fulcio"):
+    with pytest.raises(UnusableKey, match="Fulcio"):
         sign_keyless(a_statement(), sigstore.token(), json.dumps(document).encode())
 
 
 @pytest.mark.parametrize("path", ["/api/v2/signingCert", "/api/v2/log/entries", "/api/v1/timestamp"])
 def test_a_service_that_refuses_is_named_as_the_reason(own_sigstore: SigstoreStack, path: str) -> None:
     own_sigstore.failing.add(path)
-    with pytest.raises(SigningFault):
+    with pytest.raises(SigningServiceError):
         sign_keyless(a_statement(), own_sigstore.token(), own_sigstore.trust_config())
 
 
 @pytest.mark.parametrize("path", ["/api/v2/log/entries", "/api/v1/timestamp"])
 def test_a_log_that_refuses_what_a_key_signed_is_named_as_the_reason(own_sigstore: SigstoreStack, path: str) -> None:
     own_sigstore.failing.add(path)
-    with pytest.raises(SigningFault):
+    with pytest.raises(SigningServiceError):
         sign_with_key(a_statement(), a_key(), trust_config=own_sigstore.trust_config())
 
 
 def test_a_service_that_is_not_there_is_said_not_to_be(sigstore: SigstoreStack) -> None:
     config = sigstore.trust_config().replace(sigstore.url.encode(), b"http://127.0.0.1:9")
-    with pytest.raises(SigningFault, match="could not be reached"):
+    with pytest.raises(SigningServiceError, match="could not be reached"):
         sign_keyless(a_statement(), sigstore.token(), config)
 
 
@@ -107,7 +105,7 @@ def test_a_service_that_never_answers_is_not_waited_for_for_ever(sigstore: Sigst
     with serve(never) as server:
         config = sigstore.trust_config().replace(sigstore.url.encode(), server.url.encode())
         services = replace(Services.read(config), longest_s=0.3)
-        with pytest.raises(SigningFault, match="did not answer in time"):
+        with pytest.raises(SigningServiceError, match="did not answer in time"):
             services.sign(a_statement(), sigstore.token())
         given_up.set()
 
@@ -118,9 +116,9 @@ def test_services_whose_answers_the_root_does_not_believe_sign_nothing(
     """What comes back would be refused by everybody else, so it is refused here."""
     document = json.loads(sigstore.trust_config())
     document["trustedRoot"] = json.loads(own_sigstore.trusted_root())
-    with pytest.raises(SigningFault):
+    with pytest.raises(SigningServiceError):
         sign_keyless(a_statement(), sigstore.token(), json.dumps(document).encode())
-    with pytest.raises(SigningFault, match="does not hold"):
+    with pytest.raises(SigningServiceError, match="does not hold"):
         sign_with_key(a_statement(), a_key(), trust_config=json.dumps(document).encode())
 
 
@@ -146,7 +144,7 @@ def test_a_job_of_github_has_a_token(sigstore: SigstoreStack) -> None:
 
 def test_a_job_that_may_not_have_a_token_is_told_what_it_lacks() -> None:
     os.environ["GITHUB_ACTIONS"] = "true"
-    with pytest.raises(KeyUnusable, match="cannot be had") as caught:
+    with pytest.raises(UnusableKey, match="cannot be had") as caught:
         ambient_token()
     assert caught.value.remedy is not None
     assert "id-token: write" in caught.value.remedy

@@ -10,9 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from agent_sync_oci.errors import KeyUnusable
-from agent_sync_oci.signing.key_file import seal, unseal
-from agent_sync_oci.signing.keys import generate, load_private, load_public
+from agent_sync_oci.errors import UnusableKey
+from agent_sync_oci.signing.keys import generate, load_private, load_public, seal, unseal
 from tests.real.sigstore_log import Json
 
 _PASS_PHRASE = b"correct horse"
@@ -66,7 +65,7 @@ def test_two_keys_under_one_pass_phrase_share_neither_salt_nor_nonce() -> None:
 
 
 def test_a_wrong_pass_phrase_is_said_to_be_wrong() -> None:
-    with pytest.raises(KeyUnusable, match="pass phrase does not open it"):
+    with pytest.raises(UnusableKey, match="pass phrase does not open it"):
         load_private(generate(_PASS_PHRASE).private_pem, lambda: b"wrong")
 
 
@@ -74,7 +73,7 @@ def test_a_wrong_pass_phrase_is_said_to_be_wrong() -> None:
 def test_the_other_settings_that_cosign_knows_are_read(rounds: int) -> None:
     document = _document(seal(b"secret", _PASS_PHRASE))
     document["kdf"]["params"]["N"] = rounds
-    with pytest.raises(KeyUnusable, match="pass phrase"):  # read, and stretched to another key
+    with pytest.raises(UnusableKey, match="pass phrase"):  # read, and stretched to another key
         unseal(_spelt(document), lambda: _PASS_PHRASE)
 
 
@@ -101,7 +100,7 @@ def test_a_damaged_file_is_refused_before_the_pass_phrase_is_asked_for(path: str
     for parent in parents:
         place = place[parent]
     place[last] = value
-    with pytest.raises(KeyUnusable, match="damaged"):
+    with pytest.raises(UnusableKey, match="damaged"):
         unseal(_spelt(document), _never_asked)
 
 
@@ -123,36 +122,36 @@ def test_a_damaged_file_is_refused_before_the_pass_phrase_is_asked_for(path: str
     ],
 )
 def test_what_is_no_key_file_is_refused_before_the_pass_phrase_is_asked_for(file: bytes) -> None:
-    with pytest.raises(KeyUnusable):
+    with pytest.raises(UnusableKey):
         load_private(file, _never_asked)
 
 
 @pytest.mark.parametrize("key", [ec.generate_private_key(ec.SECP384R1()), ed25519.Ed25519PrivateKey.generate()])
 def test_a_key_of_another_kind_is_refused(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey) -> None:
     secret = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    with pytest.raises(KeyUnusable, match="P-256"):
+    with pytest.raises(UnusableKey, match="P-256"):
         load_private(seal(secret, b""), lambda: b"")
-    with pytest.raises(KeyUnusable, match="P-256"):
+    with pytest.raises(UnusableKey, match="P-256"):
         load_public(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
 
 
 def test_what_is_encrypted_must_be_a_key() -> None:
-    with pytest.raises(KeyUnusable, match="no key"):
+    with pytest.raises(UnusableKey, match="no key"):
         load_private(seal(b"not DER", b""), lambda: b"")
 
 
 @pytest.mark.parametrize("file", [b"", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", b"\0" * 99_999])
 def test_what_is_no_public_key_is_refused(file: bytes) -> None:
-    with pytest.raises(KeyUnusable):
+    with pytest.raises(UnusableKey):
         load_public(file)
 
 
 def test_two_public_keys_in_one_file_are_none() -> None:
     pem = generate(b"").public_pem
-    with pytest.raises(KeyUnusable, match="one whole PEM block"):
+    with pytest.raises(UnusableKey, match="one whole PEM block"):
         load_public(pem + pem)
 
 
 def test_a_private_key_is_no_public_key() -> None:
-    with pytest.raises(KeyUnusable):
+    with pytest.raises(UnusableKey):
         load_public(generate(b"").private_pem)

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync_oci.errors import SignatureRejected
-from agent_sync_oci.signing.checking import check_artifact, check_bundle, who_signed
+from agent_sync_oci.errors import InvalidSignature
 from agent_sync_oci.signing.signers import IdentitySigner
 from agent_sync_oci.signing.trusted_root import TrustedRoot
+from agent_sync_oci.signing.verify import claimed_signer, verify_artifact, verify_bundle
 
-_FOLDER = Path(__file__).resolve().parents[3] / "golden" / "sigstore"
+_DIRECTORY = Path(__file__).resolve().parents[3] / "golden" / "sigstore"
 _GITHUB = "https://github.com/login/oauth"
 _ATTESTED = "732112270d7e59418a8c080b134b24cabd67d250d0d0147a97ed95ba5c280aa4"
 
@@ -23,46 +23,46 @@ _GOOD = [
 
 
 def _bundle(name: str) -> bytes:
-    return (_FOLDER / f"{name}.json").read_bytes()
+    return (_DIRECTORY / f"{name}.json").read_bytes()
 
 
 def _root(instance: str) -> TrustedRoot:
-    return TrustedRoot.read((_FOLDER / f"trusted_root.{instance}.json").read_bytes())
+    return TrustedRoot.read((_DIRECTORY / f"trusted_root.{instance}.json").read_bytes())
 
 
 @pytest.mark.parametrize(("name", "identity", "sha256"), _GOOD)
 def test_it_vouches_for_its_artifact_and_for_no_other(name: str, identity: str, sha256: str) -> None:
     root, signer = _root(name.rpartition(".")[2]), IdentitySigner(identity, _GITHUB)
-    checked = check_artifact(_bundle(name), sha256, [signer], root=root)
+    checked = verify_artifact(_bundle(name), sha256, [signer], root=root)
     assert (checked.signer, checked.logged) == (signer, True)
-    with pytest.raises(SignatureRejected):
-        check_artifact(_bundle(name), sha256[::-1], [signer], root=root)
+    with pytest.raises(InvalidSignature):
+        verify_artifact(_bundle(name), sha256[::-1], [signer], root=root)
 
 
 @pytest.mark.parametrize(("name", "identity", "sha256"), _GOOD)
 def test_another_identity_or_issuer_is_not_taken(name: str, identity: str, sha256: str) -> None:
     root = _root(name.rpartition(".")[2])
     for other in (IdentitySigner(identity[1:], _GITHUB), IdentitySigner(identity, _GITHUB + "/")):
-        with pytest.raises(SignatureRejected, match="not by anybody who was asked for"):
-            check_artifact(_bundle(name), sha256, [other], root=root)
+        with pytest.raises(InvalidSignature, match="not by anybody who was asked for"):
+            verify_artifact(_bundle(name), sha256, [other], root=root)
 
 
 @pytest.mark.parametrize(("name", "identity", "sha256"), _GOOD)
 def test_the_root_of_another_instance_does_not_believe_it(name: str, identity: str, sha256: str) -> None:
     other = {"public-good": "staging", "staging": "public-good"}[name.rpartition(".")[2]]
-    with pytest.raises(SignatureRejected, match="does not know"):
-        check_artifact(_bundle(name), sha256, [IdentitySigner(identity, _GITHUB)], root=_root(other))
+    with pytest.raises(InvalidSignature, match="does not know"):
+        verify_artifact(_bundle(name), sha256, [IdentitySigner(identity, _GITHUB)], root=_root(other))
 
 
 def test_what_cosign_attested_is_read() -> None:
     kind = "https://cosign.sigstore.dev/attestation/v1"
     signer = IdentitySigner("cody@soyland.com", _GITHUB)
-    checked = check_bundle(_bundle(_GOOD[0][0]), [signer], root=_root("public-good"), predicate_type=kind)
+    checked = verify_bundle(_bundle(_GOOD[0][0]), [signer], root=_root("public-good"), predicate_type=kind)
     assert checked.statement.subjects[0].sha256 == _ATTESTED
     assert checked.statement.predicate["Data"] == '{"foo": "bar"}\n'
 
 
 def test_a_proof_without_checkpoint_is_refused() -> None:
     """Clients of 2024 and before made such bundles; the log has to be asked, and nothing here asks."""
-    with pytest.raises(SignatureRejected, match="no checkpoint"):
-        who_signed(_bundle("blob-v0.1.public-good"))
+    with pytest.raises(InvalidSignature, match="no checkpoint"):
+        claimed_signer(_bundle("blob-v0.1.public-good"))

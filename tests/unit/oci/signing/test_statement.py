@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agent_sync_oci.errors import SignatureRejected, TooMuch
+from agent_sync_oci.errors import InvalidSignature, TooMuch
 from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject, read_statement, statement_bytes
 
 _SHA256 = "ab" * 32
@@ -69,7 +69,7 @@ def test_statements_of_other_programs_are_read() -> None:
     ],
 )
 def test_what_is_no_statement_is_refused(payload: bytes) -> None:
-    with pytest.raises(SignatureRejected):
+    with pytest.raises(InvalidSignature):
         read_statement(payload)
 
 

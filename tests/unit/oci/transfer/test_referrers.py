@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, RegistryFault, TooMuch
+from agent_sync_oci.errors import ContentLies, RegistryError, TooMuch
+from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
-from agent_sync_oci.media_types import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, SIGSTORE_BUNDLE
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import MAX_REFERRERS
 from agent_sync_oci.transfer.referrers import MAX_CONSIDERED, attach, referrers
@@ -89,7 +89,7 @@ def test_a_list_that_somebody_overwrites_is_written_again() -> None:
 def test_a_list_that_is_always_overwritten_is_an_error() -> None:
     registry = Contended(times=1_000)
     subject = put_artifact(registry, b"one")
-    with pytest.raises(RegistryFault, match="others keep changing it"):
+    with pytest.raises(RegistryError, match="others keep changing it"):
         attach(registry, a_signature(registry, subject))
 
 

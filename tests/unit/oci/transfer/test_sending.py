@@ -14,9 +14,8 @@ import pytest
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import OpenBody, Write
-from agent_sync_oci.transfer.push import Sent, send
-from agent_sync_oci.transfer.relay import Relay
-from agent_sync_oci.transfer.side_by_side import AT_ONCE, side_by_side
+from agent_sync_oci.transfer.concurrent import MAX_TRANSFERS, Pipe, concurrently
+from agent_sync_oci.transfer.copy import PushResult, push_blobs
 from tests.builders.artifacts import blob_of, described, put_blob
 
 
@@ -35,22 +34,25 @@ def never() -> BinaryIO:
 def test_every_blob_is_sent_once_and_none_that_is_there() -> None:
     registry = MemoryRegistry()
     put_blob(registry, b"there")
-    sent = send(registry, [outgoing(b"one"), outgoing(b"three"), outgoing(b"one"), (described(b"there"), never)])
-    assert sent == Sent(blobs=2, bytes=8, skipped=1)
+    sent = push_blobs(registry, [outgoing(b"one"), outgoing(b"three"), outgoing(b"one"), (described(b"there"), never)])
+    assert sent == PushResult(blobs=2, bytes=8, skipped=1)
     assert [blob_of(registry, described(content)) for content in (b"one", b"three")] == [b"one", b"three"]
-    assert send(registry, [(described(b"one"), never)]) == Sent(blobs=0, bytes=0, skipped=1)
-    assert send(registry, []) == Sent()
+    assert push_blobs(registry, [(described(b"one"), never)]) == PushResult(blobs=0, bytes=0, skipped=1)
+    assert push_blobs(registry, []) == PushResult()
 
 
 def test_eight_are_on_their_way_at_once() -> None:
-    together = threading.Barrier(AT_ONCE)
+    together = threading.Barrier(MAX_TRANSFERS)
 
     class Meeting(MemoryRegistry):
         def put_blob(self, blob: Descriptor, open_body: OpenBody, *, mount_from: str | None = None) -> None:
             together.wait(10)
             super().put_blob(blob, open_body, mount_from=mount_from)
 
-    assert send(Meeting(), [outgoing(b"%d" % number) for number in range(2 * AT_ONCE)]).blobs == 2 * AT_ONCE
+    assert (
+        push_blobs(Meeting(), [outgoing(b"%d" % number) for number in range(2 * MAX_TRANSFERS)]).blobs
+        == 2 * MAX_TRANSFERS
+    )
 
 
 def test_results_come_in_the_order_of_the_items() -> None:
@@ -58,7 +60,7 @@ def test_results_come_in_the_order_of_the_items() -> None:
         time.sleep(0.002 * (10 - number))
         return number
 
-    assert side_by_side(slower_first, range(10)) == list(range(10))
+    assert concurrently(slower_first, range(10)) == list(range(10))
 
 
 def test_the_first_error_in_order_is_raised_and_what_had_not_begun_never_does() -> None:
@@ -71,7 +73,7 @@ def test_the_first_error_in_order_is_raised_and_what_had_not_begun_never_does() 
         time.sleep(0.01)
 
     with pytest.raises(Broken):
-        side_by_side(work, range(1_000), at_once=4)
+        concurrently(work, range(1_000), at_once=4)
     count = len(begun)
     assert count < 100
     time.sleep(0.05)
@@ -90,14 +92,14 @@ def in_pieces(write: Write, size: int = 70_000) -> None:
 def test_a_relay_hands_on_every_byte_in_order(size: int) -> None:
     content = EVERY_BYTE if size > 1 else EVERY_BYTE[:1_000]
     with io.BufferedReader(
-        Relay(lambda write: [write(content[at : at + size]) for at in range(0, len(content), size)])
+        Pipe(lambda write: [write(content[at : at + size]) for at in range(0, len(content), size)])
     ) as body:
         assert body.read() == content
         assert body.read(1) == b""
 
 
 def test_empty_pieces_are_no_end() -> None:
-    with Relay(lambda write: [write(piece) for piece in (b"", b"one", b"", b"two", b"")]) as body:
+    with Pipe(lambda write: [write(piece) for piece in (b"", b"one", b"", b"two", b"")]) as body:
         assert body.readall() == b"onetwo"
 
 
@@ -106,7 +108,7 @@ def test_what_the_writing_call_raises_is_raised_to_the_reader_after_what_came_be
         write(b"one")
         raise Broken
 
-    with Relay(produce) as body:
+    with Pipe(produce) as body:
         assert body.read(3) == b"one"
         for _ in range(2):
             with pytest.raises(Broken):
@@ -115,7 +117,7 @@ def test_what_the_writing_call_raises_is_raised_to_the_reader_after_what_came_be
 
 def test_closing_ends_the_writing_call() -> None:
     before = threading.active_count()
-    body = Relay(in_pieces)
+    body = Pipe(in_pieces)
     assert body.read(5) == EVERY_BYTE[:5]
     body.close()
     assert threading.active_count() == before
@@ -130,7 +132,7 @@ def test_a_writer_is_not_far_ahead_of_its_reader() -> None:
             ahead += 65_536
             write(bytes(65_536))
 
-    with Relay(produce) as body:
+    with Pipe(produce) as body:
         body.read(1)
         time.sleep(0.1)
         assert ahead <= 2 << 20

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync_oci.trust.glob import matches
+from agent_sync_oci.trust.policy import matches_glob
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from agent_sync_oci.trust.glob import matches
     ],
 )
 def test_a_pattern_means_this_name(pattern: str, name: str) -> None:
-    assert matches(pattern, name)
+    assert matches_glob(pattern, name)
 
 
 @pytest.mark.parametrize(
@@ -51,10 +51,10 @@ def test_a_pattern_means_this_name(pattern: str, name: str) -> None:
     ],
 )
 def test_a_pattern_does_not_mean_this_name(pattern: str, name: str) -> None:
-    assert not matches(pattern, name)
+    assert not matches_glob(pattern, name)
 
 
 def test_no_pattern_takes_for_ever() -> None:
     """A regular expression made of these would still be at it tomorrow."""
-    assert not matches("**a" * 100, "a" * 99 + "/" * 900)
-    assert not matches("*" * 2000 + "b", "a" * 500)
+    assert not matches_glob("**a" * 100, "a" * 99 + "/" * 900)
+    assert not matches_glob("*" * 2000 + "b", "a" * 500)

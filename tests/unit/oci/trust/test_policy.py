@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from agent_sync_oci.errors import SignatureRejected
+from agent_sync_oci.errors import InvalidSignature
 from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
 from agent_sync_oci.trust.policy import PinnedRoot, Policy, Revocation, Rule
 from tests.builders.signatures import CI, a_key, a_key_signer
@@ -103,5 +103,5 @@ def test_a_root_that_nobody_pinned_is_not_taken() -> None:
 
 def test_what_is_pinned_must_be_a_trusted_root() -> None:
     pin = PinnedRoot(hashlib.sha256(b"[]").hexdigest())
-    with pytest.raises(SignatureRejected, match="trusted root"):
+    with pytest.raises(InvalidSignature, match="trusted root"):
         Policy((Rule("**", 1, (CI,), root=pin),)).with_roots([b"[]"])

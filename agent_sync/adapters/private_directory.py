@@ -1,0 +1,80 @@
+"""A directory that belongs to one user alone: nobody else can put something under our hands in it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from contextlib import suppress
+from typing import overload
+
+from agent_sync.adapters.directory import DiskDirectory
+from agent_sync.adapters.faults import fault, link_in_the_way
+from agent_sync.errors import UnsafePath
+from agent_sync.tree import ROOT
+from agent_sync_oci.text import quoted
+
+_OPENING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@overload
+def private_directory(path: str) -> DiskDirectory: ...
+@overload
+def private_directory(path: str, *, make: bool) -> DiskDirectory | None: ...
+def private_directory(path: str, *, make: bool = True) -> DiskDirectory | None:
+    """The directory at the absolute `path`, which only this user can write; if it is missing, it is made, with
+    mode 0700.
+
+    Unless `make` is false: then None comes back.
+
+    Links on the way to it are the user's own affair; the directory itself must not be one.
+
+    Raises:
+        UnsafePath: it is a symlink, belongs to somebody else, or others may write in it.
+        FileSystemError: the system refused, or it is no directory.
+    """
+    try:
+        if not os.path.lexists(path):
+            if not make:
+                return None
+            _make(path)
+        descriptor = os.open(path, _OPENING)
+    except OSError as error:
+        if os.path.islink(path):  # Linux says ENOTDIR of it
+            raise link_in_the_way(path) from error
+        raise fault(error, doing="open the directory", path=path) from error
+    try:
+        found = os.fstat(descriptor)
+        _refuse_others(path, found)
+        directory = DiskDirectory(path)
+        here = directory.stat(ROOT)
+        if here is None or here.inode != found.st_ino:  # held open, so no other directory can have that number
+            raise UnsafePath(
+                subject=f"directory {quoted(path)}",
+                check="it was replaced while it was opened",
+                remedy="find out who writes in the directory around it",
+            )
+        return directory
+    finally:
+        os.close(descriptor)
+
+
+def _make(path: str) -> None:
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with suppress(FileExistsError):  # another process was faster; what it made is looked at like any other
+        os.mkdir(path, 0o700)
+
+
+def _refuse_others(path: str, found: os.stat_result) -> None:
+    if found.st_uid != os.geteuid():
+        raise UnsafePath(
+            subject=f"directory {quoted(path)}",
+            check=f"it belongs to user {found.st_uid}, who could change what is in it",
+            remedy="use a directory of your own",
+        )
+    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise UnsafePath(
+            subject=f"directory {quoted(path)}",
+            check=f"others may write in it (mode {stat.S_IMODE(found.st_mode):04o})",
+            remedy=f"chmod go-w {shlex.quote(path)}",
+        )

@@ -1,0 +1,150 @@
+"""Runs another program within bounds of time and size, and ends it with everything that it started."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import IO
+
+from agent_sync.errors import FileSystemError, LimitExceeded
+
+_CHUNK_BYTES = 1 << 16
+_STDERR_BYTES = 8192
+_POLL_S = 0.2
+_BLOCK_BYTES = 512  # what POSIX counts in for `ulimit -f`
+_SMALLEST_FILE_BYTES = 1 << 20  # a program may always keep a log, or ssh its known_hosts
+
+# A shell sets the bound and becomes the program. Python could between fork and exec, which is not safe with threads.
+_BOUND = 'ulimit -c 0; ulimit -f "$0" 2>/dev/null; exec "$@"'
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a program ended: exit status (negative: the signal), standard output, the end of its standard error."""
+
+    exit_code: int
+    output: bytes
+    complaint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How long a program may take, and how much it may write and say; `subject` names what it works for.
+
+    `setting` is the key under `limits:` that `timeout_s` comes from, None if it is fixed. `poll` is called
+    several times a second; what it raises ends the program.
+    """
+
+    subject: str
+    timeout_s: float
+    max_file_bytes: int | None = None
+    max_output_bytes: int = 1 << 26
+    setting: str | None = None
+    poll: Callable[[], object] = lambda: None
+
+
+def run(
+    words: Sequence[str], bounds: Bounds, *, environment: Mapping[str, str], directory: str, questions: bytes = b""
+) -> Completed:
+    """The program has ended. It runs in `directory`, in a session of its own, so that it can ask nobody on the
+    terminal.
+
+    `questions` is its standard input. No file that it writes grows past `max_file_bytes`: it is killed when it tries.
+
+    Raises:
+        LimitExceeded: it took longer or printed more than it may; it and all of its children were killed.
+        AgentSyncError: the same, by whatever `poll` raised.
+        FileSystemError: it cannot be started.
+    """
+    deadline = time.monotonic() + bounds.timeout_s
+    # Files, not pipes: a master connection that ssh leaves behind keeps them open, and we would wait for its end.
+    with tempfile.TemporaryFile(dir=directory) as stdin, tempfile.TemporaryFile(dir=directory) as complaints:
+        stdin.write(questions)
+        stdin.seek(0)
+        process = _start(_bounded(words, bounds), environment, directory, stdin, complaints)
+        try:
+            output = _read(process, deadline, bounds)
+            process.wait(timeout=max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired as error:
+            raise _too_slow(bounds) from error
+        finally:
+            _terminate(process)
+        return Completed(process.returncode, output, _tail(complaints))
+
+
+def _bounded(words: Sequence[str], bounds: Bounds) -> Sequence[str]:
+    if bounds.max_file_bytes is None:
+        return words
+    blocks = max(bounds.max_file_bytes, _SMALLEST_FILE_BYTES) // _BLOCK_BYTES
+    return ("/bin/sh", "-c", _BOUND, str(blocks), *words)
+
+
+def _start(
+    words: Sequence[str], environment: Mapping[str, str], directory: str, stdin: IO[bytes], complaints: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            words,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            env=dict(environment),
+            cwd=directory,
+            start_new_session=True,
+        )
+    except OSError as error:
+        check = f"cannot be started: {error.strerror}"
+        raise FileSystemError(
+            subject=words[0], check=check, remedy="see that it is installed and may be run"
+        ) from error
+
+
+def _read(process: subprocess.Popen[bytes], deadline: float, bounds: Bounds) -> bytes:
+    """All that it prints, until it closes its standard output."""
+    assert process.stdout is not None
+    read = bytearray()
+    with selectors.DefaultSelector() as selector:
+        selector.register(process.stdout, selectors.EVENT_READ)
+        while True:
+            bounds.poll()
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                raise _too_slow(bounds)
+            if not selector.select(min(remaining_s, _POLL_S)):
+                continue
+            chunk = os.read(process.stdout.fileno(), _CHUNK_BYTES)
+            if not chunk:
+                return bytes(read)
+            read += chunk
+            if len(read) > bounds.max_output_bytes:
+                check = f"the answer has more than {bounds.max_output_bytes} bytes"
+                raise LimitExceeded(subject=bounds.subject, check=check, remedy="nothing sensible is that long")
+
+
+def _terminate(process: subprocess.Popen[bytes]) -> None:
+    """Nothing of it runs any more, if it has not ended by itself."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGKILL)  # still its own: it has not been waited for
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _tail(complaints: IO[bytes]) -> str:
+    length = complaints.seek(0, os.SEEK_END)
+    complaints.seek(max(0, length - _STDERR_BYTES))
+    return complaints.read(_STDERR_BYTES).decode("utf-8", "backslashreplace")
+
+
+def _too_slow(bounds: Bounds) -> LimitExceeded:
+    return LimitExceeded(
+        subject=bounds.subject,
+        check=f"it took longer than {bounds.timeout_s:.3g} s{f' ({bounds.setting})' if bounds.setting else ''}",
+        remedy=f"try again, or raise `{bounds.setting}` under `limits:`" if bounds.setting else "try again",
+    )

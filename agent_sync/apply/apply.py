@@ -1,0 +1,208 @@
+"""Apply a plan: the targets become what it says, or everything is as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agent_sync.apply.journal import Change, FileChange, NewDirectory, write_journal
+from agent_sync.apply.recover import RunReport, finalize, is_interrupted, recover_run, with_signals_deferred
+from agent_sync.apply.staging import Staging
+from agent_sync.apply.survey import add_change_context, survey
+from agent_sync.apply.transaction import Area, OpenDirectories, Slot, Transaction
+from agent_sync.checkout import Checkout, KeptEdit
+from agent_sync.checkout.directory import levels
+from agent_sync.errors import AgentSyncError, FileSystemError, RollbackIncomplete, UnsafePath
+from agent_sync.events import FileRemoved, FileWritten, Observer, RolledBack, Warned
+from agent_sync.plan.actions import Plan
+from agent_sync.ports import Cancellation, Contents, Kind, World
+from agent_sync.tree import RelPath, join, sorted_paths
+from agent_sync_oci.text import quoted
+
+# -- What was done.
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A plan that was carried out: the targets that were written and removed, in order, and the edits kept."""
+
+    written: tuple[RelPath, ...] = ()
+    removed: tuple[RelPath, ...] = ()
+    kept: tuple[KeptEdit, ...] = ()
+
+
+# -- The targets become what the plan says: first what goes, then what comes, each by one rename.
+
+
+def execute_changes(
+    changes: Sequence[Change], transaction: Transaction, targets: OpenDirectories, *, cancellation: Cancellation
+) -> None:
+    """Every change is made; what stood there lies in the transaction.
+
+    Raises: UnsafePath, FileSystemError, Cancelled; some changes are made then and have to be undone.
+    """
+    going = [change for change in changes if isinstance(change, FileChange) and change.after is None]
+    coming = [change for change in changes if isinstance(change, NewDirectory) or change.after is not None]
+    for change in (*going, *coming):
+        cancellation.check()
+        try:
+            _execute(change, transaction, targets.spot(change.path))
+        except AgentSyncError as error:
+            add_change_context(error, change)
+            raise
+
+
+def _execute(change: Change, transaction: Transaction, target: Slot) -> None:
+    key = str(change.number)
+    # Once more, now by the descriptor that the change itself goes through: staging may have taken minutes.
+    stat = target.stat()
+    if isinstance(change, NewDirectory):
+        if stat is not None:
+            raise _moved_meanwhile(change, "something was put there")
+        transaction.place(key, target)
+        return
+    if stat is not None:
+        _back_up(change, transaction, target, stat.kind)
+    if change.after is not None:
+        transaction.place(key, target)
+
+
+def _back_up(change: FileChange, transaction: Transaction, target: Slot, kind: Kind) -> None:
+    key = str(change.number)
+    if kind is Kind.FILE and change.after is not None:
+        # A second name, not a rename: whoever reads the target sees the old file or the new one, and never none. What
+        # an editor still writes into the old one, we find there. (One that renames a new file over it in the
+        # microseconds until we do wins nothing: without a swapping rename no program can rule that out.)
+        transaction.link(target, Area.UNDO, key)
+    elif kind is Kind.FILE:
+        transaction.take(target, Area.UNDO, key)
+    elif kind is Kind.DIRECTORY and change.after is not None:
+        _displace(change, transaction, target)
+    else:
+        raise _moved_meanwhile(change, f"a {kind.value} was put there", link=kind is Kind.LINK)
+
+
+def _displace(change: FileChange, transaction: Transaction, target: Slot) -> None:
+    """The directory that stands at the target is set aside; all that was ours in it has been taken out before.
+
+    Raises: FileSystemError if there still is a file in it.
+    """
+    transaction.take(target, Area.UNDO, str(change.number))
+    directory = transaction.find(Area.UNDO, str(change.number), target.directory)
+    assert directory is not None
+    for level in levels(directory.name, directory=directory.directory):
+        for name, stat in level.inside:
+            if transaction.is_beside(name):  # it would go with the directory, out of the reach of an undo
+                raise FileSystemError(
+                    subject=quoted(change.path),
+                    check="a directory stands there that cannot give way to a file on another file system than ours",
+                    remedy="remove that directory, then run it again",
+                )
+            if stat.kind is not Kind.DIRECTORY:
+                raise _moved_meanwhile(change, f"{quoted(name)} was put into the directory there")
+
+
+def _moved_meanwhile(change: Change, what: str, *, link: bool = False) -> AgentSyncError:
+    family = UnsafePath if link else FileSystemError
+    return family(subject=quoted(change.path), check=f"{what} while the sync ran", remedy="run it again")
+
+
+# -- apply: a plan is carried out, or everything is as it was.
+
+_RECOVER = "agent-sync recover"
+
+
+def apply(plan: Plan, contents: Contents, checkout: Checkout, world: World, *, applied_lock: bytes) -> Applied:
+    """The targets are what the plan says, and the checkout remembers `applied_lock`; or nothing has changed.
+
+    The caller holds the project (`Checkout.hold`) and has recovered it. 1 What stands in the way is found; 2 everything
+    new is staged; 3 the journal is on the disk; 4 each target takes one rename; 5 one rename commits; 6 what was edited
+    is kept, and the transaction is cleared away.
+
+    Raises:
+        UnsafePath, FileSystemError, LimitExceeded, BlobCorrupt, BytesUnavailable, Cancelled: nothing has changed, or
+        all of
+            it is undone.
+        RollbackIncomplete: it could not be undone; the journal stays for `recover`.
+    """
+    _refuse_interrupted(checkout)
+    now_s = world.clock.now_s()
+    changes = survey(plan, world.project, now_s=now_s)
+    if not changes:
+        checkout.write_applied(applied_lock)
+        return Applied()
+    identity = f"{int(abs(now_s) * 1e6):x}"
+    transaction = Transaction.begin(checkout, identity)
+    account = RunReport(checkout.kept, observer=world.observer, now_s=now_s)
+    try:
+        Staging(contents, observer=world.observer, cancellation=world.cancellation).stage(changes, transaction)
+        transaction.open(write_journal(identity, changes), applied_lock=applied_lock)
+        execute_changes(changes, transaction, OpenDirectories(world.project), cancellation=world.cancellation)
+        transaction.commit()
+    except BaseException as error:
+        _roll_back(error, changes, transaction, account, world)
+        raise
+    _, interrupt = with_signals_deferred(lambda: _finalize(changes, transaction, account, world))
+    applied = _announce(changes, account, world.observer)
+    if interrupt is not None:
+        raise interrupt
+    return applied
+
+
+def _refuse_interrupted(checkout: Checkout) -> None:
+    if is_interrupted(checkout):
+        raise RollbackIncomplete(
+            subject=f"project {quoted(checkout.directory.name)}",
+            check="a sync was interrupted here",
+            remedy=f"undo it: {_RECOVER}",
+        )
+
+
+def _roll_back(
+    error: BaseException, changes: Sequence[Change], transaction: Transaction, account: RunReport, world: World
+) -> None:
+    """The run that failed of `error` is undone; Ctrl-C pressed once more does not stop that."""
+    try:
+        settled, interrupt = with_signals_deferred(
+            lambda: recover_run(changes, transaction, account, project=world.project)
+        )
+    except AgentSyncError as failure:
+        raise RollbackIncomplete(
+            subject=failure.subject,
+            check=f"{failure.check}; this was to be undone because of: {str(error) or type(error).__name__}",
+            remedy=failure.remedy if isinstance(failure, RollbackIncomplete) else f"remove the cause; then: {_RECOVER}",
+        ) from failure
+    if settled.restored:
+        world.observer(RolledBack(settled.restored))
+    if interrupt is not None:
+        raise interrupt
+
+
+def _finalize(changes: Sequence[Change], transaction: Transaction, account: RunReport, world: World) -> None:
+    try:
+        finalize(changes, transaction, OpenDirectories(world.project), account, project=world.project)
+    except (FileSystemError, UnsafePath) as error:
+        message = (
+            f"every file is written, but clearing up failed: {error.check}; the next command does it, or {_RECOVER}"
+        )
+        world.observer(Warned("unfinished", error.subject, message))
+
+
+def _announce(changes: Sequence[Change], account: RunReport, observer: Observer) -> Applied:
+    written = sorted_paths(_written(changes))
+    removed = [change.path for change in changes if isinstance(change, FileChange) and change.after is None]
+    for path in removed:
+        observer(FileRemoved(path))
+    for path in written:
+        observer(FileWritten(path))
+    return Applied(tuple(written), tuple(removed), account.kept)
+
+
+def _written(changes: Sequence[Change]) -> list[RelPath]:
+    paths: list[RelPath] = []
+    for change in changes:
+        if isinstance(change, NewDirectory):
+            paths.extend(join(change.path, arrival.key) for arrival in change.files)
+        elif change.after is not None:
+            paths.append(change.path)
+    return paths

@@ -1,0 +1,147 @@
+"""Describe a lock in attestations: its provenance (SLSA provenance v1) and its bill of materials (CycloneDX).
+
+The one door to the library that writes bills of materials.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from agent_sync._version import __version__
+from agent_sync.bundle.items import item_of
+from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, OciPin, UrlPin
+from agent_sync_oci.digest import Digest
+from agent_sync_oci.strict_json import canonical_json
+
+if TYPE_CHECKING:
+    from cyclonedx.model.component import Component
+    from cyclonedx.model.tool import ToolRepository
+
+    from agent_sync_oci.signing.statement import Material, Provenance
+
+
+# -- How a lock came to be, for a signed statement: what was declared, and what that led to (SLSA provenance v1).
+
+BUILD_TYPE = "https://agent-sync.dev/update/v1"
+BUILDER = "https://agent-sync.dev/agent-sync"
+
+
+def provenance_of(lock: Lock) -> Provenance:
+    """`agent-sync update`, as a build: its parameters are the declarations, its materials what they were resolved to.
+
+    The lock alone decides what it says; the machine and the time do not.
+    """
+    from agent_sync_oci.signing.statement import Provenance
+
+    return Provenance(
+        build_type=BUILD_TYPE,
+        builder=BUILDER,
+        builder_version={"agent-sync": __version__},
+        parameters={"sources": [_declaration(source) for source in lock.sources]},
+        materials=[_material(source) for source in lock.sources],
+    )
+
+
+def _declaration(source: LockedSource) -> Mapping[str, object]:
+    declared = source.declared
+    said = {
+        "type": declared.type,
+        "repo": declared.repo,
+        "ref": declared.ref,
+        "paths": list(declared.paths),
+        "exclude": list(declared.exclude),
+        "root": declared.root,
+        "url": declared.url,
+        "path": declared.path,
+        "reference": declared.reference,
+    }
+    return {"name": source.name, **{key: value for key, value in said.items() if value}}
+
+
+def _material(source: LockedSource) -> Material:
+    from agent_sync_oci.signing.statement import Material
+
+    item = item_of(source)
+    digests = {} if item is None else {"sha256": item.blob.hex}
+    match source.pin:
+        case GitPin(commit=commit):
+            uri = f"git+{source.declared.repo}@{commit}"
+            return Material(uri, {**digests, "gitCommit": commit}, source.name)
+        case UrlPin(url=url):
+            return Material(url, digests, source.name)
+        case OciPin(digest=digest):
+            return Material(f"oci://{source.declared.reference}", {**digests, "ociDigest": digest.hex}, source.name)
+        case LocalPin(path=path):
+            return Material(f"file:{path}", digests, source.name)
+
+
+# -- What a lock consists of, as a CycloneDX bill of materials; and the one door to the library that writes those.
+
+
+def bill_of_materials(name: str, content: bytes, lock: Lock) -> bytes:
+    """CycloneDX 1.6 in JSON: each source of the lock is a component, with the sha256 of its packed content.
+
+    It holds no time and nothing random: the same lock has the same bill.
+    """
+    from cyclonedx.model.bom import Bom, BomMetaData
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.output.json import JsonV1Dot6
+
+    root = Component(name=name, type=ComponentType.DATA, bom_ref="lock", version=Digest.of(content).hex)
+    bom = Bom(
+        components=[_component(source) for source in lock.sources],
+        metadata=BomMetaData(component=root, tools=_tools()),
+    )
+    bom.register_dependency(root, bom.components)
+    said = json.loads(JsonV1Dot6(bom).output_as_string())
+    said["metadata"].pop("timestamp", None)
+    said["serialNumber"] = f"urn:uuid:{_uuid(Digest.of(content))}"
+    return canonical_json(said)
+
+
+def _uuid(digest: Digest) -> str:
+    """The digest's first digits as a UUID of version 8, which is anybody's to fill (RFC 9562)."""
+    digits = digest.hex
+    return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
+
+
+def _tools() -> ToolRepository:
+    from cyclonedx.model.component import Component, ComponentType
+    from cyclonedx.model.tool import ToolRepository
+
+    return ToolRepository(
+        components=[Component(name="agent-sync", type=ComponentType.APPLICATION, version=__version__)]
+    )
+
+
+def _component(source: LockedSource) -> Component:
+    from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
+    from cyclonedx.model.component import Component, ComponentType
+
+    item = item_of(source)
+    uri, kind, version = _origin(source)
+    return Component(
+        name=source.name,
+        type=ComponentType.DATA,
+        bom_ref=f"source:{source.name}",
+        version=version,
+        hashes=[] if item is None else [HashType(alg=HashAlgorithm.SHA_256, content=item.blob.hex)],
+        external_references=[]
+        if uri is None
+        else [ExternalReference(type=ExternalReferenceType(kind), url=XsUri(uri))],
+    )
+
+
+def _origin(source: LockedSource) -> tuple[str | None, str, str | None]:
+    """Where it came from, what kind of place that is to CycloneDX, and which version of it is locked."""
+    match source.pin:
+        case GitPin(commit=commit):
+            return source.declared.repo, "vcs", commit
+        case UrlPin(url=url, sha256=sha256):
+            return url, "distribution", sha256
+        case OciPin(digest=digest):
+            return f"oci://{source.declared.reference}", "distribution", digest
+        case LocalPin():
+            return None, "other", None

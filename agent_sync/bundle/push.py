@@ -1,0 +1,183 @@
+"""Push a lock and its blobs: parts, index, signatures, and only then the tag."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
+
+from agent_sync.bundle.index import lock_index, lockfile_manifest
+from agent_sync.bundle.items import Item, items_of
+from agent_sync.bundle.names import LAYER_ZSTD, source_tag
+from agent_sync.bundle.pack import Body, Check, Compression, is_artifact_of, packed_artifact, verify_artifact
+from agent_sync.bundle.registry import ProgressCounter, run_jobs
+from agent_sync.errors import DigestMismatch, LimitExceeded
+from agent_sync.lock import Lock
+from agent_sync.ports import BlobStore
+from agent_sync.store.records import CACHED_ARTIFACTS
+from agent_sync_oci.errors import ContentLies, NotFound, TooMuch
+from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Index, Manifest
+from agent_sync_oci.registry.protocol import Registry
+
+if TYPE_CHECKING:
+    from agent_sync.ports import World
+
+
+# -- Artifacts that were proved to carry a blob: what is pushed again need not be read again.
+
+
+def record_cached_artifact(manifest: Manifest, item: Item, store: BlobStore) -> None:
+    """This machine has seen with its own eyes that the artifact carries the item's blob."""
+    if not _is_recorded(manifest, item, store):
+        store.record(CACHED_ARTIFACTS, _key(manifest, item), b"")
+
+
+def is_cached_artifact(
+    manifest: Manifest, item: Item, registry: Registry, store: BlobStore, *, max_bytes: int, check: Check
+) -> bool:
+    """Whether the artifact, which has one layer, carries the item's blob. What is compressed is read, unless that was
+    done here before.
+
+    Raises: DigestMismatch, LimitExceeded (it does not), and what reading from the registry raises.
+    """
+    (layer,) = manifest.layers
+    if layer.media_type != LAYER_ZSTD:
+        return layer.digest == item.blob
+    if not _is_recorded(manifest, item, store):
+        verify_artifact(manifest, item, registry, max_bytes=max_bytes, check=check)
+        record_cached_artifact(manifest, item, store)
+    return True
+
+
+def _is_recorded(manifest: Manifest, item: Item, store: BlobStore) -> bool:
+    return bool(store.records(CACHED_ARTIFACTS, _key(manifest, item)))
+
+
+def _key(manifest: Manifest, item: Item) -> str:
+    return f"{item.blob.hex}.{manifest.digest.hex}"
+
+
+# -- A lock and its blobs into a place: parts, index, signatures, and only then the tag.
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingBundle:
+    """What is to be pushed: the lock, as bytes and as read from them, under this bundle name. Sizes in bytes."""
+
+    name: str
+    content: bytes
+    lock: Lock
+    max_bytes: int
+    compression: Compression = "zstd"
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """The index that stands for the bundle, and the titles of the parts that were sent, or were there already."""
+
+    index: Index
+    sent: tuple[str, ...]
+    present: tuple[str, ...]
+    sent_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An item's artifact; `sent_bytes` is None if it was there."""
+
+    item: Item
+    manifest: Manifest
+    sent_bytes: int | None = None
+
+
+def push_bundle(
+    outgoing: OutgoingBundle, registry: Registry, world: World, *, tag: str | None, attach: Callable[[Index], None]
+) -> Pushed:
+    """The bundle is there, whole, before anybody can find it by its tag.
+
+    1 each part, unless its artifact is there; 2 the lockfile; 3 the index, by its digest; 4 `attach` adds signatures;
+    5 the tag. What fails leaves parts that the next push finds, and the tag where it was.
+
+    Raises: BlobCorrupt, BytesUnavailable (the store), LockInvalid, and what the registry raises.
+    """
+    parts = _push_parts(items_of(outgoing.lock), outgoing, registry, world)
+    world.cancellation.check()
+    lockfile = lockfile_manifest(outgoing.content)
+    registry.put_blob(EMPTY, lambda: io.BytesIO(EMPTY_CONTENT))
+    registry.put_blob(lockfile.config, lambda: io.BytesIO(outgoing.content))
+    registry.put_manifest(lockfile)
+    index = lock_index(outgoing.name, lockfile, [(part.item, part.manifest) for part in parts])
+    registry.put_manifest(index)
+    attach(index)
+    if tag is not None:
+        registry.put_manifest(index, tag=tag)
+    return Pushed(
+        index,
+        sent=tuple(part.item.title for part in parts if part.sent_bytes is not None),
+        present=tuple(part.item.title for part in parts if part.sent_bytes is None),
+        sent_bytes=sum(part.sent_bytes or 0 for part in parts),
+    )
+
+
+def _push_parts(items: tuple[Item, ...], outgoing: OutgoingBundle, registry: Registry, world: World) -> list[_Part]:
+    """Side by side. Items with the same bytes are one artifact, which counts as sent once."""
+    first_of = {item.blob: item for item in reversed(items)}
+    counted = ProgressCounter("sending", len(first_of), world)
+    jobs = [partial(_push_part, item, outgoing, registry, world, counted) for item in first_of.values()]
+    done = run_jobs(jobs, registry, world)
+    return [
+        done[item.blob] if item is first_of[item.blob] else replace(done[item.blob], item=item, sent_bytes=None)
+        for item in items
+    ]
+
+
+def _push_part(
+    item: Item, outgoing: OutgoingBundle, registry: Registry, world: World, counted: ProgressCounter
+) -> dict[str, _Part]:
+    there = _existing(item, outgoing, registry, world)
+    part = _Part(item, there) if there is not None else _send(item, outgoing, registry, world)
+    counted.advance()
+    return {item.blob: part}
+
+
+def _send(item: Item, outgoing: OutgoingBundle, registry: Registry, world: World) -> _Part:
+    check = world.cancellation.check
+    with packed_artifact(item, world.store, compression=outgoing.compression, check=check) as artifact:
+        sent_bytes = 0
+        for body in artifact.bodies:
+            check()
+            sent_bytes += _put(body, registry)
+        registry.put_manifest(artifact.manifest, tag=source_tag(item.blob))
+        record_cached_artifact(artifact.manifest, item, world.store)
+        return _Part(item, artifact.manifest, sent_bytes)
+
+
+def _put(body: Body, registry: Registry) -> int:
+    """How many bytes had to be sent."""
+    opened = threading.Event()
+
+    def open_noted() -> BinaryIO:
+        opened.set()
+        return body.open()
+
+    registry.put_blob(body.descriptor, open_noted)
+    return body.descriptor.size if opened.is_set() else 0
+
+
+def _existing(item: Item, outgoing: OutgoingBundle, registry: Registry, world: World) -> Manifest | None:
+    """The artifact that somebody has pushed before, if it is what its tag says; a wrong one is pushed anew."""
+    check, max_bytes = world.cancellation.check, outgoing.max_bytes
+    with suppress(NotFound, ContentLies, TooMuch, DigestMismatch, LimitExceeded):
+        found = registry.manifest(source_tag(item.blob))
+        if (
+            isinstance(found, Manifest)
+            and is_artifact_of(found, item, world.store, compression=outgoing.compression)
+            and all(registry.blob_size(each.digest) == each.size for each in (found.config, *found.layers))
+            and is_cached_artifact(found, item, registry, world.store, max_bytes=max_bytes, check=check)
+        ):
+            return found
+    return None

@@ -1,0 +1,159 @@
+"""Check what only the whole configuration can show: references to nothing, and declarations that a policy forbids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from agent_sync.config.effective import Config, signed_of, signers_of, tool_directories
+from agent_sync.config.errors import raise_first
+from agent_sync.config.layer import Origins, Section
+from agent_sync.config.model import GitSource, LocalSource, OciSource, Override, TemplateTransform, UrlSource
+from agent_sync.documents import closest
+from agent_sync.errors import AgentSyncError, ConfigInvalid, UnknownTool, UnsafePath, Untrusted
+from agent_sync.events import Warned
+from agent_sync.ports import Kind
+from agent_sync.sources.addresses import in_allow_list, protocol_of
+from agent_sync_oci.redaction import redact
+from agent_sync_oci.text import quoted
+
+if TYPE_CHECKING:
+    from agent_sync.ports import Directory
+
+
+def check_consistency(config: Config, project: Directory) -> None:
+    """Nothing, if every reference holds and every demand of `security` is met by what is declared.
+
+    Raises:
+        ConfigInvalid: a source or override file that is not there, a target with no destination or with two.
+        UnknownTool: a target names a tool that is neither built in nor defined.
+        Untrusted: `security` forbids a repository, protocol or transform, or demands a signature that nobody can give.
+        UnsafePath: an override's file is reached through a link.
+    """
+    check = _Checking(config)
+    raise_first((*check.targets(), *check.transforms(), *check.sources(), *check.overrides(project)))
+
+
+def unused_sources(config: Config) -> Iterator[Warned]:
+    """A warning for each source that no target names (spec §7.3 rule 3)."""
+    used = {target.source for target in config.targets}
+    for source in config.sources:
+        if source.name not in used:
+            message = "no target names it, so nothing of it is written; add one under `targets:`, or remove the source"
+            yield Warned("unused-source", f"source {source.name}", message)
+
+
+class _Checking:
+    """One pass over a configuration; every method yields what is wrong, in the order of the files."""
+
+    def __init__(self, config: Config) -> None:
+        assert config.origins is not None
+        self._config = config
+        self._at: Origins = config.origins
+        self._names = [source.name for source in config.sources]
+
+    def targets(self) -> Iterator[AgentSyncError]:
+        tools = tool_directories(self._config)
+        for index, target in enumerate(self._config.targets):
+            if target.source not in self._names:
+                yield self._no_source("targets", index, target.source)
+            if target.tools and target.destination is not None:
+                check = "`tools` and `destination` are mutually exclusive"
+                remedy = "keep one of them; another target may have the other"
+                yield self._at.problem("targets", index, "destination", check=check, remedy=remedy, key=True)
+            if not target.tools and target.destination is None:
+                check = "names neither `tools` nor `destination`"
+                remedy = "add `tools: [cursor]` or `destination: .custom/`"
+                yield self._at.problem("targets", index, check=check, remedy=remedy)
+            for position, tool in enumerate(target.tools):
+                if tool not in tools:
+                    yield self._no_tool(index, position, tool, list(tools))
+
+    def transforms(self) -> Iterator[AgentSyncError]:
+        security = self._config.security
+        for index, transform in enumerate(self._config.transforms):
+            if transform.source not in self._names:
+                yield self._no_source("transforms", index, transform.source)
+            is_template = isinstance(transform, TemplateTransform)
+            if not (security.templates if is_template else security.custom_transforms):
+                switch = "templates" if is_template else "custom_transforms"
+                check = f"{transform.type} transforms are switched off (`security: {switch}: off`)"
+                remedy = "remove the transform, or ask whoever keeps that file to allow it"
+                yield self._at.problem("transforms", index, "type", check=check, remedy=remedy, error=Untrusted)
+
+    def sources(self) -> Iterator[AgentSyncError]:
+        for index, source in enumerate(self._config.sources):
+            if isinstance(source, LocalSource):
+                continue
+            key, address = _address(source)
+            allowed = self._config.security.protocols
+            if (protocol := protocol_of(address)) not in allowed:
+                check = f"the protocol {protocol} is not allowed (`security: protocols: [{', '.join(allowed)}]`)"
+                remedy = "use an address with one of those"
+                yield self._at.problem("sources", index, key, check=check, remedy=remedy, error=Untrusted)
+            if isinstance(source, GitSource):
+                yield from self._git(index, source)
+
+    def overrides(self, project: Directory) -> Iterator[AgentSyncError]:
+        for index, override in enumerate(self._config.overrides):
+            if (fault := _override_problem(override, project)) is not None:
+                check, remedy, error = fault
+                yield self._at.problem("overrides", index, "file", check=check, remedy=remedy, error=error)
+
+    def _git(self, index: int, source: GitSource) -> Iterator[AgentSyncError]:
+        for patterns in self._config.security.repositories:
+            if not in_allow_list(source.repo, patterns):
+                check = f"the repository {quoted(redact(source.repo))} is not allowed"
+                listed = ", ".join(patterns) if patterns else "none at all"
+                remedy = f"allowed under `security: repositories:` is: {listed}"
+                yield self._at.problem("sources", index, "repo", check=check, remedy=remedy, error=Untrusted)
+        signed = signed_of(source.name, self._config)
+        if signed and signers_of(source.name, self._config) is None:
+            check = f"a signed {' and '.join(signed)} is required, but nobody is named whose signature counts"
+            remedy = "name `allowed_signers:` (ssh) or `keyring:` (OpenPGP), here or under `security:`"
+            inside = ("signed",) if source.signed is not None else ()
+            yield self._at.problem("sources", index, *inside, check=check, remedy=remedy, error=Untrusted)
+
+    def _no_source(self, section: Section, index: int, name: str) -> AgentSyncError:
+        check, remedy = f"no source is called {quoted(name)}", self._config.remedy_for(name)
+        return self._at.problem(section, index, "source", check=check, remedy=remedy)
+
+    def _no_tool(self, index: int, position: int, name: str, known: list[str]) -> AgentSyncError:
+        near = closest(name, known)
+        first = f"did you mean {quoted(near)}?" if near is not None else f"Known are: {', '.join(known)}."
+        return self._at.problem(
+            "targets",
+            index,
+            "tools",
+            position,
+            check=f"no tool is called {quoted(name)}",
+            remedy=f"{first} Define your own under tool_definitions.",
+            error=UnknownTool,
+        )
+
+
+def _address(source: GitSource | UrlSource | OciSource) -> tuple[str, str]:
+    """The key that says where it is from, and what it says, as an address with a protocol."""
+    match source:
+        case GitSource():
+            return "repo", source.repo
+        case UrlSource():
+            return "url", source.url
+        case OciSource():
+            return "reference", source.place.address
+
+
+def _override_problem(override: Override, project: Directory) -> tuple[str, str | None, type[AgentSyncError]] | None:
+    """Why the override's file cannot be used: check, remedy and kind of error; None if it can."""
+    try:
+        stat = project.stat(override.file)
+    except UnsafePath as error:
+        return error.check, error.remedy, UnsafePath
+    if stat is None:
+        check = f"the file {quoted(override.file)} does not exist"
+        return check, f"create it below {project.name}, or correct `file:`", ConfigInvalid
+    if stat.kind is Kind.LINK:
+        return f"{quoted(override.file)} is a symbolic link", "name the file that it leads to", UnsafePath
+    if stat.kind is not Kind.FILE:
+        return f"{quoted(override.file)} is not a regular file", "name a file", ConfigInvalid
+    return None

@@ -1,0 +1,255 @@
+"""Errors of a configuration, each with file, line, and column; pydantic's among them, in our words."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from agent_sync.config.fields import UNSAFE
+from agent_sync.config.model import (
+    BundleConfig,
+    CustomTransform,
+    GitSource,
+    IdentitySigner,
+    KeySigner,
+    LimitsConfig,
+    LocalSource,
+    OciSource,
+    Override,
+    Revoked,
+    SecurityConfig,
+    Target,
+    TemplateTransform,
+    ToolDefinition,
+    TrustConfig,
+    TrustRule,
+    UrlSource,
+)
+from agent_sync.errors import AgentSyncError, ConfigInvalid, UnsafePath
+from agent_sync_oci.text import quoted
+
+if TYPE_CHECKING:
+    from agent_sync.documents import Document
+
+
+# -- Everything that is wrong with a configuration, each with its spot, and the one error that is raised for it.
+
+Path = tuple[str | int, ...]
+"""The way to a value from the top of a file: keys of mappings and 0-based positions in lists."""
+
+_LISTED_PLACES = 5
+
+
+def config_error(
+    document: Document,
+    path: Path,
+    *,
+    check: str,
+    remedy: str | None,
+    error: type[AgentSyncError] = ConfigInvalid,
+    key: bool = False,
+) -> AgentSyncError:
+    """The error for the value at `path`, or for its key; what is not there is shown at what would hold it."""
+    return error(
+        subject=f"{document.file}, {format_path(path)}" if path else document.file,
+        check=check,
+        remedy=remedy,
+        place=document.place(path, key=key),
+    )
+
+
+def raise_first(problems: Iterable[AgentSyncError]) -> None:
+    """Nothing, if there is no problem; else the first one, by file and line, is raised and names the others."""
+    ordered = sorted(problems, key=_position)
+    if not ordered:
+        return
+    first, others = ordered[0], ordered[1:]
+    raise first.restated(check=f"{first.check} ({_count_others(others)})") if others else first
+
+
+def format_path(path: Path) -> str:
+    """`path` as people write it: `sources[2].checksum`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            name = part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else quoted(part)
+            text += f".{name}" if text else name
+    return text
+
+
+def _position(error: AgentSyncError) -> tuple[str, int, int]:
+    place = error.place
+    return ("", 0, 0) if place is None else (place.file, place.line, place.column)
+
+
+def _count_others(others: Sequence[AgentSyncError]) -> str:
+    spots = [f"{each.place.file}:{each.place.line}" for each in others if each.place is not None]
+    listed = ", ".join(dict.fromkeys(spots[:_LISTED_PLACES])) + (", ..." if len(spots) > _LISTED_PLACES else "")
+    return f"and {len(others)} more problem{'s' if len(others) > 1 else ''}: {listed}"
+
+
+# -- What pydantic found wrong with a file -> our own errors, in our own words.
+
+_BY_KEY: Mapping[str, type[BaseModel]] = {
+    "limits": LimitsConfig,
+    "security": SecurityConfig,
+    "trust": TrustConfig,
+    "bundle": BundleConfig,
+    "rules": TrustRule,
+    "revoked": Revoked,
+    "tool_definitions": ToolDefinition,
+    "targets": Target,
+    "overrides": Override,
+}
+_BY_TAG: Mapping[str, type[BaseModel]] = {
+    "git": GitSource,
+    "url": UrlSource,
+    "local": LocalSource,
+    "oci": OciSource,
+    "template": TemplateTransform,
+    "custom": CustomTransform,
+    "an identity": IdentitySigner,
+    "a key": KeySigner,
+}
+_WANTED = {
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+    "dict_type": "must be a mapping of keys to values",
+    "model_type": "must be a mapping of keys to values",
+    "model_attributes_type": "must be a mapping of keys to values",
+    "bool_type": "must be true or false",
+    "int_type": "must be a whole number",
+    "int_from_float": "must be a whole number",
+}
+
+
+def validation_errors(error: ValidationError, document: Document, root: type[BaseModel]) -> Iterator[AgentSyncError]:
+    """One error for each thing that is wrong with the document, which was read as a `root`."""
+    for details in error.errors(include_url=False):
+        if details["type"] == "too_short" and details["input"]:
+            continue  # not empty: what is in there is wrong, and has an error of its own
+        path, field = _locate(details["loc"], root)
+        check, remedy = _describe(details, path, field)
+        kind = UnsafePath if details["type"] == UNSAFE else ConfigInvalid
+        yield config_error(document, path, check=check, remedy=remedy, error=kind)
+
+
+def _locate(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[Path, FieldInfo | None]:
+    """The way to the value and what is known of its key; pydantic's words for the model that it tried are left out."""
+    path: list[str | int] = []
+    field: FieldInfo | None = None
+    model: type[BaseModel] | None = root
+    for part in loc:
+        if isinstance(part, str) and model is None and part in _BY_TAG:
+            model = _BY_TAG[part]
+            continue
+        if isinstance(part, str) and part != "[key]":
+            field = None if model is None else model.model_fields.get(part)
+            model = _BY_KEY.get(part)
+        if part != "[key]":
+            path.append(part)
+    return tuple(path), field
+
+
+def _describe(details: ErrorDetails, path: Path, field: FieldInfo | None) -> tuple[str, str | None]:
+    """The check that failed and what to do about it."""
+    key, value, context = _key(path), details["input"], details.get("ctx", {})
+    match details["type"]:
+        case "missing":
+            return f"`{key}` is missing", _suggest(key, value) or _suggest_adding(key, field)
+        case "union_tag_not_found":
+            return _missing_tag(path)
+        case "union_tag_invalid":
+            return _unknown_tag(str(context["tag"]), _choices(context["expected_tags"]))
+        case "literal_error":
+            return _unknown_choice(value, _choices(context["expected"]))
+        case "too_short":
+            return "must not be empty", _suggest_adding(key, field)
+        case "greater_than_equal":
+            return f"must be at least {context['ge']}, not {quoted(str(value))}", None
+        case wanted if wanted in _WANTED:
+            return f"{_WANTED[wanted]}, not {_describe_value(value)}", _suggest_value(wanted, key, value, field)
+        case _:
+            return str(context.get("check", details["msg"])), context.get("remedy")
+
+
+def _key(path: Path) -> str:
+    return next((part for part in reversed(path) if isinstance(part, str)), "")
+
+
+def _suggest(key: str, given: object) -> str | None:
+    """Another key that stands there, if it looks like the one that is missing."""
+    from agent_sync.documents import closest
+
+    near = closest(key, given) if isinstance(given, Mapping) else None
+    return None if near is None else f"did you mean `{key}` where it says `{near}`?"
+
+
+def _suggest_adding(key: str, field: FieldInfo | None) -> str | None:
+    if field is None:
+        return None
+    example = f", for example: {key}: {_format_example(field.examples[0])}" if field.examples else ""
+    return f"add `{key}:` ({(field.description or '').rstrip('.').lower()}){example}"
+
+
+def _suggest_value(wanted: str, key: str, value: Any, field: FieldInfo | None) -> str | None:  # noqa: ANN401
+    if wanted == "string_type" and isinstance(value, bool | int | float):
+        return f'put it in quotes: {key}: "{str(value).lower()}"' if key else "put it in quotes"
+    if wanted == "tuple_type" and isinstance(value, str):
+        return f"write: {key}: [{value}]" if re.fullmatch(r"[\w./-]+", value) else "put a dash before it"
+    if field is not None and field.examples:
+        return f"for example: {key}: {_format_example(field.examples[0])}"
+    return {"tuple_type": "write each entry on a line of its own, after a dash"}.get(wanted)
+
+
+def _missing_tag(path: Path) -> tuple[str, str]:
+    if "signers" in path:
+        return "names neither an identity nor a key", "give `identity:` and `issuer:`, or `key:`"
+    if path[:1] == ("transforms",):
+        return "`type` is missing", "add `type: template` or `type: custom`"
+    return "`type` is missing", "add `type: git`, `type: url`, `type: local` or `type: oci`"
+
+
+def _unknown_tag(tag: str, known: tuple[str, ...]) -> tuple[str, str | None]:
+    return _unknown_choice(tag, known)
+
+
+def _unknown_choice(value: Any, known: tuple[str, ...]) -> tuple[str, str | None]:  # noqa: ANN401
+    from agent_sync.documents import closest
+
+    near = closest(value, known) if isinstance(value, str) else None
+    listed = " or ".join(f"`{each}`" for each in known)
+    given = quoted(value) if isinstance(value, str) else _describe_value(value)
+    return f"must be {listed}, not {given}", None if near is None else f"did you mean `{near}`?"
+
+
+def _choices(expected: object) -> tuple[str, ...]:
+    return tuple(re.findall(r"'([^']*)'", str(expected)))
+
+
+def _describe_value(value: Any) -> str:  # noqa: ANN401
+    match value:
+        case None:
+            return "empty"
+        case bool():
+            return f"{str(value).lower()}, which YAML takes for a boolean"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the text {quoted(value)}"
+        case Mapping():
+            return "a mapping"
+        case _:
+            return "a list"
+
+
+def _format_example(example: Any) -> str:  # noqa: ANN401
+    return example if isinstance(example, str) else json.dumps(example).replace('"', "")

@@ -1,0 +1,207 @@
+"""Read a configuration, policy or lock as a `Document`: plain data that knows the position of each value.
+
+A canonical text is read quickly and proved by writing it again; the strict reader decides on any other.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, TypeAlias
+
+from agent_sync.documents.scalars import MAX_DEPTH, Value, parse_scalar
+from agent_sync.documents.source_text import SourceText, decode
+from agent_sync.documents.writer import DigestTable, emit
+from agent_sync.errors import AgentSyncError, Place
+
+# -- The canonical text of a document, read quickly; proved by writing it again. A lock of 50,000 files takes the
+# strict reader 0.7 seconds and this one 0.1. It takes apart no more than the writer puts together, is careless about
+# everything else, and believes itself only if the data, written again, are the very bytes that were read. Whatever
+# else a text may be, the strict reader decides.
+
+_QUOTED_STRING = r'"(?:[^"\\\n]|\\.)*"'
+_PAIR = re.compile(rf'({_QUOTED_STRING}|[A-Za-z_./][^\s":]*):(?: (.+))?\n( *)')
+_REST = re.compile(r"(.+)\n( *)")
+
+
+def read_canonical(text: str) -> dict[str, Any] | None:
+    """What `text` spells, if that is exactly how `emit` would write it; else None. Maps of files are `DigestTable`s.
+
+    None as well for a document with a key of over 1,000 characters, or an empty one.
+    """
+    if not text.endswith("\n"):
+        return None
+    try:
+        for by_tables in (True, False):
+            data = _CanonicalParser(text, by_tables=by_tables).document()
+            if emit(data) == text:
+                return data
+    except ValueError:  # of this reader, of `json` and of `emit`: not canonical
+        pass
+    return None
+
+
+class _CanonicalParser:
+    """Where it is in the text: `_at` a first character that is no blank, `_indent` columns into its line.
+
+    With `by_tables` a mapping that begins like a map of files is taken for one up to its end, without looking.
+    """
+
+    def __init__(self, text: str, *, by_tables: bool) -> None:
+        self._text = text
+        self._by_tables = by_tables
+        self._at = 0
+        self._indent = 0
+
+    def document(self) -> dict[str, Any]:
+        return self._mapping(0)
+
+    def _block(self, indent: int) -> dict[str, Any] | list[Any] | DigestTable:
+        if indent >= 2 * MAX_DEPTH or self._indent != indent:
+            raise ValueError("too deep, or indented by something else than two")
+        if self._text.startswith("- ", self._at):
+            return self._list(indent)
+        start = self._at - indent
+        if self._by_tables and _file_at(indent).match(self._text, start):
+            return self._digest_table(start, indent)
+        return self._mapping(indent)
+
+    def _mapping(self, indent: int) -> dict[str, Any]:
+        mapping: dict[str, Any] = {}
+        while self._indent == indent:
+            key, inline, _ = self._match(_PAIR).groups()
+            name = json.loads(key) if key[0] == '"' else key
+            mapping[name] = self._block(indent + 2) if inline is None else _scalar(inline)
+        return mapping
+
+    def _list(self, indent: int) -> list[Any]:
+        items: list[Any] = []
+        while self._indent == indent and self._text.startswith("- ", self._at):
+            self._at += 2
+            self._indent += 2
+            if self._text.startswith("- ", self._at) or _PAIR.match(self._text, self._at):
+                items.append(self._block(indent + 2))
+            else:
+                items.append(_scalar(self._match(_REST)[1]))
+        return items
+
+    def _match(self, pattern: re.Pattern[str]) -> re.Match[str]:
+        """The match here; afterwards the reader is at the next line."""
+        match = pattern.match(self._text, self._at)
+        if match is None:
+            raise ValueError("a line of another form")
+        self._at = match.end()
+        self._indent = len(match[match.re.groups]) if self._at < len(self._text) else -1
+        return match
+
+    def _digest_table(self, start: int, indent: int) -> DigestTable:
+        """Every `{sha256}` and `{sha256, executable: true}` up to the end of the mapping; the rest is passed over."""
+        ending = _end_of_block(indent).search(self._text, start)
+        assert ending is not None  # the text ends in a line break
+        self._at, self._indent = ending.end(), len(ending[1]) if ending.end() < len(self._text) else -1
+        rows = _file_at(indent).findall(self._text, start, ending.start() + 1)
+        return DigestTable(
+            [name for name, _, _ in rows], [digest for _, digest, _ in rows], [mark != "" for _, _, mark in rows]
+        )
+
+
+@cache
+def _file_at(indent: int) -> re.Pattern[str]:
+    """A file in a map of files that is indented so far; a name with an escape in it is left to others.
+
+    Anchored to the beginning of a line: a search that could begin anywhere in a line of blanks takes quadratic time.
+    """
+    pad = f"^ {{{indent}}}"
+    digest = rf'{pad}  sha256: "?(.{{64}})"?\n'
+    return re.compile(rf'{pad}"?([^\s"\\][^"\\\n]*)"?:\n{digest}(?:{pad}  executable: (true)\n)?', re.MULTILINE)
+
+
+@cache
+def _end_of_block(indent: int) -> re.Pattern[str]:
+    """The line break after a block that is indented so far, and the indentation of what follows."""
+    return re.compile(rf"\n(?! {{{indent}}})( *)")
+
+
+def _scalar(word: str) -> Value:
+    if word[0] == '"':
+        text: str = json.loads(word)
+        return text
+    if word in ("[]", "{}"):
+        return [] if word == "[]" else {}
+    return parse_scalar(word)
+
+
+# -- Bytes of a configuration, policy or lock -> a `Document`: plain data that can say where each value stands.
+
+Path: TypeAlias = tuple[str | int, ...]
+"""The way to a value from the top: keys of mappings and 0-based positions in lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What a file says: `data` is made of dict, list, str, int, float, bool and None, with text keys; see also
+    `read_document`.
+    """
+
+    data: dict[str, Any]
+    _source: SourceText = field(repr=False)
+
+    @property
+    def file(self) -> str:
+        """The file's name in messages."""
+        return self._source.file
+
+    def place(self, path: Path, *, key: bool = False) -> Place:
+        """Where the value at `path` stands, or its key; for what is not there, what should hold it.
+
+        Secrets in addresses are starred out of the line. Each call reads the text up to that place, half
+        a second at the end of a lock of 50,000 files: ask for what is shown.
+        """
+        from agent_sync.documents.parser import locate
+
+        return self._source.place(locate(self._source, path, key=key))
+
+
+def read_document(
+    content: bytes, *, file: str, error: type[AgentSyncError], max_bytes: int, emitted: bool = False
+) -> Document:
+    """What `content` says, read strictly; `file` is its name in messages.
+
+    With `emitted` it is, as a rule, what `emit` wrote: that takes a fifth of the time, and maps of files in it are
+    `DigestTable`s.
+
+    Words without quotes mean what they mean in YAML 1.2 (so `on` and `2024-01-01` are text), and numbers that YAML 1.1
+    and 1.2 read differently are refused.
+
+    Raises:
+        error: it is not UTF-8, not YAML, not a mapping, or has what `strict` names; with line, column and remedy.
+        LimitExceeded: it is over `max_bytes`, or has more than two million keys and values.
+    """
+    source = decode(content, file=file, error=error, max_bytes=max_bytes)
+    with gc_paused():
+        data = read_canonical(source.text) if emitted else None
+        if data is None:
+            from agent_sync.documents.strict import parse
+
+            data = parse(source)
+    return Document(data, source)
+
+
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """The cyclic collector does not run: it would walk over all that was built so far, again and again.
+
+    Measured with 50,000 files: 1.5 s with it, 0.6 s without. Nothing that is built of a document is a cycle.
+    """
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()

@@ -1,0 +1,130 @@
+"""Derive the lock's second half: what transforms and overrides make of the locked sources, and where it goes.
+
+`update` records the result; `sync`, `check`, `status` and `diff` call this too, so that they agree when only the recipe
+changed. A recorded part whose recipe is the same is taken as it is, without running anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from agent_sync.config import Config, limits_of
+from agent_sync.errors import MissingVariable
+from agent_sync.events import Warned
+from agent_sync.lock import Lock, LockedSource, Placement, Rendered
+from agent_sync.store.contents import Contents
+from agent_sync.targets import override_matches, placements, unite
+from agent_sync.transform.overrides import apply_overrides, match_overrides, recipe
+from agent_sync.transform.pipeline import apply_transforms
+from agent_sync.transform.recipe import transforms_recipe
+from agent_sync.tree import Sha256
+
+if TYPE_CHECKING:
+    from agent_sync.config.model import Transform
+    from agent_sync.ports import World
+
+
+class Supply(Protocol):
+    """Gets source files; `supply.Supplier` is the one that does."""
+
+    def add_to(self, contents: Contents, sources: Iterable[LockedSource]) -> None:
+        """`contents` serves the files of these sources, before any transform; raises what fetching raises."""
+        ...
+
+
+def derive(
+    lock: Lock, config: Config, world: World, *, supply: Supply, keep: Collection[str] = (), lenient: bool = False
+) -> Lock:
+    """The lock with `transformed`, `outputs` and `rendered` as this configuration makes them from the locked sources.
+
+    Sources that the configuration does not declare are left out, and the others stand in its order; those named in
+    `keep` stay as they are recorded. With `lenient` a template that lacks a variable leaves its source unrendered.
+
+    Raises: AmbiguousOutput, TransformFailed, UnsafePath, and what `supply` raises.
+    """
+    sources = tuple(
+        locked if locked.name in keep else derive_source(locked, config, world, supply=supply, lenient=lenient)
+        for source in config.sources
+        if (locked := lock.source(source.name)) is not None
+    )
+    known = {source.name for source in sources}
+    places = _with_recorded_unknowns((each for each in placements(config) if each.source in known), lock)
+    made = _derive_overrides(lock, sources, places, config, world, supply)
+    return replace(lock, sources=sources, outputs=places, rendered=made, tool_map=config.tool_map)
+
+
+def derive_source(
+    locked: LockedSource, config: Config, world: World, *, supply: Supply, lenient: bool = False
+) -> LockedSource:
+    """The source with what its transforms make of it; nothing is run if the lock records that already.
+
+    With `lenient` a template that lacks a variable leaves the source unrendered, with a warning: another layer may
+    define it.
+
+    Raises: TransformFailed, LimitExceeded, DigestMismatch (output_hash), and what `supply` raises.
+    """
+    transforms = [each for each in config.transforms if each.source == locked.name]
+    if not transforms:
+        return locked if locked.transformed is None else replace(locked, transformed=None)
+    if _is_recorded(locked, transforms, config, world):
+        return locked
+    try:
+        with Contents(world.store) as contents:
+            supply.add_to(contents, (locked,))
+            limits = limits_of(locked.name, config)
+            made = apply_transforms(locked, transforms, config.variables, contents, world, limits=limits)
+    except MissingVariable as error:
+        if not lenient:
+            raise
+        message = f"{error.check}; the shared lock leaves it unrendered"
+        world.observer(Warned("unrendered", f"source {locked.name}", message))
+        return replace(locked, transformed=None)
+    return replace(locked, transformed=made)
+
+
+def _is_recorded(locked: LockedSource, transforms: Sequence[Transform], config: Config, world: World) -> bool:
+    """Whether the lock records what exactly these transforms made of these files."""
+    if locked.transformed is None:
+        return False
+    return locked.transformed.recipe == transforms_recipe(locked, transforms, config.variables, world.project)
+
+
+def _derive_overrides(
+    lock: Lock,
+    sources: Sequence[LockedSource],
+    places: Sequence[Placement],
+    config: Config,
+    world: World,
+    supply: Supply,
+) -> Rendered | None:
+    overrides = config.overrides
+    outputs = unite(
+        places,
+        {source.name: source.result for source in sources},
+        settled=lambda path: any(override_matches(each.target, path) for each in overrides),
+    )
+    if not overrides:
+        return None
+    applying = match_overrides(outputs, overrides, incomplete=len(sources) < len(config.sources))
+    if lock.rendered is not None and lock.rendered.recipe == recipe(outputs, applying, overrides, world.project):
+        return lock.rendered
+    with Contents(world.store) as contents:
+        _add_bases(contents, sources, {outputs[path].entry.sha256 for path in applying}, supply)
+        return apply_overrides(outputs, applying, overrides, contents, world, limits=config.limits)
+
+
+def _add_bases(contents: Contents, sources: Sequence[LockedSource], wanted: set[Sha256], supply: Supply) -> None:
+    """`contents` has the files that overrides are laid over; only the sources that hold one are asked for."""
+    for source in sources:
+        if source.transformed is not None and source.transformed.packed is not None:
+            contents.add_tree(source.transformed.packed)
+    left = {sha256 for sha256 in wanted if sha256 not in contents}
+    supply.add_to(contents, [each for each in sources if left & {entry.sha256 for entry in each.tree.values()}])
+
+
+def _with_recorded_unknowns(places: Iterable[Placement], lock: Lock) -> tuple[Placement, ...]:
+    """The placements; one that the lock has already keeps the fields that this version does not know."""
+    recorded = {(each.source, each.to, each.tool): each.unknown for each in lock.outputs or ()}
+    return tuple(replace(each, unknown=recorded.get((each.source, each.to, each.tool), {})) for each in places)

@@ -1,0 +1,1 @@
+"""Git sources: refs chosen, commits fetched, signatures checked, the wanted files packed."""

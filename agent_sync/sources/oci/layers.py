@@ -1,0 +1,218 @@
+"""Unpack the layers of an artifact: archives over each other, and single files under their titles."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, NamedTuple, Protocol
+
+from agent_sync.errors import DigestMismatch, LimitExceeded
+from agent_sync.limits import Limits
+from agent_sync.ports import Cancellation, Directory
+from agent_sync.sources.local import keep_limits
+from agent_sync.tree import RelPath, refuse_collisions, safe_path, sorted_paths
+from agent_sync.tree.compression import Decompressing
+from agent_sync.tree.globs import Globs
+from agent_sync.tree.tarball import FileToPack
+from agent_sync_oci.manifest import Descriptor, Manifest
+from agent_sync_oci.registry.protocol import Registry
+from agent_sync_oci.tar.reader import TarReader
+from agent_sync_oci.text import quoted
+
+TITLE = "org.opencontainers.image.title"
+
+_OURS = "application/vnd.agent-sync.source.layer.v1"
+_OUR_DIRECTORY = "source/"
+_WHITEOUT = ".wh."
+_CHUNK_BYTES = 1 << 18
+_GZIP_BYTES = 1 << 13  # what follows a member is copied: thousands of members in one piece would take for ever
+_TAR_OVERHEAD = 1 << 30  # headers and padding of the most files that any limit allows are far below
+
+
+class _Span(NamedTuple):
+    """Where a file's bytes are: in which spooled layer, and from where."""
+
+    layer: RelPath
+    offset: int
+    size: int
+    executable: bool
+
+
+class Layers:
+    """Every layer of one artifact, fetched and unfolded into a scratch directory, and the files in them."""
+
+    def __init__(self, registry: Registry, scratch: Directory, *, subject: str, limits: Limits) -> None:
+        self._registry = registry
+        self._scratch = scratch
+        self._subject = subject
+        self._limits = limits
+        self._files: dict[RelPath, _Span] = {}
+        self._left = limits.max_source_size + _TAR_OVERHEAD
+
+    def add(self, manifest: Manifest, exclude: Globs, cancellation: Cancellation) -> None:
+        """The files of the manifest's layers; those of a later layer lie over those of an earlier one.
+
+        Raises: DigestMismatch (a layer that is no archive, a link, a whiteout), UnsafePath, LimitExceeded, and what
+            reading from the registry raises.
+        """
+        for number, layer in enumerate(manifest.layers):
+            cancellation.check()
+            spooled = RelPath(f"layer-{number}")
+            self._fetch(layer, spooled)
+            for path, place in self._found(layer, spooled):
+                if path not in exclude:
+                    self._files[path] = place
+        refuse_collisions(self._files, subject=self._subject)
+        self._keep_limits()
+
+    def to_pack(self) -> Iterator[FileToPack]:
+        """The files in the order of a tree."""
+        for path in sorted_paths(self._files):
+            place = self._files[path]
+            yield FileToPack(path, place.size, self._chunks(place), executable=place.executable)
+
+    def _fetch(self, layer: Descriptor, spooled: RelPath) -> None:
+        if layer.size > self._left + self._left // 128 + _CHUNK_BYTES:  # a compressor adds hardly anything
+            raise self._too_much()
+        file = self._scratch.open_new(spooled)
+        try:
+            unfolding = _unfolding(layer, self._write_to(file.write), max_bytes=self._left, subject=self._subject)
+            self._registry.get_blob(layer, unfolding.write)
+            unfolding.finish()
+        finally:
+            file.close()
+
+    def _write_to(self, write: Callable[[bytes], object]) -> Callable[[bytes], object]:
+        def bounded(piece: bytes) -> None:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise self._too_much()
+            write(piece)
+
+        return bounded
+
+    def _too_much(self) -> LimitExceeded:
+        return LimitExceeded(
+            subject=self._subject,
+            check=f"its layers hold more than max_source_size allows, {self._limits.max_source_size} bytes",
+            remedy="raise it under `limits:`, or use another artifact",
+        )
+
+    def _found(self, layer: Descriptor, spooled: RelPath) -> Iterator[tuple[RelPath, _Span]]:
+        with self._scratch.open(spooled) as file:
+            if not _is_tar(layer.media_type):
+                yield self._single(layer, spooled, file)
+                return
+            reader = TarReader(file, subject=f"{self._subject}, layer {layer.digest}", max_members=self._most_members)
+            for member in reader:
+                name = self._name(member.name, layer)
+                if not member.is_directory and name:
+                    yield name, _Span(spooled, member.offset, member.size, member.executable)
+
+    @property
+    def _most_members(self) -> int:
+        return 2 * self._limits.max_files + 1000  # directories count, too
+
+    def _name(self, name: str, layer: Descriptor) -> RelPath:
+        if name.rpartition("/")[2].startswith(_WHITEOUT):
+            raise DigestMismatch(
+                subject=self._subject,
+                check=f"{quoted(name)} takes back what an earlier layer holds (a whiteout)",
+                remedy="use an artifact that simply holds its files",
+            )
+        if layer.media_type.startswith(_OURS):
+            name = name.removeprefix(_OUR_DIRECTORY)
+        return safe_path(name, subject=self._subject)
+
+    def _single(self, layer: Descriptor, spooled: RelPath, file: BinaryIO) -> tuple[RelPath, _Span]:
+        title = layer.annotations.get(TITLE)
+        if title is None:
+            raise DigestMismatch(
+                subject=self._subject,
+                check=f"layer {layer.digest} is {quoted(layer.media_type)}, no tar, and has no title to"
+                " be a file under",
+                remedy="use an artifact of tar, tar+gzip or tar+zstd layers, or of files with titles",
+            )
+        size = file.seek(0, 2)
+        return safe_path(title, subject=self._subject), _Span(spooled, 0, size, executable=False)
+
+    def _keep_limits(self) -> None:
+        total = 0
+        for count, (path, place) in enumerate(self._files.items(), 1):
+            total += place.size
+            keep_limits(self._subject, path, place.size, count, total, self._limits)
+
+    def _chunks(self, place: _Span) -> Iterator[bytes]:
+        with self._scratch.open(place.layer) as file:
+            file.seek(place.offset)
+            left = place.size
+            while left and (chunk := file.read(min(left, _CHUNK_BYTES))):
+                left -= len(chunk)
+                yield chunk
+
+
+def _is_tar(media_type: str) -> bool:
+    return media_type.endswith((".tar", "+tar", ".tar.gzip", ".tar+gzip", ".tar+zstd", "/tar", "+gzip", "+zstd"))
+
+
+class _Unfolding(Protocol):
+    def write(self, piece: bytes, /) -> object: ...
+
+    def finish(self) -> None: ...
+
+
+def _unfolding(layer: Descriptor, write: Callable[[bytes], object], *, max_bytes: int, subject: str) -> _Unfolding:
+    if not _is_tar(layer.media_type):
+        return _Plain(write)  # a file is what it is, compressed or not
+    if layer.media_type.endswith("zstd"):
+        return _Zstd(write, max_bytes=max_bytes, subject=subject)
+    if layer.media_type.endswith("gzip"):
+        return _Gzip(write, subject=subject)
+    return _Plain(write)
+
+
+class _Plain:
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self.write = write
+
+    def finish(self) -> None:
+        """Nothing is left to be told."""
+
+
+class _Zstd(Decompressing):
+    def finish(self) -> None:
+        """The archive's own end tells whether all of it came."""
+
+
+class _Gzip:
+    """gzip, a piece at a time, so that a bomb is met while it unfolds; several members are one after the other."""
+
+    def __init__(self, write: Callable[[bytes], object], *, subject: str) -> None:
+        self._write = write
+        self._subject = subject
+        self._inflating = zlib.decompressobj(wbits=31)
+        self._is_between_members = False  # where there may be padding
+
+    def write(self, piece: bytes) -> None:
+        """Raises: DigestMismatch (not gzip), and what `write` raises."""
+        try:
+            for at in range(0, len(piece), _GZIP_BYTES):
+                self._inflate(piece[at : at + _GZIP_BYTES])
+        except zlib.error as error:
+            raise DigestMismatch(
+                subject=self._subject, check=f"a layer is not gzip: {error}", remedy="ask whoever published it"
+            ) from error
+
+    def _inflate(self, piece: bytes) -> None:
+        while piece := piece.lstrip(b"\0") if self._is_between_members else piece:
+            self._is_between_members = False
+            self._write(self._inflating.decompress(piece, _CHUNK_BYTES))
+            piece = self._inflating.unconsumed_tail
+            if self._inflating.eof:
+                piece = self._inflating.unused_data
+                self._inflating = zlib.decompressobj(wbits=31)
+                self._is_between_members = True
+
+    def finish(self) -> None:
+        """Whatever was held back is out."""
+        self._write(self._inflating.flush())

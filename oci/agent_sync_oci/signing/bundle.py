@@ -1,0 +1,285 @@
+"""A Sigstore bundle as a value (protobuf-specs, sigstore_bundle.proto), read strictly and written in one spelling.
+
+What is read here is not trusted yet: see `verify`.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+
+from agent_sync_oci.errors import ContentLies, InvalidSignature, TooMuch, quoted
+from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
+from agent_sync_oci.signing.protojson import Fields
+from agent_sync_oci.strict_json import canonical_json, read_json
+
+MAX_BUNDLE_BYTES = 4 * 1024 * 1024
+_MAX_WITNESSES = 8  # log entries, and time stamps: each costs a check of a signature
+_SUBJECT = "the signature"
+
+# How version 0.3 was spelt at first, and the formats before it, which carry a certificate in a chain.
+_ANCESTORS = {f"application/vnd.dev.sigstore.bundle+json;version={version}" for version in ("0.1", "0.2", "0.3")}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyHint:
+    """Which key to take: `text` is the base64 SHA-256 of the key in cosign's bundles, anything in others."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCertificate:
+    """The signer's certificate, in DER."""
+
+    der: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A signed payload (DSSE 1.0) with its one signature."""
+
+    payload: bytes
+    payload_type: str
+    signature: bytes
+
+    def signed_bytes(self) -> bytes:
+        """What the signature is made over: DSSE's pre-authentication encoding."""
+        return pre_authentication(self.payload, payload_type=self.payload_type)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A signature over something outside; `sha256` is its digest, 32 bytes."""
+
+    sha256: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """That the entry is leaf `index` in a log of `size` leaves whose root hash a signed note, `checkpoint`, states."""
+
+    index: int
+    size: int
+    root: bytes
+    hashes: tuple[bytes, ...]
+    checkpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An entry of a transparency log. `promise`: the log's signature over it and `time_s` (seconds since 1970)."""
+
+    index: int
+    log_id: bytes
+    kind: str
+    version: str
+    time_s: int
+    promise: bytes
+    proof: InclusionProof
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SigstoreBundle:
+    """Who signed (`verifier`), what (`content`), and who saw it."""
+
+    verifier: KeyHint | SigningCertificate
+    content: Envelope | Message
+    entries: tuple[LogEntry, ...] = ()
+    time_stamps: tuple[bytes, ...] = ()
+
+
+def pre_authentication(payload: bytes, *, payload_type: str) -> bytes:
+    """DSSE's pre-authentication encoding (DSSE protocol 1.0, "Signature Definition")."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
+
+
+# -- reading ---------------------------------------------------------------------------------------------------------
+
+
+def read_bundle(content: bytes) -> SigstoreBundle:
+    """The bundle that `content` spells, in any format version up to 0.3.
+
+    Raises:
+        SignatureRejected: it is not JSON, says something twice, or says what a bundle does not say.
+        TooMuch: it is larger than MAX_BUNDLE_BYTES, or has too many log entries or time stamps.
+    """
+    if len(content) > MAX_BUNDLE_BYTES:
+        raise TooMuch(subject=_SUBJECT, check=f"it is larger than {MAX_BUNDLE_BYTES} bytes")
+    try:
+        fields = Fields(read_json(content, subject=_SUBJECT), subject=_SUBJECT)
+    except ContentLies as error:
+        raise InvalidSignature(subject=_SUBJECT, check=error.check) from error
+    media_type = fields.text("mediaType")
+    if media_type != SIGSTORE_BUNDLE and media_type not in _ANCESTORS:
+        fields.refuse(f"its media type is {quoted(media_type)}, which is no Sigstore bundle")
+    material = fields.inner("verificationMaterial") or fields.refuse("it names no key and no certificate")
+    stamps = material.inner("timestampVerificationData")
+    bundle = SigstoreBundle(
+        _verifier(material),
+        _content(fields),
+        tuple(map(read_entry, _few(material, "tlogEntries"))),
+        tuple(map(_time_stamp, _few(stamps, "rfc3161Timestamps"))) if stamps else (),
+    )
+    for each in (fields, material, stamps):
+        if each:
+            each.end()
+    return bundle
+
+
+def _few(fields: Fields, name: str) -> tuple[Fields, ...]:
+    found = fields.each(name)
+    if len(found) > _MAX_WITNESSES:
+        raise TooMuch(subject=_SUBJECT, check=f"it has {len(found)} {name}; at most {_MAX_WITNESSES} are looked at")
+    return found
+
+
+def _verifier(material: Fields) -> KeyHint | SigningCertificate:
+    key, certificate, chain = map(material.inner, ("publicKey", "certificate", "x509CertificateChain"))
+    if (key is not None) + (certificate is not None) + (chain is not None) != 1:
+        material.refuse("it must name one of a key and a certificate")
+    if key:
+        hint = key.text("hint")
+        key.end()
+        return KeyHint(hint)
+    if chain:  # the signer's comes first; the others are looked up in the trusted root, not taken from here
+        certificate, *_ = chain.each("certificates") or chain.refuse("it has no certificate")
+        chain.end()
+    assert certificate
+    der = certificate.octets("rawBytes")
+    certificate.end()
+    return SigningCertificate(der)
+
+
+def _content(fields: Fields) -> Envelope | Message:
+    envelope, message = fields.inner("dsseEnvelope"), fields.inner("messageSignature")
+    if envelope and not message:
+        signatures = envelope.each("signatures")
+        if len(signatures) != 1:  # which of several counts would be a matter of taste
+            envelope.refuse(f"it holds {len(signatures)} signatures, and must hold one")
+        read = Envelope(envelope.octets("payload"), envelope.text("payloadType"), signatures[0].octets("sig"))
+        signatures[0].text("keyid")  # nothing vouches for it; nobody reads it
+        signatures[0].end()
+        envelope.end()
+        return read
+    if message and not envelope:
+        digest = message.inner("messageDigest") or message.refuse("it says not of what it is a signature")
+        sha256 = digest.octets("digest")
+        if digest.text("algorithm") != "SHA2_256" or len(sha256) != 32:
+            digest.refuse("it is no SHA-256")
+        signature = message.octets("signature")
+        digest.end()
+        message.end()
+        return Message(sha256, signature)
+    return fields.refuse("it must hold one of an envelope and a message's signature")
+
+
+def read_entry(fields: Fields) -> LogEntry:
+    """The entry of a transparency log, as logs and bundles spell it. Raises SignatureRejected."""
+    log_id, kind = fields.inner("logId"), fields.inner("kindVersion")
+    promise, proof = fields.inner("inclusionPromise"), fields.inner("inclusionProof")
+    if not log_id or not kind or not proof:
+        fields.refuse("it lacks the log's name, its kind, or the proof of inclusion")
+    entry = LogEntry(
+        fields.number("logIndex"),
+        log_id.octets("keyId"),
+        kind.text("kind"),
+        kind.text("version"),
+        fields.number("integratedTime"),
+        promise.octets("signedEntryTimestamp") if promise else b"",
+        _proof(proof),
+        fields.octets("canonicalizedBody"),
+    )
+    if promise:
+        promise.end()
+    for each in (log_id, kind, fields):
+        each.end()
+    return entry
+
+
+def _proof(fields: Fields) -> InclusionProof:
+    checkpoint = fields.inner("checkpoint") or fields.refuse("it has no checkpoint")
+    proof = InclusionProof(
+        fields.number("logIndex"),
+        fields.number("treeSize"),
+        fields.octets("rootHash"),
+        fields.each_octets("hashes"),
+        checkpoint.text("envelope"),
+    )
+    checkpoint.end()
+    fields.end()
+    return proof
+
+
+def _time_stamp(fields: Fields) -> bytes:
+    stamp = fields.octets("signedTimestamp")
+    fields.end()
+    return stamp
+
+
+# -- writing ---------------------------------------------------------------------------------------------------------
+
+
+def bundle_json(bundle: SigstoreBundle) -> bytes:
+    """The bundle in format 0.3, as canonical JSON."""
+    return canonical_json(
+        {
+            "mediaType": SIGSTORE_BUNDLE,
+            "verificationMaterial": {
+                **_verifier_json(bundle.verifier),
+                "tlogEntries": [_entry_json(entry) for entry in bundle.entries],
+                **_timestamps_json(bundle.time_stamps),
+            },
+            **_content_json(bundle.content),
+        }
+    )
+
+
+def base64_text(octets: bytes) -> str:
+    """Base64 as ProtoJSON spells bytes."""
+    return base64.b64encode(octets).decode()
+
+
+def _verifier_json(verifier: KeyHint | SigningCertificate) -> dict[str, object]:
+    match verifier:
+        case KeyHint():
+            return {"publicKey": {"hint": verifier.text}}
+        case SigningCertificate():
+            return {"certificate": {"rawBytes": base64_text(verifier.der)}}
+
+
+def _content_json(content: Envelope | Message) -> dict[str, object]:
+    signature = base64_text(content.signature)
+    match content:
+        case Envelope():
+            payload = {"payload": base64_text(content.payload), "payloadType": content.payload_type}
+            return {"dsseEnvelope": {**payload, "signatures": [{"sig": signature}]}}
+        case Message():
+            digest = {"algorithm": "SHA2_256", "digest": base64_text(content.sha256)}
+            return {"messageSignature": {"messageDigest": digest, "signature": signature}}
+
+
+def _timestamps_json(stamps: tuple[bytes, ...]) -> dict[str, object]:
+    listed = [{"signedTimestamp": base64_text(stamp)} for stamp in stamps]
+    return {"timestampVerificationData": {"rfc3161Timestamps": listed}} if listed else {}
+
+
+def _entry_json(entry: LogEntry) -> dict[str, object]:
+    return {
+        "logIndex": str(entry.index),
+        "logId": {"keyId": base64_text(entry.log_id)},
+        "kindVersion": {"kind": entry.kind, "version": entry.version},
+        **({"integratedTime": str(entry.time_s)} if entry.time_s else {}),
+        **({"inclusionPromise": {"signedEntryTimestamp": base64_text(entry.promise)}} if entry.promise else {}),
+        "inclusionProof": {
+            "logIndex": str(entry.proof.index),
+            "rootHash": base64_text(entry.proof.root),
+            "treeSize": str(entry.proof.size),
+            "hashes": [base64_text(each) for each in entry.proof.hashes],
+            "checkpoint": {"envelope": entry.proof.checkpoint},
+        },
+        "canonicalizedBody": base64_text(entry.body),
+    }

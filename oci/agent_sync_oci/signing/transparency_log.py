@@ -1,0 +1,181 @@
+"""Verify an entry of a transparency log: its inclusion proof, the signed note over the log's root, its promise,
+its body.
+
+Everything that an entry says must hold, or the entry is refused: nothing in it is merely passed over.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import NoReturn
+
+from agent_sync_oci.errors import ContentLies, InvalidSignature, TooMuch
+from agent_sync_oci.signing.bundle import Envelope, InclusionProof, LogEntry, Message, base64_text
+from agent_sync_oci.signing.keys import PublicKey
+from agent_sync_oci.signing.trusted_root import LogKey
+from agent_sync_oci.strict_json import canonical_json, read_json
+
+# -- Whether a transparency log holds an entry: its inclusion proof, the signed note over the log's root, its promise.
+# Everything that an entry says must hold, or the entry is refused: nothing in it is merely passed over.
+
+_SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
+_LATEST_S = 2**38  # in the year 10680; larger numbers are beyond `datetime`
+
+
+def verify_entry(entry: LogEntry, logs: Mapping[bytes, LogKey]) -> None:
+    """Nothing, if one of `logs` holds the entry, and had it at the time it states. Raises SignatureRejected."""
+    key = logs.get(entry.log_id)
+    if key is None:
+        _refuse("it is of a log that the trusted root does not know")
+    _verify_proof(entry, key)
+    if entry.promise:
+        _verify_promise(entry, key)
+    elif entry.time_s:
+        _refuse("it states a time, and nothing vouches for that")
+    elif entry.index != entry.proof.index:
+        _refuse("it states another place in the log than its proof does")
+
+
+# -- the proof of inclusion ------------------------------------------------------------------------------------------
+
+
+def _verify_proof(entry: LogEntry, key: LogKey) -> None:
+    proof = entry.proof
+    if _checkpoint(proof.checkpoint, entry.log_id, key) != (proof.size, proof.root):
+        _refuse("the checkpoint is of another state of the log than the proof")
+    if _root(entry.body, proof) != proof.root:
+        _refuse("the proof does not show that the log holds it")
+
+
+def _root(body: bytes, proof: InclusionProof) -> bytes | None:
+    """The root hash of the log, if leaf and proof are as they say (RFC 9162 §2.1.3.2); None for a proof of no shape."""
+    if not proof.index < proof.size:
+        return None
+    node, last = proof.index, proof.size - 1
+    root = hashlib.sha256(b"\x00" + body).digest()
+    for sibling in proof.hashes:
+        if not last or len(sibling) != len(root):
+            return None
+        if node & 1 or node == last:
+            root = hashlib.sha256(b"\x01" + sibling + root).digest()
+            while not node & 1 and node:
+                node, last = node >> 1, last >> 1
+        else:
+            root = hashlib.sha256(b"\x01" + root + sibling).digest()
+        node, last = node >> 1, last >> 1
+    return None if last else root
+
+
+def _checkpoint(note: str, log_id: bytes, key: LogKey) -> tuple[int, bytes]:
+    """Size and root hash of the log as its signed note states them (C2SP: tlog-checkpoint, signed-note)."""
+    text, blank, signatures = note.partition("\n\n")
+    lines = text.split("\n")
+    if not blank or not signatures.endswith("\n") or len(lines) < 3 or not _NUMBER.fullmatch(lines[1]):
+        _refuse("the checkpoint is no signed note")
+    name = lines[0].partition(" - ")[0]  # Rekor 1 writes the number of its tree behind its name
+    ours = [
+        signature[4:]
+        for signer, signature in map(_signature, signatures[:-1].split("\n"))
+        if (signer, signature[:4]) == (name, log_id[:4])
+    ]
+    if len(ours) != 1 or not key.has_signed(ours[0], f"{text}\n".encode()):
+        _refuse("the checkpoint is not signed by the log")
+    return int(lines[1]), _octets(lines[2])
+
+
+def _signature(line: str) -> tuple[str, bytes]:
+    found = _SIGNATURE_LINE.fullmatch(line)
+    return (found[1], _octets(found[2])) if found else _refuse("the checkpoint is no signed note")
+
+
+def _octets(text: str) -> bytes:
+    try:
+        octets = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        octets = b""
+    return octets if base64_text(octets) == text else _refuse("the checkpoint is no signed note")
+
+
+# -- the promise -----------------------------------------------------------------------------------------------------
+
+
+def _verify_promise(entry: LogEntry, key: LogKey) -> None:
+    """Rekor 1's signed entry timestamp: over the entry, its place, and the time at which the log took it."""
+    said = {
+        "body": base64_text(entry.body),
+        "integratedTime": entry.time_s,
+        "logID": entry.log_id.hex(),
+        "logIndex": entry.index,
+    }
+    if not 0 < entry.time_s < _LATEST_S or not key.has_signed(entry.promise, canonical_json(said)):
+        _refuse("its time is not signed by the log")
+    if datetime.fromtimestamp(entry.time_s, UTC) not in key.period:
+        _refuse("the log's key was not valid at that time")
+
+
+def _refuse(check: str) -> NoReturn:
+    raise InvalidSignature(subject="the log entry of the signature", check=check)
+
+
+# -- Whether an entry of a transparency log is about this signature by this key: else an entry of another could be
+# lent. For keyless signatures `sigstore` compares the same; it takes no bundles that are signed with a key.
+
+_SUBJECT = "the log entry of the signature"
+
+
+def verify_entry_body(entry: LogEntry, content: Envelope | Message, key: PublicKey) -> None:
+    """Nothing, if `entry` is about the signature of `content`, made with `key`. Raises SignatureRejected."""
+    try:
+        said = read_json(entry.body, subject=_SUBJECT)
+    except (ContentLies, TooMuch) as error:
+        raise InvalidSignature(subject=_SUBJECT, check="what the log holds cannot be read") from error
+    match entry.kind, entry.version, content:
+        case "hashedrekord", "0.0.2", _:
+            expected = _hashedrekord_2(content, key)
+        case "hashedrekord", "0.0.1", Message():
+            expected = _hashedrekord_1(content, key)
+        case "dsse", "0.0.1", Envelope():
+            expected = _dsse_1(content, key)
+            said = _without_envelope_hash(said)
+        case _:
+            check = f"an entry of the kind {entry.kind[:40]!r} {entry.version[:20]!r} does not suit it"
+            raise InvalidSignature(subject=_SUBJECT, check=check)
+    if said != {"apiVersion": entry.version, "kind": entry.kind, "spec": expected}:
+        raise InvalidSignature(subject=_SUBJECT, check="the log holds it for another signature")
+
+
+def _hashedrekord_2(content: Envelope | Message, key: PublicKey) -> object:
+    """Rekor 2 (rekor-v2-spec §6.1): a digest and a signature, of envelopes too."""
+    sha256 = content.sha256 if isinstance(content, Message) else hashlib.sha256(content.signed_bytes()).digest()
+    verifier = {"keyDetails": "PKIX_ECDSA_P256_SHA_256", "publicKey": {"rawBytes": base64_text(key.der)}}
+    return {
+        "hashedRekordV002": {
+            "data": {"algorithm": "SHA2_256", "digest": base64_text(sha256)},
+            "signature": {"content": base64_text(content.signature), "verifier": verifier},
+        }
+    }
+
+
+def _hashedrekord_1(content: Message, key: PublicKey) -> object:
+    signature = {"content": base64_text(content.signature), "publicKey": {"content": base64_text(key.pem)}}
+    return {"data": {"hash": {"algorithm": "sha256", "value": content.sha256.hex()}}, "signature": signature}
+
+
+def _dsse_1(content: Envelope, key: PublicKey) -> object:
+    return {
+        "payloadHash": {"algorithm": "sha256", "value": hashlib.sha256(content.payload).hexdigest()},
+        "signatures": [{"signature": base64_text(content.signature), "verifier": base64_text(key.pem)}],
+    }
+
+
+def _without_envelope_hash(said: object) -> object:
+    """That hash is of the envelope's JSON as it was sent to the log: nobody else knows how that was spelt."""
+    if not isinstance(said, dict) or not isinstance(spec := said.get("spec"), dict):
+        return said
+    return {**said, "spec": {name: value for name, value in spec.items() if name != "envelopeHash"}}

@@ -1,0 +1,252 @@
+"""Verify a signature without touching the network: who made it, over what, and which logs and authorities saw it.
+
+`sigstore` verifies certificates; the rest is done here, since it compares neither payload type, nor subject, nor
+predicate, passes over what it does not need, and takes no bundles that are signed with a key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agent_sync_oci.errors import InvalidSignature, quoted
+from agent_sync_oci.image_spec import IN_TOTO
+from agent_sync_oci.signing.bundle import Envelope, KeyHint, Message, SigstoreBundle, bundle_json, read_bundle
+from agent_sync_oci.signing.keys import PublicKey
+from agent_sync_oci.signing.signers import (
+    Identity,
+    IdentitySigner,
+    KeySigner,
+    Signer,
+    describe_verifier,
+    identity_of,
+    match_signer,
+    reading_certificates,
+)
+from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, read_statement
+from agent_sync_oci.signing.transparency_log import verify_entry, verify_entry_body
+from agent_sync_oci.signing.trusted_root import TimeAuthority, TrustedRoot
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate as X509Certificate
+    from sigstore.hashes import Hashed
+
+
+# -- Whether a time-stamp authority saw a signature (RFC 3161), which shows that its certificate was still good then.
+
+_TIMESTAMP = "the time stamp of the signature"
+
+
+def verify_timestamps(stamps: Sequence[bytes], signature: bytes, authorities: Sequence[TimeAuthority]) -> None:
+    """Nothing, if one of `authorities` made each of `stamps` over `signature`. Raises SignatureRejected."""
+    if len(set(stamps)) != len(stamps):
+        raise InvalidSignature(subject=_TIMESTAMP, check="it is there twice")
+    for stamp in stamps:
+        if not any(_has_stamped(authority, stamp, signature) for authority in authorities):
+            raise InvalidSignature(subject=_TIMESTAMP, check="no authority of the trusted root made it for this one")
+
+
+def _has_stamped(authority: TimeAuthority, stamp: bytes, signature: bytes) -> bool:
+    from cryptography.x509 import load_der_x509_certificate
+    from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
+
+    with reading_certificates("a time-stamp authority of the trusted root"):
+        own, *intermediates, root = map(load_der_x509_certificate, authority.certificates)
+        builder = VerifierBuilder().tsa_certificate(own).add_root_certificate(root)
+        for certificate in intermediates:
+            builder = builder.add_intermediate_certificate(certificate)
+    try:
+        with reading_certificates(_TIMESTAMP):
+            response = decode_timestamp_response(stamp)
+            builder.build().verify_message(response, signature)
+            return response.tst_info.gen_time in authority.period
+    except VerificationError:
+        return False
+
+
+# -- What a signature proves, without touching the network: who made it, over what, and who saw it. `sigstore` judges
+# certificates; the rest is done here, since it compares neither payload type, nor subject, nor predicate, passes over
+# what it does not need, and takes no bundles that are signed with a key.
+
+_SUBJECT = "the signature"
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedSignature:
+    """What a good signature says. `logged`: a transparency log of the trusted root holds it."""
+
+    signer: Signer
+    statement: Statement
+    logged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedArtifact:
+    """The same of a signature over an artifact. `statement` is None where it is over the artifact itself."""
+
+    signer: Signer
+    statement: Statement | None
+    logged: bool
+
+
+def verify_bundle(
+    bundle: bytes, signers: Sequence[Signer], *, root: TrustedRoot | None, predicate_type: str = COSIGN_SIGN
+) -> VerifiedSignature:
+    """What one of `signers` states in `bundle`. That its subject is the one expected is for the caller to compare.
+
+    1. it is a Sigstore bundle, and says nothing twice; 2. one of `signers` is named in it; 3. the signature is theirs;
+    4. every log entry and time stamp holds, and a certificate was good when they were made; 5. what is signed is an
+    in-toto statement; 6. it is of the kind that was asked for. Without `root`, a key's log entries and time stamps
+    are not looked at, and count for nothing.
+
+    Raises SignatureRejected, or TooMuch for what is too large to be looked at.
+    """
+    read = read_bundle(bundle)
+    signer = _expected(read, signers)
+    envelope = read.content
+    if not isinstance(envelope, Envelope):
+        raise _rejected("it is over bare bytes and names nothing; a signed statement is needed")
+    logged = _verify_signature(read, signer, root)
+    statement = _statement(envelope)
+    if statement.predicate_type != predicate_type:
+        raise _rejected(f"what is signed is {quoted(statement.predicate_type)}, and {quoted(predicate_type)} is needed")
+    return VerifiedSignature(signer, statement, logged)
+
+
+def verify_artifact(
+    bundle: bytes, artifact_sha256: str, signers: Sequence[Signer], *, root: TrustedRoot | None
+) -> VerifiedArtifact:
+    """What one of `signers` says in `bundle` of the artifact with this SHA-256 (in hex), whatever it is.
+
+    As `verify_bundle`, but for any Sigstore bundle: a statement of any kind that has the artifact among its subjects,
+    or a signature over the artifact itself. A key that the bundle names in another way, or not at all, is tried as
+    well.
+
+    Raises SignatureRejected, or TooMuch for what is too large to be looked at.
+    """
+    read = read_bundle(bundle)
+    signer = _match_by_signature(read, signers) or _expected(read, signers)
+    if isinstance(read.content, Message):
+        if read.content.sha256.hex() != artifact_sha256:
+            raise _rejected(f"it is over the digest {read.content.sha256.hex()}, and this is {artifact_sha256}")
+        return VerifiedArtifact(signer, None, _verify_signature(read, signer, root))
+    logged = _verify_signature(read, signer, root)
+    statement = _statement(read.content)
+    if artifact_sha256 not in {subject.sha256 for subject in statement.subjects}:
+        raise _rejected(f"none of its subjects has the digest {artifact_sha256}")
+    return VerifiedArtifact(signer, statement, logged)
+
+
+def claimed_signer(bundle: bytes) -> str:
+    """Who claims to have made the signature, fit for a terminal; NOT checked. Raises as `verify_bundle` does."""
+    return quoted(describe_verifier(read_bundle(bundle).verifier))[1:-1]
+
+
+# -- who -------------------------------------------------------------------------------------------------------------
+
+
+def _expected(read: SigstoreBundle, signers: Sequence[Signer]) -> Signer:
+    if not signers:
+        raise _rejected("nobody is named whose signature would do", "name a key, or an identity with its issuer")
+    signer = match_signer(read.verifier, signers)
+    if signer is None:
+        raise _rejected(f"it is by {quoted(describe_verifier(read.verifier))}, and not by anybody who was asked for")
+    return signer
+
+
+def _match_by_signature(read: SigstoreBundle, signers: Sequence[Signer]) -> Signer | None:
+    """The key that made it, where the name that it has in the bundle says nothing to us; the signature decides."""
+    if not isinstance(read.verifier, KeyHint) or match_signer(read.verifier, signers):
+        return None
+    keys = (each for each in signers if isinstance(each, KeySigner))
+    return next((each for each in keys if _is_by(each.public_key, read.content)), None)
+
+
+# -- what holds ------------------------------------------------------------------------------------------------------
+
+
+def _verify_signature(read: SigstoreBundle, signer: Signer, root: TrustedRoot | None) -> bool:
+    """Whether a log holds the signature, which is `signer`'s. Raises SignatureRejected."""
+    match signer:
+        case KeySigner():
+            if not _is_by(signer.public_key, read.content):
+                raise _rejected(f"it does not fit what is signed, or another key than {quoted(str(signer))} made it")
+            if root is None:
+                return False
+            _verify_witnesses(read, root)
+            for entry in read.entries:
+                verify_entry_body(entry, read.content, signer.public_key)
+        case IdentitySigner():
+            if root is None:
+                raise _rejected("it is keyless, and there is no trusted root", "pin one: root and root_sha256")
+            _verify_witnesses(read, root)
+            _verify_certificate(read, signer, root)
+    return bool(read.entries)
+
+
+def _is_by(key: PublicKey, content: Envelope | Message) -> bool:
+    match content:
+        case Envelope():
+            return key.has_signed(content.signature, content.signed_bytes())
+        case Message():
+            return key.has_signed_digest(content.signature, content.sha256)
+
+
+def _verify_witnesses(read: SigstoreBundle, root: TrustedRoot) -> None:
+    if len(set(read.entries)) != len(read.entries):
+        raise _rejected("it has the same log entry twice")
+    for entry in read.entries:
+        verify_entry(entry, root.logs)
+    verify_timestamps(read.time_stamps, read.content.signature, root.time_authorities)
+
+
+def _verify_certificate(read: SigstoreBundle, signer: IdentitySigner, root: TrustedRoot) -> None:
+    """Nothing, if the certificate is of the root's authorities, logged, was valid then, and made the signature."""
+    from sigstore.errors import Error
+    from sigstore.models import Bundle
+
+    verifier = root.verifier
+    try:
+        with reading_certificates(_SUBJECT):
+            bundle = Bundle.from_json(bundle_json(read))  # spelt anew, so that both readers have read the same
+            match read.content:
+                case Envelope():
+                    verifier.verify_dsse(bundle, _ExactIdentity(signer))
+                case Message():
+                    verifier.verify_artifact(_hashed(read.content.sha256), bundle, _ExactIdentity(signer))
+    except Error as error:
+        raise _rejected(f"it does not hold: {quoted(str(error).partition(chr(10))[0])}") from error
+
+
+def _hashed(sha256: bytes) -> Hashed:
+    from sigstore.hashes import Hashed
+    from sigstore_models.common.v1 import HashAlgorithm
+
+    return Hashed(algorithm=HashAlgorithm.SHA2_256, digest=sha256)
+
+
+class _ExactIdentity:
+    """A policy of sigstore's that takes one identity of one issuer, found as everywhere here."""
+
+    def __init__(self, signer: IdentitySigner) -> None:
+        self._wanted = Identity(signer.identity, signer.issuer)
+
+    def verify(self, certificate: X509Certificate) -> None:
+        from sigstore.errors import VerificationError
+
+        if identity_of(certificate) != self._wanted:
+            raise VerificationError("the certificate is another's")
+
+
+# -- what is signed --------------------------------------------------------------------------------------------------
+
+
+def _statement(envelope: Envelope) -> Statement:
+    if envelope.payload_type != IN_TOTO:
+        raise _rejected(f"what is signed is of the type {quoted(envelope.payload_type)}, and no in-toto statement")
+    return read_statement(envelope.payload)
+
+
+def _rejected(check: str, remedy: str | None = None) -> InvalidSignature:
+    return InvalidSignature(subject=_SUBJECT, check=check, remedy=remedy)
