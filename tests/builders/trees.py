@@ -61,7 +61,7 @@ GOLDEN_FILES: Files = {
     "a-b/empty.md": "",
     "a-b/" + "n" * 89: "the name in the tar is exactly 100 bytes long\n",
     "a-b/" + "n" * 90: "and this one 101\n",
-    "deep/" + "/".join(["a-directory-with-a-long-name"] * 5) + "/rule.md": "the directory has a long name, too\n",
+    "deep/" + "/".join(["a-folder-with-a-long-name"] * 5) + "/rule.md": "the folder has a long name, too\n",
     "tools/run.sh": program("#!/bin/sh\necho ran\n"),
     "tools/block.bin": bytes(512),
     "über/naïve 規則.md": "names are UTF-8\n",

@@ -178,7 +178,7 @@ def test_a_rename_that_makes_no_sense_changes_nothing(directory: Directory, old:
     write(directory, "full/inside")
     with pytest.raises(FileSystemError):
         directory.rename(RelPath(old), RelPath(new))
-    assert directory.names(ROOT) == ("file", "directory", "full")
+    assert directory.names(ROOT) == ("directory", "file", "full")
 
 
 def test_a_link_is_a_second_name_of_the_same_bytes_and_mode(directory: Directory) -> None:

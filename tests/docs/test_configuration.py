@@ -32,10 +32,10 @@ _SECTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "Overrides": ("Override", ()),
     "Template transforms": ("TemplateTransform", ()),
     "Custom transforms": ("CustomTransform", ()),
-    "Limits": ("LimitSettings", ()),
-    "Security": ("Security", ()),
-    "Bundle": ("Bundle", ()),
-    "Trust": ("Trust", ()),
+    "Limits": ("LimitsConfig", ()),
+    "Security": ("SecurityConfig", ()),
+    "Bundle": ("BundleConfig", ()),
+    "Trust": ("TrustConfig", ()),
 }
 
 

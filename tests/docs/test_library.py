@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import pkgutil
 import typing
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -13,6 +14,7 @@ import pytest
 
 import agent_sync
 from agent_sync import Cache, Project, World, open_cache, open_project
+from agent_sync import operations
 from agent_sync.events import Event
 from tests.docs.commands import commands
 from tests.docs.pages import blocks, codes, inline_code, rows, section
@@ -20,6 +22,7 @@ from tests.docs.pages import blocks, codes, inline_code, rows, section
 PAGE = "docs/reference/library.md"
 _TABLE = rows(section(PAGE, "Command and method"))
 _OWNERS: dict[str, type] = {"project": Project, "cache": Cache}
+_VERBS = [f"agent_sync.operations.{module.name}" for module in pkgutil.iter_modules(operations.__path__)]
 
 
 def _calls() -> Iterator[ast.Call]:
@@ -81,7 +84,7 @@ def _result_of(owner: type | None, verb: str) -> type[typing.Any]:
     """The class that the method returns, or returns a tuple of; without an owner, that a function of ours returns."""
     function = getattr(owner or agent_sync, verb)
     module = importlib.import_module("agent_sync.adapters.key_files" if owner is None else owner.__module__)
-    homes = [importlib.import_module(f"agent_sync.operations.{verb}")] if owner is Project else [module]
+    homes = [*map(importlib.import_module, _VERBS)] if owner is Project else [module]
     text = inspect.signature(function).return_annotation
     name = str(text).removeprefix("tuple[").removesuffix(", ...]")
     found = next(vars(home)[name] for home in homes if name in vars(home))

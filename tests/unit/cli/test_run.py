@@ -139,7 +139,7 @@ def test_a_fault_of_ours_ends_with_70_and_says_how_to_report_it(tmp_path: Path) 
 def test_its_traceback_is_shown_with_verbose_only(tmp_path: Path) -> None:
     told = here(tmp_path).run_verb(raising(ZeroDivisionError("what")), verbose=True)
     assert "Traceback" in told.err
-    assert "test_running.py" in told.err
+    assert "test_run.py" in told.err
 
 
 def test_a_warning_is_told_at_once_and_once(tmp_path: Path) -> None:
