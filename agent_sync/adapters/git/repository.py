@@ -7,7 +7,6 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from agent_sync.adapters.git.environment import GitAddress, InstalledGit, certificates, find_git, isolated, read_address
@@ -34,13 +33,20 @@ class FetchedRepository:
         self._directory = directory
         self._home = make_repository(f"{directory}/fetched.git")
         self._transport = transport(self._home)
+        # Kept here and not by `cached_property`: before Python 3.12 that has one lock for all instances, and a slow
+        # remote would hold it while it lists its refs.
+        self._refs: Mapping[str, str] | None = None
+        self._fetched: Objects | None = None
+        self._all_commits: Objects | None = None
 
     def advertised(self) -> Mapping[str, str]:
-        return self._tips
+        if self._refs is None:
+            self._refs = read_refs(self._address, self._transport.list_refs())
+        return self._refs
 
     def complete(self, short: str) -> str | None:
         # All branches and tags, even if a tip begins like this: a commit can be made to begin like any seven digits.
-        found = self._history.commits_beginning_with(short.lower())
+        found = self._history().commits_beginning_with(short.lower())
         if len(found) > 1:
             raise ConfigInvalid(
                 subject=str(self._address),
@@ -92,20 +98,19 @@ class FetchedRepository:
                 check = f"{quoted(oid)} is no object id"
                 raise NetworkError(subject=str(self._address), check=check, remedy="write forty hexadecimal digits")
 
-    @cached_property
-    def _tips(self) -> dict[str, str]:
-        return read_refs(self._address, self._transport.list_refs())
-
-    @cached_property
+    @property
     def _objects(self) -> Objects:
-        return self._objects_in(self._home)
+        if self._fetched is None:
+            self._fetched = self._objects_in(self._home)
+        return self._fetched
 
-    @cached_property
     def _history(self) -> Objects:
         """All commits of all branches and tags; apart, because git believes that it has what such commits need."""
-        directory = make_repository(f"{self._directory}/history.git")
-        self._transport.fetch_history(directory, self.advertised)
-        return self._objects_in(directory)
+        if self._all_commits is None:
+            directory = make_repository(f"{self._directory}/history.git")
+            self._transport.fetch_history(directory, self.advertised)
+            self._all_commits = self._objects_in(directory)
+        return self._all_commits
 
     def _objects_in(self, directory: str) -> Objects:
         from agent_sync.adapters.git.objects import Objects
