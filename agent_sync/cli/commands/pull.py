@@ -36,7 +36,7 @@ def pull(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write the lock without asking.")] = False,
     plain_http: PlainHttp = False,
 ) -> Answer:
-    """Take a bundle out of a registry, a directory or one file.
+    """Fetch and verify a bundle; put it in the cache.
 
     Its parts are proved and put into the store. Signatures and policy are judged before anything but the lock is
     fetched; every part must then be, to the last byte, what the lock says. No file of the project changes but, with

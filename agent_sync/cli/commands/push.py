@@ -45,7 +45,7 @@ def push(
     compress: Compress = None,
     plain_http: PlainHttp = False,
 ) -> Answer:
-    """Put the lock and its files into a registry, a directory or one file.
+    """Publish the lock and its files as a bundle.
 
     Everything that the lock needs goes along, into an OCI registry, an image layout directory or one archive. What is
     there already is not sent again, and the tag moves last. The digest that is printed names exactly this bundle for
