@@ -39,11 +39,11 @@ def walk(root: int, names: Iterable[str], *, missing: Callable[[str, int], None]
             if here != root:
                 release(here)
             here = below
-        return here if here != root else os.open(".", DIRECTORY, dir_fd=root)
-    except BaseException:
+        opened, here = here if here != root else os.open(".", DIRECTORY, dir_fd=root), root  # the caller's from now on
+        return opened
+    finally:
         if here != root:
             release(here)
-        raise
 
 
 class ParentDirectory:

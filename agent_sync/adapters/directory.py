@@ -8,7 +8,7 @@ import io
 import os
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO, Self
 
 from agent_sync.adapters import file_lock
@@ -106,12 +106,10 @@ class DiskDirectory:
     def create(self, path: RelPath, chunks: Iterable[bytes], *, executable: bool = False) -> None:
         """Write a new file; nothing of it stays if that does not succeed."""
         descriptor = self._open_new(path, executable=executable)
-        try:
+        with ExitStack() as on_error:
+            on_error.callback(self._remove_quietly, path)
             self._fill(descriptor, path, chunks)
-        except BaseException:
-            with suppress(FileSystemError):  # what failed first is what is to be told
-                self.remove(path)
-            raise
+            on_error.pop_all()
 
     def open_new(self, path: RelPath) -> NewDiskFile:
         """A new empty file at `path`, for writing piece by piece."""
@@ -244,6 +242,10 @@ class DiskDirectory:
         directory._root = descriptor
         return directory
 
+    def _remove_quietly(self, path: RelPath) -> None:
+        with suppress(FileSystemError):  # what failed first is what is to be told
+            self.remove(path)
+
     def _full(self, path: str) -> str:
         return self._name if path == ROOT else f"{self._name}/{path}"
 
@@ -289,12 +291,11 @@ class DiskDirectory:
     def _fill(self, descriptor: int, path: RelPath, chunks: Iterable[bytes]) -> None:
         """What `chunks` gives is in the file, which is closed."""
         try:
-            try:
+            with ExitStack() as on_error:
+                on_error.callback(release, descriptor)
                 for chunk in chunks:
                     write_all(descriptor, chunk)
-            except BaseException:
-                release(descriptor)
-                raise
+                on_error.pop_all()
             os.close(descriptor)  # some file systems (NFS) say only now that there is no space left
         except OSError as error:
             raise self._fault(error, "write", path) from error

@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 
 from agent_sync.adapters.descriptors import release
 from agent_sync.adapters.faults import wrong_kind
@@ -30,13 +31,12 @@ def hold(open_it: Callable[[], int], *, path: str, shared: bool, wait_s: float) 
     deadline = time.monotonic() + wait_s
     while True:
         descriptor = open_it()
-        try:
+        with ExitStack() as on_error:
+            on_error.callback(release, descriptor)
             held = _acquired(descriptor, path, shared=shared)
             # Somebody may have removed the file between our open and our lock: what we hold then, nobody else finds.
             removed = os.fstat(descriptor).st_nlink == 0
-        except BaseException:
-            release(descriptor)
-            raise
+            on_error.pop_all()
         if held and not removed:
             return descriptor
         release(descriptor)

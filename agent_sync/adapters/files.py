@@ -9,7 +9,7 @@ import itertools
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedReader
 from typing import TYPE_CHECKING
 
@@ -147,14 +147,17 @@ def replace_file(name: str, content: bytes, directory: int) -> None:
     if is_link(name, directory):
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name)
     temporary, descriptor = _open_temporary(directory)
-    try:
+    with ExitStack() as on_error:
+        on_error.callback(_unlink_if_present, temporary, directory)
         _write_and_sync(descriptor, content)
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=directory)
-        raise
+        on_error.pop_all()
     _sync_directory(directory)
+
+
+def _unlink_if_present(name: str, directory: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
 
 
 def _open_temporary(directory: int) -> tuple[str, int]:

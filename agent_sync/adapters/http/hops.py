@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
 import httpx
@@ -88,13 +88,12 @@ class Journey:
         def watch(event: str, facts: Mapping[str, Any]) -> None:
             if event == "connection.connect_tcp.complete":
                 stream = facts["return_value"]
-                try:
+                with ExitStack() as on_error:
+                    on_error.callback(stream.close)  # nobody else has it yet
                     self._line.add(stream.get_extra_info("socket"))
                     if proxy is None:
                         self._judge(hop, parse_address(stream.get_extra_info("server_addr")[0]), is_first=is_first)
-                except BaseException:
-                    stream.close()  # nobody else has it yet
-                    raise
+                    on_error.pop_all()
 
         timeout = httpx.Timeout(self._timeout_s).as_dict()
         request = httpx.Request(

@@ -10,6 +10,7 @@ import io
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Self
 
@@ -80,11 +81,11 @@ class ArchiveFile:
             descriptor = open_file(path)
         except FileNotFoundError:
             return None
-        try:
-            return cls._read(descriptor, place)
-        except BaseException:
-            release(descriptor)
-            raise
+        with ExitStack() as on_error:
+            on_error.callback(release, descriptor)
+            archive = cls._read(descriptor, place)
+            on_error.pop_all()
+        return archive
 
     @classmethod
     def _read(cls, descriptor: int, place: str) -> Self:
@@ -278,13 +279,12 @@ class _Staging:
     def __init__(self, directory: str, *, place: str) -> None:
         os.makedirs(directory, exist_ok=True)
         self.directory = os.open(directory, OPEN_DIRECTORY)
-        try:
+        with ExitStack() as on_error:
+            on_error.callback(release, self.directory)
             remove_stale(self.directory)
             self._file = AtomicFile(self.directory, place=place)
             self._file.hide()
-        except BaseException:
-            release(self.directory)
-            raise
+            on_error.pop_all()
         self._end = 0
         self._reserving = threading.Lock()
 

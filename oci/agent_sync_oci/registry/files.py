@@ -12,7 +12,7 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import BinaryIO, Self
 
@@ -61,23 +61,22 @@ def open_file(name: str, parent: int | None = None) -> int:
     Raises OSError; ENXIO for what is no regular file.
     """
     descriptor = os.open(name, _READING | (os.O_NOFOLLOW if parent is not None else 0), dir_fd=parent)
-    try:
+    with ExitStack() as on_error:
+        on_error.callback(release, descriptor)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise OSError(errno.ENXIO, "it is no regular file", name)
-    except BaseException:
-        release(descriptor)
-        raise
+        on_error.pop_all()
     return descriptor
 
 
 def open_reader(name: str, parent: int | None = None) -> BinaryIO:
     """The same as something that bytes can be read from."""
     descriptor = open_file(name, parent)
-    try:
-        return open(descriptor, "rb")
-    except BaseException:
-        release(descriptor)
-        raise
+    with ExitStack() as on_error:
+        on_error.callback(release, descriptor)
+        file = os.fdopen(descriptor, "rb")
+        on_error.pop_all()
+    return file
 
 
 def size_of(name: str, parent: int) -> int | None:
@@ -212,18 +211,22 @@ def write_all(descriptor: int, chunk: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
+def _unlink_quietly(name: str, directory: int) -> None:
+    with suppress(OSError):
+        os.unlink(name, dir_fd=directory)
+
+
 def _create(directory: int) -> tuple[str, int]:
     while True:
         name = TEMPORARY + os.urandom(8).hex()
         descriptor = os.open(name, _CREATING, 0o644, dir_fd=directory)
-        try:
-            if _lock(descriptor):
-                return name, descriptor
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(name, dir_fd=directory)
-            release(descriptor)
-            raise
+        with ExitStack() as on_error:
+            on_error.callback(release, descriptor)
+            on_error.callback(_unlink_quietly, name, directory)
+            locked = _lock(descriptor)
+            on_error.pop_all()
+        if locked:
+            return name, descriptor
         release(descriptor)  # somebody took it for a left one, before we held it
 
 

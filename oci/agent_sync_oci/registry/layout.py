@@ -14,7 +14,7 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -130,13 +130,12 @@ class IndexFile:
 
     def _read_again(self, directory: int) -> None:
         descriptor = open_file(INDEX_FILE, directory)
-        try:
+        with ExitStack() as on_error:
+            on_error.callback(release, descriptor)
             found = file_identity(os.fstat(descriptor))  # before it is read: somebody may write to it meanwhile
             with open(descriptor, "rb", closefd=False) as file:
                 index = read_index(file, subject=self._place)
-        except BaseException:
-            release(descriptor)
-            raise
+            on_error.pop_all()
         self._know(index, descriptor, found)
 
     def _know(self, index: LayoutIndex, descriptor: int, found: tuple[int, ...]) -> None:

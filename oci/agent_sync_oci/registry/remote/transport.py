@@ -11,7 +11,7 @@ import select
 import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import Any
 
 import httpcore
@@ -53,11 +53,10 @@ class GuardedBackend(httpcore.NetworkBackend):
             stream = self._backend.connect_tcp(host, port, wait_s, local_address, socket_options)
         except UnicodeError as error:  # a label of 64 characters, an empty one
             raise httpcore.ConnectError("it is no name of a host") from error
-        try:
+        with ExitStack() as on_error:
+            on_error.callback(stream.close)  # nobody else has it yet
             self._judge(host, port, parse_address(stream.get_extra_info("server_addr")[0]))
-        except BaseException:
-            stream.close()  # nobody else has it yet
-            raise
+            on_error.pop_all()
         return _Stream(stream, self._patience)
 
 
