@@ -4,35 +4,99 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from enum import Enum
 from typing import NamedTuple
 
-from agent_sync.lock.model import Lock, Orphan, PackedTree, UrlPin
-from agent_sync.tree import Entry, RelPath, Tree, join, sorted_paths
+from agent_sync.lock.model import Lock, LockedSource, Orphan, PackedTree, Placement, UrlPin
+from agent_sync.tree import ROOT, Entry, RelPath, Tree, sorted_paths
 
-# -- The outputs of a lock: a pure function of it (docs/reference/lockfile.md, "Outputs").
+# -- What a lock puts into the project, and where each file comes from.
+
+
+class Derivation(Enum):
+    """What made the bytes of an output."""
+
+    SOURCE = "source"
+    TRANSFORM = "transform"
+    OVERRIDE = "override"
+
+
+class Layer(Enum):
+    """Whose output it is: every checkout's, or only here because of the user's own layers of configuration."""
+
+    SHARED = "shared"
+    INHERITED = "inherited"
 
 
 class Output(NamedTuple):
-    """One file that the lock puts into the project, and the source it comes from."""
+    """One file that the lock puts into the project, and where it comes from.
+
+    `key` is the file's path in the source as its transforms leave it, and `placement` what put it where it is (None for
+    a file that an override made where no source places one, as only a lock of somebody else's making can say).
+    """
 
     entry: Entry
     source: str
+    key: RelPath
+    placement: Placement | None
+    derivation: Derivation = Derivation.SOURCE
+    layer: Layer = Layer.SHARED
 
 
-def outputs_of(lock: Lock) -> dict[RelPath, Output]:
-    """Every output by path: each placement's files at `to` + key, then what overrides rendered replaces by path.
+def place(placement: Placement, source: LockedSource, *, layer: Layer = Layer.SHARED) -> dict[RelPath, Output]:
+    """Return the outputs of one placement of `source`, by path."""
+    directory = "" if placement.to == ROOT else f"{placement.to}/"
+    packed = None if source.transformed is None else source.transformed.packed
+    made = frozenset[RelPath]() if packed is None else packed.files.keys()
+    name = source.name
+    return {
+        RelPath(directory + key): Output(
+            entry, name, key, placement, Derivation.TRANSFORM if key in made else Derivation.SOURCE, layer
+        )
+        for key, entry in source.result.items()
+    }
 
-    Where two placements name one path, the later one holds: `update` refused that unless an override settles it.
+
+def outputs_of(lock: Lock, *, shared: Lock | None = None) -> dict[RelPath, Output]:
+    """Return every output by path: each placement's files, then what overrides derived replaces by path.
+
+    Where two placements name one path, the later one holds: `update` refused that unless an override decides. `shared`
+    is the committed lock where the user's own layers are laid over it: what it does not have is inherited.
     """
     outputs: dict[RelPath, Output] = {}
-    results = {source.name: source.result for source in lock.sources}
+    sources = {source.name: source for source in lock.sources}
+    common = _Common(lock, lock if shared is None else shared)
     for placement in lock.outputs or ():
-        for key, entry in results[placement.source].items():
-            outputs[join(placement.to, key)] = Output(entry, placement.source)
+        outputs.update(place(placement, sources[placement.source], layer=common.layer(placement)))
     if lock.rendered is not None:
         for path, entry in lock.rendered.packed.files.items():
-            outputs[path] = Output(entry, lock.rendered.owners[path])
+            outputs[path] = _overridden(outputs.get(path), path, entry, lock.rendered.owners[path], common)
     return outputs
+
+
+class _Common:
+    """What a lock has in common with the shared one that it is laid over."""
+
+    def __init__(self, lock: Lock, shared: Lock) -> None:
+        sources = {source.name: source for source in shared.sources}
+        self._sources = {source.name for source in lock.sources if sources.get(source.name) == source}
+        self._placements = frozenset(shared.outputs or ())
+        self._overridden = Tree() if shared.rendered is None else shared.rendered.packed.files
+
+    def layer(self, placement: Placement) -> Layer:
+        """Return the layer of a placement's outputs."""
+        is_shared = placement.source in self._sources and placement in self._placements
+        return Layer.SHARED if is_shared else Layer.INHERITED
+
+    def layer_of_override(self, path: RelPath, entry: Entry) -> Layer:
+        """Return the layer of an output that an override made."""
+        return Layer.SHARED if self._overridden.get(path) == entry else Layer.INHERITED
+
+
+def _overridden(base: Output | None, path: RelPath, entry: Entry, owner: str, common: _Common) -> Output:
+    layer = common.layer_of_override(path, entry)
+    key, placement = (path, None) if base is None else (base.key, base.placement)
+    return Output(entry, owner, key, placement, Derivation.OVERRIDE, layer)
 
 
 def same_outputs(one: Lock, other: Lock) -> bool:

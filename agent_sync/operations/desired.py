@@ -105,7 +105,7 @@ def _report_recipe_change(inputs: Inputs, recorded: Lock, wanted: Lock, *, locke
 
 
 def _assemble(wanted: Lock, locks: Locks, *, recipe_changed: bool) -> DesiredState:
-    outputs = outputs_of(wanted)
+    outputs = outputs_of(wanted, shared=None if locks.inherited is None else locks.shared)
     refuse_own_files(outputs)
     refuse_collisions(outputs, subject="the outputs")
     before = with_orphans(locks.applied, with_orphans(locks.effective, replace(wanted, orphans=())))

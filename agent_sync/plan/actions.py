@@ -105,7 +105,8 @@ def edited_orphans(
 def _writes(
     desired: Mapping[RelPath, Output], recorded: Mapping[RelPath, Entry], observed: Observed
 ) -> Iterator[Action]:
-    for path, (entry, source) in desired.items():
+    for path, output in desired.items():
+        entry, source = output.entry, output.source
         actual = observed.files.get(path)
         if actual is None:
             yield Action(Step.CREATE, path, source, None, entry)

@@ -102,8 +102,8 @@ def _derive_overrides(
     overrides = config.overrides
     outputs = unite(
         places,
-        {source.name: source.result for source in sources},
-        settled=lambda path: any(override_matches(each.target, path) for each in overrides),
+        {source.name: source for source in sources},
+        overridden=lambda path: any(override_matches(each.target, path) for each in overrides),
     )
     if not overrides:
         return None

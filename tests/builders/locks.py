@@ -1,0 +1,33 @@
+"""Locks in memory: sources with files, and where placements put them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agent_sync.lock import Declared, LocalPin, LockedSource, PackedTree, Placement, Rendered, Transformed
+from agent_sync.tree import RelPath
+from agent_sync_oci.digest import Digest
+from tests.builders.trees import Files, a_tree, sha256
+
+RECIPE = Digest(f"sha256:{sha256('a recipe')}")
+
+
+def a_source(name: str, files: Files, *, made: Files | None = None, removed: Iterable[str] = ()) -> LockedSource:
+    """A locked directory of these files; `made` and `removed` are what its transforms did, if it has any."""
+    transformed = None
+    if made is not None or removed:
+        packed = None if made is None else PackedTree(a_tree(made))
+        transformed = Transformed(RECIPE, packed, tuple(map(RelPath, removed)))
+    pin = LocalPin(f"./{name}", PackedTree(a_tree(files)))
+    return LockedSource(name, Declared("local", path=f"./{name}"), pin, transformed)
+
+
+def a_placement(source: str, to: str, *, tool: str | None = None, shared: bool = False) -> Placement:
+    """The source's files in the directory `to`."""
+    return Placement(source, RelPath(to), tool=tool, shared=shared)
+
+
+def overridden(files: Files, **owners: str) -> Rendered:
+    """What overrides made of outputs; every file belongs to the source `a`, or to the one in `owners` by its name."""
+    tree = a_tree(files)
+    return Rendered(RECIPE, PackedTree(tree), {path: owners.get(path, "a") for path in tree})
