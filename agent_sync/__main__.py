@@ -34,9 +34,9 @@ def main() -> int:
 
 def _repeated(arguments: list[str]) -> bool:
     """Whether a receipt has given the answer."""
-    from agent_sync.receipt.repeating import repeated
+    from agent_sync.receipt.replay import replay
 
-    return repeated(arguments, os.environ, now_ns=time.time_ns())
+    return replay(arguments, os.environ, now_ns=time.time_ns())
 
 
 def _hashed(path: str) -> bool:

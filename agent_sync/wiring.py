@@ -19,7 +19,7 @@ from agent_sync.errors import UsageError
 from agent_sync.events import Observer, ignore
 from agent_sync.ports import World
 from agent_sync.project import Project
-from agent_sync.receipt.place import NAMED_BY, user_cache
+from agent_sync.receipt.store import CACHE_VARIABLE, user_cache
 from agent_sync.store.blobs import DiskStore
 from agent_sync.store.cache import Cache
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from agent_sync.adapters.key_files import KeyFiles
     from agent_sync.config.discovery import Platform
     from agent_sync.ports import Fetcher, GitHost, Nix, Registries, Runner, SignatureChecker
-    from agent_sync.receipt.noting import Notes
+    from agent_sync.receipt.recorder import Recorder
 
 
 def open_project(
@@ -72,11 +72,11 @@ def open_project(
     return Project(world, places, supplied=_supplied(variables))
 
 
-def recorded_project(project: Project, notes: Notes) -> Project:
+def recorded_project(project: Project, recorder: Recorder) -> Project:
     """The same project; notes are taken of all that is read through it, for a receipt."""
     from agent_sync.adapters.recording import recorded
 
-    return replace(project, world=recorded(project.world, notes))
+    return replace(project, world=recorded(project.world, recorder))
 
 
 def open_cache(*, observer: Observer = ignore, environment: Mapping[str, str] | None = None) -> Cache:
@@ -153,7 +153,7 @@ def store_path(variables: Mapping[str, str]) -> str:
 
     Raises: UsageError if there is no home either.
     """
-    if named := variables.get(NAMED_BY):
+    if named := variables.get(CACHE_VARIABLE):
         return os.path.abspath(named)
     cache = user_cache(variables, macos=_platform() == "macos")
     if cache is None:

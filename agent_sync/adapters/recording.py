@@ -13,47 +13,47 @@ from typing import Any, BinaryIO, Self
 from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.files import NewDiskFile, read_with_stat
 from agent_sync.ports import Directory, Kind, Stat, World
-from agent_sync.receipt.facts import Key, key_of
-from agent_sync.receipt.noting import Notes
+from agent_sync.receipt.facts import StatKey, stat_key
+from agent_sync.receipt.recorder import Recorder
 from agent_sync.tree import ROOT, RelPath, Sha256, parent
 
 _MODES = {Kind.FILE: modes.S_IFREG, Kind.DIRECTORY: modes.S_IFDIR, Kind.LINK: modes.S_IFLNK}
 _CHUNK_BYTES = 1 << 18
 
 
-def recorded(world: World, notes: Notes) -> World:
+def recorded(world: World, recorder: Recorder) -> World:
     """The same world, reached through directories and files that note what they are asked.
 
     Using anything else of it, but to tell the store which lock is in use, leaves no receipt.
     """
     return replace(
         world,
-        project=RecordedDirectory(world.project.name, notes),
-        at=lambda path: RecordedDirectory(path, notes),
-        read_file=_recorded_read_file(notes),
-        store=_Unrepeatable(world.store, notes, harmless=("name", "remember")),
-        git=_Unrepeatable(world.git, notes),
-        fetcher=_Unrepeatable(world.fetcher, notes),
-        registries=_Unrepeatable(world.registries, notes),
-        runner=_Unrepeatable(world.runner, notes),
-        signatures=_Unrepeatable(world.signatures, notes),
-        nix=_Unrepeatable(world.nix, notes),
+        project=RecordedDirectory(world.project.name, recorder),
+        at=lambda path: RecordedDirectory(path, recorder),
+        read_file=_recorded_read_file(recorder),
+        store=_Unrepeatable(world.store, recorder, harmless=("name", "remember")),
+        git=_Unrepeatable(world.git, recorder),
+        fetcher=_Unrepeatable(world.fetcher, recorder),
+        registries=_Unrepeatable(world.registries, recorder),
+        runner=_Unrepeatable(world.runner, recorder),
+        signatures=_Unrepeatable(world.signatures, recorder),
+        nix=_Unrepeatable(world.nix, recorder),
     )
 
 
 class RecordedDirectory(DiskDirectory):
-    """A DiskDirectory that notes each thing it finds; whatever changes something spoils the notes.
+    """A DiskDirectory that notes each thing it finds; whatever changes something spoils the recorder.
 
     What was hashed is noted with a key that was taken before: if somebody interferes in between, the key is out of date
     from the start, and the receipt never holds.
     """
 
-    def __init__(self, path: str, notes: Notes) -> None:
+    def __init__(self, path: str, recorder: Recorder) -> None:
         super().__init__(path)
-        self._notes = notes
+        self._recorder = recorder
         here = super().stat(ROOT)
         assert here is not None  # it is held open
-        notes.root(self.name, _key(here))
+        recorder.root(self.name, _key(here))
 
     def stat(self, path: RelPath) -> Stat | None:
         found = super().stat(path)
@@ -68,18 +68,18 @@ class RecordedDirectory(DiskDirectory):
         if found is None:
             self._note(path, None)
         else:
-            self._notes.listing(self._full(path), _key(found), names)
+            self._recorder.listing(self._full(path), _key(found), names)
         return names
 
     def open(self, path: RelPath) -> BinaryIO:
         file = super().open(path)
         self._note_way(path)
-        key = key_of(os.fstat(file.fileno()))
-        self._notes.read(self._full(path), key, _digest_of(file.fileno()), trusting=True)
+        key = stat_key(os.fstat(file.fileno()))
+        self._recorder.read(self._full(path), key, _digest_of(file.fileno()), trusting=True)
         return file
 
     def chunks(self, path: RelPath) -> Iterator[bytes]:
-        self._notes.invalidate()  # for what is copied or packed: the answer to that cannot be given again
+        self._recorder.invalidate()  # for what is copied or packed: the answer to that cannot be given again
         return super().chunks(path)
 
     def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:
@@ -87,13 +87,13 @@ class RecordedDirectory(DiskDirectory):
         if slash:  # by its directory: that cannot be swapped between the two calls that follow
             return self.below(RelPath(place)).digest(RelPath(bare), trusting=trusting)
         name = self._full(path)
-        if self._notes.key(name) is None:
+        if self._recorder.key(name) is None:
             self.stat(path)
-        key = self._notes.key(name)
-        digest = self._notes.known(name, key) if trusting and key is not None else None
+        key = self._recorder.key(name)
+        digest = self._recorder.known(name, key) if trusting and key is not None else None
         found = super().digest(path) if digest is None else Sha256(digest)
         if key is not None:
-            self._notes.read(name, key, found, trusting=trusting)
+            self._recorder.read(name, key, found, trusting=trusting)
         return found
 
     def below(self, path: RelPath) -> Self:
@@ -101,102 +101,102 @@ class RecordedDirectory(DiskDirectory):
         self._note_way(path)
         here = super(RecordedDirectory, directory).stat(ROOT)
         if here is not None:
-            self._notes.directory(directory.name, _key(here))
+            self._recorder.directory(directory.name, _key(here))
         return directory
 
     @contextmanager
     def lock(self, path: RelPath, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:
         if super().stat(path) is None:
-            self._notes.invalidate()  # it will be made
+            self._recorder.invalidate()  # it will be made
         with super().lock(path, shared=shared, wait_s=wait_s):
             yield
 
     def make_directory(self, path: RelPath) -> tuple[RelPath, ...]:
         made = super().make_directory(path)
         if made:
-            self._notes.invalidate()
+            self._recorder.invalidate()
         return made
 
     def create(self, path: RelPath, chunks: Iterable[bytes], *, executable: bool = False) -> None:
-        self._notes.invalidate()
+        self._recorder.invalidate()
         super().create(path, chunks, executable=executable)
 
     def open_new(self, path: RelPath) -> NewDiskFile:
-        self._notes.invalidate()
+        self._recorder.invalidate()
         return super().open_new(path)
 
     def replace(self, path: RelPath, content: bytes) -> None:
-        self._notes.invalidate()
+        self._recorder.invalidate()
         super().replace(path, content)
 
     def rename(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
-        self._notes.invalidate()
+        self._recorder.invalidate()
         super().rename(old, new, into=into)
 
     def link(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
-        self._notes.invalidate()
+        self._recorder.invalidate()
         super().link(old, new, into=into)
 
     def remove(self, path: RelPath) -> None:
-        self._notes.invalidate()
+        self._recorder.invalidate()
         super().remove(path)
 
     def remove_directory(self, path: RelPath) -> bool:
-        self._notes.invalidate()
+        self._recorder.invalidate()
         return super().remove_directory(path)
 
     def _held(self, descriptor: int, name: str) -> Self:
         directory = super()._held(descriptor, name)
-        directory._notes = self._notes
+        directory._recorder = self._recorder
         return directory
 
     def _note(self, path: RelPath, found: Stat | None) -> None:
         name = self._full(path)
         if found is None:
-            self._notes.seen(name)
+            self._recorder.seen(name)
         elif found.kind is Kind.DIRECTORY:
             if path != ROOT:
-                self._notes.directory(name, _key(found))
+                self._recorder.directory(name, _key(found))
         elif found.kind is Kind.OTHER:
-            self._notes.invalidate()  # a stat does not tell what it is
+            self._recorder.invalidate()  # a stat does not tell what it is
         else:
-            self._notes.seen(name, _key(found))
+            self._recorder.seen(name, _key(found))
 
     def _note_way(self, path: RelPath) -> None:
         """Each directory on the way to `path`: where one becomes a link, the same path leads to something else."""
         way = path
-        while (way := parent(way)) != ROOT and not self._notes.has_directory(self._full(way)):
+        while (way := parent(way)) != ROOT and not self._recorder.has_directory(self._full(way)):
             self._note(way, super().stat(way))
 
 
 class _Unrepeatable:
     """Hands everything on; whatever is used, but for what is harmless, cannot be compared when the same is asked."""
 
-    def __init__(self, port: object, notes: Notes, harmless: tuple[str, ...] = ()) -> None:
+    def __init__(self, port: object, recorder: Recorder, harmless: tuple[str, ...] = ()) -> None:
         self._port = port
-        self._notes = notes
+        self._recorder = recorder
         self._harmless = harmless
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as many types as the port has methods
         if name not in self._harmless:
-            self._notes.invalidate()
+            self._recorder.invalidate()
         return getattr(self._port, name)
 
 
-def _recorded_read_file(notes: Notes) -> Callable[[str], bytes | None]:
+def _recorded_read_file(recorder: Recorder) -> Callable[[str], bytes | None]:
     def read_file(path: str) -> bytes | None:
         found = read_with_stat(path)
         if found is None:
-            notes.followed(path)
+            recorder.followed(path)
             return None
         content, about = found
-        notes.followed(path, key_of(about), hashlib.sha256(content).hexdigest())
+        recorder.followed(path, stat_key(about), hashlib.sha256(content).hexdigest())
         return content
 
     return read_file
 
 
-def _key(stat: Stat) -> Key:
+def _key(stat: Stat) -> StatKey:
     mode = _MODES.get(stat.kind, 0) | (modes.S_IXUSR if stat.executable else 0)
     return (mode, stat.inode, stat.size, stat.modified_ns, stat.changed_ns)
 

@@ -20,7 +20,7 @@ from agent_sync.errors import AgentSyncError, Cancelled
 if TYPE_CHECKING:
     from agent_sync.ports import Cancellation
     from agent_sync.project import Project
-    from agent_sync.receipt.noting import Notes
+    from agent_sync.receipt.recorder import Recorder
     from agent_sync.store.cache import Cache
 
 
@@ -34,18 +34,17 @@ class Receipts:
     arguments: Sequence[str]
     environment: Mapping[str, str]
 
-    def notes(self) -> Notes:
+    def recorder(self) -> Recorder:
         """For a run that begins now; it may use what earlier ones have hashed."""
-        from agent_sync.receipt.leaving import known_files
-        from agent_sync.receipt.noting import Notes
+        from agent_sync.receipt.recorder import Recorder, known_files
 
-        return Notes(begun_ns=time.time_ns(), known=lambda: known_files(self.environment))
+        return Recorder(started_ns=time.time_ns(), known=lambda: known_files(self.environment))
 
-    def keep(self, notes: Notes) -> None:
+    def keep(self, recorder: Recorder) -> None:
         """The answer that these notes are about can be given again, if nothing speaks against it."""
-        from agent_sync.receipt.leaving import leave
+        from agent_sync.receipt.recorder import save
 
-        leave(notes, self.arguments, self.environment, made_s=int(time.time()))
+        save(recorder, self.arguments, self.environment, created_s=int(time.time()))
 
 
 # -- Session: one run of a command, with its options, its screen, and what it opens.
@@ -68,18 +67,18 @@ class Invocation:
 class Session:
     """One run. It can be made before anything is opened, so that what fails at once is shown as it was asked for."""
 
-    def __init__(self, options: GlobalOptions, surroundings: Invocation, *, notes: Notes | None = None) -> None:
+    def __init__(self, options: GlobalOptions, surroundings: Invocation, *, recorder: Recorder | None = None) -> None:
         self.options = options
         self._surroundings = surroundings
-        self._notes = notes
+        self._recorder = recorder
         environment = surroundings.environment
-        self._environment = environment if notes is None else notes.environment(environment)
+        self._environment = environment if recorder is None else recorder.environment(environment)
         self.screen = Screen(
             surroundings.streams,
             self._environment,
             no_color=options.no_color,
             quiet=options.quiet,
-            hear=None if notes is None else notes.say,
+            hear=None if recorder is None else recorder.say,
         )
         self.listener = TerminalObserver(self.screen, verbose=options.verbose, document=options.json)
 
@@ -100,8 +99,8 @@ class Session:
             observer=self.listener,
             environment=self._environment,
         )
-        if self._notes is not None:
-            project = recorded_project(project, self._notes)
+        if self._recorder is not None:
+            project = recorded_project(project, self._recorder)
         return project.within(cancellation=self._surroundings.cancellation)
 
     def cache(self) -> Cache:
@@ -196,14 +195,14 @@ class InternalError(AgentSyncError):
 def run_verb(verb: Verb, options: GlobalOptions, values: Mapping[str, object], surroundings: Invocation) -> int:
     """The exit code of the command; everything that there is to say has been said."""
     memory = surroundings.memory if verb.repeatable(values) else None
-    notes = None if memory is None else memory.notes()
-    session = Session(options, surroundings, notes=notes)
+    recorder = None if memory is None else memory.recorder()
+    session = Session(options, surroundings, recorder=recorder)
     run = _Run(verb, session)
     try:
         reject_conflicting(verbose=options.verbose, quiet=options.quiet)
         code = run.answered(verb.run(session, **values))
-        if memory is not None and notes is not None and code == DONE:
-            memory.keep(notes)
+        if memory is not None and recorder is not None and code == DONE:
+            memory.keep(recorder)
         return code
     except OutputLost as error:
         return run.unheard(error)

@@ -1,8 +1,9 @@
-"""A clean answer, remembered together with every fact that it rests on, so that it can be given again at once.
+"""A clean answer, saved together with every fact that it rests on, so that it can be replayed at once.
 
-What a run read and what it said go in (`noting`, `leaving`); if the same is asked again and every fact still holds, the
-same bytes come out (`repeating`). What does not hold, or cannot be believed, is simply not answered from here.
+A `Recorder` takes down what a run reads and prints, and `recorder.save` makes a receipt of it. When the same is asked
+again and every fact is unchanged, `replay` prints the same bytes. A receipt that is out of date, or that cannot be
+trusted, is ignored.
 
-The way to an answer loads nothing but this package, `os` and a hash: no `typing`, no `dataclasses`, no `re`, which
-would take longer to load than the answer takes.
+Replaying loads nothing but this package, `os` and a hash: no `typing`, no `dataclasses`, no `re`, which would take
+longer to load than the answer takes.
 """

@@ -30,7 +30,7 @@ def repeats(machine: CommandMachine, *words: str, **variables: str) -> bool:
         timeout=120,
     )
     loaded = {line.rpartition(b"|")[2].strip() for line in ended.stderr.splitlines()}
-    assert b"agent_sync.receipt.repeating" in loaded, ended.stderr
+    assert b"agent_sync.receipt.replay" in loaded, ended.stderr
     return b"typer" not in loaded
 
 
@@ -237,11 +237,11 @@ def test_check_hashes_every_output_even_then(machine: CommandMachine) -> None:
 
 def _lie_about_the_output(machine: CommandMachine) -> None:
     """Each receipt that knows the output now says that it had other bytes."""
-    from agent_sync.receipt.receipts import from_bytes, to_bytes
+    from agent_sync.receipt.facts import from_bytes, to_bytes
 
     for path in (machine.home / ".cache" / "agent-sync" / "receipts").iterdir():
         receipt = from_bytes(path.read_bytes())
-        receipt.begun_ns = time.time_ns() + 10**10  # nothing is young
+        receipt.started_ns = time.time_ns() + 10**10  # nothing is young
         for half in receipt.facts.halves:
             for table in (half.hashed, half.trusted):
                 rows = table.digest_rows()

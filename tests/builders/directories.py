@@ -9,7 +9,7 @@ from pathlib import Path
 from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.recording import RecordedDirectory
 from agent_sync.ports import Directory, Kind
-from agent_sync.receipt.noting import Notes
+from agent_sync.receipt.recorder import Recorder
 from agent_sync.tree import ROOT, RelPath, join
 from tests.fakes.directory import MemoryDirectory
 
@@ -22,7 +22,7 @@ def a_directory(kind: str, place: Path) -> Directory:
         case "memory":
             return MemoryDirectory()
         case "recorded":
-            return RecordedDirectory(str(place), Notes(begun_ns=0))
+            return RecordedDirectory(str(place), Recorder(started_ns=0))
         case _:
             return DiskDirectory(str(place))
 

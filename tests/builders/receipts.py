@@ -7,9 +7,8 @@ import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from agent_sync.receipt.facts import ABSENT, Facts, Key, key_of
-from agent_sync.receipt.noting import Notes
-from agent_sync.receipt.receipts import Receipt
+from agent_sync.receipt.facts import ABSENT, Facts, Receipt, StatKey, stat_key
+from agent_sync.receipt.recorder import Recorder
 
 LATER_NS = 1 << 62
 """A time at which nothing that a test has just written is young any more."""
@@ -17,7 +16,7 @@ LATER_NS = 1 << 62
 
 def notes_of(
     *,
-    begun_ns: int = LATER_NS,
+    started_ns: int = LATER_NS,
     hashed: Iterable[Path] = (),
     trusted: Iterable[Path] = (),
     seen: Iterable[Path] = (),
@@ -25,36 +24,36 @@ def notes_of(
     directories: Iterable[Path] = (),
     roots: Iterable[Path] = (),
     listings: Iterable[Path] = (),
-) -> Notes:
+) -> Recorder:
     """Notes of these paths as they are now."""
-    notes = Notes(begun_ns=begun_ns)
+    recorder = Recorder(started_ns=started_ns)
     for path in hashed:
-        notes.read(str(path), key_at(path), sha256_of(path), trusting=False)
+        recorder.read(str(path), key_at(path), sha256_of(path), trusting=False)
     for path in trusted:
-        notes.read(str(path), key_at(path), sha256_of(path), trusting=True)
+        recorder.read(str(path), key_at(path), sha256_of(path), trusting=True)
     for path in seen:
-        notes.seen(str(path), key_at(path))
+        recorder.seen(str(path), key_at(path))
     for path in followed:
-        note_followed(path, notes)
+        note_followed(path, recorder)
     for path in directories:
-        notes.directory(str(path), key_at(path))
+        recorder.directory(str(path), key_at(path))
     for path in roots:
-        notes.root(str(path), key_of(path.stat()))
+        recorder.root(str(path), stat_key(path.stat()))
     for path in listings:
-        notes.listing(str(path), key_at(path), sorted(os.listdir(path), key=os.fsencode))
-    return notes
+        recorder.listing(str(path), key_at(path), sorted(os.listdir(path), key=os.fsencode))
+    return recorder
 
 
-def note_followed(path: Path, notes: Notes) -> None:
+def note_followed(path: Path, recorder: Recorder) -> None:
     if path.exists():
-        notes.followed(str(path), key_of(path.stat()), sha256_of(path))
+        recorder.followed(str(path), stat_key(path.stat()), sha256_of(path))
     else:
-        notes.followed(str(path))
+        recorder.followed(str(path))
 
 
-def key_at(path: Path) -> Key:
+def key_at(path: Path) -> StatKey:
     """The key of what stands there; a link is itself."""
-    return key_of(path.lstat()) if os.path.lexists(path) else ABSENT
+    return stat_key(path.lstat()) if os.path.lexists(path) else ABSENT
 
 
 def sha256_of(path: Path) -> str:
@@ -62,19 +61,19 @@ def sha256_of(path: Path) -> str:
 
 
 def a_receipt(
-    notes: Notes, *, question: str = "directory-question", made_s: int = 0, directory: str = "/nowhere"
+    recorder: Recorder, *, key: str = "directory-key", created_s: int = 0, directory: str = "/nowhere"
 ) -> Receipt:
-    """The receipt of these notes, which must not be spoilt."""
-    receipt = notes.receipt(question, (), made_s=made_s, directory=directory)
+    """The receipt of what was recorded, which must not be invalidated."""
+    receipt = recorder.receipt(key, (), created_s=created_s, directory=directory)
     assert receipt is not None
     return receipt
 
 
-def facts_of(notes: Notes, *, directory: str = "/nowhere") -> Facts:
-    return a_receipt(notes, directory=directory).facts
+def facts_of(recorder: Recorder, *, directory: str = "/nowhere") -> Facts:
+    return a_receipt(recorder, directory=directory).facts
 
 
-def same_tick(path: Path, change: Callable[[Path], object]) -> tuple[Key, str]:
+def same_tick(path: Path, change: Callable[[Path], object]) -> tuple[StatKey, str]:
     """What a run would have noted of the file, had it been changed once more within one tick of the file system's
     clock: the key that it has afterwards, and the digest that it had before.
     """

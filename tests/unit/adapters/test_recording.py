@@ -13,9 +13,9 @@ from agent_sync.adapters.files import read_file
 from agent_sync.adapters.recording import RecordedDirectory, recorded
 from agent_sync.errors import FileSystemError
 from agent_sync.ports import Directory, World
-from agent_sync.receipt.facts import Facts, Key
-from agent_sync.receipt.holding import world_holds
-from agent_sync.receipt.noting import Notes
+from agent_sync.receipt.facts import Facts, StatKey
+from agent_sync.receipt.recorder import Recorder
+from agent_sync.receipt.replay import files_unchanged
 from agent_sync.tree import ROOT, RelPath
 from tests.builders.receipts import LATER_NS, facts_of, key_at, sha256_of
 
@@ -34,18 +34,18 @@ def place(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def notes() -> Notes:
-    return Notes(begun_ns=LATER_NS)
+def recorder() -> Recorder:
+    return Recorder(started_ns=LATER_NS)
 
 
 @pytest.fixture
-def directory(place: Path, notes: Notes) -> RecordedDirectory:
-    return RecordedDirectory(str(place), notes)
+def directory(place: Path, recorder: Recorder) -> RecordedDirectory:
+    return RecordedDirectory(str(place), recorder)
 
 
-def noted(notes: Notes, place: Path) -> dict[str, set[str]]:
+def noted(recorder: Recorder, place: Path) -> dict[str, set[str]]:
     """The paths in each table, relative to the place."""
-    facts = facts_of(notes)
+    facts = facts_of(recorder)
     tables = dict(zip(IN_TABLES, facts.tables(), strict=False))
     found = {name: table.paths.decode() for name, table in tables.items()}
     for name in ("hashed", "trusted", "seen"):
@@ -54,44 +54,44 @@ def noted(notes: Notes, place: Path) -> dict[str, set[str]]:
 
 
 def assert_holds_until_changed(facts: Facts, change: Callable[[], object]) -> None:
-    assert world_holds(facts, young_ns=1)
+    assert files_unchanged(facts, racy_ns=1)
     change()
-    assert not world_holds(facts, young_ns=1)
+    assert not files_unchanged(facts, racy_ns=1)
 
 
 # -- what is asked becomes a fact ------------------------------------------------------------------------------------
 
 
-def test_opening_it_notes_the_directory_itself(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+def test_opening_it_notes_the_directory_itself(directory: RecordedDirectory, recorder: Recorder, place: Path) -> None:
     assert directory.stat(ROOT) is not None
-    assert noted(notes, place) == {name: {"."} if name == "roots" else set() for name in IN_TABLES}
+    assert noted(recorder, place) == {name: {"."} if name == "roots" else set() for name in IN_TABLES}
 
 
 def test_a_stat_notes_what_stands_there_and_the_way_to_it(
-    directory: RecordedDirectory, notes: Notes, place: Path
+    directory: RecordedDirectory, recorder: Recorder, place: Path
 ) -> None:
     directory.stat(RelPath("directory/deep/b"))
     directory.stat(RelPath("directory/link"))
-    found = noted(notes, place)
+    found = noted(recorder, place)
     assert found["seen"] == {"directory/deep/b", "directory/link"}
     assert found["directories"] == {"directory", "directory/deep"}
-    assert_holds_until_changed(facts_of(notes), lambda: (place / "directory/link").unlink())
+    assert_holds_until_changed(facts_of(recorder), lambda: (place / "directory/link").unlink())
 
 
 def test_what_is_not_there_is_noted_and_the_directory_where_it_is_not(
-    directory: RecordedDirectory, notes: Notes, place: Path
+    directory: RecordedDirectory, recorder: Recorder, place: Path
 ) -> None:
     assert directory.stat(MISSING) is None
     assert directory.stat(RelPath("none/below")) is None
     assert directory.names(RelPath("no-directory")) == ()
-    found = noted(notes, place)
+    found = noted(recorder, place)
     assert found["seen"] == {"directory/missing", "none/below", "none", "no-directory"}
     assert found["directories"] == {"directory"}
-    assert_holds_until_changed(facts_of(notes), lambda: (place / "no-directory").mkdir())
+    assert_holds_until_changed(facts_of(recorder), lambda: (place / "no-directory").mkdir())
 
 
 def test_a_missing_path_is_not_looked_for_through_a_link(
-    directory: RecordedDirectory, notes: Notes, place: Path
+    directory: RecordedDirectory, recorder: Recorder, place: Path
 ) -> None:
     """Where the directory becomes a link to a place that lacks the file too, the full run would refuse the link."""
     directory.stat(MISSING)
@@ -101,72 +101,74 @@ def test_a_missing_path_is_not_looked_for_through_a_link(
         (place / "directory").rename(moved)
         (place / "directory").symlink_to(moved)
 
-    assert_holds_until_changed(facts_of(notes), swap)
+    assert_holds_until_changed(facts_of(recorder), swap)
 
 
-def test_names_are_noted(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+def test_names_are_noted(directory: RecordedDirectory, recorder: Recorder, place: Path) -> None:
     assert directory.names(RelPath("directory")) == ("a", "deep", "link")
-    assert noted(notes, place)["listings"] == {"directory"}
-    assert_holds_until_changed(facts_of(notes), (place / "directory" / "new").touch)
+    assert noted(recorder, place)["listings"] == {"directory"}
+    assert_holds_until_changed(facts_of(recorder), (place / "directory" / "new").touch)
 
 
-def test_a_file_that_is_opened_is_trusted_later(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+def test_a_file_that_is_opened_is_trusted_later(directory: RecordedDirectory, recorder: Recorder, place: Path) -> None:
     with directory.open(A) as file:
         assert file.read() == b"a"
-    assert noted(notes, place)["trusted"] == {"directory/a"}
-    assert notes.key(str(place / A)) == key_at(place / A)
-    assert_holds_until_changed(facts_of(notes), lambda: (place / A).write_text("b"))
+    assert noted(recorder, place)["trusted"] == {"directory/a"}
+    assert recorder.key(str(place / A)) == key_at(place / A)
+    assert_holds_until_changed(facts_of(recorder), lambda: (place / A).write_text("b"))
 
 
 @pytest.mark.parametrize(("trusting", "table"), [(True, "trusted"), (False, "hashed")])
 def test_a_digest_is_noted_as_it_was_asked_for(
-    directory: RecordedDirectory, notes: Notes, place: Path, *, trusting: bool, table: str
+    directory: RecordedDirectory, recorder: Recorder, place: Path, *, trusting: bool, table: str
 ) -> None:
     assert directory.digest(A, trusting=trusting) == sha256_of(place / A)
-    found = noted(notes, place)
+    found = noted(recorder, place)
     assert found[table] == {"directory/a"}
     assert found["directories"] == {"directory"}
-    assert_holds_until_changed(facts_of(notes), lambda: (place / A).write_text("b"))
+    assert_holds_until_changed(facts_of(recorder), lambda: (place / A).write_text("b"))
 
 
-def test_a_directory_below_notes_into_the_same_notes(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+def test_a_directory_below_notes_into_the_same_notes(
+    directory: RecordedDirectory, recorder: Recorder, place: Path
+) -> None:
     below = directory.below(RelPath("directory/deep"))
     assert isinstance(below, RecordedDirectory)
     below.stat(RelPath("b"))
     below.stat(RelPath("c"))
-    found = noted(notes, place)
+    found = noted(recorder, place)
     assert found["seen"] == {"directory/deep/b", "directory/deep/c"}
     assert found["directories"] == {"directory", "directory/deep"}
 
 
-def test_what_a_stat_cannot_tell_apart_spoils(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+def test_what_a_stat_cannot_tell_apart_spoils(directory: RecordedDirectory, recorder: Recorder, place: Path) -> None:
     os.mkfifo(place / "fifo")
     directory.stat(RelPath("fifo"))
-    assert notes.spoilt
+    assert recorder.invalidated
 
 
-def test_a_change_between_two_looks_spoils(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+def test_a_change_between_two_looks_spoils(directory: RecordedDirectory, recorder: Recorder, place: Path) -> None:
     directory.stat(A)
     (place / A).write_text("longer")
     directory.stat(A)
-    assert notes.spoilt
+    assert recorder.invalidated
 
 
 def test_a_change_after_the_look_and_before_the_digest_never_holds(
-    directory: RecordedDirectory, notes: Notes, place: Path
+    directory: RecordedDirectory, recorder: Recorder, place: Path
 ) -> None:
     directory.stat(A)
     (place / A).write_text("longer")
     directory.digest(A)
-    assert not world_holds(facts_of(notes), young_ns=1)
+    assert not files_unchanged(facts_of(recorder), racy_ns=1)
 
 
 # -- what is known is not read again ---------------------------------------------------------------------------------
 
 
-def _knowing(place: Path, key: Key) -> tuple[RecordedDirectory, Notes]:
-    notes = Notes(begun_ns=LATER_NS, known=lambda: {str(place / A): (key, "k" * 64)})
-    return RecordedDirectory(str(place), notes), notes
+def _knowing(place: Path, key: StatKey) -> tuple[RecordedDirectory, Recorder]:
+    recorder = Recorder(started_ns=LATER_NS, known=lambda: {str(place / A): (key, "k" * 64)})
+    return RecordedDirectory(str(place), recorder), recorder
 
 
 def test_with_trust_a_file_with_a_known_key_is_not_read(place: Path) -> None:
@@ -204,10 +206,10 @@ CHANGES: dict[str, Callable[[Directory], object]] = {
 
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_run_that_changes_something_leaves_no_receipt(
-    directory: RecordedDirectory, notes: Notes, change: str
+    directory: RecordedDirectory, recorder: Recorder, change: str
 ) -> None:
     CHANGES[change](directory)
-    assert notes.spoilt
+    assert recorder.invalidated
 
 
 def test_every_way_to_change_something_is_tried_here() -> None:
@@ -215,15 +217,17 @@ def test_every_way_to_change_something_is_tried_here() -> None:
     assert {name for name in vars(Directory) if not name.startswith("_")} == CHANGES.keys() | reading
 
 
-def test_taking_a_lock_that_is_there_changes_nothing(directory: RecordedDirectory, notes: Notes, place: Path) -> None:
+def test_taking_a_lock_that_is_there_changes_nothing(
+    directory: RecordedDirectory, recorder: Recorder, place: Path
+) -> None:
     (place / "lock").touch()
     with directory.lock(RelPath("lock")):
-        assert not notes.spoilt
+        assert not recorder.invalidated
 
 
-def test_making_a_directory_that_is_there_changes_nothing(directory: RecordedDirectory, notes: Notes) -> None:
+def test_making_a_directory_that_is_there_changes_nothing(directory: RecordedDirectory, recorder: Recorder) -> None:
     directory.make_directory(RelPath("directory/deep"))
-    assert not notes.spoilt
+    assert not recorder.invalidated
 
 
 # -- the rest of the world -------------------------------------------------------------------------------------------
@@ -242,10 +246,10 @@ class Port:
 
 
 @pytest.fixture
-def world(place: Path, notes: Notes) -> World:
+def world(place: Path, recorder: Recorder) -> World:
     port = cast(Any, Port())
     bare = World(
-        project=RecordedDirectory(str(place), Notes(begun_ns=0)),
+        project=RecordedDirectory(str(place), Recorder(started_ns=0)),
         store=port,
         git=port,
         fetcher=port,
@@ -257,38 +261,38 @@ def world(place: Path, notes: Notes) -> World:
         at=cast(Any, None),
         read_file=read_file,
     )
-    return recorded(bare, notes)
+    return recorded(bare, recorder)
 
 
 @pytest.mark.parametrize("port", ["store", "git", "fetcher", "registries", "runner", "signatures", "nix"])
-def test_using_what_cannot_be_asked_again_spoils_and_works(world: World, notes: Notes, port: str) -> None:
-    assert not notes.spoilt
+def test_using_what_cannot_be_asked_again_spoils_and_works(world: World, recorder: Recorder, port: str) -> None:
+    assert not recorder.invalidated
     assert getattr(world, port).use() == "used"
-    assert notes.spoilt
+    assert recorder.invalidated
 
 
-def test_the_store_may_be_told_which_lock_is_in_use(world: World, notes: Notes) -> None:
+def test_the_store_may_be_told_which_lock_is_in_use(world: World, recorder: Recorder) -> None:
     store: Any = world.store
     assert (store.name, store.remember()) == ("/store", "remembered")
-    assert not notes.spoilt
+    assert not recorder.invalidated
 
 
-def test_a_directory_elsewhere_is_recorded_too(world: World, notes: Notes, place: Path) -> None:
+def test_a_directory_elsewhere_is_recorded_too(world: World, recorder: Recorder, place: Path) -> None:
     world.at(str(place / "directory")).stat(RelPath("a"))
-    assert noted(notes, place)["roots"] == {".", "directory"}
-    assert noted(notes, place)["seen"] == {"directory/a"}
+    assert noted(recorder, place)["roots"] == {".", "directory"}
+    assert noted(recorder, place)["seen"] == {"directory/a"}
 
 
-def test_a_configuration_file_is_noted_through_links(world: World, notes: Notes, place: Path) -> None:
+def test_a_configuration_file_is_noted_through_links(world: World, recorder: Recorder, place: Path) -> None:
     assert world.read_file(str(place / "directory" / "link")) == b"a"
     assert world.read_file(str(place / "none.yaml")) is None
-    assert noted(notes, place)["followed"] == {"directory/link", "none.yaml"}
-    assert_holds_until_changed(facts_of(notes), lambda: (place / A).write_text("b"))
+    assert noted(recorder, place)["followed"] == {"directory/link", "none.yaml"}
+    assert_holds_until_changed(facts_of(recorder), lambda: (place / A).write_text("b"))
 
 
-def test_a_configuration_file_that_appears_is_noticed(world: World, notes: Notes, place: Path) -> None:
+def test_a_configuration_file_that_appears_is_noticed(world: World, recorder: Recorder, place: Path) -> None:
     world.read_file(str(place / "none.yaml"))
-    assert_holds_until_changed(facts_of(notes), (place / "none.yaml").touch)
+    assert_holds_until_changed(facts_of(recorder), (place / "none.yaml").touch)
 
 
 def test_a_configuration_that_is_no_file_is_a_fault_as_ever(world: World, place: Path) -> None:

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.receipt.facts import Table
-from agent_sync.receipt.hashing import checksum
-from agent_sync.receipt.receipts import MAGIC, Receipt, from_bytes, to_bytes
+from agent_sync.receipt.facts import MAGIC, Receipt, Table, checksum, from_bytes, to_bytes
 from tests.builders.receipts import a_receipt, notes_of
 
 
@@ -17,8 +15,8 @@ def receipt(tmp_path: Path) -> Receipt:
     files = [tmp_path / name for name in ("a", "b", "ü", "c\udcff")]
     for path in files:
         path.write_text(path.name.encode("utf-8", "surrogateescape").hex())
-    notes = notes_of(
-        begun_ns=7,
+    recorder = notes_of(
+        started_ns=7,
         hashed=files[:1],
         trusted=files[1:3],
         seen=[files[3], tmp_path / "missing"],
@@ -27,12 +25,12 @@ def receipt(tmp_path: Path) -> Receipt:
         roots=[tmp_path],
         listings=[tmp_path],
     )
-    notes.environment({"HOME": "/home"}).get("HOME")
-    notes.environment({}).get("XDG_CACHE_HOME")
-    notes.say(1, b"one\n")
-    notes.say(2, b"")
-    notes.say(2, b"two\n")
-    return a_receipt(notes, question="asked", made_s=5)
+    recorder.environment({"HOME": "/home"}).get("HOME")
+    recorder.environment({}).get("XDG_CACHE_HOME")
+    recorder.say(1, b"one\n")
+    recorder.say(2, b"")
+    recorder.say(2, b"two\n")
+    return a_receipt(recorder, key="key", created_s=5)
 
 
 def _rows(table: Table) -> list[object]:
@@ -41,8 +39,8 @@ def _rows(table: Table) -> list[object]:
 
 def test_it_is_read_as_it_was_written(receipt: Receipt) -> None:
     again = from_bytes(to_bytes(receipt))
-    assert (again.question, again.made_s, again.begun_ns) == ("asked", 5, 7)
-    assert again.said == receipt.said == [(1, b"one\n"), (2, b"two\n")]
+    assert (again.key, again.created_s, again.started_ns) == ("key", 5, 7)
+    assert again.output == receipt.output == [(1, b"one\n"), (2, b"two\n")]
     assert again.facts.environment == receipt.facts.environment
     assert again.facts.environment.keys() == {"HOME", "XDG_CACHE_HOME"}
     assert again.facts.youngest_ns == receipt.facts.youngest_ns > 0
@@ -54,7 +52,7 @@ def test_it_is_read_as_it_was_written(receipt: Receipt) -> None:
 def test_a_receipt_of_nothing_is_read_too() -> None:
     again = from_bytes(to_bytes(a_receipt(notes_of())))
     assert [_rows(table) for table in again.facts.tables()] == [[]] * 11
-    assert (again.said, again.facts.environment) == ([], {})
+    assert (again.output, again.facts.environment) == ([], {})
 
 
 def test_one_that_was_cut_short_is_refused_wherever_it_was_cut(receipt: Receipt) -> None:
@@ -95,6 +93,6 @@ def test_tables_that_do_not_fit_together_are_refused(receipt: Receipt) -> None:
 
 
 def test_the_value_of_a_variable_is_not_in_it() -> None:
-    notes = notes_of()
-    notes.environment({"TOKEN": "a secret that nobody is to find"}).get("TOKEN")
-    assert b"a secret" not in to_bytes(a_receipt(notes))
+    recorder = notes_of()
+    recorder.environment({"TOKEN": "a secret that nobody is to find"}).get("TOKEN")
+    assert b"a secret" not in to_bytes(a_receipt(recorder))

@@ -1,4 +1,4 @@
-"""The look-up: the same answer to the same question, on the same facts, to the same person, and no other."""
+"""Replay: the same answer to the same question, on the same facts, to the same person, and no other."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.receipt.leaving import known_files, leave
-from agent_sync.receipt.noting import Notes
-from agent_sync.receipt.place import receipts_directory
-from agent_sync.receipt.question import question
-from agent_sync.receipt.repeating import MAX_AGE_S, repeated
+from agent_sync.receipt.recorder import Recorder, known_files, save
+from agent_sync.receipt.replay import MAX_AGE_S, replay
+from agent_sync.receipt.store import receipt_key, receipts_directory
 from tests.builders.receipts import key_at, sha256_of
 
 STATUS = ["status", "--json"]
@@ -31,16 +29,16 @@ class Machine:
         self.environment = {"AGENT_SYNC_CACHE": str(directory.parent / "cache")}
         self.shelf = directory.parent / "cache" / "receipts"
 
-    def leave(self, *, begun_ns: int) -> bool:
-        notes = Notes(begun_ns=begun_ns)
-        notes.read(str(self.file), key_at(self.file), sha256_of(self.file), trusting=True)
-        notes.say(1, b"to stdout\n")
-        notes.say(2, b"to stderr\n")
-        return leave(notes, STATUS, self.environment, made_s=self.now_s)
+    def leave(self, *, started_ns: int) -> bool:
+        recorder = Recorder(started_ns=started_ns)
+        recorder.read(str(self.file), key_at(self.file), sha256_of(self.file), trusting=True)
+        recorder.say(1, b"to stdout\n")
+        recorder.say(2, b"to stderr\n")
+        return save(recorder, STATUS, self.environment, created_s=self.now_s)
 
     def repeats(self, *words: str, after_s: int = 10) -> bool:
         """Whether `words`, else the same question, are answered so many seconds after."""
-        return repeated(words or STATUS, self.environment, now_ns=(self.now_s + after_s) * SECOND)
+        return replay(words or STATUS, self.environment, now_ns=(self.now_s + after_s) * SECOND)
 
     @property
     def receipt(self) -> Path:
@@ -54,7 +52,7 @@ def machine(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Machine:
     (tmp_path / "project").mkdir()
     machine = Machine(tmp_path / "project")
     with contextlib.chdir(machine.directory):
-        assert machine.leave(begun_ns=(machine.now_s + 60) * SECOND)
+        assert machine.leave(started_ns=(machine.now_s + 60) * SECOND)
     capfd.readouterr()
     return machine
 
@@ -84,7 +82,7 @@ def test_nothing_is_said_where_a_fact_has_changed(machine: Machine, capfd: pytes
 
 def test_a_receipt_put_under_another_name_is_not_believed(machine: Machine) -> None:
     with contextlib.chdir(machine.directory):
-        asked = question(["check"])
+        asked = receipt_key(["check"])
         assert asked is not None
         machine.receipt.rename(machine.shelf / asked)
         assert not machine.repeats("check")
@@ -109,7 +107,7 @@ def test_a_receipt_that_is_none_is_passed_over(machine: Machine, content: bytes)
 def test_without_a_cache_nothing_is_left_or_found(machine: Machine) -> None:
     machine.environment = {}
     with contextlib.chdir(machine.directory):
-        assert not machine.leave(begun_ns=0)
+        assert not machine.leave(started_ns=0)
         assert not machine.repeats()
         assert known_files({}) == {}
 
@@ -119,18 +117,18 @@ def test_without_a_current_directory_nothing_is_left_or_found(machine: Machine, 
     gone.mkdir()
     with contextlib.chdir(gone):
         gone.rmdir()
-        assert question(STATUS) is None
-        assert not machine.leave(begun_ns=0)
+        assert receipt_key(STATUS) is None
+        assert not machine.leave(started_ns=0)
         assert not machine.repeats()
         os.chdir(tmp_path)  # there is no way back to where one cannot be
 
 
 def test_spoilt_notes_leave_nothing(machine: Machine) -> None:
     machine.receipt.unlink()
-    notes = Notes(begun_ns=0)
-    notes.invalidate()
+    recorder = Recorder(started_ns=0)
+    recorder.invalidate()
     with contextlib.chdir(machine.directory):
-        assert not leave(notes, STATUS, machine.environment, made_s=machine.now_s)
+        assert not save(recorder, STATUS, machine.environment, created_s=machine.now_s)
     assert list(machine.shelf.iterdir()) == []
 
 
@@ -140,7 +138,7 @@ def test_spoilt_notes_leave_nothing(machine: Machine) -> None:
 def test_what_was_young_is_hashed_until_it_is_old_enough(machine: Machine) -> None:
     """The receipt is written anew then, so that the next look-up need not hash."""
     with contextlib.chdir(machine.directory):
-        machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
+        machine.leave(started_ns=machine.file.stat().st_ctime_ns)
         young = machine.receipt.read_bytes()
         assert machine.repeats(after_s=0)
         assert machine.receipt.read_bytes() == young, "it still is young"
@@ -153,7 +151,7 @@ def test_what_was_young_is_hashed_until_it_is_old_enough(machine: Machine) -> No
 
 def test_being_written_anew_does_not_make_it_last_longer(machine: Machine) -> None:
     with contextlib.chdir(machine.directory):
-        machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
+        machine.leave(started_ns=machine.file.stat().st_ctime_ns)
         assert machine.repeats(after_s=MAX_AGE_S - 1)
         assert not machine.repeats(after_s=MAX_AGE_S)
 
@@ -171,7 +169,7 @@ def test_the_last_receipt_of_the_directory_tells_what_its_files_are(machine: Mac
 
 def test_it_tells_nothing_of_a_young_file(machine: Machine) -> None:
     with contextlib.chdir(machine.directory):
-        machine.leave(begun_ns=machine.file.stat().st_ctime_ns)
+        machine.leave(started_ns=machine.file.stat().st_ctime_ns)
         assert known_files(machine.environment) == {}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.receipt.shelf import (
+from agent_sync.receipt.store import (
     MAX_RECEIPT_BYTES,
     MAX_RECEIPTS,
     MAX_TOTAL_BYTES,

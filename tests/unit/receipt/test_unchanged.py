@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.receipt.holding import environment_holds, world_holds, young_from
-from agent_sync.receipt.noting import Notes
+from agent_sync.receipt.recorder import Recorder
+from agent_sync.receipt.replay import environment_unchanged, files_unchanged, racy_from
 from tests.builders.receipts import LATER_NS, facts_of, key_at, notes_of, same_tick, sha256_of
 
-YOUNG_NS = young_from(LATER_NS)
+YOUNG_NS = racy_from(LATER_NS)
 
 
-def holds(notes: Notes, *, young_ns: int = YOUNG_NS) -> bool:
-    return world_holds(facts_of(notes), young_ns=young_ns)
+def holds(recorder: Recorder, *, racy_ns: int = YOUNG_NS) -> bool:
+    return files_unchanged(facts_of(recorder), racy_ns=racy_ns)
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-def everything_about(file: Path) -> dict[str, Notes]:
+def everything_about(file: Path) -> dict[str, Recorder]:
     """Notes of each kind that a file can be in."""
     return {kind: notes_of(**{kind: [file]}) for kind in ("hashed", "trusted", "seen", "followed")}  # type: ignore[arg-type]
 
@@ -73,7 +73,7 @@ CHANGES = (
 
 def test_what_nobody_touches_holds(file: Path) -> None:
     missing = file.with_name("missing")
-    notes = notes_of(
+    recorder = notes_of(
         hashed=[file],
         seen=[missing, file / "below-a-file"],
         followed=[file, missing],
@@ -81,32 +81,32 @@ def test_what_nobody_touches_holds(file: Path) -> None:
         roots=[file.parent],
         listings=[file.parent],
     )
-    assert holds(notes)
+    assert holds(recorder)
 
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("kind", ["hashed", "trusted", "seen", "followed"])
 def test_a_file_that_is_touched_does_not_hold(file: Path, kind: str, change: Callable[[Path], None]) -> None:
-    notes = everything_about(file)[kind]
-    assert holds(notes)
+    recorder = everything_about(file)[kind]
+    assert holds(recorder)
     change(file)
-    assert not holds(notes)
+    assert not holds(recorder)
 
 
 @pytest.mark.parametrize("kind", ["seen", "followed"])
 def test_a_file_that_appears_does_not_hold(file: Path, kind: str) -> None:
     file.unlink()
-    notes = notes_of(**{kind: [file]})  # type: ignore[arg-type]
-    assert holds(notes)
+    recorder = notes_of(**{kind: [file]})  # type: ignore[arg-type]
+    assert holds(recorder)
     file.write_text("text")
-    assert not holds(notes)
+    assert not holds(recorder)
 
 
 def test_a_fifo_in_place_of_a_file_is_seen_and_not_waited_for(file: Path) -> None:
-    facts = {kind: facts_of(notes) for kind, notes in everything_about(file).items()}
+    facts = {kind: facts_of(recorder) for kind, recorder in everything_about(file).items()}
     file.unlink()
     os.mkfifo(file)
-    assert not any(world_holds(each, young_ns=0) for each in facts.values())
+    assert not any(files_unchanged(each, racy_ns=0) for each in facts.values())
 
 
 # -- young files -----------------------------------------------------------------------------------------------------
@@ -116,25 +116,25 @@ def test_a_fifo_in_place_of_a_file_is_seen_and_not_waited_for(file: Path) -> Non
 def test_a_second_change_in_one_tick_is_found_where_the_key_is_young(file: Path, kind: str) -> None:
     """git calls such an entry racy: the key was taken between two changes that left the same one."""
     key, before = same_tick(file, _write)
-    notes = Notes(begun_ns=0)
+    recorder = Recorder(started_ns=0)
     if kind == "trusted":
-        notes.read(str(file), key, before, trusting=True)
+        recorder.read(str(file), key, before, trusting=True)
     else:
-        notes.followed(str(file), key, before)
-    assert not holds(notes, young_ns=key[4])
-    assert holds(notes, young_ns=key[4] + 1), "an old key is believed: else no file could be"
+        recorder.followed(str(file), key, before)
+    assert not holds(recorder, racy_ns=key[4])
+    assert holds(recorder, racy_ns=key[4] + 1), "an old key is believed: else no file could be"
 
 
 @pytest.mark.parametrize("kind", ["trusted", "followed"])
 def test_a_young_file_with_the_bytes_that_were_noted_holds(file: Path, kind: str) -> None:
-    assert holds(everything_about(file)[kind], young_ns=0)
+    assert holds(everything_about(file)[kind], racy_ns=0)
 
 
 def test_what_is_to_be_hashed_each_time_is_hashed_however_old_its_key_is(file: Path) -> None:
     key, before = same_tick(file, _write)
-    notes = Notes(begun_ns=0)
-    notes.read(str(file), key, before, trusting=False)
-    assert not holds(notes)
+    recorder = Recorder(started_ns=0)
+    recorder.read(str(file), key, before, trusting=False)
+    assert not holds(recorder)
 
 
 @pytest.mark.parametrize("size", [0, 65_535, 65_536, 65_537, 3_000_000])
@@ -143,9 +143,9 @@ def test_files_of_any_length_are_hashed_whole(file: Path, size: int) -> None:
     assert holds(notes_of(hashed=[file]))
     if size:
         key, before = same_tick(file, lambda path: path.write_bytes(bytes(size - 1) + b"x"))
-        notes = Notes(begun_ns=0)
-        notes.read(str(file), key, before, trusting=False)
-        assert not holds(notes)
+        recorder = Recorder(started_ns=0)
+        recorder.read(str(file), key, before, trusting=False)
+        assert not holds(recorder)
 
 
 # -- directories
@@ -153,61 +153,61 @@ def test_files_of_any_length_are_hashed_whole(file: Path, size: int) -> None:
 
 
 def test_a_name_that_comes_or_goes_is_found(file: Path) -> None:
-    notes = notes_of(listings=[file.parent])
-    assert holds(notes)
+    recorder = notes_of(listings=[file.parent])
+    assert holds(recorder)
     other = file.with_name("other")
     other.touch()
-    assert not holds(notes)
+    assert not holds(recorder)
     other.unlink()
-    assert holds(notes), "a directory in which something came and went again has the same names"
+    assert holds(recorder), "a directory in which something came and went again has the same names"
     file.unlink()
-    assert not holds(notes)
+    assert not holds(recorder)
 
 
 def test_a_name_that_came_in_the_tick_in_which_a_directory_was_listed_is_found(file: Path) -> None:
-    notes = Notes(begun_ns=0)
+    recorder = Recorder(started_ns=0)
     file.with_name("other").touch()
     key = key_at(file.parent)
-    notes.listing(str(file.parent), key, ["file"])
-    assert not holds(notes, young_ns=key[4])
+    recorder.listing(str(file.parent), key, ["file"])
+    assert not holds(recorder, racy_ns=key[4])
 
 
 @pytest.mark.parametrize("kind", ["directories", "roots", "listings"])
 def test_another_directory_of_the_same_name_does_not_hold(file: Path, kind: str) -> None:
-    notes = notes_of(**{kind: [file.parent]})  # type: ignore[arg-type]
-    assert holds(notes)
+    recorder = notes_of(**{kind: [file.parent]})  # type: ignore[arg-type]
+    assert holds(recorder)
     file.parent.rename(file.parent.with_name("moved"))
-    assert not holds(notes)
+    assert not holds(recorder)
     file.parent.mkdir()
     file.touch()
-    assert not holds(notes)
+    assert not holds(recorder)
 
 
 @pytest.mark.parametrize("kind", ["directories", "listings"])
 def test_a_directory_swapped_for_a_link_to_itself_does_not_hold(file: Path, kind: str) -> None:
     """Every file below has its old key: the directory alone tells."""
-    notes = notes_of(**{kind: [file.parent]}, trusted=[file])  # type: ignore[arg-type]
+    recorder = notes_of(**{kind: [file.parent]}, trusted=[file])  # type: ignore[arg-type]
     moved = file.parent.with_name("moved")
     file.parent.rename(moved)
     file.parent.symlink_to(moved)
     assert holds(notes_of(trusted=[file]))
-    assert not holds(notes)
+    assert not holds(recorder)
 
 
 def test_a_root_is_reached_through_links_and_must_lead_to_the_same_place(file: Path) -> None:
     link = file.parent.with_name("link")
     link.symlink_to(file.parent)
-    notes = notes_of(roots=[link])
-    assert holds(notes)
+    recorder = notes_of(roots=[link])
+    assert holds(recorder)
     link.unlink()
     link.symlink_to(file.parent.parent)
-    assert not holds(notes)
+    assert not holds(recorder)
 
 
 def test_what_is_in_a_directory_that_was_only_passed_through_does_not_matter(file: Path) -> None:
-    notes = notes_of(directories=[file.parent], roots=[file.parent])
+    recorder = notes_of(directories=[file.parent], roots=[file.parent])
     file.with_name("other").touch()
-    assert holds(notes)
+    assert holds(recorder)
 
 
 # -- the rest --------------------------------------------------------------------------------------------------------
@@ -228,11 +228,11 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def test_many_files_are_compared_by_two_processes_and_each_sees_its_own(
     many: list[Path], kind: str, changed: int
 ) -> None:
-    notes = notes_of(**{kind: many})  # type: ignore[arg-type]
+    recorder = notes_of(**{kind: many})  # type: ignore[arg-type]
     before = _children()
-    assert holds(notes)
+    assert holds(recorder)
     many[changed].write_text(f"{kind} {changed}")
-    assert not holds(notes)
+    assert not holds(recorder)
     assert _children() == before
 
 
@@ -243,9 +243,9 @@ def _children() -> set[str]:
 
 @pytest.mark.parametrize("gone", [0, 1_099])
 def test_a_file_that_is_gone_is_missed_by_either_process(many: list[Path], gone: int) -> None:
-    notes = notes_of(hashed=many)
+    recorder = notes_of(hashed=many)
     many[gone].unlink()
-    assert not holds(notes)
+    assert not holds(recorder)
     many[gone].touch()
 
 
@@ -255,27 +255,27 @@ def test_paths_are_walked_from_the_directory_where_the_question_was_asked(file: 
     before = os.getcwd()
     try:
         os.chdir(file.parent.parent)
-        assert world_holds(facts, young_ns=YOUNG_NS)
+        assert files_unchanged(facts, racy_ns=YOUNG_NS)
     finally:
         os.chdir(before)
 
 
 def test_the_program_itself_is_a_fact(file: Path) -> None:
-    receipt = Notes(begun_ns=0).receipt("question", [str(file)], made_s=0, directory="/nowhere")
+    receipt = Recorder(started_ns=0).receipt("question", [str(file)], created_s=0, directory="/nowhere")
     assert receipt is not None
-    assert world_holds(receipt.facts, young_ns=YOUNG_NS)
+    assert files_unchanged(receipt.facts, racy_ns=YOUNG_NS)
     _write(file)
-    assert not world_holds(receipt.facts, young_ns=YOUNG_NS)
+    assert not files_unchanged(receipt.facts, racy_ns=YOUNG_NS)
 
 
 @pytest.mark.parametrize("changed", [{}, {"A": "other"}, {"A": "1", "B": ""}])
 def test_a_variable_that_was_looked_at_must_be_as_it_was(changed: dict[str, str]) -> None:
-    notes = Notes(begun_ns=0)
-    variables = notes.environment({"A": "1", "UNREAD": "1"})
+    recorder = Recorder(started_ns=0)
+    variables = recorder.environment({"A": "1", "UNREAD": "1"})
     assert (variables.get("A"), variables.get("B")) == ("1", None)
-    facts = facts_of(notes)
-    assert environment_holds(facts, {"A": "1", "UNREAD": "2"})
-    assert not environment_holds(facts, changed)
+    facts = facts_of(recorder)
+    assert environment_unchanged(facts, {"A": "1", "UNREAD": "2"})
+    assert not environment_unchanged(facts, changed)
 
 
 def test_the_builder_notes_what_the_disk_has(file: Path) -> None:
