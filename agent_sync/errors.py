@@ -1,66 +1,105 @@
-"""Every way agent-sync can refuse, each named for the fact that it states.
+"""Every error of the program, as one tree: catch a family, or the root.
 
-One error carries three facts: what it is about (`subject`), which check failed (`check`) and what to do (`remedy`).
-A library user catches the family; the command line maps each family to one exit code and makes the text.
+    AgentSyncError                70  error
+    ├── UsageError                 2  usage
+    │   ├── InvalidReference       2  usage
+    │   └── UnusableKey            2  usage
+    ├── ConfigInvalid              3  config-invalid
+    │   └── UnknownTool            3  unknown-tool
+    ├── LockError                  4  lock
+    │   ├── LockMissing            4  lock-missing
+    │   ├── LockStale              4  lock-stale
+    │   └── LockInvalid            4  lock-invalid
+    ├── DigestMismatch             5  content-mismatch
+    │   └── BlobCorrupt            5  blob-corrupt
+    ├── Untrusted                  6  untrusted
+    │   └── InvalidSignature       6  untrusted
+    ├── UnsafePath                 7  unsafe-path
+    ├── NetworkError               8  network
+    │   ├── RegistryError          8  network
+    │   │   └── NotFound           8  not-there
+    │   └── SigningServiceError    8  network
+    ├── BytesUnavailable           9  bytes-unavailable
+    ├── AmbiguousOutput           10  ambiguous-output
+    ├── TransformFailed           11  transform-failed
+    │   └── MissingVariable       11  missing-variable
+    ├── ProjectBusy               12  project-busy
+    ├── LimitExceeded             13  limit
+    ├── PartialFailure            14  partial-failure
+    ├── RollbackIncomplete        15  rollback-incomplete
+    ├── ContentRefused            16  content-refused
+    ├── FileSystemError           17  file-system
+    │   └── CrossDeviceLink       17  file-system
+    └── Cancelled                130  cancelled
+
+Each line has the exit code of the command line and the rule, the name of the error in messages and JSON. What concerns
+artifacts, registries and signatures is defined in `agent_sync_oci.errors`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from agent_sync_oci.errors import (
+    AgentSyncError,
+    DigestMismatch,
+    FileSystemError,
+    InvalidReference,
+    InvalidSignature,
+    LimitExceeded,
+    NetworkError,
+    NotFound,
+    Place,
+    RegistryError,
+    SigningServiceError,
+    Untrusted,
+    UnusableKey,
+    UsageError,
+)
+
+__all__ = [
+    "AgentSyncError",
+    "Place",
+    "UsageError",
+    "InvalidReference",
+    "UnusableKey",
+    "ConfigInvalid",
+    "UnknownTool",
+    "LockError",
+    "LockMissing",
+    "LockStale",
+    "LockInvalid",
+    "DigestMismatch",
+    "BlobCorrupt",
+    "Untrusted",
+    "InvalidSignature",
+    "UnsafePath",
+    "NetworkError",
+    "RegistryError",
+    "NotFound",
+    "SigningServiceError",
+    "BytesUnavailable",
+    "AmbiguousOutput",
+    "TransformFailed",
+    "MissingVariable",
+    "ProjectBusy",
+    "LimitExceeded",
+    "PartialFailure",
+    "RollbackIncomplete",
+    "ContentRefused",
+    "FileSystemError",
+    "CrossDeviceLink",
+    "Cancelled",
+]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A spot in a text file: 1-based line and column, and the text of that line for showing it."""
-
-    file: str
-    line: int
-    column: int
-    text: str = ""
-    width: int = 1
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
-
-
-class AgentSyncError(Exception):
-    """The root of every error that agent-sync raises on purpose (spec §13: subject, check, remedy)."""
-
-    rule = "error"
-
-    def __init__(self, *, subject: str, check: str, remedy: str | None = None, place: Place | None = None) -> None:
-        self.subject = subject
-        self.check = check
-        self.remedy = remedy
-        self.place = place
-        super().__init__(f"{subject}: {check}")
-
-    def restated(
-        self, *, subject: str | None = None, check: str | None = None, remedy: str | None = None
-    ) -> AgentSyncError:
-        """An error of the same kind with these facts in place of its own, to raise from this one."""
-        again = self.__class__.__new__(self.__class__)
-        again.__dict__.update(self.__dict__)
-        again.subject = self.subject if subject is None else subject
-        again.check = self.check if check is None else check
-        again.remedy = self.remedy if remedy is None else remedy
-        again.args = (f"{again.subject}: {again.check}",)
-        return again
-
-
-class UsageError(AgentSyncError):
-    """A verb was asked for something that makes no sense, such as a source name nobody declared."""
-
-    rule = "usage"
-
-
-# -- configuration ---------------------------------------------------------------------------------------------------
+# -- configuration and lock ------------------------------------------------------------------------------------------
 
 
 class ConfigInvalid(AgentSyncError):
-    """The configuration does not mean anything: syntax, schema, version, or a reference to nothing."""
+    """The configuration is invalid: syntax, schema, version, or a reference to something that is not declared."""
 
+    exit_code = 3
     rule = "config-invalid"
 
 
@@ -70,17 +109,15 @@ class UnknownTool(ConfigInvalid):
     rule = "unknown-tool"
 
 
-# -- lock ------------------------------------------------------------------------------------------------------------
-
-
 class LockError(AgentSyncError):
-    """The lock cannot be used."""
+    """The lock is missing, stale, corrupt, or of an unknown version."""
 
+    exit_code = 4
     rule = "lock"
 
 
 class LockMissing(LockError):
-    """There is no lock, or it holds nothing for a declared source."""
+    """No lock was found, or it has no entry for a declared source."""
 
     rule = "lock-missing"
 
@@ -97,17 +134,11 @@ class LockInvalid(LockError):
     rule = "lock-invalid"
 
 
-# -- bytes -----------------------------------------------------------------------------------------------------------
-
-
-class DigestMismatch(AgentSyncError):
-    """Bytes do not hash to the digest that was asked for."""
-
-    rule = "content-mismatch"
+# -- content ---------------------------------------------------------------------------------------------------------
 
 
 class BlobCorrupt(DigestMismatch):
-    """An entry of the store is not what its name says; `digest` tells which, so that it can be set aside."""
+    """A blob of the cache does not have its digest; `digest` says which, so that it can be set aside."""
 
     rule = "blob-corrupt"
 
@@ -117,72 +148,44 @@ class BlobCorrupt(DigestMismatch):
 
 
 class BytesUnavailable(AgentSyncError):
-    """Needed bytes are in no cache, and the network was ruled out."""
+    """Needed content is not cached, and may not be fetched: `--offline`, or `check --deep --strict`."""
 
+    exit_code = 9
     rule = "bytes-unavailable"
 
 
-# -- trust -----------------------------------------------------------------------------------------------------------
-
-
-class Untrusted(AgentSyncError):
-    """A signature is missing or wrong, or a policy does not allow this."""
-
-    rule = "untrusted"
-
-
 class UnsafePath(AgentSyncError):
-    """A path would leave the project, passes through a link, or bears a name that is not allowed."""
+    """A path would leave the project, passes through a link, or has a name that is not allowed."""
 
+    exit_code = 7
     rule = "unsafe-path"
 
 
 class ContentRefused(AgentSyncError):
     """The content gate found executable configuration or hidden Unicode that the source does not allow."""
 
+    exit_code = 16
     rule = "content-refused"
 
 
-# -- the world -------------------------------------------------------------------------------------------------------
-
-
-class NetworkError(AgentSyncError):
-    """A server could not be reached, did not let us in, or answered with nonsense."""
-
-    rule = "network"
-
-
-class NotFound(NetworkError):
-    """A registry, a layout or an archive was reached, and does not have what was asked for."""
-
-    rule = "not-there"
-
-
-class FileSystemError(AgentSyncError):
-    """The file system refused: permission, space, read-only, input/output."""
-
-    rule = "file-system"
+# -- the machine -----------------------------------------------------------------------------------------------------
 
 
 class CrossDeviceLink(FileSystemError):
-    """A file cannot be renamed or linked to there, because that place lies on another file system."""
-
-
-class LimitExceeded(AgentSyncError):
-    """Something was larger, deeper, longer or slower than allowed."""
-
-    rule = "limit"
+    """A file cannot be renamed or linked, because its new path is on another file system."""
 
 
 class ProjectBusy(AgentSyncError):
-    """Another process holds this project."""
+    """Another process holds the project."""
 
+    exit_code = 12
     rule = "project-busy"
 
 
 class Cancelled(AgentSyncError):
-    """The caller, or the user, asked to stop; nothing is half-written."""
+    """The caller or the user cancelled the run; nothing is half-written."""
 
+    exit_code = 130
     rule = "cancelled"
 
 
@@ -190,14 +193,16 @@ class Cancelled(AgentSyncError):
 
 
 class AmbiguousOutput(AgentSyncError):
-    """Two sources want the same file (spec §6.4)."""
+    """Two sources would write the same file (spec §6.4)."""
 
+    exit_code = 10
     rule = "ambiguous-output"
 
 
 class TransformFailed(AgentSyncError):
-    """A template, an override or a custom command did not succeed."""
+    """A template, an override or a custom command failed."""
 
+    exit_code = 11
     rule = "transform-failed"
 
 
@@ -208,17 +213,21 @@ class MissingVariable(TransformFailed):
 
 
 class PartialFailure(AgentSyncError):
-    """Some sources failed; `failures` holds every one, by name.
+    """Some sources failed; `update` has locked the others.
 
-    `reason` is the one that speaks for the whole: there is one if nothing succeeded and all failed for one reason.
+    `failures` has every error by the name of its source. `reason` is the one that speaks for all: the first, if nothing
+    succeeded and all failed for one reason, which then decides the exit code.
     """
 
+    exit_code = 14
     rule = "partial-failure"
 
     def __init__(self, failures: Mapping[str, AgentSyncError], *, succeeded: int) -> None:
         self.failures = failures
         kinds = {type(error) for error in failures.values()}
         self.reason = next(iter(failures.values())) if len(kinds) == 1 and not succeeded else None
+        if self.reason is not None:
+            self.exit_code = self.reason.exit_code
         super().__init__(
             subject=", ".join(f"source {name}" for name in failures),
             check=f"{len(failures)} of {len(failures) + succeeded} sources failed",
@@ -227,6 +236,7 @@ class PartialFailure(AgentSyncError):
 
 
 class RollbackIncomplete(AgentSyncError):
-    """A sync failed and undoing it failed as well; the journal stays for `recover`."""
+    """A sync failed, and so did undoing it; the journal is kept for `recover`."""
 
+    exit_code = 15
     rule = "rollback-incomplete"

@@ -294,13 +294,11 @@ class Project:
         UsageError.
         """
         from agent_sync.bundle.names import resolve_relative
-        from agent_sync.ports.translating import translated
         from agent_sync_oci.reference import parse_reference
 
         if not isinstance(place, str):
             return place
-        with translated():
-            return resolve_relative(self.world.project.name, parse_reference(place))
+        return resolve_relative(self.world.project.name, parse_reference(place))
 
     @property
     def lock_file(self) -> LockFile:

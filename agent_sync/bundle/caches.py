@@ -13,7 +13,6 @@ from agent_sync.bundle.registry import open_registry, run_jobs
 from agent_sync.errors import AgentSyncError, Cancelled, DigestMismatch, LimitExceeded, LockInvalid, NotFound
 from agent_sync.events import Warned
 from agent_sync.limits import Limits
-from agent_sync.ports.translating import translated
 from agent_sync_oci.reference import RegistryReference, parse_reference
 from agent_sync_oci.registry.protocol import Registry
 
@@ -43,8 +42,7 @@ def fetch_from_caches(items: Iterable[Item], caches: Sequence[str], world: World
 
 
 def _fetch_all(cache: str, items: Sequence[Item], world: World, limits: Limits) -> None:
-    with translated():
-        place = resolve_relative(world.project.name, parse_reference(cache))
+    place = resolve_relative(world.project.name, parse_reference(cache))
     if world.offline and isinstance(place, RegistryReference):
         return
     with open_registry(place, world, limits) as registry:
@@ -55,10 +53,9 @@ def _fetch_all(cache: str, items: Sequence[Item], world: World, limits: Limits) 
 def _fetch(item: Item, cache: str, registry: Registry, world: World, limits: Limits) -> dict[str, None]:
     """One item. That a cache does not have it is no news; that it has something else is."""
     try:
-        with translated():
-            manifest = registry.manifest(source_tag(item.blob))
-            check, max_bytes = world.cancellation.check, limits.max_source_size
-            unpack(manifest, item, registry, world.store, max_bytes=max_bytes, check=check)
+        manifest = registry.manifest(source_tag(item.blob))
+        check, max_bytes = world.cancellation.check, limits.max_source_size
+        unpack(manifest, item, registry, world.store, max_bytes=max_bytes, check=check)
     except NotFound:
         pass
     except (DigestMismatch, LimitExceeded, LockInvalid) as error:

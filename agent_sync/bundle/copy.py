@@ -10,11 +10,10 @@ from agent_sync.bundle.index import BundleIndex, Part, fetch_manifest, parse_ind
 from agent_sync.bundle.names import source_tag
 from agent_sync.bundle.pack import Check
 from agent_sync.bundle.sign import put_root
-from agent_sync.errors import BytesUnavailable
+from agent_sync.errors import BytesUnavailable, NotFound
 from agent_sync.lock.reader import read_lock
 from agent_sync.store.records import mentioned
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import NotFound
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.transfer.concurrent import concurrently

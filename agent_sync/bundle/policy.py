@@ -10,7 +10,6 @@ from agent_sync.config.model import KeySigner as KeyModel
 from agent_sync.config.model import TrustConfig, TrustRule
 from agent_sync.errors import ConfigInvalid, Untrusted, UsageError
 from agent_sync.ports import Directory
-from agent_sync.ports.translating import translated
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.signing.keys import load_public
@@ -94,8 +93,7 @@ def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
         return IdentitySigner(signer.identity, signer.issuer)
     content = files.content(signer.key, what="the public key")
     try:
-        with translated():
-            return KeySigner(load_public(content), signer.key)
+        return KeySigner(load_public(content), signer.key)
     except UsageError as error:
         raise error.restated(subject=f"the public key {signer.key}") from error
 
@@ -105,5 +103,4 @@ def _root(trust: TrustConfig, files: TrustFiles) -> TrustedRoot | PinnedRoot | N
     pinned = None if trust.root_sha256 is None else Digest.parse(trust.root_sha256).hex
     if trust.root is None:
         return None if pinned is None else PinnedRoot(pinned)
-    with translated():
-        return TrustedRoot.read(files.content(trust.root, what="the trusted root"), pinned)
+    return TrustedRoot.read(files.content(trust.root, what="the trusted root"), pinned)

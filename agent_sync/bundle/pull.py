@@ -17,14 +17,13 @@ from agent_sync.bundle.pack import unpack
 from agent_sync.bundle.records import revocable_digests
 from agent_sync.bundle.registry import ProgressCounter, run_jobs
 from agent_sync.bundle.sign import Signatures, find_roots, find_signatures
-from agent_sync.errors import BytesUnavailable, LimitExceeded, Untrusted
+from agent_sync.errors import BytesUnavailable, LimitExceeded, NotFound, Untrusted
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
 from agent_sync.lock.reader import read_lock
 from agent_sync.ports import BlobStore
 from agent_sync.store.records import SIGNERS
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import NotFound
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.signing.signers import KeySigner, Signer
 from agent_sync_oci.strict_json import canonical_json

@@ -15,11 +15,10 @@ from agent_sync.bundle.items import Item, items_of
 from agent_sync.bundle.names import LAYER_ZSTD, source_tag
 from agent_sync.bundle.pack import Body, Check, Compression, is_artifact_of, packed_artifact, verify_artifact
 from agent_sync.bundle.registry import ProgressCounter, run_jobs
-from agent_sync.errors import DigestMismatch, LimitExceeded
+from agent_sync.errors import DigestMismatch, LimitExceeded, NotFound
 from agent_sync.lock import Lock
 from agent_sync.ports import BlobStore
 from agent_sync.store.records import CACHED_ARTIFACTS
-from agent_sync_oci.errors import ContentLies, NotFound, TooMuch
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Index, Manifest
 from agent_sync_oci.registry.protocol import Registry
 
@@ -171,7 +170,7 @@ def _put(body: Body, registry: Registry) -> int:
 def _existing(item: Item, outgoing: OutgoingBundle, registry: Registry, world: World) -> Manifest | None:
     """The artifact that somebody has pushed before, if it is what its tag says; a wrong one is pushed anew."""
     check, max_bytes = world.cancellation.check, outgoing.max_bytes
-    with suppress(NotFound, ContentLies, TooMuch, DigestMismatch, LimitExceeded):
+    with suppress(NotFound, DigestMismatch, LimitExceeded):
         found = registry.manifest(source_tag(item.blob))
         if (
             isinstance(found, Manifest)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from agent_sync.bundle.index import BundleIndex, lockfile_manifest, parse_index
 from agent_sync.bundle.names import is_name
 from agent_sync.documents import emit, read_document
-from agent_sync.errors import BytesUnavailable, DigestMismatch, LockInvalid, Untrusted
+from agent_sync.errors import BytesUnavailable, DigestMismatch, LimitExceeded, LockInvalid, Untrusted
 from agent_sync.events import ignore
 from agent_sync.lock.reader import MAX_LOCK_BYTES
 from agent_sync.ports import BlobStore
@@ -21,7 +21,6 @@ from agent_sync.store.blobs import read_blob
 from agent_sync.store.records import BUNDLES, mentioned
 from agent_sync.store.verify import is_whole
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import OciError
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, read_manifest
 from agent_sync_oci.strict_json import canonical_json, read_json
 from agent_sync_oci.trust.policy import Policy
@@ -135,7 +134,7 @@ def _read_record(record: bytes, lock: bytes, store: BlobStore) -> BundleRecord |
                 return BundleRecord(name, bundle, _blobs(signatures, store), _blobs(roots, store))
             case _:
                 return None
-    except (OciError, ValueError, TypeError, DigestMismatch, BytesUnavailable):
+    except (DigestMismatch, LimitExceeded, BytesUnavailable, ValueError, TypeError):
         return None
 
 

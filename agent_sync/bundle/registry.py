@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, TypeVar
 from agent_sync.errors import BytesUnavailable
 from agent_sync.events import Progressed
 from agent_sync.limits import Limits
-from agent_sync.ports.translating import translated
 from agent_sync.sources.concurrent import run_concurrently
 from agent_sync_oci.reference import ARCHIVE, LAYOUT, Reference, RegistryReference
 from agent_sync_oci.registry.protocol import Registry
@@ -26,9 +25,9 @@ Outcome = TypeVar("Outcome")
 
 @contextmanager
 def open_registry(place: Reference, world: World, limits: Limits, *, plain_http: bool = False) -> Iterator[Registry]:
-    """The place, for as long as it is needed; what goes wrong in there comes out in our own families of errors.
+    """Open the registry, layout or archive for the block.
 
-    Raises: BytesUnavailable (a registry, and no connection may be opened), and what the place raises, `translated`.
+    Raises: BytesUnavailable (a registry, and no connection may be opened), and what the registry raises.
     """
     if world.offline and isinstance(place, RegistryReference):
         raise BytesUnavailable(
@@ -37,7 +36,6 @@ def open_registry(place: Reference, world: World, limits: Limits, *, plain_http:
             remedy="leave --offline out, or name a directory (oci:DIR) or a file (oci-archive:FILE)",
         )
     with (
-        translated(),
         world.registries.open(
             place,
             timeout_s=limits.fetch_timeout_s,

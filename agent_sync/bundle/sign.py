@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from agent_sync.bundle.items import items_of
 from agent_sync.bundle.names import TRUSTED_ROOT, root_tag
+from agent_sync.errors import DigestMismatch, InvalidSignature, LimitExceeded, NotFound
 from agent_sync.lock.reader import read_lock
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, InvalidSignature, NotFound, TooMuch
 from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import Registry
@@ -68,7 +68,7 @@ def find_signatures(subject: Digest, registry: Registry) -> Signatures:
     for manifest in (each for each in found if len(each.layers) == 1 and _is_signature(each)):
         try:
             bundles[_sigstore_bundle(manifest, registry)] = None
-        except (ContentLies, NotFound, TooMuch) as error:
+        except (DigestMismatch, NotFound, LimitExceeded) as error:
             unread.append(str(error))
     return Signatures(tuple(bundles), tuple(unread))
 
@@ -82,7 +82,7 @@ def unverified_claims(manifest: Manifest, registry: Registry) -> tuple[str | Non
         return None, None
     try:
         claims = claimed_signer(_sigstore_bundle(manifest, registry))
-    except (ContentLies, NotFound, InvalidSignature, TooMuch) as error:
+    except (DigestMismatch, NotFound, InvalidSignature, LimitExceeded) as error:
         claims = f"nobody: {error.check}"
     return manifest.annotations.get(_PREDICATE_TYPE), claims
 
@@ -95,7 +95,7 @@ def _is_signature(manifest: Manifest) -> bool:
 def _sigstore_bundle(manifest: Manifest, registry: Registry) -> bytes:
     layer = manifest.layers[0]
     if layer.size > MAX_SIGNATURE_BYTES:
-        raise TooMuch(
+        raise LimitExceeded(
             subject=f"signature {manifest.digest} in {registry.name}",
             check=f"it has {layer.size} bytes, and at most {MAX_SIGNATURE_BYTES} are read",
             remedy="remove it from that place",
@@ -119,12 +119,10 @@ def key_signing(private_pem: bytes, pass_phrase: Callable[[], bytes], *, trust_c
 
     Raises: UsageError if it is no such key, or the pass phrase does not open it.
     """
-    from agent_sync.ports.translating import translated
     from agent_sync_oci.signing.keys import load_private
     from agent_sync_oci.signing.sign import sign_with_key
 
-    with translated():
-        key = load_private(private_pem, pass_phrase)
+    key = load_private(private_pem, pass_phrase)
     return lambda statement: sign_with_key(statement, key, trust_config=trust_config)
 
 
@@ -208,6 +206,6 @@ def _root(digest: Digest, registry: Registry) -> bytes | None:
             return None
         content = bytearray()
         registry.get_blob(manifest.config, content.extend)
-    except (NotFound, ContentLies, TooMuch):
+    except (NotFound, DigestMismatch, LimitExceeded):
         return None
     return bytes(content)

@@ -12,7 +12,6 @@ import typer
 from agent_sync.cli.options import reject_conflicting
 from agent_sync.cli.run import Session
 from agent_sync.errors import UsageError
-from agent_sync.ports.translating import translated
 from agent_sync_oci.reference import Reference, parse_reference
 
 if TYPE_CHECKING:
@@ -62,8 +61,7 @@ def reference_of(text: str, session: Session) -> Reference:
     """The place; a directory or file is meant from the current directory. Raises UsageError."""
     from agent_sync.bundle.names import resolve_relative
 
-    with translated():
-        return resolve_relative(session.directory, parse_reference(text))
+    return resolve_relative(session.directory, parse_reference(text))
 
 
 def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> Signing:
@@ -141,8 +139,7 @@ def _bytes(text: str) -> bytes:
 def _token(options: SigningOptions, environment: Mapping[str, str]) -> str:
     from agent_sync_oci.signing.sign import ambient_token
 
-    with translated():
-        token = options.identity_token or environment.get(TOKEN) or ambient_token()
+    token = options.identity_token or environment.get(TOKEN) or ambient_token()
     if token is None:
         raise UsageError(
             subject="keyless signing",

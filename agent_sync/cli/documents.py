@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from agent_sync.cli.exit_codes import exit_code_of
 from agent_sync.errors import AgentSyncError, PartialFailure, Place
 from agent_sync.events import Warned
 
@@ -54,7 +53,7 @@ def error_fields(error: AgentSyncError) -> Fields:
     """One error."""
     return {
         "rule": error.rule,
-        "exit_code": exit_code_of(error),
+        "exit_code": error.exit_code,
         "subject": error.subject,
         "check": error.check,
         "remedy": error.remedy,

@@ -14,10 +14,9 @@ import typer
 from typer.core import TyperGroup
 
 from agent_sync._version import __version__
-from agent_sync.cli.exit_codes import DONE
 from agent_sync.cli.options import GlobalOptions
 from agent_sync.cli.parser import CommandGroup, CommandTable, SplitArgv, group, named_command, needs_command, split_argv
-from agent_sync.cli.run import Answer, Invocation, Receipts, Session, Verb, run_verb
+from agent_sync.cli.run import DONE, Answer, Invocation, Receipts, Session, Verb, run_verb
 from agent_sync.cli.screen import standard_streams
 from agent_sync.errors import UsageError
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from agent_sync.cli.documents import Fields, document, error_fields, failure_fields
 from agent_sync.cli.error_text import error_lines
-from agent_sync.cli.exit_codes import DONE, INTERNAL, INTERRUPTED, exit_code_of
 from agent_sync.cli.options import GlobalOptions, reject_conflicting
 from agent_sync.cli.progress import TerminalObserver
 from agent_sync.cli.screen import OutputLost, Screen, Streams
@@ -144,6 +143,12 @@ class Session:
 
 # -- What a command has to say: the same facts as text and as fields of a document.
 
+DONE = 0
+"""Exit code: done, or clean."""
+
+FOUND = 1
+"""Exit code: `check`, `verify` or `diff` found drift or newer versions, or an update was declined."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -162,7 +167,7 @@ class Answer:
         """The code that the program ends with."""
         if self.code is not None:
             return self.code
-        return DONE if self.failure is None else exit_code_of(self.failure)
+        return DONE if self.failure is None else self.failure.exit_code
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,18 +237,18 @@ class _Run:
         return answer.exit_code
 
     def failed(self, error: AgentSyncError) -> int:
-        code = exit_code_of(error)
+        code = error.exit_code
         self._undone(code, failure_fields(error), error_lines(error))
         return code
 
     def unheard(self, error: OutputLost) -> int:
         self._tell(error_lines(error))
-        return exit_code_of(error)
+        return error.exit_code
 
     def interrupted(self) -> int:
         cancelled = Cancelled(subject="this run", check=_INTERRUPTED, remedy="run it again")
-        self._undone(INTERRUPTED, {"error": error_fields(cancelled)}, (_INTERRUPTED,))
-        return INTERRUPTED
+        self._undone(cancelled.exit_code, {"error": error_fields(cancelled)}, (_INTERRUPTED,))
+        return cancelled.exit_code
 
     def broken(self, error: Exception) -> int:
         fault = InternalError(
@@ -252,8 +257,8 @@ class _Run:
             remedy="this is a fault of agent-sync, please report it, with the command, `agent-sync info`"
             " and what --verbose adds",
         )
-        self._undone(INTERNAL, failure_fields(fault), [*self._traceback(error), *error_lines(fault)])
-        return INTERNAL
+        self._undone(fault.exit_code, failure_fields(fault), [*self._traceback(error), *error_lines(fault)])
+        return fault.exit_code
 
     def _undone(self, code: int, fields: Fields, lines: Iterable[Line]) -> None:
         """A run that brought no answer is told, and what it had done already and has put back."""

@@ -11,12 +11,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, Strict, ValidationI
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
-from agent_sync.errors import UnsafePath
+from agent_sync.errors import InvalidReference, UnsafePath
 from agent_sync.sources.addresses import protocol_of, repository_problem, url_problem
 from agent_sync.tree.globs import Globs
 from agent_sync.tree.names import RelPath, is_absolute, output_directory, project_path, safe_path
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import InvalidReference
 from agent_sync_oci.redaction import holds_credential, redact
 from agent_sync_oci.reference import RegistryReference, parse_reference
 from agent_sync_oci.text import quoted

@@ -14,7 +14,6 @@ from agent_sync.operations.desired import DesiredState
 from agent_sync.operations.inputs import Inputs
 from agent_sync.plan.derive import derive_source
 from agent_sync.ports import World
-from agent_sync.ports.translating import translated
 from agent_sync.sources.concurrent import outcome_of
 from agent_sync.store.contents import Contents
 from agent_sync.supply import Supplier
@@ -79,9 +78,8 @@ def refuse_untrusted(locks: Sequence[bytes], inputs: Inputs) -> None:
     from agent_sync.bundle.records import require_trusted_lock
 
     policy = policy_of(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file))
-    with translated():
-        for lock, file in zip(locks, (inputs.lock_file.shown, INHERITED), strict=False):  # often there is but one
-            require_trusted_lock(lock, policy, inputs.world.store, name=inputs.bundle_name, file=file)
+    for lock, file in zip(locks, (inputs.lock_file.shown, INHERITED), strict=False):  # often there is but one
+        require_trusted_lock(lock, policy, inputs.world.store, name=inputs.bundle_name, file=file)
 
 
 def refuse_unsigned_outputs(desired: DesiredState, inputs: Inputs, *, signed: Lock) -> None:

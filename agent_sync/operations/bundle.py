@@ -15,7 +15,6 @@ from agent_sync.bundle.registry import open_registry
 from agent_sync.bundle.sign import Signing, list_roots, sign_and_attach
 from agent_sync.errors import UsageError
 from agent_sync.operations.inputs import Inputs
-from agent_sync.ports.translating import translated
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Reference, RegistryReference
 from agent_sync_oci.registry.protocol import Registry
@@ -99,22 +98,20 @@ def artifact_verify(sha256: str, signature: bytes, asked: RequiredSigner) -> Ver
     """
     from agent_sync_oci.signing.verify import verify_artifact
 
-    with translated():
-        signer, root = _declared_signer(asked), _declared_root(asked)
-        if root is None and asked.key is None:
-            check = "a signer with an identity can be checked only with a trusted root"
-            raise UsageError(subject="who must have signed", check=check, remedy=_GIVE_ROOT)
-        return verify_artifact(signature, sha256, (signer,), root=root)
+    signer, root = _declared_signer(asked), _declared_root(asked)
+    if root is None and asked.key is None:
+        check = "a signer with an identity can be checked only with a trusted root"
+        raise UsageError(subject="who must have signed", check=check, remedy=_GIVE_ROOT)
+    return verify_artifact(signature, sha256, (signer,), root=root)
 
 
 def _policy_for(asked: RequiredSigner | None, name: str) -> Policy:
     if asked is None:
         return Policy()
-    with translated():
-        try:
-            return Policy(rules=(Rule(name, 1, (_declared_signer(asked),), root=_declared_root(asked)),))
-        except ValueError as error:
-            raise UsageError(subject="who must have signed", check=str(error), remedy=_GIVE_ROOT) from error
+    try:
+        return Policy(rules=(Rule(name, 1, (_declared_signer(asked),), root=_declared_root(asked)),))
+    except ValueError as error:
+        raise UsageError(subject="who must have signed", check=str(error), remedy=_GIVE_ROOT) from error
 
 
 def _declared_signer(asked: RequiredSigner) -> Signer:

@@ -41,7 +41,7 @@ class Fetcher(Protocol):
 
 
 class Registries(Protocol):
-    """Opens places. What is opened raises `OciError`s, which `ports.translating.translated` makes ours."""
+    """Opens registries, layouts and archives by reference."""
 
     def open(
         self, place: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False

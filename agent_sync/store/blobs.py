@@ -19,14 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import BinaryIO
 
-from agent_sync.errors import (
-    BlobCorrupt,
-    BytesUnavailable,
-    DigestMismatch,
-    FileSystemError,
-    ProjectBusy,
-    UnsafePath,
-)
+from agent_sync.errors import BlobCorrupt, BytesUnavailable, DigestMismatch, FileSystemError, ProjectBusy, UnsafePath
 from agent_sync.ports import BlobStore, BlobWriter, Clock, Directory, Kind, NewFile
 from agent_sync.ports.files import sweep
 from agent_sync.store.directory import (

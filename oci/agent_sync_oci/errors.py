@@ -1,70 +1,148 @@
-"""Every way in which an OCI artifact, or the place where it lies, can be refused; each is named for the fact.
+"""The errors of artifacts, registries and signatures, and the base of every error that is raised on purpose.
 
-One error carries three facts: what it is about (`subject`), which check failed (`check`) and what to do (`remedy`).
+One error states three facts: what it is about (`subject`), which check failed (`check`) and what to do (`remedy`). Its
+class says which family it belongs to: `exit_code` is what the command line ends with, `rule` the name that programs and
+people look it up by. `agent_sync.errors` adds the families of configuration, lock and work, and draws the whole tree.
 """
 
 from __future__ import annotations
 
-
-class OciError(Exception):
-    """The root of every error that this package raises on purpose."""
-
-    def __init__(self, *, subject: str, check: str, remedy: str | None = None) -> None:
-        self.subject = subject
-        self.check = check
-        self.remedy = remedy
-        super().__init__(f"{subject}: {check}")
+from dataclasses import dataclass
+from typing import Self
 
 
-# -- what the caller gave us -----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A position in a text file: 1-based line and column, and the text of that line for the excerpt."""
+
+    file: str
+    line: int
+    column: int
+    text: str = ""
+    width: int = 1
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
 
 
-class InvalidReference(OciError):
-    """A reference is not spelt as references are."""
+class AgentSyncError(Exception):
+    """The root of every error that is raised on purpose."""
+
+    exit_code: int = 70
+    rule: str = "error"
+    default_remedy: str | None = None
+    """What to do where the error itself does not say so."""
+
+    def __init__(self, *, subject: str, check: str, remedy: str | None = None, place: Place | None = None) -> None:
+        # Late: an error is rare, and the patterns are many.
+        from agent_sync_oci.redaction import redact
+
+        # Servers, files and libraries put addresses into their texts: no password of one gets into a message.
+        self.subject = redact(subject)
+        self.check = redact(check)
+        self.remedy = remedy or self.default_remedy
+        self.place = place
+        super().__init__(f"{self.subject}: {self.check}")
+
+    def restated(self, *, subject: str | None = None, check: str | None = None, remedy: str | None = None) -> Self:
+        """Return an error of the same kind with these facts in place of its own, to raise from this one."""
+        from agent_sync_oci.redaction import redact
+
+        again = self.__class__.__new__(self.__class__)
+        again.__dict__.update(self.__dict__)
+        again.subject = self.subject if subject is None else redact(subject)
+        again.check = self.check if check is None else redact(check)
+        again.remedy = self.remedy if remedy is None else remedy
+        again.args = (f"{again.subject}: {again.check}",)
+        return again
 
 
-class UnusableKey(OciError):
-    """What is to be signed with cannot be used: a malformed key, a wrong pass phrase, an expired token."""
+# -- usage -----------------------------------------------------------------------------------------------------------
 
 
-# -- the place -------------------------------------------------------------------------------------------------------
+class UsageError(AgentSyncError):
+    """The command line or a call makes no sense, such as a source name that is not declared."""
+
+    exit_code = 2
+    rule = "usage"
 
 
-class RegistryError(OciError):
-    """A registry could not be reached, did not let us in, or answered with nonsense."""
+class InvalidReference(UsageError):
+    """A reference does not follow the syntax of references."""
+
+    default_remedy = "write HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"
+
+
+class UnusableKey(UsageError):
+    """A key or token cannot sign: malformed, expired, or locked by another pass phrase."""
+
+    default_remedy = "use another key or token"
+
+
+# -- content ---------------------------------------------------------------------------------------------------------
+
+
+class DigestMismatch(AgentSyncError):
+    """Content does not match what was said of it: its digest, its size, its media type or its syntax."""
+
+    exit_code = 5
+    rule = "content-mismatch"
+    default_remedy = "fetch it from another registry, or ask somebody who has the content to push it again"
+
+
+class Untrusted(AgentSyncError):
+    """A signature is missing or wrong, or a policy does not allow this."""
+
+    exit_code = 6
+    rule = "untrusted"
+
+
+class InvalidSignature(Untrusted):
+    """A signature does not prove what it has to prove."""
+
+    default_remedy = "have it signed by somebody you trust"
+
+
+# -- the network and the file system ---------------------------------------------------------------------------------
+
+
+class NetworkError(AgentSyncError):
+    """A server could not be reached, refused the login, or sent an invalid response."""
+
+    exit_code = 8
+    rule = "network"
+
+
+class RegistryError(NetworkError):
+    """A registry could not be reached, refused the login, or sent an invalid response."""
+
+    default_remedy = "try again later, or ask the operator of the registry"
 
 
 class NotFound(RegistryError):
-    """The place answered, and what was asked for is not there."""
+    """A registry, layout or archive was reached, and does not have what was asked for."""
+
+    rule = "not-there"
+    default_remedy = "check the reference, its tag and its digest, and that the artifact was pushed there"
 
 
-class PlaceFault(OciError):
-    """The file system refused, or what lies there is no layout or archive that may be used."""
+class SigningServiceError(NetworkError):
+    """A service that issues certificates, logs signatures or stamps the time refused, or sent an invalid response."""
+
+    default_remedy = "try again later, ask the operator of the service, or sign with a key"
 
 
-# -- the services that sign without a key ----------------------------------------------------------------------------
+class LimitExceeded(AgentSyncError):
+    """Something was larger, deeper, longer or slower than allowed."""
+
+    exit_code = 13
+    rule = "limit"
+    default_remedy = "do not use this artifact"
 
 
-class SigningServiceError(OciError):
-    """A service that issues certificates, logs signatures or stamps the time refused, or answered with nonsense."""
+class FileSystemError(AgentSyncError):
+    """The file system refused: permission, space, read-only, input/output."""
 
-
-# -- what lies there -------------------------------------------------------------------------------------------------
-
-
-class ContentLies(OciError):
-    """Bytes, media types, sizes or digests are not what they were said to be."""
-
-
-class TooMuch(OciError):
-    """Something is larger, deeper or more numerous than what is taken."""
-
-
-class InvalidSignature(OciError):
-    """A signature does not prove what was asked of it."""
-
-
-def quoted(text: object, *, longest: int = 200) -> str:
-    """Foreign text fit for a message: quoted, what a terminal would act upon escaped, what is long cut."""
-    spelt = text if isinstance(text, str) else repr(text)
-    return repr(spelt if len(spelt) <= longest else spelt[:longest] + "...")
+    exit_code = 17
+    rule = "file-system"
+    default_remedy = "name another directory or file"

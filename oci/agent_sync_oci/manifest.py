@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import TooMuch, quoted
+from agent_sync_oci.errors import LimitExceeded
 from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.strict_json import (
     INDEX_KEYS,
@@ -22,6 +22,7 @@ from agent_sync_oci.strict_json import (
     canonical_json,
     read_json,
 )
+from agent_sync_oci.text import quoted
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # what registries take (OCI distribution spec 1.1, "Pushing Manifests")
 EMPTY_CONTENT = b"{}"
@@ -141,13 +142,15 @@ def read_manifest(content: bytes, media_type: str | None, *, subject: str | None
     `subject` names them in errors, if they have a better name than their digest.
 
     Raises:
-        ContentLies: they are not what an honest program writes: no strict JSON, a manifest and an index at once,
+        DigestMismatch: they are not what an honest program writes: no strict JSON, a manifest and an index at once,
             another media type than was said, a digest or size that is none.
-        TooMuch: more than MAX_MANIFEST_BYTES, or nested too deep.
+        LimitExceeded: more than MAX_MANIFEST_BYTES, or nested too deep.
     """
     name = subject or f"manifest {Digest.of(content)}"
     if len(content) > MAX_MANIFEST_BYTES:
-        raise TooMuch(subject=name, check=f"it has {len(content)} bytes, and at most {MAX_MANIFEST_BYTES} are read")
+        raise LimitExceeded(
+            subject=name, check=f"it has {len(content)} bytes, and at most {MAX_MANIFEST_BYTES} are read"
+        )
     spelt = StrictObject(read_json(content, subject=name), name)
     if _is_index(spelt, media_type):
         return Index(
@@ -168,7 +171,7 @@ def read_manifest(content: bytes, media_type: str | None, *, subject: str | None
 
 
 def read_descriptor(value: object, *, subject: str) -> Descriptor:
-    """The descriptor that a value out of `read_json` spells; `subject` names it in errors. Raises ContentLies."""
+    """The descriptor that a value out of `read_json` spells; `subject` names it in errors. Raises DigestMismatch."""
     spelt = StrictObject(value, subject)
     return Descriptor(
         spelt.media_type("mediaType") or spelt.lies("it has no mediaType"),
@@ -216,7 +219,7 @@ def _subject(spelt: StrictObject) -> Descriptor | None:
 
 
 def _is_index(spelt: StrictObject, media_type: str | None) -> bool:
-    """Whether it is an index, and not a manifest. Raises ContentLies for what is neither, or both."""
+    """Whether it is an index, and not a manifest. Raises DigestMismatch for what is neither, or both."""
     version = spelt.value.get("schemaVersion")
     if type(version) is not int or version != 2:
         spelt.lies(f"its schemaVersion is {quoted(version)} instead of 2")

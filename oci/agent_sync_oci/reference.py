@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import InvalidReference, quoted
+from agent_sync_oci.errors import InvalidReference
+from agent_sync_oci.text import quoted
 
 # The grammar of references (distribution/reference, reference.go; distribution spec 1.1, "Pulling manifests").
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"

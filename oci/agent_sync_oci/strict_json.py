@@ -12,7 +12,8 @@ from types import MappingProxyType
 from typing import NoReturn
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded
+from agent_sync_oci.text import quoted
 
 # -- JSON: one spelling out, so that the same value has the same digest everywhere; strictly in, so that no two
 # readers can take one text for two things.
@@ -40,8 +41,8 @@ def read_json(content: bytes, *, subject: str) -> object:
     """The value that `content` spells; `subject` names it in errors. The caller has bounded its length.
 
     Raises:
-        ContentLies: it is not JSON in UTF-8, or says something twice (two readers would take two values).
-        TooMuch: it is deeper than MAX_DEPTH, or has more than MAX_BRACKETS lists and objects.
+        DigestMismatch: it is not JSON in UTF-8, or says something twice (two readers would take two values).
+        LimitExceeded: it is deeper than MAX_DEPTH, or has more than MAX_BRACKETS lists and objects.
     """
     _refuse_too_much(content, subject)
     try:
@@ -51,7 +52,7 @@ def read_json(content: bytes, *, subject: str) -> object:
         if b"\\u" in content:
             canonical_json(value)  # a lone surrogate, which only an escape can spell, has no UTF-8
     except ValueError as error:
-        raise ContentLies(subject=subject, check=f"it is not strict JSON: {error}") from error
+        raise DigestMismatch(subject=subject, check=f"it is not strict JSON: {error}") from error
     return value
 
 
@@ -64,9 +65,9 @@ def _refuse_too_much(content: bytes, subject: str) -> None:
         depth += 1 if opens else -1
         opened += opens
         if depth > MAX_DEPTH:
-            raise TooMuch(subject=subject, check=f"it is nested more than {MAX_DEPTH} levels deep")
+            raise LimitExceeded(subject=subject, check=f"it is nested more than {MAX_DEPTH} levels deep")
         if opened > MAX_BRACKETS:
-            raise TooMuch(subject=subject, check=f"it has more than {MAX_BRACKETS} lists and objects")
+            raise LimitExceeded(subject=subject, check=f"it has more than {MAX_BRACKETS} lists and objects")
 
 
 def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -105,7 +106,7 @@ _MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}")  # RFC 6838 §4.2
 
 
 class StrictObject:
-    """A value out of `read_json` that must be an object; `subject` names it in errors, which are ContentLies."""
+    """A value out of `read_json` that must be an object; `subject` names it in errors, which are DigestMismatch."""
 
     def __init__(self, value: object, subject: str) -> None:
         self.subject = subject
@@ -118,7 +119,7 @@ class StrictObject:
                 self.lies(f"it has the key {quoted(key)}, which some programs take for {meant!r}")
 
     def lies(self, check: str) -> NoReturn:
-        raise ContentLies(
+        raise DigestMismatch(
             subject=self.subject, check=check, remedy="do not use it: ask whoever published it, or fetch it elsewhere"
         )
 

@@ -10,9 +10,13 @@ from collections.abc import Iterable
 _MAX_QUOTED = 200
 
 
-def quoted(text: str, *, longest: int = _MAX_QUOTED) -> str:
-    """`text` in double quotes, as a message names a path or a word that it did not choose."""
-    return '"' + printable(text, longest=longest).replace('"', escape_character('"')) + '"'
+def quoted(text: object, *, longest: int = _MAX_QUOTED) -> str:
+    """Return foreign text in double quotes, fit for a message; what is no text is spelt as Python spells it."""
+    return (
+        '"'
+        + printable(text if isinstance(text, str) else repr(text), longest=longest).replace('"', escape_character('"'))
+        + '"'
+    )
 
 
 def printable(text: str, *, longest: int = _MAX_QUOTED) -> str:

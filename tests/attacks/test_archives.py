@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, OciError, PlaceFault, TooMuch
+from agent_sync_oci.errors import AgentSyncError, DigestMismatch, FileSystemError, LimitExceeded
 from agent_sync_oci.image_spec import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, REF_NAME, blob_path
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES
 from agent_sync_oci.registry.archive import ArchiveRegistry
@@ -67,9 +67,9 @@ def test_an_archive_that_is_not_plain_is_refused_before_anything_in_it_is_believ
     tmp_path: Path, members: tuple[bytes, ...]
 ) -> None:
     archive = an_archive(tmp_path, *members)
-    with archive, pytest.raises(ContentLies):
+    with archive, pytest.raises(DigestMismatch):
         archive.manifest("v1")
-    with archive, pytest.raises(ContentLies):
+    with archive, pytest.raises(DigestMismatch):
         put_blob(archive, b"two")
     assert (tmp_path / "it.tar").read_bytes() == b"".join(members)
 
@@ -87,9 +87,9 @@ def test_an_archive_that_is_not_plain_is_refused_before_anything_in_it_is_believ
 )
 def test_a_tar_file_that_is_no_layout_is_refused(tmp_path: Path, members: tuple[bytes, ...]) -> None:
     archive = an_archive(tmp_path, *members)
-    with archive, pytest.raises(PlaceFault, match="layout"):
+    with archive, pytest.raises(FileSystemError, match="layout"):
         archive.tags()
-    with archive, pytest.raises(PlaceFault, match="layout"):
+    with archive, pytest.raises(FileSystemError, match="layout"):
         put_blob(archive, b"one")
 
 
@@ -98,16 +98,16 @@ def test_a_tar_file_that_is_no_layout_is_refused(tmp_path: Path, members: tuple[
 )
 def test_another_file_is_refused_and_stays(tmp_path: Path, content: bytes) -> None:
     archive = an_archive(tmp_path, content)
-    with archive, pytest.raises(ContentLies):
+    with archive, pytest.raises(DigestMismatch):
         archive.tags()
-    with archive, pytest.raises(ContentLies):
+    with archive, pytest.raises(DigestMismatch):
         put_blob(archive, b"one")
     assert (tmp_path / "it.tar").read_bytes() == content
 
 
 def test_an_index_without_end_is_not_read(tmp_path: Path) -> None:
     index = a_file(b"index.json", b" " * (MAX_MANIFEST_BYTES + 1))
-    with an_archive(tmp_path, OCI_LAYOUT, index, END) as archive, pytest.raises(TooMuch):
+    with an_archive(tmp_path, OCI_LAYOUT, index, END) as archive, pytest.raises(LimitExceeded):
         archive.tags()
 
 
@@ -116,7 +116,7 @@ def test_a_file_beside_the_layout_is_passed_over_and_not_lost(tmp_path: Path) ->
     archive = an_archive(tmp_path, OCI_LAYOUT, INDEX, A_BLOB, A_MANIFEST, a_file(b"manifest.json", b"[]"), END)
     before = (tmp_path / "it.tar").read_bytes()
     assert archive.tags() == ("v1",)
-    with archive, pytest.raises(PlaceFault, match=r"manifest\.json"):
+    with archive, pytest.raises(FileSystemError, match=r"manifest\.json"):
         put_artifact(archive, b"two", tag="v2")
     assert (tmp_path / "it.tar").read_bytes() == before
 
@@ -131,9 +131,9 @@ def test_a_blob_under_a_name_that_is_no_digest_is_not_found(tmp_path: Path) -> N
 def test_a_fifo_or_a_directory_in_place_of_an_archive_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for path in (tmp_path / "fifo", tmp_path):
-        with ArchiveRegistry(str(path)) as archive, pytest.raises(PlaceFault):
+        with ArchiveRegistry(str(path)) as archive, pytest.raises(FileSystemError):
             archive.tags()
-        with ArchiveRegistry(str(path)) as archive, pytest.raises(PlaceFault):
+        with ArchiveRegistry(str(path)) as archive, pytest.raises(FileSystemError):
             put_blob(archive, b"one")
 
 
@@ -145,7 +145,7 @@ def test_an_archive_that_shrinks_while_it_is_read_is_an_error_of_ours(tmp_path: 
     with ArchiveRegistry(str(file)) as archive:
         assert archive.tags() == ("v1",)
         os.truncate(file, 10_000)
-        with pytest.raises(OciError):
+        with pytest.raises(AgentSyncError):
             blob_of(archive, blob)
 
 
@@ -155,7 +155,7 @@ def test_what_another_process_wrote_meanwhile_is_not_lost(tmp_path: Path) -> Non
     put_artifact(mine, b"mine", tag="mine")
     put_artifact(theirs, b"theirs", tag="theirs")
     theirs.close()
-    with pytest.raises(PlaceFault, match="meanwhile"):
+    with pytest.raises(FileSystemError, match="meanwhile"):
         mine.close()
     with ArchiveRegistry(file) as archive:
         assert archive.tags() == ("theirs",)
@@ -169,5 +169,5 @@ def test_a_blob_that_was_bad_before_stays_bad_when_the_archive_grows(tmp_path: P
     overwrite(file, blob.digest, b"two")
     with ArchiveRegistry(str(file)) as archive:
         put_artifact(archive, b"three", tag="v2")
-    with ArchiveRegistry(str(file)) as archive, pytest.raises(ContentLies):
+    with ArchiveRegistry(str(file)) as archive, pytest.raises(DigestMismatch):
         blob_of(archive, blob)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, OciError, PlaceFault, TooMuch
+from agent_sync_oci.errors import AgentSyncError, DigestMismatch, FileSystemError, LimitExceeded, NotFound
 from agent_sync_oci.image_spec import BLOBS_DIRECTORY, INDEX_FILE, LAYOUT_FILE, REF_NAME, blob_path
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Manifest
 from agent_sync_oci.registry.layout import LayoutRegistry
@@ -52,9 +52,9 @@ def test_a_link_in_a_layout_is_not_followed(layout: Path, tmp_path: Path, path: 
     outside = tmp_path / "outside"
     replaced_by_a_link(layout / path, outside)
     before = contents(outside)
-    with pytest.raises(OciError):
+    with pytest.raises(AgentSyncError):
         tagged(layout)
-    with LayoutRegistry(str(layout)) as registry, pytest.raises(PlaceFault):
+    with LayoutRegistry(str(layout)) as registry, pytest.raises(FileSystemError):
         put_artifact(registry, b"two", tag="v2")
     assert contents(outside) == before
     assert (layout / path).is_symlink()
@@ -72,7 +72,7 @@ def test_a_blob_that_is_a_link_is_not_followed_and_is_replaced(layout: Path, tmp
     replaced_by_a_link(layout / blob_path(blob.digest), outside)
     with LayoutRegistry(str(layout)) as registry:
         assert registry.blob_size(blob.digest) is None
-        with pytest.raises(PlaceFault, match="link"):
+        with pytest.raises(FileSystemError, match="link"):
             blob_of(registry, blob)
         put_blob(registry, b"one")
         assert blob_of(registry, blob) == b"one"
@@ -84,14 +84,17 @@ def test_a_blob_that_is_a_link_is_not_followed_and_is_replaced(layout: Path, tmp
 def test_a_fifo_is_refused_and_does_not_keep_us_waiting(layout: Path, path: str) -> None:
     (layout / path).unlink()
     os.mkfifo(layout / path)
-    with LayoutRegistry(str(layout)) as registry, pytest.raises(PlaceFault, match=r"no regular file|no image layout"):
+    with (
+        LayoutRegistry(str(layout)) as registry,
+        pytest.raises(FileSystemError, match=r"no regular file|no image layout"),
+    ):
         blob_of(registry, registry.manifest("v1").descriptor if path == INDEX_FILE else described(b"one"))
 
 
 @pytest.mark.parametrize("content", [b"tw", b"twoo", b"two", b""], ids=["short", "long", "other", "empty"])
 def test_a_blob_that_is_not_what_its_name_says_is_refused(layout: Path, content: bytes) -> None:
     (layout / blob_path(Digest.of(b"one"))).write_bytes(content)
-    with LayoutRegistry(str(layout)) as registry, pytest.raises(ContentLies):
+    with LayoutRegistry(str(layout)) as registry, pytest.raises(DigestMismatch):
         blob_of(registry, described(b"one"))
 
 
@@ -106,7 +109,7 @@ def test_a_blob_without_end_is_read_no_further_than_was_said(layout: Path) -> No
     with (layout / blob_path(Digest.of(b"one"))).open("wb") as file:
         file.truncate(1 << 40)
     taken = bytearray()
-    with LayoutRegistry(str(layout)) as registry, pytest.raises(ContentLies, match="more than"):
+    with LayoutRegistry(str(layout)) as registry, pytest.raises(DigestMismatch, match="more than"):
         registry.get_blob(described(b"one"), taken.extend)
     assert len(taken) <= 3
 
@@ -115,7 +118,7 @@ def test_a_blob_without_end_is_read_no_further_than_was_said(layout: Path) -> No
 def test_a_file_without_end_is_not_read_to_its_end(layout: Path, path: str) -> None:
     with (layout / path).open("r+b") as file:
         file.truncate(1 << 40)
-    with LayoutRegistry(str(layout)) as registry, pytest.raises((TooMuch, PlaceFault)):
+    with LayoutRegistry(str(layout)) as registry, pytest.raises((LimitExceeded, FileSystemError)):
         registry.manifest("v1")
 
 
@@ -123,7 +126,7 @@ def test_a_manifest_without_end_is_not_read_to_its_end(layout: Path) -> None:
     digest = tagged(layout).digest
     with (layout / blob_path(digest)).open("r+b") as file:
         file.truncate(1 << 40)
-    with LayoutRegistry(str(layout)) as registry, pytest.raises((TooMuch, ContentLies)):
+    with LayoutRegistry(str(layout)) as registry, pytest.raises((LimitExceeded, DigestMismatch)):
         registry.manifest(digest)
 
 
@@ -154,7 +157,7 @@ def write_index(directory: Path, *entries: object, **others: object) -> None:
 def test_an_entry_that_lies_is_refused(layout: Path, change: dict[str, object]) -> None:
     (entry,) = index_of(layout)["manifests"]
     write_index(layout, {**entry, "annotations": {REF_NAME: "v1"}, **change})
-    with pytest.raises(ContentLies):
+    with pytest.raises(DigestMismatch):
         tagged(layout)
 
 
@@ -163,7 +166,7 @@ def test_a_tag_that_names_two_things_is_refused(layout: Path) -> None:
         other = put_artifact(registry, b"two", tag="v2")
     entries = index_of(layout)["manifests"]
     write_index(layout, *({**entry, "annotations": {REF_NAME: "v1"}} for entry in entries))
-    with pytest.raises(ContentLies, match="2 manifests"):
+    with pytest.raises(DigestMismatch, match="2 manifests"):
         tagged(layout)
     with LayoutRegistry(str(layout)) as registry:
         registry.put_manifest(other, tag="v1")
@@ -172,14 +175,14 @@ def test_a_tag_that_names_two_things_is_refused(layout: Path) -> None:
 
 def test_an_index_that_is_also_a_manifest_is_refused(layout: Path) -> None:
     write_index(layout, *index_of(layout)["manifests"], layers=[], config={})
-    with pytest.raises(ContentLies, match="at once"):
+    with pytest.raises(DigestMismatch, match="at once"):
         tagged(layout)
 
 
 def test_an_index_that_lists_more_than_can_be_looked_at_is_refused(layout: Path) -> None:
     entry = {"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": MAX_MANIFEST_BYTES}
     write_index(layout, *({**entry, "digest": Digest.of(b"%d" % number)} for number in range(20)))
-    with LayoutRegistry(str(layout)) as registry, pytest.raises(TooMuch):
+    with LayoutRegistry(str(layout)) as registry, pytest.raises(LimitExceeded):
         registry.referrers(Digest.of(b"one"))
 
 
@@ -195,18 +198,18 @@ def test_an_entry_for_nothing_is_no_referrer_and_keeps_nothing_from_being_found(
 )
 def test_a_layout_of_another_version_is_refused(layout: Path, content: bytes) -> None:
     (layout / LAYOUT_FILE).write_bytes(content)
-    with pytest.raises(PlaceFault, match=r"oci-layout|version"):
+    with pytest.raises(FileSystemError, match=r"oci-layout|version"):
         tagged(layout)
-    with LayoutRegistry(str(layout)) as registry, pytest.raises(PlaceFault):
+    with LayoutRegistry(str(layout)) as registry, pytest.raises(FileSystemError):
         put_blob(registry, b"two")
 
 
 def test_a_directory_of_other_files_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "my-notes.md").write_text("mine")
     with LayoutRegistry(str(tmp_path)) as registry:
-        with pytest.raises(PlaceFault, match="other files"):
+        with pytest.raises(FileSystemError, match="other files"):
             registry.manifest("v1")
-        with pytest.raises(PlaceFault, match="other files"):
+        with pytest.raises(FileSystemError, match="other files"):
             put_blob(registry, b"one")
     assert [path.name for path in tmp_path.iterdir()] == ["my-notes.md"]
 
@@ -214,9 +217,9 @@ def test_a_directory_of_other_files_stays_as_it_is(tmp_path: Path) -> None:
 def test_a_file_where_the_directory_should_be_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with LayoutRegistry(str(tmp_path / "file")) as registry:
-        with pytest.raises(PlaceFault):
+        with pytest.raises(FileSystemError):
             registry.tags()
-        with pytest.raises(PlaceFault):
+        with pytest.raises(FileSystemError):
             put_blob(registry, b"one")
 
 
@@ -230,7 +233,7 @@ def test_a_process_that_holds_the_index_for_ever_is_not_waited_for_for_ever(layo
         assert process.stdout is not None
         process.stdout.readline()
         with LayoutRegistry(str(layout), wait_s=0.1) as registry:
-            with pytest.raises(PlaceFault, match="another process"):
+            with pytest.raises(FileSystemError, match="another process"):
                 put_artifact(registry, b"two", tag="v2")
             assert registry.tags() == ("v1",)
         process.kill()

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, OciError, RegistryError, TooMuch
+from agent_sync_oci.errors import AgentSyncError, DigestMismatch, LimitExceeded, NotFound, RegistryError
 from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import EMPTY, MAX_MANIFEST_BYTES, Manifest
 from agent_sync_oci.registry.remote import RemoteRegistry
@@ -46,7 +46,7 @@ def _a_manifest(content: bytes, media_type: str | None = IMAGE_MANIFEST, **heade
 
 def test_a_manifest_that_does_not_hash_to_the_digest_asked_for_is_refused() -> None:
     with _saying("/manifests/", _a_manifest(MANIFEST.content)) as registry:
-        assert isinstance(refused(lambda: registry.manifest(Digest.of(b"another"))), ContentLies)
+        assert isinstance(refused(lambda: registry.manifest(Digest.of(b"another"))), DigestMismatch)
         assert registry.manifest(MANIFEST.digest) == MANIFEST
         assert registry.manifest("v1") == MANIFEST
 
@@ -57,7 +57,7 @@ def test_a_manifest_that_does_not_hash_to_the_digest_asked_for_is_refused() -> N
 def test_a_lying_docker_content_digest_is_noticed(said: str) -> None:
     with _saying("/manifests/", _a_manifest(MANIFEST.content, Docker_Content_Digest=said)) as registry:
         for wanted in ("v1", MANIFEST.digest):
-            assert isinstance(refused(partial(registry.manifest, wanted)), ContentLies)
+            assert isinstance(refused(partial(registry.manifest, wanted)), DigestMismatch)
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -66,19 +66,19 @@ def test_a_lying_docker_content_digest_of_a_blob_is_noticed(method: str) -> None
     with _saying("/blobs/", lie, method) as registry:
         blob = described(HONEST)
         asked = {"GET": lambda: blob_of(registry, blob), "HEAD": lambda: registry.blob_size(blob.digest)}
-        assert isinstance(refused(asked[method]), ContentLies)
+        assert isinstance(refused(asked[method]), DigestMismatch)
 
 
 @pytest.mark.parametrize("part", ["/blobs/uploads/", "/manifests/"])
 def test_a_registry_that_took_something_else_than_was_sent_is_noticed(part: str) -> None:
     with _saying(part, a_status(201, headers={"Docker-Content-Digest": str(Digest.of(b"another"))}), "PUT") as registry:
-        assert isinstance(refused(lambda: put_artifact(registry, tag="v1")), ContentLies)
+        assert isinstance(refused(lambda: put_artifact(registry, tag="v1")), DigestMismatch)
 
 
 def test_a_blob_with_other_bytes_of_the_same_length_is_refused() -> None:
     with _saying("/blobs/", a_file(HONEST[::-1])) as registry:
         error = refused(lambda: blob_of(registry, described(HONEST)))
-        assert isinstance(error, ContentLies)
+        assert isinstance(error, DigestMismatch)
         assert "sha256" in error.check
 
 
@@ -89,7 +89,7 @@ def test_a_manifest_with_a_digest_that_is_none_is_refused(digest: object, where:
     lie = {**EMPTY.document(), "digest": digest}
     document[where] = [lie] if where == "layers" else lie
     with _saying("/manifests/", _a_manifest(json.dumps(document).encode())) as registry:
-        assert isinstance(refused(lambda: registry.manifest("v1")), ContentLies)
+        assert isinstance(refused(lambda: registry.manifest("v1")), DigestMismatch)
 
 
 @pytest.mark.parametrize("tag", ["../../../v2/other/manifests/v1", "a/b", "a?b", "a#b", "", "v1\r\nX: y", "%2e%2e"])
@@ -114,7 +114,7 @@ def test_a_manifest_that_is_an_index_as_well_is_refused() -> None:
 )
 def test_a_content_type_that_disagrees_with_the_media_type_is_refused(media_type: str) -> None:
     with _saying("/manifests/", _a_manifest(MANIFEST.content, media_type)) as registry:
-        assert isinstance(refused(lambda: registry.manifest("v1")), ContentLies)
+        assert isinstance(refused(lambda: registry.manifest("v1")), DigestMismatch)
 
 
 @pytest.mark.parametrize("media_type", [None, f"{IMAGE_MANIFEST}; charset=utf-8"])
@@ -128,19 +128,19 @@ def test_a_manifest_with_a_size_that_is_none_is_refused(size: object) -> None:
     document = json.loads(MANIFEST.content)
     document["layers"] = [{**EMPTY.document(), "size": size}]
     with _saying("/manifests/", _a_manifest(json.dumps(document).encode())) as registry:
-        assert isinstance(refused(lambda: registry.manifest("v1")), ContentLies)
+        assert isinstance(refused(lambda: registry.manifest("v1")), DigestMismatch)
 
 
 @pytest.mark.parametrize("answer", [html(), a_file(b""), a_file(b"null"), a_file(b"[" * 100_000), a_file(b"\xff")])
 def test_nonsense_is_no_manifest(answer: Answer) -> None:
     with _saying("/manifests/", answer) as registry:
-        assert isinstance(refused(lambda: registry.manifest("v1")), ContentLies | TooMuch)
+        assert isinstance(refused(lambda: registry.manifest("v1")), DigestMismatch | LimitExceeded)
 
 
 @pytest.mark.parametrize("answer", [endless(), a_file(b" " * (MAX_MANIFEST_BYTES + 1))], ids=["endless", "announced"])
 def test_a_manifest_without_end_is_not_read(answer: Answer) -> None:
     with _saying("/manifests/", answer) as registry:
-        assert isinstance(refused(lambda: registry.manifest("v1")), TooMuch)
+        assert isinstance(refused(lambda: registry.manifest("v1")), LimitExceeded)
 
 
 def test_what_is_encoded_is_neither_decoded_nor_taken() -> None:
@@ -173,7 +173,7 @@ def test_what_a_registry_says_of_its_refusal_cannot_move_the_cursor(body: bytes)
 # -- blobs -------------------------------------------------------------------------------------------------------------
 
 
-def _blob_from(answer: Answer, written: list[bytes]) -> OciError:
+def _blob_from(answer: Answer, written: list[bytes]) -> AgentSyncError:
     with _saying("/blobs/", answer) as registry:
         return refused(lambda: registry.get_blob(described(HONEST), written.append))
 
@@ -192,7 +192,7 @@ def _blob_from(answer: Answer, written: list[bytes]) -> OciError:
 def test_a_blob_of_another_length_is_refused_and_never_more_is_written(answer: Answer) -> None:
     written: list[bytes] = []
     error = _blob_from(answer, written)
-    assert isinstance(error, ContentLies | RegistryError)
+    assert isinstance(error, DigestMismatch | RegistryError)
     assert len(b"".join(written)) <= len(HONEST)
 
 
@@ -206,7 +206,7 @@ def test_a_body_that_always_ends_early_is_a_fault_of_the_registry() -> None:
 def test_a_blob_of_five_gigabytes_is_not_begun_where_less_was_promised() -> None:
     written: list[bytes] = []
     announced = a_status(200, headers={"Content-Length": str(5 * 10**9)})
-    assert isinstance(_blob_from(announced, written), ContentLies)
+    assert isinstance(_blob_from(announced, written), DigestMismatch)
     assert written == []
 
 
@@ -232,7 +232,7 @@ def test_what_is_continued_is_verified_as_a_whole() -> None:
         return a_status(206, headers={"Content-Range": f"bytes {half}-{len(HONEST) - 1}/*"}, body=rest)
 
     with serve_double(instead=instead) as double, a_remote(double.host) as registry:
-        assert isinstance(refused(lambda: blob_of(registry, described(HONEST))), ContentLies)
+        assert isinstance(refused(lambda: blob_of(registry, described(HONEST))), DigestMismatch)
 
 
 @pytest.mark.parametrize("length", ["-1", "9" * 30])
@@ -243,13 +243,15 @@ def test_a_size_that_makes_no_sense_is_not_believed(length: str) -> None:
 
 def test_a_registry_that_has_another_size_under_the_digest_is_noticed_before_a_push() -> None:
     with _saying("/blobs/", a_status(200, headers={"Content-Length": "5"}), "HEAD") as registry:
-        assert isinstance(refused(lambda: put_blob(registry, HONEST)), ContentLies)
+        assert isinstance(refused(lambda: put_blob(registry, HONEST)), DigestMismatch)
 
 
 @pytest.mark.parametrize("body", [HONEST + b"!", HONEST[1:], HONEST[::-1], b""])
 def test_a_body_that_is_not_the_blob_does_not_get_there(body: bytes, registry_double: ServedDouble) -> None:
     with a_remote(registry_double.host) as registry:
-        assert isinstance(refused(lambda: registry.put_blob(described(HONEST), lambda: io.BytesIO(body))), ContentLies)
+        assert isinstance(
+            refused(lambda: registry.put_blob(described(HONEST), lambda: io.BytesIO(body))), DigestMismatch
+        )
         assert registry.blob_size(described(HONEST).digest) is None
     assert registry_double.registry.blobs == {}
 
@@ -272,16 +274,16 @@ def _referrer(number: int) -> dict[str, object]:
 def test_pages_without_end_are_not_followed() -> None:
     for entries in ([], [_referrer(1)]):
         with _saying("/referrers/", _page(list(entries), "?again")) as registry:
-            assert isinstance(refused(lambda: registry.referrers(MANIFEST.digest)), TooMuch)
+            assert isinstance(refused(lambda: registry.referrers(MANIFEST.digest)), LimitExceeded)
     with _saying(
         "/tags/list", a_status(200, headers={"Link": '<?again>; rel="next"'}, body=b'{"tags":["a"]}')
     ) as registry:
-        assert isinstance(refused(registry.tags), TooMuch)
+        assert isinstance(refused(registry.tags), LimitExceeded)
 
 
 def test_a_page_of_endless_length_is_not_read() -> None:
     with _saying("/tags/list", endless(b" " * 65_536)) as registry:
-        assert isinstance(refused(registry.tags), TooMuch)
+        assert isinstance(refused(registry.tags), LimitExceeded)
 
 
 @pytest.mark.parametrize(("count", "fits"), [(1000, True), (1001, False)])
@@ -290,7 +292,7 @@ def test_a_thousand_referrers_are_listed_and_no_more(count: int, fits: bool) -> 
         if fits:
             assert len(registry.referrers(MANIFEST.digest)) == count
         else:
-            assert isinstance(refused(lambda: registry.referrers(MANIFEST.digest)), TooMuch)
+            assert isinstance(refused(lambda: registry.referrers(MANIFEST.digest)), LimitExceeded)
 
 
 @pytest.mark.parametrize("answer", [html(), a_file(b"{}"), a_status(404), a_status(400), a_status(405)])
@@ -310,7 +312,7 @@ def test_a_list_of_referrers_that_fails_is_not_an_empty_one(answer: Answer) -> N
 )
 def test_a_list_of_something_else_than_tags_is_refused(body: bytes) -> None:
     with _saying("/tags/list", a_status(200, body=body)) as registry:
-        assert isinstance(refused(registry.tags), ContentLies)
+        assert isinstance(refused(registry.tags), DigestMismatch)
 
 
 def test_a_redirect_without_end_ends() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent_sync_oci.errors import OciError, RegistryError
+from agent_sync_oci.errors import AgentSyncError, RegistryError
 from agent_sync_oci.registry.remote import RemoteRegistry
 from tests.builders.artifacts import blob_of, described, put_blob
 from tests.builders.remotes import a_docker_config, a_remote, refused
@@ -124,7 +124,7 @@ def test_what_is_sent_is_not_redirected(tmp_path: Path, method: str) -> None:
         assert other.requests == []
 
 
-def _from_outside(to: str) -> OciError:
+def _from_outside(to: str) -> AgentSyncError:
     """The refusal of a registry elsewhere (behind a proxy) that redirects to `to`."""
     head = f"HTTP/1.1 307 Temporary Redirect\r\nLocation: {to}\r\nContent-Length: 0\r\n\r\n"
     with serve_proxy({"registry.example": head.encode()}) as proxy:
@@ -316,4 +316,4 @@ def test_an_answer_without_a_token_is_an_error(tmp_path: Path, body: bytes) -> N
         return instead
 
     with _registry(tmp_path, around=around) as (_, registry):
-        assert isinstance(refused(lambda: registry.manifest("v1")), OciError)
+        assert isinstance(refused(lambda: registry.manifest("v1")), AgentSyncError)

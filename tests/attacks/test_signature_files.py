@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agent_sync_oci.errors import InvalidSignature, OciError, TooMuch
+from agent_sync_oci.errors import AgentSyncError, InvalidSignature, LimitExceeded
 from agent_sync_oci.signing.bundle import KeyHint, SigningCertificate
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.signing.verify import verify_bundle
@@ -144,19 +144,19 @@ def test_a_bundle_without_bounds_is_too_much(sigstore: SigstoreStack) -> None:
     many = json.dumps(document | {"verificationMaterial": {"publicKey": {}, "tlogEntries": entries * 9}}).encode()
     deep = b'{"mediaType":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
     for bundle in (many, deep, b" " * (4 * 1024 * 1024 + 1)):
-        with pytest.raises(TooMuch):
+        with pytest.raises(LimitExceeded):
             verify_bundle(bundle, [_SIGNER], root=None)
 
 
 @pytest.mark.parametrize("der", [b"", b"0", b"\x30\x80" * 5000, b"\x30\x84\xff\xff\xff\xff", bytes(100_000)])
 def test_a_certificate_that_is_none_is_refused(sigstore: SigstoreStack, root: TrustedRoot, der: bytes) -> None:
-    with pytest.raises(OciError):
+    with pytest.raises(AgentSyncError):
         verify_bundle(with_parts(a_keyless_bundle(sigstore), verifier=SigningCertificate(der)), [CI], root=root)
 
 
 @pytest.mark.parametrize("stamp", [b"", b"0", b"\x30\x80" * 5000, bytes(100_000)])
 def test_a_time_stamp_that_is_none_is_refused(sigstore: SigstoreStack, root: TrustedRoot, stamp: bytes) -> None:
-    with pytest.raises(OciError):
+    with pytest.raises(AgentSyncError):
         verify_bundle(with_parts(a_keyless_bundle(sigstore), time_stamps=(stamp,)), [CI], root=root)
 
 

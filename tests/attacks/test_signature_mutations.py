@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from agent_sync_oci.errors import OciError
+from agent_sync_oci.errors import AgentSyncError
 from agent_sync_oci.signing.bundle import SigningCertificate, bundle_json, read_bundle
 from agent_sync_oci.signing.sign import sign_with_key
 from agent_sync_oci.signing.trusted_root import TrustedRoot
@@ -84,7 +84,7 @@ def _logged(logged: bool) -> None:
         raise _NotLogged(subject="the signature", check="no log entry")
 
 
-class _NotLogged(OciError):
+class _NotLogged(AgentSyncError):
     pass
 
 
@@ -123,7 +123,7 @@ def test_no_mutant_of_a_good_signature_is_accepted(sigstore: SigstoreStack, kind
         tried += 1
         try:
             good.check(json.dumps(mutant).encode())
-        except OciError:
+        except AgentSyncError:
             continue
         if not _differs_in_unsigned_octets_alone(json.loads(good.bundle), mutant):
             accepted.append(what)
@@ -138,7 +138,7 @@ def test_no_bit_of_a_time_stamp_that_is_signed_can_be_flipped(sigstore: Sigstore
     for place, flipped in _each_octet_flipped(stamp):
         mutant = bundle_json(replace(bundle, time_stamps=(flipped,)))
         if place not in _unsigned_octets(stamp):
-            with pytest.raises(OciError):
+            with pytest.raises(AgentSyncError):
                 verify_bundle(mutant, [CI], root=root)
 
 
@@ -146,7 +146,7 @@ def test_no_bit_of_a_certificate_can_be_flipped(sigstore: SigstoreStack) -> None
     root, bundle = TrustedRoot.read(sigstore.trusted_root()), read_bundle(a_keyless_bundle(sigstore))
     assert isinstance(bundle.verifier, SigningCertificate)
     for _, flipped in _each_octet_flipped(bundle.verifier.der):
-        with pytest.raises(OciError):
+        with pytest.raises(AgentSyncError):
             verify_bundle(bundle_json(replace(bundle, verifier=SigningCertificate(flipped))), [CI], root=root)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from agent_sync_oci.errors import OciError
+from agent_sync_oci.errors import AgentSyncError
 from agent_sync_oci.reference import RegistryReference
 from agent_sync_oci.registry.remote import Network, RemoteRegistry
 from agent_sync_oci.registry.remote.network import no_proxy
@@ -53,9 +53,9 @@ def a_docker_config(path: Path, logins: Mapping[str, str], **rest: object) -> Pa
     return path
 
 
-def refused(work: Callable[[], object]) -> OciError:
+def refused(work: Callable[[], object]) -> AgentSyncError:
     """The error that `work` ends in, which it must, and which must be fit to be shown."""
-    with pytest.raises(OciError) as caught:
+    with pytest.raises(AgentSyncError) as caught:
         work()
     assert str(caught.value).isprintable()
     assert "s3cr3t" not in f"{caught.value} {caught.value.remedy}"

@@ -12,7 +12,7 @@ from typing import BinaryIO
 import pytest
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound
+from agent_sync_oci.errors import DigestMismatch, NotFound
 from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest, read_manifest
 from agent_sync_oci.registry.protocol import Registry
@@ -139,7 +139,7 @@ def test_the_body_of_a_blob_that_is_there_is_not_asked_for(registry: Registry) -
 @pytest.mark.parametrize("body", [b"two", b"on", b"onee", b""], ids=["other", "short", "long", "empty"])
 def test_a_body_that_is_not_what_was_said_is_refused_and_leaves_nothing(registry: Registry, body: bytes) -> None:
     blob = described(b"one")
-    with pytest.raises(ContentLies, match=blob.digest):
+    with pytest.raises(DigestMismatch, match=blob.digest):
         registry.put_blob(blob, lambda: BytesIO(body))
     assert registry.blob_size(blob.digest) is None
     put_blob(registry, b"one")
@@ -173,7 +173,7 @@ def test_what_a_writer_raises_comes_out_and_the_next_read_works(registry: Regist
 def test_a_blob_of_another_size_than_its_descriptor_says_is_refused(registry: Registry, said: int) -> None:
     blob = put_blob(registry, LARGE)
     taken = bytearray()
-    with pytest.raises(ContentLies, match=blob.digest):
+    with pytest.raises(DigestMismatch, match=blob.digest):
         registry.get_blob(Descriptor(blob.media_type, blob.digest, said), taken.extend)
     assert len(taken) <= said
 
@@ -183,7 +183,7 @@ def test_a_blob_whose_bytes_have_changed_is_refused(place: SomePlace) -> None:
         blob = put_blob(registry, b"one")
         put_artifact(registry, b"one", tag="v1")
     place.damage(blob.digest, b"two")
-    with place.open() as registry, pytest.raises(ContentLies, match=blob.digest):
+    with place.open() as registry, pytest.raises(DigestMismatch, match=blob.digest):
         blob_of(registry, blob)
 
 
@@ -191,7 +191,7 @@ def test_a_manifest_whose_bytes_have_changed_is_refused(place: SomePlace) -> Non
     with place.open() as registry:
         manifest = put_artifact(registry, b"one", tag="v1")
     place.damage(manifest.digest, manifest.content.replace(b"rules", b"mules"))
-    with place.open() as registry, pytest.raises(ContentLies, match=manifest.digest):
+    with place.open() as registry, pytest.raises(DigestMismatch, match=manifest.digest):
         registry.manifest(manifest.digest)
 
 

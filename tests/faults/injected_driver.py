@@ -17,7 +17,6 @@ from agent_sync import open_project
 from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.flushing import flush_file_system
 from agent_sync.errors import AgentSyncError, FileSystemError, RollbackIncomplete
-from agent_sync_oci.errors import OciError, PlaceFault
 from agent_sync_oci.registry.archive import ArchiveRegistry
 from agent_sync_oci.registry.layout import LayoutRegistry
 from agent_sync_oci.registry.protocol import Registry
@@ -76,9 +75,9 @@ def work(kind: str, directory: str) -> int:
             ACheckout(DiskDirectory(directory), written=a_tree(BEFORE)).recover()
     except RollbackIncomplete:
         return INCOMPLETE
-    except (FileSystemError, PlaceFault):
+    except FileSystemError:
         return FAULT
-    except (AgentSyncError, OciError):
+    except AgentSyncError:
         return ELSE
     return DONE
 

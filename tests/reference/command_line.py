@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agent_sync.cli.documents import ENVELOPE, ON_FAILURE
-from agent_sync.cli.exit_codes import EXIT_CODES
 from agent_sync.cli.options import global_parameters
 from agent_sync.cli.parser import CommandGroup, CommandTable, load_verb, named_command
 from agent_sync.cli.program import COMMANDS, NAME
-from agent_sync.cli.run import Verb
+from agent_sync.cli.run import DONE, FOUND, Verb
+from tests.reference.errors import families, meaning_of
 
 PATH = "docs/reference/command-line.md"
 
@@ -60,6 +60,12 @@ def command_line() -> Mapping[str, str]:
     return {PATH: "\n".join(_page())}
 
 
+def _exit_codes() -> Iterator[tuple[int, str]]:
+    yield DONE, "Done, or clean."
+    yield FOUND, "`check`, `verify` or `diff` found drift or newer versions, or an update was declined."
+    yield from ((family.exit_code, meaning_of(family)) for family in families())
+
+
 def _page() -> Iterator[str]:
     verbs = list(_verbs(COMMANDS))
     yield _INTRODUCTION
@@ -69,7 +75,7 @@ def _page() -> Iterator[str]:
     yield from _table("option", ((_option(each.name, each.annotation), _help(each)) for each in global_parameters()))
     yield f"\n{_QUIET}"
     yield from ("## Environment\n", *_table("variable", ((f"`{name}`", text) for name, text in _VARIABLES.items())))
-    yield from ("\n## Exit codes\n", *_table("code", ((str(each.code), each.meaning) for each in EXIT_CODES)))
+    yield from ("\n## Exit codes\n", *_table("code", ((str(code), meaning) for code, meaning in _exit_codes())))
     yield "\n[errors.md](errors.md) has the code of each error.\n\n## Documents\n"
     yield _DOCUMENTS
     yield from _table("field", ((f"`{name}`", text) for name, text in ENVELOPE.items()))

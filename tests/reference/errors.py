@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from agent_sync.cli.exit_codes import EXIT_CODES, INTERNAL
 from agent_sync.cli.run import InternalError
 from agent_sync.errors import AgentSyncError
 
 PATH = "docs/reference/errors.md"
+
+_MODULES = ("agent_sync.errors", "agent_sync_oci.errors")
 
 _INTRODUCTION = """\
 # Errors and exit codes
@@ -44,18 +45,29 @@ def errors() -> Mapping[str, str]:
     return {PATH: "\n".join((_INTRODUCTION, *_rows(), ""))}
 
 
+def families() -> Sequence[type[AgentSyncError]]:
+    """The children of the root that callers may catch, by exit code."""
+    return sorted((InternalError, *_children(AgentSyncError)), key=lambda family: family.exit_code)
+
+
 def family_of(error: type[AgentSyncError]) -> tuple[type[AgentSyncError], ...]:
-    """The error and all that are derived from it in agent_sync.errors, in the order of their definition."""
-    own = [each for each in error.__subclasses__() if each.__module__ == "agent_sync.errors"]
-    return (error, *(descendant for child in own for descendant in family_of(child)))
+    """The error and all that are derived from it in the two modules of errors, in the order of their definition."""
+    return (error, *(descendant for child in _children(error) for descendant in family_of(child)))
+
+
+def meaning_of(error: type[AgentSyncError]) -> str:
+    """The first paragraph of its docstring, on one line."""
+    return " ".join((inspect.getdoc(error) or "").split("\n\n")[0].split())
+
+
+def _children(error: type[AgentSyncError]) -> list[type[AgentSyncError]]:
+    return [each for each in error.__subclasses__() if each.__module__ in _MODULES]
 
 
 def _rows() -> Iterator[str]:
-    for each in EXIT_CODES:
-        for family in (InternalError,) if each.code == INTERNAL else each.families:
-            yield from (_row(each.code, error) for error in family_of(family))
+    for family in families():
+        yield from (_row(error) for error in family_of(family))
 
 
-def _row(code: int, error: type[AgentSyncError]) -> str:
-    meaning = " ".join((inspect.getdoc(error) or "").split("\n\n")[0].split())
-    return f"| {code} | `{error.rule}` | `{error.__name__}` | {meaning} |"
+def _row(error: type[AgentSyncError]) -> str:
+    return f"| {error.exit_code} | `{error.rule}` | `{error.__name__}` | {meaning_of(error)} |"

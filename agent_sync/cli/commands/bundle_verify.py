@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.bundle_options import Name, PlainHttp, read_path_argument, reference_of, sha256_of_path_argument
-from agent_sync.cli.exit_codes import DONE, UNTRUSTED
 from agent_sync.cli.options import PolicyFile, reject_conflicting
 from agent_sync.cli.report import verdict_fields, verdict_lines
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import DONE, Answer, Session, Verb
 from agent_sync.cli.text import Line
-from agent_sync.errors import UsageError
+from agent_sync.errors import Untrusted, UsageError
 
 if TYPE_CHECKING:
     from agent_sync.operations.bundle import BundleVerdict, RequiredSigner
@@ -59,7 +58,7 @@ def bundle_verify(
         return _artifact(session, place, signature, asked)
     project = session.project(policy=policy)
     result = project.bundle_verify(reference_of(place, session), name=name, asked=asked, plain_http=plain_http)
-    return Answer(_fields(result), lines=_lines(result), code=DONE if result.verdict.accepted else UNTRUSTED)
+    return Answer(_fields(result), lines=_lines(result), code=DONE if result.verdict.accepted else Untrusted.exit_code)
 
 
 def _requirement(

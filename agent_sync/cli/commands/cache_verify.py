@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent_sync.cli.documents import error_fields
 from agent_sync.cli.error_text import error_lines
-from agent_sync.cli.exit_codes import DONE, exit_code_of
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import DONE, Answer, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, counted
 from agent_sync.errors import BlobCorrupt
 
@@ -28,8 +27,8 @@ def cache_verify(session: Session) -> Answer:
 
 def _code(audit: Audit) -> int:
     if audit.corrupt:
-        return exit_code_of(_corrupt(audit.corrupt[0]))
-    return exit_code_of(audit.disagreements[0]) if audit.disagreements else DONE
+        return _corrupt(audit.corrupt[0]).exit_code
+    return audit.disagreements[0].exit_code if audit.disagreements else DONE
 
 
 def _corrupt(digest: str) -> BlobCorrupt:

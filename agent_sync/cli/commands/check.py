@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.exit_codes import DONE, FOUND, UNAVAILABLE
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import DONE, FOUND, Answer, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, counted, printable_line
+from agent_sync.errors import BytesUnavailable
 
 if TYPE_CHECKING:
     from agent_sync.operations.check import CheckResult
@@ -44,7 +44,7 @@ def check(
 def _code(result: CheckResult) -> int:
     if not result.clean:
         return FOUND
-    return UNAVAILABLE if result.strict and result.unverified else DONE
+    return BytesUnavailable.exit_code if result.strict and result.unverified else DONE
 
 
 def _lines(result: CheckResult) -> Iterator[Line]:

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
-from agent_sync.cli.exit_codes import DONE, FOUND
 from agent_sync.cli.report import diff_fields, diff_lines
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import DONE, FOUND, Answer, Session, Verb
 
 Paths = Annotated[
     list[str] | None, typer.Argument(metavar="PATH", help="Files and directories of the project.  [default: all]")

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.bundle_options import Name, PlainHttp, ReferenceArgument, reference_of
-from agent_sync.cli.exit_codes import FOUND
 from agent_sync.cli.options import PolicyFile
 from agent_sync.cli.report import difference_fields, difference_lines, verdict_fields, verdict_lines
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import FOUND, Answer, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, counted, listed, printable_line
 
 if TYPE_CHECKING:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.documents import failures_fields
-from agent_sync.cli.exit_codes import FOUND
 from agent_sync.cli.options import Names
 from agent_sync.cli.report import difference_fields, difference_lines
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import FOUND, Answer, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, printable_line
 from agent_sync.errors import UsageError
 

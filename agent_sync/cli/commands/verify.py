@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent_sync.cli.documents import failures_fields
-from agent_sync.cli.exit_codes import DONE, FOUND
 from agent_sync.cli.options import Names
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import DONE, FOUND, Answer, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, align, counted, printable_line
 
 if TYPE_CHECKING:

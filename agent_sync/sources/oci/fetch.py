@@ -9,7 +9,6 @@ from agent_sync.errors import ConfigInvalid, DigestMismatch
 from agent_sync.limits import Limits
 from agent_sync.lock import LockedSource, OciPin, PackedTree
 from agent_sync.lock.packing import store_tree
-from agent_sync.ports.translating import translated
 from agent_sync.sources.base import declared, refuse_offline, refuse_to_ask
 from agent_sync.sources.git.signatures import refuse_protocol
 from agent_sync.tree.globs import Globs
@@ -45,7 +44,7 @@ def fetch_artifact(
     # What reads archives and layers is loaded only where there is such a source.
     from agent_sync.sources.oci.layers import Layers
 
-    with translated(), _opened(place, world, limits) as registry, world.store.scratch() as scratch:
+    with _opened(place, world, limits) as registry, world.store.scratch() as scratch:
         manifest = registry.manifest(_wanted(place))
         if not isinstance(manifest, Manifest):
             raise DigestMismatch(
@@ -68,7 +67,7 @@ def served_manifest(source: OciSource, world: World, *, limits: Limits, security
     """
     refuse_protocol(source.place.address, security, subject=f"source {source.name}")
     refuse_to_ask(source.name, world)
-    with translated(), _opened(source.place, world, limits) as registry:
+    with _opened(source.place, world, limits) as registry:
         return registry.manifest(_wanted(source.place)).digest
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import PlaceFault, quoted
+from agent_sync_oci.errors import FileSystemError
 from agent_sync_oci.image_spec import BLOBS_DIRECTORY, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, blob_path
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import ARCHIVE
@@ -35,6 +35,7 @@ from agent_sync_oci.registry.protocol import OpenBody, Write, chunks_of, copy_ve
 from agent_sync_oci.tar import padded
 from agent_sync_oci.tar.headers import END, directory_header, file_header
 from agent_sync_oci.tar.reader import Member, TarReader
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -74,8 +75,8 @@ class ArchiveFile:
 
         Raises:
             OSError: the system refused.
-            ContentLies, TooMuch: it is no archive of plain files, or its index is none.
-            PlaceFault: it is no image layout.
+            DigestMismatch, LimitExceeded: it is no archive of plain files, or its index is none.
+            FileSystemError: it is no image layout.
         """
         try:
             descriptor = open_file(path)
@@ -93,7 +94,7 @@ class ArchiveFile:
         oci_layout, index_json = found.pop(LAYOUT_FILE, None), found.pop(INDEX_FILE, None)
         if oci_layout is None or index_json is None:
             missing = LAYOUT_FILE if oci_layout is None else INDEX_FILE
-            raise PlaceFault(
+            raise FileSystemError(
                 subject=place,
                 check=f"it is no image layout: {missing} is missing",
                 remedy="write it with `skopeo copy ... oci-archive:FILE` or the like",
@@ -228,7 +229,7 @@ class ArchiveRegistry(ImageLayout):
             if self._staging is None:
                 old = self._opened()
                 if old is not None and old.others:
-                    raise PlaceFault(
+                    raise FileSystemError(
                         subject=self.name,
                         check=f"it holds {quoted(old.others[0])}, which is no part of an image layout"
                         " and would be lost",
@@ -266,7 +267,7 @@ class ArchiveRegistry(ImageLayout):
         except FileNotFoundError:
             now = None
         if now != (None if self._old is None else self._old.identity):
-            raise PlaceFault(
+            raise FileSystemError(
                 subject=self.name,
                 check="another process has written it meanwhile",
                 remedy="run this again: what is there now will be carried over",
@@ -296,7 +297,7 @@ class _Staging:
             return span
 
     def writer(self, span: Span, *, place: str) -> Write:
-        """Fills the span from its beginning. Raises PlaceFault, which names `place`."""
+        """Fills the span from its beginning. Raises FileSystemError, which names `place`."""
         at = span.offset
 
         def write(chunk: bytes) -> None:

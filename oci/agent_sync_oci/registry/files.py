@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import BinaryIO, Self
 
-from agent_sync_oci.errors import PlaceFault
+from agent_sync_oci.errors import FileSystemError
 from agent_sync_oci.registry.protocol import chunks_of
 
 # -- Files of a layout or archive, opened so that no link below the place is followed and no fifo keeps us waiting.
@@ -39,11 +39,11 @@ _REMEDIES = {
 
 @contextmanager
 def file_errors(place: str, doing: str) -> Iterator[None]:
-    """What the system refuses in here is a PlaceFault, which says that `doing` something with `place` failed."""
+    """What the system refuses in here is a FileSystemError, which says that `doing` something with `place` failed."""
     try:
         yield
     except OSError as error:
-        raise PlaceFault(
+        raise FileSystemError(
             subject=place,
             check=f"cannot {doing}: {error.strerror or error}",
             remedy=_REMEDIES.get(error.errno or 0, "look at the place, then run it again"),
@@ -110,7 +110,7 @@ def read_from(file: BinaryIO) -> Iterator[BinaryIO]:
 
 
 def chunks_of_file(file: BinaryIO, *, place: str) -> Iterator[bytes]:
-    """What is left in `file`, piece by piece. Raises PlaceFault, which names `place`."""
+    """What is left in `file`, piece by piece. Raises FileSystemError, which names `place`."""
     chunks = chunks_of(file)
     while True:
         with file_errors(place, "read"):
@@ -146,7 +146,7 @@ _CREATING = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 class AtomicFile:
     """A file that is being written in a directory, by its `descriptor`; gone after the block unless it was published.
 
-    What the system refuses is a PlaceFault, which names `place`.
+    What the system refuses is a FileSystemError, which names `place`.
     """
 
     def __init__(self, directory: int, *, place: str) -> None:

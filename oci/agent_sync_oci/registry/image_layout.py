@@ -11,13 +11,14 @@ from types import TracebackType
 from typing import BinaryIO, Self
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, PlaceFault, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, FileSystemError, LimitExceeded, NotFound
 from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_manifest
 from agent_sync_oci.registry.files import chunks_of_file, file_errors, read_from
 from agent_sync_oci.registry.layout_index import LayoutIndex
 from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write, copy_verified
 from agent_sync_oci.strict_json import read_json
+from agent_sync_oci.text import quoted
 
 _MAX_LAYOUT_FILE_BYTES = 4096
 _MAX_LISTED_BYTES = 64 * 1024 * 1024
@@ -102,7 +103,7 @@ class ImageLayout(ABC):
         self._by_subject = index, by_subject
         found = by_subject.get(subject, ())
         if len(found) > MAX_REFERRERS:
-            raise TooMuch(
+            raise LimitExceeded(
                 subject=f"referrers of {subject} in {self.name}", check=f"there are more than {MAX_REFERRERS}"
             )
         return tuple(found)
@@ -132,21 +133,23 @@ class ImageLayout(ABC):
             content = file.read(MAX_MANIFEST_BYTES + 1)
         # Before its text is looked at: what does not have its digest comes from nobody knows whom.
         if len(content) <= MAX_MANIFEST_BYTES and Digest.of(content) != digest:
-            raise ContentLies(subject=subject, check=f"its bytes have the digest {Digest.of(content)}")
+            raise DigestMismatch(subject=subject, check=f"its bytes have the digest {Digest.of(content)}")
         if said is not None and said.size != len(content):
-            raise ContentLies(subject=subject, check=f"it has {len(content)} bytes, and the index says {said.size}")
+            raise DigestMismatch(subject=subject, check=f"it has {len(content)} bytes, and the index says {said.size}")
         return read_manifest(content, None if said is None else said.media_type, subject=subject)
 
     def _referring(self, index: LayoutIndex) -> dict[Digest, list[Descriptor]]:
         """What the index lists as a referrer, by its subject."""
         entries = {entry.digest: entry.descriptor for entry in index.entries}
         if sum(each.size for each in entries.values()) > _MAX_LISTED_BYTES:
-            raise TooMuch(subject=self.name, check=f"its index lists more than {_MAX_LISTED_BYTES} bytes of manifests")
+            raise LimitExceeded(
+                subject=self.name, check=f"its index lists more than {_MAX_LISTED_BYTES} bytes of manifests"
+            )
         by_subject: dict[Digest, list[Descriptor]] = {}
         for entry in entries.values():
             if entry.digest not in self._known:
                 # What is missing, or no manifest that we read, refers to nothing.
-                with suppress(ContentLies, NotFound, TooMuch):
+                with suppress(DigestMismatch, NotFound, LimitExceeded):
                     self._known[entry.digest] = _Listed.of(self._manifest(entry.digest, entry))
             listed = self._known.get(entry.digest)
             if listed is not None and listed.subject is not None:
@@ -169,17 +172,17 @@ class _Listed:
 
 
 def check_version(oci_layout: BinaryIO, *, subject: str) -> None:
-    """This `oci-layout` file is of the version that is known. Raises PlaceFault."""
+    """This `oci-layout` file is of the version that is known. Raises FileSystemError."""
     content = oci_layout.read(_MAX_LAYOUT_FILE_BYTES)
     try:
         spelt = read_json(content, subject=subject)
-    except (ContentLies, TooMuch) as error:
-        raise PlaceFault(subject=subject, check=f"its file oci-layout: {error.check}") from error
+    except (DigestMismatch, LimitExceeded) as error:
+        raise FileSystemError(subject=subject, check=f"its file oci-layout: {error.check}") from error
     version = spelt.get("imageLayoutVersion") if isinstance(spelt, dict) else None
     if version != "1.0.0":
-        raise PlaceFault(subject=subject, check=f"it is an image layout of version {quoted(version)}, not 1.0.0")
+        raise FileSystemError(subject=subject, check=f"it is an image layout of version {quoted(version)}, not 1.0.0")
 
 
 def read_index(index_json: BinaryIO, *, subject: str) -> LayoutIndex:
-    """The index in this `index.json` file. Raises ContentLies, TooMuch."""
+    """The index in this `index.json` file. Raises DigestMismatch, LimitExceeded."""
     return LayoutIndex.read(index_json.read(MAX_MANIFEST_BYTES + 1), subject=f"index.json of {subject}")

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import PlaceFault
+from agent_sync_oci.errors import FileSystemError
 from agent_sync_oci.image_spec import BLOBS_DIRECTORY, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import LAYOUT
@@ -58,7 +58,7 @@ def index_locked(directory: int, *, place: str, wait_s: float = WAIT_S) -> Itera
     """The descriptor of the `oci-layout` file, made empty if it was missing; in the block nobody else has it.
 
     Raises:
-        PlaceFault: another process holds it for longer than `wait_s`.
+        FileSystemError: another process holds it for longer than `wait_s`.
         OSError: the system refused.
     """
     descriptor = os.open(LAYOUT_FILE, _OPENING, 0o644, dir_fd=directory)
@@ -78,7 +78,7 @@ def _wait_for(descriptor: int, place: str, wait_s: float) -> None:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= give_up:
-                raise PlaceFault(
+                raise FileSystemError(
                     subject=place,
                     check="another process is changing it, and does not come to an end",
                     remedy="end that process, then run this again",
@@ -165,7 +165,7 @@ class OpenLayout:
 
 
 class LayoutDirectory:
-    """Opened when it is first asked for. Its methods raise OSError, and PlaceFault for what is no layout."""
+    """Opened when it is first asked for. Its methods raise OSError, and FileSystemError for what is no layout."""
 
     def __init__(self, path: str, *, place: str, wait_s: float) -> None:
         self._path = path
@@ -249,7 +249,7 @@ class LayoutDirectory:
         others = [name for name in os.listdir(root) if name != LAYOUT_FILE and not name.startswith(TEMPORARY)]
         # Asked last: another process may be making the layout, and makes this file before any other.
         if others and size_of(LAYOUT_FILE, root) is None:
-            raise PlaceFault(
+            raise FileSystemError(
                 subject=self._place,
                 check="it is no image layout, and there are other files in it",
                 remedy="name a directory that is empty or does not exist yet",

@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, quoted
+from agent_sync_oci.errors import DigestMismatch
 from agent_sync_oci.image_spec import COSIGN_IMAGE, EMPTY_INDEX, IMAGE_INDEX, KIND, REF_NAME
 from agent_sync_oci.manifest import Descriptor, Index, Manifest, read_descriptor, read_manifest
 from agent_sync_oci.reference import is_tag
 from agent_sync_oci.strict_json import canonical_json, read_json
+from agent_sync_oci.text import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Entry:
 
     @classmethod
     def read(cls, spelt: object) -> Self:
-        """The entry that this JSON is. Raises ContentLies."""
+        """The entry that this JSON is. Raises DigestMismatch."""
         descriptor = read_descriptor(spelt, subject="entry of index.json")
         tag = descriptor.annotations.get(REF_NAME)
         assert isinstance(spelt, dict)
@@ -63,7 +64,7 @@ class LayoutIndex:
 
     @classmethod
     def read(cls, content: bytes, *, subject: str) -> Self:
-        """The index that these bytes spell. Raises ContentLies, TooMuch."""
+        """The index that these bytes spell. Raises DigestMismatch, LimitExceeded."""
         read_manifest(content, IMAGE_INDEX, subject=subject)
         rest = read_json(content, subject=subject)
         assert isinstance(rest, dict)
@@ -80,10 +81,10 @@ class LayoutIndex:
         return tuple(sorted({entry.tag for entry in self.entries if entry.tag is not None}))
 
     def find(self, tag: str, *, subject: str) -> Descriptor | None:
-        """What the tag names. Raises ContentLies, naming `subject`, if that is two things."""
+        """What the tag names. Raises DigestMismatch, naming `subject`, if that is two things."""
         found = {entry.digest: entry.descriptor for entry in self.entries if entry.tag == tag}
         if len(found) > 1:
-            raise ContentLies(subject=subject, check=f"the tag {quoted(tag)} names {len(found)} manifests")
+            raise DigestMismatch(subject=subject, check=f"the tag {quoted(tag)} names {len(found)} manifests")
         return next(iter(found.values()), None)
 
     def tagging(self, manifest: Manifest | Index, tag: str) -> LayoutIndex:

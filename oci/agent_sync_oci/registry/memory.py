@@ -7,9 +7,10 @@ from types import TracebackType
 from typing import Self
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write, chunks_of, copy_verified
+from agent_sync_oci.text import quoted
 
 
 class MemoryRegistry:
@@ -30,7 +31,7 @@ class MemoryRegistry:
             raise NotFound(subject=subject, check="it is not there")
         found = self.manifests[digest]
         if found.digest != digest:
-            raise ContentLies(subject=subject, check=f"its bytes have the digest {found.digest}")
+            raise DigestMismatch(subject=subject, check=f"its bytes have the digest {found.digest}")
         return found
 
     def put_manifest(self, manifest: Manifest | Index, *, tag: str | None = None) -> bool:
@@ -66,7 +67,7 @@ class MemoryRegistry:
                 if each.subject is not None and each.subject.digest == subject
             )
         if len(found) > MAX_REFERRERS:
-            raise TooMuch(subject=f"referrers of {subject}", check=f"there are more than {MAX_REFERRERS}")
+            raise LimitExceeded(subject=f"referrers of {subject}", check=f"there are more than {MAX_REFERRERS}")
         return found
 
     def tags(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies
+from agent_sync_oci.errors import DigestMismatch
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
 
 # -- The seven calls with which every place is read and written: one repository, whatever it is made of. Whoever
@@ -48,20 +48,20 @@ class Registry(Protocol):
     def get_blob(self, blob: Descriptor, write: Write) -> None:
         """`write` got exactly `blob.size` bytes that hash to `blob.digest`.
 
-        What came before an error has been written, never more than `blob.size`. Raises NotFound, ContentLies.
+        What came before an error has been written, never more than `blob.size`. Raises NotFound, DigestMismatch.
         """
 
     def put_blob(self, blob: Descriptor, open_body: OpenBody, *, mount_from: str | None = None) -> None:
         """The blob is here; nothing is sent if it was. The body may be opened again for another attempt.
 
-        `mount_from` names a repository of the same registry that may have it. Raises ContentLies if the body is not
+        `mount_from` names a repository of the same registry that may have it. Raises DigestMismatch if the body is not
         what `blob` says; then it is not here.
         """
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
         """The manifests whose subject this is, as far as the place knows by itself; with artifact types if it knows.
 
-        In the place's own order. Raises TooMuch for more than MAX_REFERRERS.
+        In the place's own order. Raises LimitExceeded for more than MAX_REFERRERS.
         """
 
     def tags(self) -> tuple[str, ...]:
@@ -85,14 +85,14 @@ _CHUNK_BYTES = 1 << 18  # larger ones fall out of the processor's cache between 
 def copy_verified(chunks: Iterable[bytes], blob: Descriptor, write: Write, *, place: str) -> None:
     """`write` got exactly the bytes that `blob` describes; one byte too many is noticed before it is written.
 
-    Raises ContentLies, which says that `place` gave others.
+    Raises DigestMismatch, which says that `place` gave others.
     """
     for chunk in verified(chunks, blob, place=place):
         write(chunk)
 
 
 def verified(chunks: Iterable[bytes], blob: Descriptor, *, place: str) -> Iterator[bytes]:
-    """The chunks; the last byte comes only if they are what `blob` describes. Raises ContentLies as `copy_verified`."""
+    """Yield the chunks, the last byte only if they are what `blob` describes. Raises DigestMismatch."""
     hashing = hashlib.sha256()
     size = 0
     for chunk in chunks:
@@ -119,8 +119,8 @@ def _check_sha256(sha256: str, blob: Descriptor, place: str) -> None:
         raise _mismatch(blob, place, f"its bytes have the sha256 {sha256}")
 
 
-def _mismatch(blob: Descriptor, place: str, check: str) -> ContentLies:
-    return ContentLies(
+def _mismatch(blob: Descriptor, place: str, check: str) -> DigestMismatch:
+    return DigestMismatch(
         subject=f"blob {blob.digest} in {place}",
         check=check,
         remedy="fetch it from another place, or have it pushed again by somebody who has it",

@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 
-from agent_sync_oci.errors import ContentLies, InvalidSignature, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, InvalidSignature, LimitExceeded
 from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.signing.protojson import Fields
 from agent_sync_oci.strict_json import canonical_json, read_json
+from agent_sync_oci.text import quoted
 
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
 _MAX_WITNESSES = 8  # log entries, and time stamps: each costs a check of a signature
@@ -105,13 +106,13 @@ def read_bundle(content: bytes) -> SigstoreBundle:
 
     Raises:
         SignatureRejected: it is not JSON, says something twice, or says what a bundle does not say.
-        TooMuch: it is larger than MAX_BUNDLE_BYTES, or has too many log entries or time stamps.
+        LimitExceeded: it is larger than MAX_BUNDLE_BYTES, or has too many log entries or time stamps.
     """
     if len(content) > MAX_BUNDLE_BYTES:
-        raise TooMuch(subject=_SUBJECT, check=f"it is larger than {MAX_BUNDLE_BYTES} bytes")
+        raise LimitExceeded(subject=_SUBJECT, check=f"it is larger than {MAX_BUNDLE_BYTES} bytes")
     try:
         fields = Fields(read_json(content, subject=_SUBJECT), subject=_SUBJECT)
-    except ContentLies as error:
+    except DigestMismatch as error:
         raise InvalidSignature(subject=_SUBJECT, check=error.check) from error
     media_type = fields.text("mediaType")
     if media_type != SIGSTORE_BUNDLE and media_type not in _ANCESTORS:
@@ -133,7 +134,9 @@ def read_bundle(content: bytes) -> SigstoreBundle:
 def _few(fields: Fields, name: str) -> tuple[Fields, ...]:
     found = fields.each(name)
     if len(found) > _MAX_WITNESSES:
-        raise TooMuch(subject=_SUBJECT, check=f"it has {len(found)} {name}; at most {_MAX_WITNESSES} are looked at")
+        raise LimitExceeded(
+            subject=_SUBJECT, check=f"it has {len(found)} {name}; at most {_MAX_WITNESSES} are looked at"
+        )
     return found
 
 

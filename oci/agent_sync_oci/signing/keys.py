@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from agent_sync_oci.errors import ContentLies, TooMuch, UnusableKey
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, UnusableKey
 from agent_sync_oci.strict_json import canonical_json, read_json
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _document(pem: bytes) -> object:
         raise UnusableKey(subject=_SUBJECT, check=check, remedy=_IMPORT_KEY)
     try:
         return read_json(base64.b64decode(re.sub(rb"\s+", b"", found[2]), validate=True), subject=_SUBJECT)
-    except (binascii.Error, ContentLies, TooMuch) as error:
+    except (binascii.Error, DigestMismatch, LimitExceeded) as error:
         raise _damaged() from error
 
 

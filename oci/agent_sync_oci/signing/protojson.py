@@ -10,7 +10,8 @@ import binascii
 import re
 from typing import NoReturn, Self
 
-from agent_sync_oci.errors import InvalidSignature, quoted
+from agent_sync_oci.errors import InvalidSignature
+from agent_sync_oci.text import quoted
 
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")  # below 2^63: protobuf's int64 as text
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from agent_sync_oci.errors import ContentLies, InvalidSignature, SigningServiceError, UnusableKey, quoted
+from agent_sync_oci.errors import DigestMismatch, InvalidSignature, SigningServiceError, UnusableKey
 from agent_sync_oci.image_spec import IN_TOTO
 from agent_sync_oci.signing.bundle import (
     Envelope,
@@ -33,6 +33,7 @@ from agent_sync_oci.signing.statement import read_statement
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.signing.verify import verify_bundle
 from agent_sync_oci.strict_json import canonical_json, read_json
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from sigstore.models import ClientTrustConfig, TransparencyLogEntry
@@ -68,7 +69,7 @@ class Services:
             document = read_json(trust_config, subject=_SUBJECT)
             config = ClientTrustConfig.from_json(canonical_json(document).decode())
             _ = config.signing_config
-        except (ContentLies, Error, ValueError) as error:
+        except (DigestMismatch, Error, ValueError) as error:
             check = f"it is none that can be used: {quoted(str(error).partition(chr(10))[0])}"
             raise UnusableKey(subject=_SUBJECT, check=check) from error
         assert isinstance(document, dict)

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from agent_sync_oci.errors import InvalidSignature, quoted
+from agent_sync_oci.errors import InvalidSignature
 from agent_sync_oci.signing.bundle import KeyHint, SigningCertificate
 from agent_sync_oci.signing.keys import PublicKey
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate, Extensions

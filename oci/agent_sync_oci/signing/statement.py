@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agent_sync_oci.errors import ContentLies, InvalidSignature, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, InvalidSignature, LimitExceeded
 from agent_sync_oci.strict_json import canonical_json, read_json
+from agent_sync_oci.text import quoted
 
 # -- Statements of in-toto (Statement v1): which artifacts are meant, by name and digest, and what is said of them.
 
@@ -56,11 +57,11 @@ def read_statement(payload: bytes) -> Statement:
 
     Raises:
         SignatureRejected: it is no statement, names nothing, or says something twice.
-        TooMuch: it is nested too deeply, or names more than 10,000 subjects.
+        LimitExceeded: it is nested too deeply, or names more than 10,000 subjects.
     """
     try:
         document = read_json(payload, subject=_SUBJECT)
-    except ContentLies as error:
+    except DigestMismatch as error:
         raise InvalidSignature(subject=_SUBJECT, check=error.check) from error
     if not isinstance(document, dict) or document.get("_type") not in _READ_TYPES:
         raise _rejected("it is no in-toto statement of version 1")
@@ -76,7 +77,9 @@ def _subjects(listed: object) -> tuple[Subject, ...]:
     if not isinstance(listed, list) or not listed:
         raise _rejected("it names no subject")
     if len(listed) > _MAX_SUBJECTS:
-        raise TooMuch(subject=_SUBJECT, check=f"it names {len(listed)} subjects; at most {_MAX_SUBJECTS} are read")
+        raise LimitExceeded(
+            subject=_SUBJECT, check=f"it names {len(listed)} subjects; at most {_MAX_SUBJECTS} are read"
+        )
     return tuple(map(_subject, listed))
 
 
@@ -146,10 +149,10 @@ def provenance_statement(subjects: tuple[Subject, ...], provenance: Provenance) 
 
 
 def bill_of_materials_statement(subjects: tuple[Subject, ...], bill: bytes) -> Statement:
-    """The statement that holds this CycloneDX document. Raises ContentLies: it is none in JSON."""
+    """The statement that holds this CycloneDX document. Raises DigestMismatch: it is none in JSON."""
     document = read_json(bill, subject="the bill of materials")
     if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
-        raise ContentLies(subject="the bill of materials", check="it is no CycloneDX document in JSON")
+        raise DigestMismatch(subject="the bill of materials", check="it is no CycloneDX document in JSON")
     return Statement(subjects, CYCLONEDX, document)
 
 

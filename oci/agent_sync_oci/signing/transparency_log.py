@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import NoReturn
 
-from agent_sync_oci.errors import ContentLies, InvalidSignature, TooMuch
+from agent_sync_oci.errors import DigestMismatch, InvalidSignature, LimitExceeded
 from agent_sync_oci.signing.bundle import Envelope, InclusionProof, LogEntry, Message, base64_text
 from agent_sync_oci.signing.keys import PublicKey
 from agent_sync_oci.signing.trusted_root import LogKey
@@ -133,7 +133,7 @@ def verify_entry_body(entry: LogEntry, content: Envelope | Message, key: PublicK
     """Nothing, if `entry` is about the signature of `content`, made with `key`. Raises SignatureRejected."""
     try:
         said = read_json(entry.body, subject=_SUBJECT)
-    except (ContentLies, TooMuch) as error:
+    except (DigestMismatch, LimitExceeded) as error:
         raise InvalidSignature(subject=_SUBJECT, check="what the log holds cannot be read") from error
     match entry.kind, entry.version, content:
         case "hashedrekord", "0.0.2", _:

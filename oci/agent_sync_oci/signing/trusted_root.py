@@ -12,9 +12,10 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
-from agent_sync_oci.errors import ContentLies, InvalidSignature, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, InvalidSignature, LimitExceeded
 from agent_sync_oci.signing.protojson import Fields
 from agent_sync_oci.strict_json import canonical_json, read_json
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from sigstore.verify import Verifier
@@ -91,17 +92,17 @@ class TrustedRoot:
 
         Raises:
             SignatureRejected: it is another file than the one vouched for, or no trusted root.
-            TooMuch: it is larger than 1 MiB.
+            LimitExceeded: it is larger than 1 MiB.
         """
         if len(content) > _MAX_BYTES:
-            raise TooMuch(subject=_SUBJECT, check=f"it is larger than {_MAX_BYTES} bytes")
+            raise LimitExceeded(subject=_SUBJECT, check=f"it is larger than {_MAX_BYTES} bytes")
         sha256 = hashlib.sha256(content).hexdigest()
         if expected_sha256 not in (None, sha256):
             remedy = "take the file that was vouched for; if the new one is wanted, pin its SHA-256"
             raise _rejected(f"its SHA-256 is {sha256}, and {expected_sha256} is pinned", remedy)
         try:
             fields = Fields(read_json(content, subject=_SUBJECT), subject=_SUBJECT)
-        except ContentLies as error:
+        except DigestMismatch as error:
             raise _rejected(error.check) from error
         if (media_type := fields.text("mediaType")) not in _MEDIA_TYPES:
             fields.refuse(f"its media type is {quoted(media_type)}, which is no trusted root")

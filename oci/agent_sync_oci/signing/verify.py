@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agent_sync_oci.errors import InvalidSignature, quoted
+from agent_sync_oci.errors import InvalidSignature
 from agent_sync_oci.image_spec import IN_TOTO
 from agent_sync_oci.signing.bundle import Envelope, KeyHint, Message, SigstoreBundle, bundle_json, read_bundle
 from agent_sync_oci.signing.keys import PublicKey
@@ -27,6 +27,7 @@ from agent_sync_oci.signing.signers import (
 from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, read_statement
 from agent_sync_oci.signing.transparency_log import verify_entry, verify_entry_body
 from agent_sync_oci.signing.trusted_root import TimeAuthority, TrustedRoot
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate as X509Certificate
@@ -100,7 +101,7 @@ def verify_bundle(
     in-toto statement; 6. it is of the kind that was asked for. Without `root`, a key's log entries and time stamps
     are not looked at, and count for nothing.
 
-    Raises SignatureRejected, or TooMuch for what is too large to be looked at.
+    Raises SignatureRejected, or LimitExceeded for what is too large to be looked at.
     """
     read = read_bundle(bundle)
     signer = _expected(read, signers)
@@ -123,7 +124,7 @@ def verify_artifact(
     or a signature over the artifact itself. A key that the bundle names in another way, or not at all, is tried as
     well.
 
-    Raises SignatureRejected, or TooMuch for what is too large to be looked at.
+    Raises SignatureRejected, or LimitExceeded for what is too large to be looked at.
     """
     read = read_bundle(bundle)
     signer = _match_by_signature(read, signers) or _expected(read, signers)

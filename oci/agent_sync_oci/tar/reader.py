@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO, NoReturn
 
-from agent_sync_oci.errors import ContentLies, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded
 from agent_sync_oci.tar import BLOCK_BYTES, padded
 from agent_sync_oci.tar.headers import (
     DIRECTORY,
@@ -24,6 +24,7 @@ from agent_sync_oci.tar.headers import (
     true_name,
     true_size,
 )
+from agent_sync_oci.text import quoted
 
 MAX_MEMBERS = 100_000
 MAX_EXTENSION_BYTES = 1 << 20
@@ -73,11 +74,11 @@ class TarReader:
         self._seen = _Names()
 
     def __iter__(self) -> Iterator[Member]:
-        """Raises ContentLies for what is not strict, TooMuch for more than `max_members`."""
+        """Raises DigestMismatch for what is not strict, LimitExceeded for more than `max_members`."""
         try:
             for count, (header, extension) in enumerate(self._headers(), 1):
                 if count > self._max_members:
-                    raise TooMuch(subject=self._subject, check=f"it has more than {self._max_members} members")
+                    raise LimitExceeded(subject=self._subject, check=f"it has more than {self._max_members} members")
                 member = self._member(header, extension)
                 self._content_left, self._left = member.size, padded(member.size)
                 if self._file_size is not None and self._offset + self._left > self._file_size:
@@ -89,7 +90,7 @@ class TarReader:
             self._refuse(str(error))
 
     def copy(self, write: Callable[[bytes], object]) -> None:
-        """`write` gets what is left of the current member's content. Raises ContentLies if the archive ends in it."""
+        """Write what is left of the current member's content. Raises DigestMismatch if the archive ends in it."""
         while self._content_left:
             chunk = self._read_some(min(self._content_left, _CHUNK_BYTES))
             if not chunk:
@@ -123,7 +124,9 @@ class TarReader:
 
     def _extension(self, header: Header) -> Extension:
         if header.size > MAX_EXTENSION_BYTES:
-            raise TooMuch(subject=self._subject, check=f"an extended header has more than {MAX_EXTENSION_BYTES} bytes")
+            raise LimitExceeded(
+                subject=self._subject, check=f"an extended header has more than {MAX_EXTENSION_BYTES} bytes"
+            )
         content = self._read(padded(header.size))[: header.size]
         return read_long_name(content) if header.kind == LONG_NAME else read_pax(content)
 
@@ -176,7 +179,7 @@ class TarReader:
                 raise ValueError("something follows its end")
 
     def _refuse(self, check: str) -> NoReturn:
-        raise ContentLies(
+        raise DigestMismatch(
             subject=self._subject, check=check, remedy="make the archive anew, of plain files and directories"
         )
 

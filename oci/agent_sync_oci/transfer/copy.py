@@ -11,7 +11,7 @@ from graphlib import TopologicalSorter
 from typing import BinaryIO
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, TooMuch
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound
 from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import OpenBody, Registry, Write
@@ -145,14 +145,14 @@ def _follow(source: Registry, lead: _Listed) -> Manifest | Index | None:
     """The manifest; None if it is listed as a referrer and is none, which anybody who may push can bring about."""
     try:
         manifest = source.manifest(lead.listed.digest)
-    except (ContentLies, NotFound, TooMuch):
+    except (DigestMismatch, NotFound, LimitExceeded):
         if lead.subject is None:
             raise
         return None
     if lead.subject is not None:
         return manifest if manifest.subject is not None and manifest.subject.digest == lead.subject else None
     if (manifest.media_type, len(manifest.content)) != (lead.listed.media_type, lead.listed.size):
-        raise ContentLies(
+        raise DigestMismatch(
             subject=f"manifest {manifest.digest} in {source.name}",
             check=f"it has {len(manifest.content)} bytes of {manifest.media_type}, and the index that lists it says "
             f"{lead.listed.size} of {lead.listed.media_type}",
@@ -163,7 +163,7 @@ def _follow(source: Registry, lead: _Listed) -> Manifest | Index | None:
 def _refuse_too_much(source: Registry, root: Digest, reached: _Reached, new: Collection[_Listed]) -> None:
     size = sum(len(each.content) for each in reached.values()) + sum(each.listed.size for each in new)
     if len(reached) + len(new) > MAX_MANIFESTS or size > MAX_MANIFESTS_BYTES:
-        raise TooMuch(
+        raise LimitExceeded(
             subject=f"manifest {root} in {source.name}",
             check=f"it reaches more than {MAX_MANIFESTS} manifests or {MAX_MANIFESTS_BYTES} bytes of them",
         )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, RegistryError, TooMuch
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound, RegistryError
 from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_MANIFEST
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import MAX_REFERRERS, Registry
@@ -46,11 +46,11 @@ def attach(registry: Registry, manifest: Manifest | Index) -> None:
 def list_referrers(registry: Registry, subject: Digest) -> tuple[Descriptor, ...]:
     """All that the registry lists as a referrer of the subject, in its order; by the API, else at the fallback tag.
 
-    Raises TooMuch for more than MAX_REFERRERS.
+    Raises LimitExceeded for more than MAX_REFERRERS.
     """
     listed = registry.referrers(subject) or _listed_at(registry, _fallback_tag(subject))
     if len(listed) > MAX_REFERRERS:
-        raise TooMuch(
+        raise LimitExceeded(
             subject=f"referrers of {subject} in {registry.name}", check=f"there are more than {MAX_REFERRERS}"
         )
     return listed
@@ -65,7 +65,7 @@ def referrers(registry: Registry, subject: Digest, *, artifact_type: str | None)
     wanted = [each for each in list_referrers(registry, subject) if _may_be(each, artifact_type)]
     found = []
     for each in wanted[:MAX_CONSIDERED]:
-        with suppress(ContentLies, NotFound, TooMuch):
+        with suppress(DigestMismatch, NotFound, LimitExceeded):
             manifest = registry.manifest(each.digest)
             if isinstance(manifest, Manifest) and _is_of(manifest, subject, artifact_type):
                 found.append(manifest)
@@ -92,7 +92,7 @@ def _listed_at(registry: Registry, tag: str) -> tuple[Descriptor, ...]:
         return ()
     if isinstance(found, Index):
         return found.manifests
-    raise ContentLies(
+    raise DigestMismatch(
         subject=f"tag {tag} in {registry.name}", check="it names a manifest, where a list of referrers should be"
     )
 

@@ -10,9 +10,9 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from agent_sync_oci.errors import quoted
 from agent_sync_oci.signing.signers import IdentitySigner, Signer
 from agent_sync_oci.signing.trusted_root import TrustedRoot
+from agent_sync_oci.text import quoted
 
 # -- Patterns over bundle names: anchored at both ends; `*` stays within a `/`, `**` crosses it; the rest is literal.
 

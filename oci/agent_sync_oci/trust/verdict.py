@@ -6,10 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import InvalidSignature, TooMuch, quoted
+from agent_sync_oci.errors import InvalidSignature, LimitExceeded
 from agent_sync_oci.signing.signers import Signer
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.signing.verify import VerifiedSignature, verify_bundle
+from agent_sync_oci.text import quoted
 from agent_sync_oci.trust.policy import PinnedRoot, Policy, Rule
 
 
@@ -112,7 +113,7 @@ def _opinion(
 ) -> _Opinion:
     try:
         checked = verify_bundle(signature, signers, root=root)
-    except (InvalidSignature, TooMuch) as error:
+    except (InvalidSignature, LimitExceeded) as error:
         return str(error)
     subject = checked.statement.subjects[0]
     if subject.sha256 != claimed.digest.hex:

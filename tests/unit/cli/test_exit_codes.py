@@ -1,4 +1,4 @@
-"""The one table of exit codes: every error has one, and it is the one that the documentation promises."""
+"""Exit codes stand on the errors: every error has one, and it is the one that the documentation promises."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 
 import agent_sync
 from agent_sync import errors
-from agent_sync.cli.exit_codes import EXIT_CODES, INTERNAL, exit_code_of
 from agent_sync.cli.run import InternalError
 from agent_sync.errors import AgentSyncError, LockInvalid, NetworkError, PartialFailure, UnsafePath
 
 PROMISED = {
     errors.UsageError: 2,
+    errors.InvalidReference: 2,
+    errors.UnusableKey: 2,
     errors.ConfigInvalid: 3,
     errors.UnknownTool: 3,
     errors.LockMissing: 4,
@@ -24,8 +25,12 @@ PROMISED = {
     errors.DigestMismatch: 5,
     errors.BlobCorrupt: 5,
     errors.Untrusted: 6,
+    errors.InvalidSignature: 6,
     errors.UnsafePath: 7,
     errors.NetworkError: 8,
+    errors.RegistryError: 8,
+    errors.NotFound: 8,
+    errors.SigningServiceError: 8,
     errors.BytesUnavailable: 9,
     errors.AmbiguousOutput: 10,
     errors.TransformFailed: 11,
@@ -38,6 +43,8 @@ PROMISED = {
     errors.CrossDeviceLink: 17,
     errors.Cancelled: 130,
 }
+
+INTERNAL = 70
 
 
 def every_error() -> list[type[AgentSyncError]]:
@@ -62,22 +69,23 @@ def an_error(kind: type[AgentSyncError]) -> AgentSyncError:
 
 
 def test_every_error_has_an_exit_code_but_the_fault_of_ours() -> None:
-    ours = [kind for kind in every_error() if kind.__module__.startswith("agent_sync.")]
+    ours = [kind for kind in every_error() if kind.__module__.startswith(("agent_sync.", "agent_sync_oci."))]
     assert errors.LockMissing in ours
     plain = [kind for kind in ours if not issubclass(kind, PartialFailure)]
-    assert [kind.__name__ for kind in plain if exit_code_of(an_error(kind)) == INTERNAL] == [InternalError.__name__]
+    assert [kind.__name__ for kind in plain if an_error(kind).exit_code == INTERNAL] == [InternalError.__name__]
 
 
 @pytest.mark.parametrize("kind", PROMISED, ids=lambda kind: kind.__name__)
 def test_the_code_is_the_promised_one(kind: type[AgentSyncError]) -> None:
-    assert exit_code_of(an_error(kind)) == PROMISED[kind]
+    assert an_error(kind).exit_code == PROMISED[kind]
 
 
-def test_no_code_and_no_family_stands_twice() -> None:
-    codes = [each.code for each in EXIT_CODES]
-    families = [family for each in EXIT_CODES for family in each.families]
-    assert codes == sorted(set(codes))
-    assert len(families) == len(set(families))
+def test_no_two_families_have_one_code_or_one_rule() -> None:
+    families = [kind for kind in every_error() if "exit_code" in vars(kind)]
+    rules = [kind.rule for kind in every_error() if "rule" in vars(kind)]
+    assert len({kind.exit_code for kind in families}) == len(families)
+    assert len(set(rules)) == len(rules)
+    assert all(kind.__bases__ == (AgentSyncError,) for kind in families)
 
 
 def failures(*kinds: type[AgentSyncError]) -> dict[str, AgentSyncError]:
@@ -85,7 +93,7 @@ def failures(*kinds: type[AgentSyncError]) -> dict[str, AgentSyncError]:
 
 
 def test_if_all_fail_for_one_reason_the_code_is_that_reasons() -> None:
-    assert exit_code_of(PartialFailure(failures(NetworkError, NetworkError), succeeded=0)) == 8
+    assert PartialFailure(failures(NetworkError, NetworkError), succeeded=0).exit_code == 8
 
 
 @pytest.mark.parametrize(
@@ -94,4 +102,4 @@ def test_if_all_fail_for_one_reason_the_code_is_that_reasons() -> None:
 def test_if_some_succeed_or_reasons_differ_the_code_is_14(
     kinds: tuple[type[AgentSyncError], ...], succeeded: int
 ) -> None:
-    assert exit_code_of(PartialFailure(failures(*kinds), succeeded=succeeded)) == 14
+    assert PartialFailure(failures(*kinds), succeeded=succeeded).exit_code == 14

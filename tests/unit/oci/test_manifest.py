@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies
+from agent_sync_oci.errors import DigestMismatch
 from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest, read_descriptor, read_manifest
 from agent_sync_oci.strict_json import canonical_json, read_json
@@ -117,9 +117,9 @@ def test_fields_that_are_not_known_are_no_harm() -> None:
 
 def test_an_error_says_where_it_is() -> None:
     spelt = {**json.loads(a_manifest().content), "layers": [EMPTY.document(), {**EMPTY.document(), "size": -1}]}
-    with pytest.raises(ContentLies, match="manifest at the tag v1, layers 2: its size"):
+    with pytest.raises(DigestMismatch, match="manifest at the tag v1, layers 2: its size"):
         read_manifest(json.dumps(spelt).encode(), None, subject="manifest at the tag v1")
-    with pytest.raises(ContentLies, match="the answer: it is no JSON object"):
+    with pytest.raises(DigestMismatch, match="the answer: it is no JSON object"):
         read_descriptor([], subject="the answer")
 
 
@@ -141,7 +141,7 @@ def test_what_is_spelt_canonically_is_read_back_and_spelt_the_same(value: object
 def test_whatever_is_read_python_reads_the_same(content: bytes) -> None:
     try:
         value = read_json(content, subject="it")
-    except ContentLies:
+    except DigestMismatch:
         return
     assert value == json.loads(content)
 

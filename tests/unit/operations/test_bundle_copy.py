@@ -6,10 +6,9 @@ import json
 
 import pytest
 
-from agent_sync.errors import BytesUnavailable, DigestMismatch, UsageError
+from agent_sync.errors import BytesUnavailable, DigestMismatch, NotFound, UsageError
 from agent_sync.operations.bundle import CopyResult
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import NotFound
 from agent_sync_oci.reference import Reference, parse_reference
 from agent_sync_oci.registry.memory import MemoryRegistry
 from tests.builders.bundles import (

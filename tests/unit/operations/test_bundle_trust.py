@@ -223,7 +223,7 @@ def test_a_projects_rule_is_one_more(sender: MemoryProject, receiver: MemoryProj
     demand(receiver, _ALICE)
     receiver.put("keys/own.pub", _BOB.public.pem)
     receiver.put("agent-sync.yaml", receiver.read("agent-sync.yaml") + _LOOSE)
-    with pytest.raises(Untrusted, match=r"rule '\*\*': NOT satisfied"):
+    with pytest.raises(Untrusted, match=r'rule "\*\*": NOT satisfied'):
         pull(receiver)
     sign(sender, _BOB)
     pull(receiver)

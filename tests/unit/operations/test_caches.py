@@ -7,11 +7,10 @@ from typing import Self
 
 import pytest
 
-from agent_sync.errors import BytesUnavailable, LockStale
+from agent_sync.errors import BytesUnavailable, LockStale, RegistryError
 from agent_sync.events import Warned
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import RegistryError
 from agent_sync_oci.manifest import Index, Manifest
 from agent_sync_oci.reference import parse_reference
 from agent_sync_oci.registry.memory import MemoryRegistry

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import httpx
 
-from agent_sync_oci.errors import ContentLies, RegistryError
+from agent_sync_oci.errors import DigestMismatch, RegistryError
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.registry.protocol import OpenBody, chunks_of, verified
 from agent_sync_oci.registry.remote.client import RepositoryClient, RequestBody, check_digest, length_of, require_status
@@ -33,7 +33,7 @@ class Download:
     blob: Descriptor
 
     def pieces(self) -> Generator[bytes, None, None]:
-        """The bytes as they come, never more than one piece too many. Raises NotFound, RegistryError, ContentLies."""
+        """Yield the bytes as they come, at most one piece too many. Raises RegistryError, DigestMismatch."""
         received, in_vain = 0, 0
         for _ in range(_MAX_RESUMES):
             before = received
@@ -71,7 +71,7 @@ class Download:
                 )
             length = length_of(answer)
             if length is not None and first + length != self.blob.size:
-                raise ContentLies(
+                raise DigestMismatch(
                     subject=self._subject,
                     check=f"the registry has {first + length} bytes of it, and its descriptor says {self.blob.size}",
                     remedy="fetch it from another place, or have it pushed again by somebody who has it",
@@ -109,12 +109,12 @@ class Upload:
     mount_from: str | None
 
     def send(self) -> None:
-        """The registry has the blob. Raises ContentLies if the body is another one, RegistryError."""
+        """The registry has the blob. Raises DigestMismatch if the body is another one, RegistryError."""
         with closing(with_retries(self._attempt, self.exchange.patience, subject=self._subject)) as answer:
             require_status(answer, 200, 201, subject=self._subject)
             check_digest(answer, self.blob.digest, subject=self._subject)
             if answer.status_code == 200 and length_of(answer) != self.blob.size:
-                raise ContentLies(
+                raise DigestMismatch(
                     subject=self._subject,
                     check=f"the registry has {length_of(answer)} bytes under this digest of {self.blob.size} bytes",
                     remedy="push to another registry; this one cannot be trusted with it",

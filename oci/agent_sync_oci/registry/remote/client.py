@@ -18,12 +18,13 @@ import httpx
 
 from agent_sync_oci.addresses import origin_of, redirect_refusal
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, RegistryError, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound, RegistryError
 from agent_sync_oci.reference import RegistryReference
 from agent_sync_oci.registry.remote.deadline import Deadline
 from agent_sync_oci.registry.remote.network import Network
 from agent_sync_oci.registry.remote.retry import RETRYABLE_READS, RETRYABLE_WRITES, retry_after_s, with_retries
 from agent_sync_oci.registry.remote.transport import Transport
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from agent_sync_oci.registry.remote.login import Access
@@ -70,7 +71,7 @@ def media_type_of(answer: httpx.Response) -> str | None:
 
 
 def body_of(answer: httpx.Response, *, max_bytes: int, subject: str) -> bytes:
-    """The whole body. Raises TooMuch, before reading it if its length is announced."""
+    """The whole body. Raises LimitExceeded, before reading it if its length is announced."""
     announced = length_of(answer) or 0
     body = bytearray()
     if announced <= max_bytes:
@@ -80,7 +81,7 @@ def body_of(answer: httpx.Response, *, max_bytes: int, subject: str) -> bytes:
                 break
         else:
             return bytes(body)
-    raise TooMuch(subject=subject, check=f"it has more than {max_bytes} bytes, and no more are read")
+    raise LimitExceeded(subject=subject, check=f"it has more than {max_bytes} bytes, and no more are read")
 
 
 def quoted_origin(url: httpx.URL) -> str:
@@ -89,10 +90,10 @@ def quoted_origin(url: httpx.URL) -> str:
 
 
 def check_digest(answer: httpx.Response, digest: Digest, *, subject: str) -> None:
-    """Nothing, if the registry says no other digest of what it has. Raises ContentLies."""
+    """Nothing, if the registry says no other digest of what it has. Raises DigestMismatch."""
     said = answer.headers.get("docker-content-digest")
     if said is not None and said != digest:
-        raise ContentLies(
+        raise DigestMismatch(
             subject=subject,
             check=f"the registry says that its digest is {quoted(said)}, and it is {digest}",
             remedy=_USE_ANOTHER_REGISTRY,
@@ -117,7 +118,7 @@ def _explanation(answer: httpx.Response) -> str:
         body = body_of(answer, max_bytes=_MAX_ERROR_BYTES, subject="")
         first = json.loads(body)["errors"][0]
         code, message = first["code"], first.get("message", "")
-    except (TooMuch, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+    except (LimitExceeded, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return ""
     if not isinstance(code, str) or not _CODE.fullmatch(code):
         return ""

@@ -16,9 +16,10 @@ from oras.auth.base import AuthBackend  # type: ignore[import-untyped]
 from oras.auth.utils import get_basic_auth  # type: ignore[import-untyped]
 from oras.utils import iter_localhosts  # type: ignore[import-untyped]
 
-from agent_sync_oci.errors import ContentLies, RegistryError, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, RegistryError
 from agent_sync_oci.registry.remote.network import Network
 from agent_sync_oci.strict_json import read_json
+from agent_sync_oci.text import quoted
 
 _MAX_CONFIG_BYTES = 4 << 20
 _HELPER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")  # the end of a program's name, and no path
@@ -112,7 +113,7 @@ def _read(path: Path | None) -> dict[str, object]:
             raise _invalid_config(path, f"it cannot be read: {error.strerror}") from error
     try:
         value = read_json(content, subject=str(path))
-    except (ContentLies, TooMuch):
+    except (DigestMismatch, LimitExceeded):
         raise _invalid_config(path, "it is no JSON") from None  # its text may hold a password
     value = value if isinstance(value, dict) else {}
     auths, helpers, store = value.get("auths") or {}, value.get("credHelpers") or {}, value.get("credsStore") or None

@@ -20,7 +20,7 @@ from oras.auth.utils import parse_auth_header  # type: ignore[import-untyped]
 from oras.provider import Registry  # type: ignore[import-untyped]
 
 from agent_sync_oci.addresses import origin_of, redirect_refusal
-from agent_sync_oci.errors import ContentLies, RegistryError, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, RegistryError
 from agent_sync_oci.reference import RegistryReference
 from agent_sync_oci.registry.remote.client import body_of, quoted_origin, require_status
 from agent_sync_oci.registry.remote.credentials import DockerCredentials
@@ -29,6 +29,7 @@ from agent_sync_oci.registry.remote.network import Network
 from agent_sync_oci.registry.remote.retry import with_retries
 from agent_sync_oci.registry.remote.transport import Transport
 from agent_sync_oci.strict_json import read_json
+from agent_sync_oci.text import quoted
 
 _MAX_TOKEN_BYTES = 1 << 20
 _TOKEN = re.compile(r"[!-~]+")  # what may stand in a header
@@ -208,7 +209,7 @@ class _TokenServer:
 def _token_in(content: bytes, subject: str) -> _Token:
     try:
         value = read_json(content, subject=subject)
-    except (ContentLies, TooMuch):
+    except (DigestMismatch, LimitExceeded):
         value = None
     tokens = [value.get(key) for key in ("token", "access_token")] if isinstance(value, dict) else []
     for token in tokens:

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, RegistryError, TooMuch, quoted
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound, RegistryError
 from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_manifest
 from agent_sync_oci.reference import RegistryReference, is_tag
@@ -26,6 +26,7 @@ from agent_sync_oci.registry.remote.client import (
 from agent_sync_oci.registry.remote.deadline import Deadline
 from agent_sync_oci.registry.remote.network import Network
 from agent_sync_oci.strict_json import read_json
+from agent_sync_oci.text import quoted
 
 # -- Lists that a registry gives out a page at a time, and that an honest one ends (distribution spec 1.1, RFC 8288).
 
@@ -38,7 +39,7 @@ def pages(
 ) -> Generator[tuple[bytes, str | None], None, None]:
     """The body and media type of each page; none if the registry answers one of `unless`: it has no such list.
 
-    Raises: TooMuch (pages, bytes), RegistryError (a next page elsewhere).
+    Raises: LimitExceeded (pages, bytes), RegistryError (a next page elsewhere).
     """
     url = exchange.url(path)
     size = 0
@@ -54,7 +55,7 @@ def pages(
             if after is None:
                 return
             url = exchange.within(answer.request.url, after, what="it says that the next page leads")
-    raise TooMuch(subject=subject, check=f"the registry has more than {_MAX_PAGES} pages of them")
+    raise LimitExceeded(subject=subject, check=f"the registry has more than {_MAX_PAGES} pages of them")
 
 
 # -- RemoteRegistry: one repository of a registry, over HTTP (OCI distribution spec 1.1).
@@ -102,7 +103,7 @@ class RemoteRegistry:
             require_status(answer, 200, subject=subject)
             content = body_of(answer, max_bytes=MAX_MANIFEST_BYTES, subject=subject)
             if isinstance(wanted, Digest) and wanted != Digest.of(content):
-                raise ContentLies(
+                raise DigestMismatch(
                     subject=subject,
                     check=f"the registry gave bytes with the digest {Digest.of(content)}",
                     remedy="fetch it from another place; this one cannot be trusted with it",
@@ -159,7 +160,7 @@ class RemoteRegistry:
                 assert isinstance(page, Index)
                 found += page.manifests
                 if len(found) > MAX_REFERRERS:
-                    raise TooMuch(subject=what, check=f"there are more than {MAX_REFERRERS}")
+                    raise LimitExceeded(subject=what, check=f"there are more than {MAX_REFERRERS}")
         return tuple(found)
 
     def tags(self) -> tuple[str, ...]:
@@ -172,7 +173,7 @@ class RemoteRegistry:
             for content, _ in listed:
                 found.update(_tags_in(content, what))
                 if len(found) > _MAX_TAGS:
-                    raise TooMuch(subject=what, check=f"there are more than {_MAX_TAGS}")
+                    raise LimitExceeded(subject=what, check=f"there are more than {_MAX_TAGS}")
         return tuple(sorted(found))
 
     def close(self) -> None:
@@ -193,4 +194,4 @@ def _tags_in(content: bytes, subject: str) -> list[str]:
         listed = value.get("tags") or []  # Go spells an empty list `null`
         if isinstance(listed, list) and all(isinstance(each, str) and is_tag(each) for each in listed):
             return listed
-    raise ContentLies(subject=subject, check="the registry's list holds something else than tags")
+    raise DigestMismatch(subject=subject, check="the registry's list holds something else than tags")

@@ -11,8 +11,9 @@ from email.utils import parsedate_to_datetime
 import httpcore
 import httpx
 
-from agent_sync_oci.errors import RegistryError, quoted
+from agent_sync_oci.errors import RegistryError
 from agent_sync_oci.registry.remote.deadline import Deadline
+from agent_sync_oci.text import quoted
 
 CONNECTION_ERRORS = (httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError, httpcore.ProxyError)
 """What ends a connection."""

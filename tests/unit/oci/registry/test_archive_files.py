@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import pytest
 
-from agent_sync_oci.errors import PlaceFault
+from agent_sync_oci.errors import FileSystemError
 from agent_sync_oci.registry.archive import ArchiveRegistry
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 
@@ -143,5 +143,5 @@ def test_a_link_to_an_archive_is_read_through_and_replaced(tmp_path: Path) -> No
 
 def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
-    with ArchiveRegistry(str(tmp_path / "file" / "it.tar")) as archive, pytest.raises(PlaceFault, match="cannot"):
+    with ArchiveRegistry(str(tmp_path / "file" / "it.tar")) as archive, pytest.raises(FileSystemError, match="cannot"):
         put_blob(archive, b"one")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import PlaceFault
+from agent_sync_oci.errors import FileSystemError
 from agent_sync_oci.image_spec import (
     BLOBS_DIRECTORY,
     COSIGN_IMAGE,
@@ -178,7 +178,7 @@ def test_what_a_killed_process_left_is_removed_and_what_a_living_one_writes_is_n
 def test_a_place_that_cannot_be_written_says_so(directory: Path) -> None:
     directory.parent.mkdir()
     directory.write_text("a file")
-    with LayoutRegistry(str(directory)) as registry, pytest.raises(PlaceFault, match="cannot"):
+    with LayoutRegistry(str(directory)) as registry, pytest.raises(FileSystemError, match="cannot"):
         registry.put_blob(described(b"one"), lambda: BytesIO(b"one"))
 
 

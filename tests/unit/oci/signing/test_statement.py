@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from agent_sync_oci.errors import InvalidSignature, TooMuch
+from agent_sync_oci.errors import InvalidSignature, LimitExceeded
 from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject, read_statement, statement_bytes
 
 _SHA256 = "ab" * 32
@@ -74,10 +74,10 @@ def test_what_is_no_statement_is_refused(payload: bytes) -> None:
 
 
 def test_more_subjects_than_anybody_needs_are_too_much() -> None:
-    with pytest.raises(TooMuch):
+    with pytest.raises(LimitExceeded):
         read_statement(json.dumps(_GOOD | {"subject": [_GOOD["subject"]] * 10_001}).encode())
 
 
 def test_a_predicate_without_end_is_too_much() -> None:
-    with pytest.raises(TooMuch):
+    with pytest.raises(LimitExceeded):
         read_statement(json.dumps(_GOOD).replace('"x": 1', '"x": ' + "[" * 5000 + "]" * 5000).encode())

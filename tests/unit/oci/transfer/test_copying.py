@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, NotFound, TooMuch
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound
 from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest
 from agent_sync_oci.registry.memory import MemoryRegistry
@@ -195,7 +195,7 @@ def test_a_blob_that_lies_is_an_error_and_nothing_is_tagged() -> None:
     source, index = a_source()
     source.blobs[Digest.of(LARGE)] = LARGE[:-1] + b"x"
     target = MemoryRegistry()
-    with pytest.raises(ContentLies):
+    with pytest.raises(DigestMismatch):
         copy(source, target, index.digest, with_referrers=True, tag="v1")
     assert target.tags() == ()
     assert Digest.of(LARGE) not in target.blobs
@@ -208,7 +208,7 @@ def test_a_child_that_is_not_what_the_index_says_is_refused(change: dict[str, in
     lying = {"media_type": child.media_type, "digest": child.digest, "size": child.size, **change}
     index = Index.make(artifact_type=SOME_TYPE, manifests=[Descriptor(**lying)])  # type: ignore[arg-type]
     source.put_manifest(index)
-    with pytest.raises(ContentLies, match="the index that lists it says"):
+    with pytest.raises(DigestMismatch, match="the index that lists it says"):
         copy(source, MemoryRegistry(), index.digest, with_referrers=False)
 
 
@@ -220,7 +220,7 @@ def test_an_index_that_reaches_too_much_is_refused_before_it_is_read() -> None:
     ]
     index = Index.make(artifact_type=SOME_TYPE, manifests=large)
     source.put_manifest(index)
-    with pytest.raises(TooMuch):
+    with pytest.raises(LimitExceeded):
         copy(source, MemoryRegistry(), index.digest, with_referrers=False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.errors import ContentLies, RegistryError, TooMuch
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, RegistryError
 from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
 from agent_sync_oci.registry.memory import MemoryRegistry
@@ -162,7 +162,7 @@ def test_of_a_thousand_referrers_those_of_the_type_are_considered_up_to_a_limit(
     found = referrers(registry, subject.digest, artifact_type=SIGSTORE_BUNDLE)
     assert found == tuple(signatures[:MAX_CONSIDERED])
     list_at(registry, subject, *others, *entries, Descriptor(IMAGE_MANIFEST, Digest.of(b"one more"), 7))
-    with pytest.raises(TooMuch, match=str(MAX_REFERRERS)):
+    with pytest.raises(LimitExceeded, match=str(MAX_REFERRERS)):
         referrers(registry, subject.digest, artifact_type=SIGSTORE_BUNDLE)
 
 
@@ -173,7 +173,7 @@ def _plain(manifest: Manifest) -> tuple[str, Digest, int]:
 def test_a_fallback_tag_that_names_no_list_is_refused() -> None:
     registry, subject = an_old_registry()
     registry.put_manifest(subject, tag=fallback_tag(subject))
-    with pytest.raises(ContentLies, match="list of referrers"):
+    with pytest.raises(DigestMismatch, match="list of referrers"):
         referrers(registry, subject.digest, artifact_type=None)
-    with pytest.raises(ContentLies, match="list of referrers"):
+    with pytest.raises(DigestMismatch, match="list of referrers"):
         attach(registry, a_signature(registry, subject))

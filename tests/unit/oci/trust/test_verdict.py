@@ -51,13 +51,13 @@ def test_a_bundle_that_one_of_the_signers_has_signed_is_accepted() -> None:
     assert verdict.accepted
     assert verdict.signed
     assert [checked.signer for checked in verdict.checked] == [_signer(_BOB)]
-    assert str(verdict.rules[0]) == "rule 'registry.example.com/team/*': satisfied, 1 of 1 signers needed"
+    assert str(verdict.rules[0]) == 'rule "registry.example.com/team/*": satisfied, 1 of 1 signers needed'
 
 
 def test_unsigned_where_signed_is_demanded_is_refused() -> None:
     verdict = _judged(Policy((_one_of(_ALICE),)))
     assert verdict.refusals == (
-        "rule 'registry.example.com/team/*': NOT satisfied, 0 of 1 signers needed: there is no signature",
+        'rule "registry.example.com/team/*": NOT satisfied, 0 of 1 signers needed: there is no signature',
     )
 
 
@@ -98,7 +98,7 @@ def test_the_statement_must_be_for_exactly_this_name() -> None:
     elsewhere = a_key_signed_bundle(_ALICE, a_statement(name=NAME + "-old"))
     verdict = _judged(policy, elsewhere)
     assert not verdict.accepted
-    assert f"is for the name '{NAME}-old'" in verdict.refusals[0]
+    assert f'is for the name "{NAME}-old"' in verdict.refusals[0]
     assert _judged(policy, elsewhere, name=NAME + "-old").accepted
 
 
@@ -125,7 +125,7 @@ def test_what_is_revoked_is_refused_however_well_it_is_signed(digest: str) -> No
     verdict = _judged(policy, *_signed_by(_ALICE), also=("sha256:" + "ab" * 32, "c" * 40))
     assert not verdict.accepted
     assert verdict.signed
-    assert verdict.refusals == (f"{digest} is revoked: 'a leaked token'",)
+    assert verdict.refusals == (f'{digest} is revoked: "a leaked token"',)
 
 
 def test_what_is_revoked_is_refused_unsigned_too() -> None:
