@@ -60,9 +60,9 @@ def refuse_own_files(outputs: Mapping[RelPath, Output]) -> None:
 def _ambiguous(path: RelPath, first: Output, second: Output) -> AmbiguousOutput:
     if first.source == second.source:
         keys = f"{quoted(first.key)} and {quoted(second.key)}"
-        check = f"the files {keys} of source {first.source} both have this path"
+        check = f"the files {keys} of source {quoted(first.source)} both have this path"
     else:
-        check = f"the sources {first.source}{_tool(first)} and {second.source}{_tool(second)} both write this path"
+        check = f"the sources {_named(first)} and {_named(second)} both write this path"
     return AmbiguousOutput(
         subject=f"output {quoted(path)}",
         check=check,
@@ -71,7 +71,7 @@ def _ambiguous(path: RelPath, first: Output, second: Output) -> AmbiguousOutput:
     )
 
 
-def _tool(output: Output) -> str:
-    """Name the tool that the placement is for: the destination alone does not tell which target to change."""
+def _named(output: Output) -> str:
+    """Name the source, and the tool that the placement is for: a destination alone does not tell which target it is."""
     tool = None if output.placement is None else output.placement.tool
-    return "" if tool is None else f" (tool {tool})"
+    return quoted(output.source) if tool is None else f"{quoted(output.source)} (tool {tool})"

@@ -203,7 +203,7 @@ targets:
 
 def test_two_sources_on_one_file_are_refused_with_both_names() -> None:
     project = a_project({"agent-sync.yaml": TWO, "one/x.md": "1\n", "two/x.md": "2\n"})
-    with pytest.raises(AmbiguousOutput, match="sources one and two both write"):
+    with pytest.raises(AmbiguousOutput, match='"one" and "two"'):
         project.project().update()
 
 

@@ -64,12 +64,12 @@ CLAUDE, CURSOR = a_placement("a", "to", tool="claude-code"), a_placement("b", "t
 @pytest.mark.parametrize(
     ("placements", "check"),
     [
-        ((a_placement("a", "to"), a_placement("b", "to")), "the sources a and b both write this path"),
-        ((CLAUDE, CURSOR), "the sources a (tool claude-code) and b (tool cursor) both write this path"),
-        ((a_placement("a", "to"), a_placement("c", "to")), "the sources a and c both write this path"),
+        ((a_placement("a", "to"), a_placement("b", "to")), 'the sources "a" and "b" both write this path'),
+        ((CLAUDE, CURSOR), 'the sources "a" (tool claude-code) and "b" (tool cursor) both write this path'),
+        ((a_placement("a", "to"), a_placement("c", "to")), 'the sources "a" and "c" both write this path'),
         (
             (a_placement("d", "to"), a_placement("d", "to/sub"), a_placement("d", "to")),
-            'the files "sub/x.md" and "x.md" of source d both have this path',
+            'the files "sub/x.md" and "x.md" of source "d" both have this path',
         ),
     ],
 )
