@@ -1,14 +1,13 @@
 """Supply the cache with the bytes of a lock.
 
-Each blob is looked up in the cache, then in supplied directories (AGENT_SYNC_SOURCES), then in the declared caches,
-then
-upstream. The lock's digests decide; no location is trusted.
+Each blob is looked up in the cache, in supplied directories (AGENT_SYNC_SOURCES), in the declared caches, and upstream.
+The lock's digests decide; no location is trusted.
 """
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -21,7 +20,7 @@ from agent_sync.ports import Kind, World
 from agent_sync.sources.dispatch import refetch
 from agent_sync.sources.local import find_files, pack_directory
 from agent_sync.store.contents import Contents
-from agent_sync.tree import Entry, RelPath, Sha256, Tree
+from agent_sync.tree import Change, Entry, RelPath, Sha256, Tree, describe_changes
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.text import quoted
 
@@ -53,9 +52,9 @@ def tree_from_directory(tree: Tree, directory: str, world: World, *, what: str) 
     subject = _subject(what, directory)
     place = world.at(directory)
     packed = pack_directory(place, find_files(place, subject=subject, limits=Limits()), world, subject=subject)
-    if packed.files != tree:
-        changed = tree.changes_to(packed.files)
-        check = f"{len(changed)} files are not what the lock says, the first is {quoted(changed[0].path)}"
+    changes = tree.changes_to(packed.files)
+    if changes:
+        check = f"the supplied files are not what the lock says: {describe_changes(changes)}"
         raise DigestMismatch(subject=subject, check=check, remedy=_REMEDY)
     return packed
 
@@ -181,8 +180,10 @@ class Supplier:
         bare = replace(lock, sources=tuple(replace(each, transformed=None) for each in lock.sources), rendered=None)
         again = derive(bare, self._config, self._world, supply=self)
         for before, after in zip(lock.sources, again.sources, strict=True):
-            _require_same(f"source {before.name}, its transforms", before.transformed, after.transformed)
-        _require_same("the overrides", lock.rendered, again.rendered)
+            if before.transformed != after.transformed:
+                raise _not_reproduced(f"source {before.name}, transforms", before.result.changes_to(after.result))
+        if lock.rendered != again.rendered:
+            raise _not_reproduced("overrides", _overridden_files(lock).changes_to(_overridden_files(again)))
 
 
 def _derived_trees(lock: Lock) -> list[PackedTree]:
@@ -195,13 +196,17 @@ def _digests(files: Tree) -> set[Sha256]:
     return {entry.sha256 for entry in files.values()}
 
 
-def _require_same(subject: str, recorded: object, made: object) -> None:
-    if recorded != made:
-        raise DigestMismatch(
-            subject=subject,
-            check="run again they make other bytes than the lock records",
-            remedy="a transform must depend on nothing but its input; record what it makes now: agent-sync update",
-        )
+def _overridden_files(lock: Lock) -> Tree:
+    return Tree() if lock.rendered is None else lock.rendered.packed.files
+
+
+def _not_reproduced(subject: str, changes: Sequence[Change]) -> DigestMismatch:
+    named = f": {describe_changes(changes)}" if changes else ""
+    return DigestMismatch(
+        subject=subject,
+        check=f"a second run does not make what the lock records{named}",
+        remedy="a transform must depend on nothing but its input; record what it makes now: agent-sync update",
+    )
 
 
 # -- A lock's bytes into the store: what a plan needs goes in, a `Contents` that can serve every byte of it comes out.

@@ -24,6 +24,7 @@ from agent_sync.sources.git.signatures import refuse_protocol
 from agent_sync.sources.local import hash_tree, pack_directory, refuse_changed, resolve_local, scan
 from agent_sync.sources.oci.fetch import fetch_artifact, resolve_oci, served_manifest
 from agent_sync.sources.url import fetch_url, resolve_url, served_digest
+from agent_sync.tree import describe_changes
 from agent_sync.tree.globs import Globs
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.redaction import REDACTED
@@ -269,10 +270,11 @@ class _Refetching:
             limits=self._limits,
             security=self._security,
         )
-        if packed.files != source.tree:
+        changes = source.tree.changes_to(packed.files)
+        if changes:
             raise DigestMismatch(
                 subject=f"source {source.name}",
-                check="its layers hold other files than the lock says",
+                check=f"the artifact does not hold the locked files: {describe_changes(changes)}",
                 remedy="restore the lock from version control, or make it again: agent-sync update",
             )
         return packed

@@ -17,6 +17,7 @@ from agent_sync.tree import (
     Entry,
     RelPath,
     Tree,
+    describe_changes,
     join,
     parent,
     refuse_collisions,
@@ -168,21 +169,15 @@ def refuse_changed(source: str, locked: Tree, actual: Tree) -> None:
 
 
 def local_change(source: str, locked: Tree, actual: Tree) -> LockStale | None:
-    """How a local source differs from what the lock says, with the first files; None if it does not."""
+    """Return the error that says how a local source differs from the lock; None if it does not."""
     changes = locked.changes_to(actual)
     if not changes:
         return None
-    words = [f"{_what(change.before, change.after)} {quoted(change.path)}" for change in changes[:5]]
-    more = f" and {len(changes) - 5} more" if len(changes) > 5 else ""
     return LockStale(
         subject=f"source {source}",
-        check=f"the local files are not what the lock says: {', '.join(words)}{more}",
+        check=f"the local files are not what the lock says: {describe_changes(changes)}",
         remedy=f"lock them as they are: agent-sync update {source}",
     )
-
-
-def _what(before: Entry | None, after: Entry | None) -> str:
-    return "added" if before is None else "removed" if after is None else "changed"
 
 
 def _walk(directory: Directory, exclude: Globs, subject: str) -> Iterator[tuple[RelPath, Stat]]:

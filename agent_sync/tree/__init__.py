@@ -7,7 +7,7 @@ out. Everything here is pure: file contents pass through as chunks and are hashe
 
 from __future__ import annotations
 
-from agent_sync.tree.model import Change, Entry, Sha256, Tree, sorted_paths
+from agent_sync.tree.model import Change, Entry, Sha256, Tree, describe_changes, sorted_paths
 from agent_sync.tree.names import ROOT, RelPath, join, parent, refuse_collisions, safe_path, safe_paths
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "RelPath",
     "Sha256",
     "Tree",
+    "describe_changes",
     "join",
     "parent",
     "refuse_collisions",

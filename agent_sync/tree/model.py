@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, ValuesView
+from collections.abc import ItemsView, Iterable, Iterator, KeysView, Mapping, Sequence, ValuesView
 from typing import NamedTuple, NewType
 
 from agent_sync.tree.names import RelPath
+from agent_sync_oci.text import quoted
 
 Sha256 = NewType("Sha256", str)
 """64 lower-case hexadecimal digits: the digest of a file's bytes."""
@@ -96,3 +97,20 @@ def sorted_paths(paths: Iterable[RelPath]) -> list[RelPath]:
     # No name holds a control character, so U+0000 for "/" makes one string comparison do; code points sort as UTF-8
     # does.
     return sorted(paths, key=lambda path: path.replace("/", "\0"))
+
+
+_MOST_NAMED = 3
+
+
+def describe_changes(changes: Sequence[Change]) -> str:
+    """Return what a message says of a difference: the first three files, each with what happened to it."""
+    named = ", ".join(f"{_verb(change)} {quoted(change.path)}" for change in changes[:_MOST_NAMED])
+    return f"{named} and {len(changes) - _MOST_NAMED} more" if len(changes) > _MOST_NAMED else named
+
+
+def _verb(change: Change) -> str:
+    if change.before is None:
+        return "added"
+    if change.after is None:
+        return "removed"
+    return "changed" if change.before.sha256 != change.after.sha256 else "changed the executable bit of"

@@ -72,8 +72,9 @@ def test_what_transforms_and_overrides_made_is_taken_only_as_it_was_locked(
     elsewhere: MemoryProject, place: str
 ) -> None:
     elsewhere.put(place, "tampered\n")
-    with pytest.raises(DigestMismatch, match="what transforms or overrides made, handed over in"):
+    with pytest.raises(DigestMismatch, match="what transforms or overrides made, handed over in") as refused:
         replace(elsewhere.project(), supplied=supplied(elsewhere)).sync(frozen=True)
+    assert f'changed "{place.split("/", 2)[2]}"' in refused.value.check
     assert elsewhere.outputs == {}
 
 

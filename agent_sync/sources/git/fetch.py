@@ -15,6 +15,7 @@ from agent_sync.sources.base import declared, differing_fields, refuse_offline, 
 from agent_sync.sources.git.pack import Request, named, pack_commits
 from agent_sync.sources.git.refs import ResolvedRef, is_whole_id, resolve_ref
 from agent_sync.sources.git.signatures import refuse_repository, verify_signatures, warn_of_protocol
+from agent_sync.tree import describe_changes
 
 if TYPE_CHECKING:
     from agent_sync.config import Config, Policy
@@ -115,13 +116,23 @@ def _locked(name: str, requests: Sequence[Request], pin: GitPin) -> LockedSource
 
 
 def _as_locked(name: str, pin: GitPin, found: GitPin) -> PackedTree | DigestMismatch:
-    """What was fetched, if it is what was locked; a lock of another implementation has no packed form to compare."""
-    same_files = found.packed.files == pin.packed.files
-    if found.tree == pin.tree and same_files and pin.packed.blob in (None, found.packed.blob):
+    """Return what was fetched if it is what was locked, else the error that says what differs.
+
+    A lock of another implementation has no packed form to compare.
+    """
+    changes = pin.packed.files.changes_to(found.packed.files)
+    if changes:
+        check = f"commit {pin.commit} does not hold the locked files: {describe_changes(changes)}"
+    elif found.tree != pin.tree:
+        check = f"commit {pin.commit} has the tree {found.tree}, the lock says {pin.tree}"
+    elif pin.packed.blob not in (None, found.packed.blob):
+        check = f"the files of commit {pin.commit} have the canonical tar {found.packed.blob}, the lock says"
+        check += f" {pin.packed.blob}"
+    else:
         return found.packed
     return DigestMismatch(
         subject=f"source {name}",
-        check=f"the files of commit {pin.commit} are not those that the lock names",
+        check=check,
         remedy=f"the lock is wrong, or was changed by hand: agent-sync update {name}",
     )
 

@@ -301,7 +301,19 @@ def test_files_other_than_the_locked_ones_are_not_taken(git: MemoryGit, remote: 
     other = world.locked(git_sources("name: rules, ref: main, exclude: [none]"))
     forged = replace(locked, pin=replace(_pin(locked), packed=replace(_pin(other).packed, files=a_tree({"a.md": "2"}))))
     outcomes = refetch_git([forged], world.world, limits=Limits(), security=Policy())
-    assert isinstance(outcomes["rules"], DigestMismatch)
+    outcome = outcomes["rules"]
+    assert isinstance(outcome, DigestMismatch)
+    assert outcome.check.endswith('does not hold the locked files: changed "a.md"')
+
+
+def test_a_commit_with_the_locked_files_in_another_tree_is_not_taken(git: MemoryGit, remote: MemoryRepository) -> None:
+    remote.commit({"a.md": "1"})
+    world = GitWorld(git)
+    locked = world.locked(git_sources("name: rules, ref: main"))
+    forged = replace(locked, pin=replace(_pin(locked), tree="0" * 40))
+    outcome = refetch_git([forged], world.world, limits=Limits(), security=Policy())["rules"]
+    assert isinstance(outcome, DigestMismatch)
+    assert outcome.check.endswith(f"the lock says {'0' * 40}")
 
 
 def test_a_foreign_lock_without_packed_form_is_held_against_its_files(git: MemoryGit, remote: MemoryRepository) -> None:
