@@ -16,44 +16,33 @@ from agent_sync.ports import Cancellation, Contents, Directory, Kind
 from agent_sync.store.directory import STAGING, staging_path, write_atomically
 from agent_sync.tree import ROOT, RelPath, Sha256, Tree, nar, parent
 from agent_sync.tree.nar import sri
-from agent_sync.tree.tarball import directories_entered
+from agent_sync.tree.tarball import TarWalk
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.image_spec import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
 from agent_sync_oci.text import quoted
 
-# -- The NAR of what a lock pins, piece by piece, its bytes verified on their way.
+_BATCH_BYTES = 1 << 16
+_MAX_INFO_BYTES = 4096
 
 
 def tree_nar(tree: Tree, contents: Contents) -> Iterator[bytes]:
-    """The NAR of the tree. Raises what `contents` raises."""
-    yield nar.START
-    here = ""
+    """Yield the NAR of the tree; its bytes are verified on their way. Raises what `contents` raises."""
+    walk = TarWalk()
     for path, entry in tree.items():
-        directory, _, name = path.rpartition("/")
-        ended, begun = directories_entered(here, directory)
-        here = directory
+        _, directories = walk.enter(path)
         size = contents.size(entry.sha256)
-        opened = (nar.open_directory(each.rpartition("/")[2].encode()) for each in begun)
-        before = nar.before_file(name.encode(), size, executable=entry.executable)
-        yield b"".join((nar.CLOSE_DIRECTORY * ended, *opened, before))
+        yield directories + nar.before_file(path.rpartition("/")[2].encode(), size, executable=entry.executable)
         yield from contents.chunks(entry.sha256)
         yield nar.after_file(size)
-    yield nar.CLOSE_DIRECTORY * directories_entered(here, "")[0] + nar.FINISH
+    yield walk.finish()[1]
 
 
 def file_nar(sha256: Sha256, contents: Contents) -> Iterator[bytes]:
-    """The NAR of a single file, which is not executable. Raises what `contents` raises."""
+    """Yield the NAR of a single file, which is not executable. Raises what `contents` raises."""
     size = contents.size(sha256)
     yield nar.before_alone(size)
     yield from contents.chunks(sha256)
     yield nar.after_alone(size)
-
-
-# -- A Nix binary cache in a directory: NARs as blobs under their digests, where an image layout keeps its own, and
-# beside them the narinfo of each path. Over a layout that `push` wrote, one directory serves both.
-
-_SMALL_PIECES = 1 << 16
-_MAX_INFO_BYTES = 4096
 
 
 class BinaryCache:
@@ -160,7 +149,7 @@ def _larger(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         held.append(piece)
         size += len(piece)
-        if size >= _SMALL_PIECES:
+        if size >= _BATCH_BYTES:
             yield b"".join(held)
             held, size = [], 0
     yield b"".join(held)

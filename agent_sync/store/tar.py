@@ -14,21 +14,8 @@ from agent_sync.errors import LockInvalid
 from agent_sync.lock.consistency import REMEDY
 from agent_sync.lock.model import PackedTree
 from agent_sync.tree import Entry, RelPath, Sha256, Tree, nar
-from agent_sync.tree.tarball import (
-    BLOCK,
-    END,
-    directories_entered,
-    directory_header,
-    file_header,
-    header_length,
-    padding,
-    size_in,
-)
+from agent_sync.tree.tarball import TarWalk, header_length, match_header, padding
 from agent_sync_oci.text import quoted
-
-# -- Where each file of a tree lies in its canonical tar. Such a tar needs no parser: every header follows from the
-# tree and the length that the header itself tells, so it is made again and all its bytes are compared. Only headers
-# are read.
 
 ReadAt = Callable[[int, int], bytes]
 """Gives the bytes at an offset, so many of them; fewer only where the tar ends."""
@@ -52,27 +39,25 @@ def find_spans(tree: Tree, read: ReadAt) -> Iterator[tuple[Sha256, Span]]:
     """The digest of each file of `tree` and where its content lies, in the order of the paths.
 
     Raises:
-        NotThisTree: a header or the end is not what the tree asks for. What lies between headers is not looked at.
+        TarMismatch: a header or the end is not what the tree asks for. What lies between headers is not looked at.
     """
     read = _Window(read).read
-    offset = _skip_directory(directory_header(b""), 0, read, "")
-    directory = ""
+    walk = TarWalk()
+    offset = 0
     for path, entry in tree.items():
-        parent = path.rpartition("/")[0]
-        if parent != directory:
-            for each in directories_entered(directory, parent)[1]:
-                offset = _skip_directory(directory_header(each.encode()), offset, read, each)
-            directory = parent
+        before, _ = walk.enter(path)
         name = path.encode()
-        header = read(offset, header_length(name))
-        size = size_in(header)
-        if size is None or header != file_header(name, size, executable=entry.executable):
-            raise TarMismatch(f"the header at byte {offset} is not that of {quoted(path)}")
+        header = read(offset, len(before) + header_length(name))
+        size = match_header(header, before, name, executable=entry.executable)
+        if size is None:
+            at = offset + (len(before) if header.startswith(before) else 0)
+            raise TarMismatch(f"the header at byte {at} is not that of {quoted(path)}")
         offset += len(header)
         yield entry.sha256, Span(offset, size)
-        offset += size + -size % BLOCK
-    if read(offset, len(END) + 1) != END:
-        raise TarMismatch(f"it does not end at byte {offset} as it must")
+        offset += size + len(padding(size))
+    end, _ = walk.finish()
+    if read(offset, len(end) + 1) != end:
+        raise TarMismatch(f"the tar does not end at byte {offset}")
 
 
 class _Window:
@@ -91,17 +76,6 @@ class _Window:
         return self._bytes[start : start + size]
 
 
-def _skip_directory(header: bytes, offset: int, read: ReadAt, directory: str) -> int:
-    if read(offset, len(header)) != header:
-        raise TarMismatch(f"the header at byte {offset} is not that of the directory {quoted(directory + '/')}")
-    return offset + len(header)
-
-
-# -- A canonical tar while it comes in: each file is held against the lock on its way, and nothing is read twice.
-
-_BATCH_BYTES = 1 << 18
-_LARGE_BYTES = 1 << 14
-
 _Parser = Generator[tuple[int, int], memoryview, None]
 """Asks for the next bytes: for at least so many, and for no more than so many."""
 
@@ -119,7 +93,7 @@ class ReceivedTar:
         self._size = 0
         self._held = b""
         self._fault: str | None = "it ends too soon"
-        self._nar = _NarHash()
+        self._nar = nar.NarHash()
         self._steps = self._walk()
         self._least, self._most = next(self._steps)
 
@@ -151,39 +125,30 @@ class ReceivedTar:
             self._least, self._most = self._steps.send(piece)
         except StopIteration:
             self._fault, self._least = None, 0
-        except _Mismatch as error:
+        except TarMismatch as error:
             self._fault, self._least = str(error), 0
 
     def _walk(self) -> _Parser:
-        """The tar, block by block. What lies between the contents of two files comes as one piece."""
-        before = directory_header(b"")
-        self._nar.add(nar.START)
-        directory = ""
+        """Parse the tar, block by block. All between the contents of two files comes as one piece."""
+        walk = TarWalk()
+        before = b""
         for path, entry in self._packed.files.items():
-            before += self._entered(directory, directory := path.rpartition("/")[0])
-            size = yield from self._header(before, path, entry)
+            directories, nar_part = walk.enter(path)
+            self._nar.add(nar_part)
+            size = yield from self._header(before + directories, path, entry)
             yield from self._content(path, entry, size)
             before = padding(size)
-        ended, _ = directories_entered(directory, "")
-        self._nar.add(nar.CLOSE_DIRECTORY * ended + nar.FINISH)
-        end = yield _exactly(len(before) + len(END))
-        if end != before + END:
-            raise _Mismatch("the end is not that of a canonical tar")
-
-    def _entered(self, directory: str, next_directory: str) -> bytes:
-        """The headers of the directories that begin there."""
-        ended, begun = directories_entered(directory, next_directory)
-        self._nar.add(nar.CLOSE_DIRECTORY * ended)
-        for each in begun:
-            self._nar.add(nar.open_directory(each.rpartition("/")[2].encode()))
-        return b"".join(directory_header(each.encode()) for each in begun)
+        end, nar_part = walk.finish()
+        self._nar.add(nar_part)
+        if (yield _exactly(len(before) + len(end))) != before + end:
+            raise TarMismatch("the end is not that of a canonical tar")
 
     def _header(self, before: bytes, path: RelPath, entry: Entry) -> Generator[tuple[int, int], memoryview, int]:
         name = path.encode()
         found = bytes((yield _exactly(len(before) + header_length(name))))
-        size = size_in(found)
-        if size is None or found != before + file_header(name, size, executable=entry.executable):
-            raise _Mismatch(f"what comes before file {quoted(path)} is not as in a canonical tar")
+        size = match_header(found, before, name, executable=entry.executable)
+        if size is None:
+            raise TarMismatch(f"the bytes before file {quoted(path)} are not those of a canonical tar")
         self._nar.add(nar.before_file(name.rpartition(b"/")[2], size, executable=entry.executable))
         return size
 
@@ -198,39 +163,7 @@ class ReceivedTar:
         self._nar.add(nar.after_file(size))
         if sha256.hexdigest() != entry.sha256:
             check = f"file {quoted(path)} has the sha256 {sha256.hexdigest()}, the lock says {entry.sha256}"
-            raise _Mismatch(check)
-
-
-class _Mismatch(Exception):
-    """A tar is not the canonical one of the tree; the text says where."""
-
-
-class _NarHash:
-    """The narHash of what is added; many small parts are hashed as few large ones."""
-
-    def __init__(self) -> None:
-        self._sha256 = hashlib.sha256()
-        self._parts: list[bytes | memoryview] = []
-        self._held = 0
-
-    def add(self, part: bytes | memoryview) -> None:
-        if len(part) >= _LARGE_BYTES:  # to be put together with others it would have to be copied
-            self._hash()
-            self._sha256.update(part)
-            return
-        self._parts.append(part)
-        self._held += len(part)
-        if self._held >= _BATCH_BYTES:
-            self._hash()
-
-    def sri(self) -> str:
-        self._hash()
-        return nar.sri(self._sha256.digest())
-
-    def _hash(self) -> None:
-        self._sha256.update(b"".join(self._parts))
-        self._parts.clear()
-        self._held = 0
+            raise TarMismatch(check)
 
 
 def _exactly(count: int) -> tuple[int, int]:

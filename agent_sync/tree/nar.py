@@ -7,6 +7,7 @@ around the contents of the files in the order of the tree; their SHA-256 is the 
 
 from __future__ import annotations
 
+import hashlib
 import struct
 from base64 import b64encode
 
@@ -80,3 +81,37 @@ CLOSE_DIRECTORY = _CLOSE + _CLOSE
 """The frame after the entries of a directory."""
 FINISH = _CLOSE
 """The frame after everything else."""
+
+
+_BATCH_BYTES = 1 << 18
+_LARGE_BYTES = 1 << 14
+
+
+class NarHash:
+    """The narHash of a NAR that comes in parts; many small ones are hashed as few large ones."""
+
+    def __init__(self) -> None:
+        self._sha256 = hashlib.sha256()
+        self._parts: list[bytes | memoryview] = []
+        self._pending_bytes = 0
+
+    def add(self, part: bytes | memoryview) -> None:
+        """Append this part."""
+        if len(part) >= _LARGE_BYTES:  # joined with others it would have to be copied
+            self._flush()
+            self._sha256.update(part)
+            return
+        self._parts.append(part)
+        self._pending_bytes += len(part)
+        if self._pending_bytes >= _BATCH_BYTES:
+            self._flush()
+
+    def sri(self) -> str:
+        """Return the narHash of all parts so far."""
+        self._flush()
+        return sri(self._sha256.digest())
+
+    def _flush(self) -> None:
+        self._sha256.update(b"".join(self._parts))
+        self._parts.clear()
+        self._pending_bytes = 0

@@ -2,7 +2,7 @@
 
 GNU tar writes exactly these bytes for a directory `source` whose modes are plain, up to where it pads the end:
 `tar -c --format=gnu --sort=name --mtime=@1 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX source`.
-Headers are made by hand because `tarfile` takes eight times as long.
+Its headers and its order are here once; whoever writes, receives or looks into such a tar walks it with `TarWalk`.
 """
 
 from __future__ import annotations
@@ -18,18 +18,16 @@ from agent_sync.tree.model import Entry, Sha256, Tree
 from agent_sync.tree.names import RelPath
 from agent_sync_oci.text import quoted
 
-# -- The canonical tar, block by block: the same tree is the same bytes on every machine (docs/reference/lockfile.md).
-# GNU tar writes exactly these bytes for a directory `source` whose modes are plain, up to where it pads the end: `tar
-# -c --format=gnu --sort=name --mtime=@1 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX source`. Headers are
-# made by hand because `tarfile` takes eight times as long.
+Chunk = bytes | memoryview
 
 BLOCK = 512
 TOP = b"source/"
 """The one top-level directory, and the first entry; Nix's `fetchTarball` strips it."""
 END = bytes(2 * BLOCK)
 MAX_SIZE = 8**11 - 1
-"""The longest file that a header's eleven octal digits can tell: 8 GiB less one byte."""
+"""The size of the largest file that a header's eleven octal digits can express: 8 GiB less one byte."""
 
+_BATCH_BYTES = 1 << 18
 _NAME_BYTES = 100
 _ID = b"0000000\0"
 _OWNER = _ID + _ID
@@ -40,33 +38,37 @@ _MTIME = b"00000000001\0"
 _NO_MTIME = b"00000000000\0"
 
 
+# -- headers ---------------------------------------------------------------------------------------------------------
+# They are made by hand because `tarfile` takes eight times as long.
+
+
 def file_header(path: bytes, size: int, *, executable: bool = False) -> bytes:
-    """What stands before the `size` bytes of the file at `path`, which is relative to the tree.
+    """Return the header of the file at `path`, relative to the tree, with `size` bytes.
 
     Raises:
-        LimitExceeded: the file is 8 GiB or longer.
+        LimitExceeded: the file is 8 GiB or larger.
     """
     if size > MAX_SIZE:
         raise LimitExceeded(
             subject=f"file {quoted(path.decode(errors='replace'))}",
-            check=f"its {size} bytes do not fit into a tar of this format, which ends at {MAX_SIZE}",
-            remedy="leave it out with `exclude:`",
+            check=f"{size} bytes do not fit into a tar of this format, which ends at {MAX_SIZE}",
+            remedy="leave the file out with `exclude:`",
         )
     return _entry(TOP + path, b"%011o\0" % size, _PROGRAM if executable else _FILE, b"0")
 
 
 def directory_header(path: bytes) -> bytes:
-    """What stands before the content of the directory at `path`; the tree itself is the empty path."""
+    """Return the header of the directory at `path`; the tree itself is the empty path."""
     return _entry(TOP + path + b"/" if path else TOP, b"00000000000\0", _PROGRAM, b"5")
 
 
 def padding(size: int) -> bytes:
-    """The zeros that follow the `size` bytes of a file, up to the next block."""
+    """Return the zeros that follow the `size` bytes of a file, up to the next block."""
     return _PADDING[-size % BLOCK]
 
 
 def size_in(header: bytes) -> int | None:
-    """The length that the last block of a file's header tells, however it is spelled; None if it tells none."""
+    """Return the size in the last block of a file's header, however it is spelled; None if there is none."""
     try:
         size = int(header[-BLOCK + 124 : -BLOCK + 135], 8)
     except ValueError:
@@ -74,8 +76,16 @@ def size_in(header: bytes) -> int | None:
     return size if size >= 0 else None
 
 
+def match_header(found: bytes, before: bytes, path: bytes, *, executable: bool) -> int | None:
+    """Return the size of the file at `path` if `found` is `before` and its header, byte for byte; None if not."""
+    size = size_in(found)
+    if size is None or size > MAX_SIZE or found != before + file_header(path, size, executable=executable):
+        return None
+    return size
+
+
 def header_length(path: bytes) -> int:
-    """How many bytes the header of the file at `path` takes: one block, more where the name is long."""
+    """Return the length in bytes of the header of the file at `path`: one block, more where the name is long."""
     name_bytes = len(TOP) + len(path)
     return BLOCK if name_bytes <= _NAME_BYTES else BLOCK + _long_name_length(name_bytes)
 
@@ -87,15 +97,15 @@ def _entry(name: bytes, size: bytes, owner: bytes, kind: bytes) -> bytes:
 
 
 def _long_name(name: bytes) -> bytes:
-    """GNU's way to say a long name: an entry of its own, dated 1970 as GNU tar does, whose content is the name."""
-    said = name + b"\0"
-    head = _block(b"././@LongLink", b"%011o\0" % len(said), _FILE, b"L", mtime=_NO_MTIME)
-    return head + said + padding(len(said))
+    """Return GNU's entry for a long name, dated 1970 as GNU tar does, whose content is the name."""
+    content = name + b"\0"
+    header = _block(b"././@LongLink", b"%011o\0" % len(content), _FILE, b"L", mtime=_NO_MTIME)
+    return header + content + padding(len(content))
 
 
 def _long_name_length(name_bytes: int) -> int:
-    said = name_bytes + 1
-    return BLOCK + said + -said % BLOCK
+    content_bytes = name_bytes + 1
+    return BLOCK + content_bytes + -content_bytes % BLOCK
 
 
 def _block(name: bytes, size: bytes, owner: bytes, kind: bytes, mtime: bytes = _MTIME) -> bytes:
@@ -113,15 +123,51 @@ _FIXED_SUM = {
 }
 
 
-# -- Files -> one canonical tar and its Nix hash, in one pass: each byte is read once and hashed on its way through.
+# -- order -----------------------------------------------------------------------------------------------------------
 
-Chunk = bytes | memoryview
 
-_BATCH_BYTES = 1 << 18
+class TarWalk:
+    """The way through a canonical tar and the NAR of the same tree, in the order of the tree's files.
+
+    Directories have entries in both, and files do not say where those are: depth first, before the first file in them.
+    """
+
+    def __init__(self) -> None:
+        self._directory: str | None = None  # None: the tree's own directory was not entered yet
+
+    def enter(self, path: RelPath) -> tuple[bytes, bytes]:
+        """Return what the tar and the NAR have for directories between the file before and the file at `path`."""
+        directory = path.rpartition("/")[0]
+        return _NOTHING if directory == self._directory else self._go(directory)
+
+    def finish(self) -> tuple[bytes, bytes]:
+        """Return what the tar and the NAR have after the last file."""
+        tar, nar_part = self._go("")
+        return tar + END, nar_part + nar.FINISH
+
+    def _go(self, directory: str) -> tuple[bytes, bytes]:
+        tar, nar_part = (directory_header(b""), nar.START) if self._directory is None else _NOTHING
+        old = self._directory.split("/") if self._directory else []
+        new = directory.split("/") if directory else []
+        self._directory = directory
+        shared = 0
+        while shared < len(old) and shared < len(new) and old[shared] == new[shared]:
+            shared += 1
+        nar_part += nar.CLOSE_DIRECTORY * (len(old) - shared)
+        for depth in range(shared, len(new)):
+            tar += directory_header("/".join(new[: depth + 1]).encode())
+            nar_part += nar.open_directory(new[depth].encode())
+        return tar, nar_part
+
+
+_NOTHING = (b"", b"")
+
+
+# -- packing ---------------------------------------------------------------------------------------------------------
 
 
 class FileToPack(NamedTuple):
-    """One file: where it goes, and its `size` bytes as chunks, which are asked for once, when it is its turn."""
+    """One file: its path, and its `size` bytes as chunks, which are asked for once, when it is its turn."""
 
     path: RelPath
     size: int
@@ -131,7 +177,7 @@ class FileToPack(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """What was packed: the files, the hash that Nix gives them, and the length of their tar in bytes."""
+    """A tree, its narHash, and the length of its tar in bytes."""
 
     tree: Tree
     nar_hash: str
@@ -139,113 +185,90 @@ class Packed:
 
 
 def pack(files: Iterable[FileToPack], write: Callable[[bytes], object], *, subject: str = "this tree") -> Packed:
-    """The canonical tar of `files` has gone to `write`; what they are comes back. Memory is bounded by the chunks.
+    """Write the canonical tar of `files`, and return what they are. Memory is bounded by the chunks.
 
-    `files` must come in the order of a `Tree` (`sorted_paths`); `subject` names their source in messages.
+    Each byte is read once and hashed on its way. `files` must come in the order of a `Tree` (`sorted_paths`);
+    `subject` names their source in messages.
 
     Raises:
         DigestMismatch: a file's chunks are not `size` bytes: it changed while it was read.
-        LimitExceeded: a file is 8 GiB or longer.
+        LimitExceeded: a file is 8 GiB or larger.
         ValueError: the files are not in order, or one is a directory as well.
     """
-    packing = _Packer(write)
+    packer = _Packer(write)
     entries: dict[RelPath, Entry] = {}
     last = ""
     for file in files:
         last = _next_key(last, file.path)
-        packing.enter_directory_of(file.path)
-        entries[file.path] = Entry(packing.add(file, subject), file.executable)
-    nar_hash = packing.finish()
-    return Packed(Tree.in_order(entries), nar_hash, packing.size)
-
-
-def directories_entered(directory: str, next_directory: str) -> tuple[int, list[str]]:
-    """On the way from one directory to the next: how many directories end, and which ones begin, outermost first.
-
-    Directories are paths; the tree itself is the empty one.
-    """
-    old = directory.split("/") if directory else []
-    new = next_directory.split("/") if next_directory else []
-    shared = 0
-    while shared < len(old) and shared < len(new) and old[shared] == new[shared]:
-        shared += 1
-    return len(old) - shared, ["/".join(new[: depth + 1]) for depth in range(shared, len(new))]
+        entries[file.path] = Entry(packer.add(file, subject), file.executable)
+    nar_hash = packer.finish()
+    return Packed(Tree.in_order(entries), nar_hash, packer.size)
 
 
 class _Packer:
-    """A tar and a NAR that grow together; many small pieces of each are handed on as few large ones."""
+    """A tar and a NAR that grow together; many small pieces of the tar are written as few large ones."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self.size = 0
         self._write = write
-        self._nar_hash = hashlib.sha256()
-        self._tar_parts: list[Chunk] = []
-        self._nar_parts: list[Chunk] = []
-        self._held = 0
-        self._directory = ""
-        self._push(directory_header(b""), nar.START)
-
-    def enter_directory_of(self, path: RelPath) -> None:
-        directory = path.rpartition("/")[0]
-        if directory != self._directory:
-            ended, begun = directories_entered(self._directory, directory)
-            self._push(b"", nar.CLOSE_DIRECTORY * ended)
-            for each in begun:
-                self._push(directory_header(each.encode()), nar.open_directory(each.rpartition("/")[2].encode()))
-            self._directory = directory
+        self._walk = TarWalk()
+        self._nar = nar.NarHash()
+        self._parts: list[Chunk] = []
+        self._pending_bytes = 0
 
     def add(self, file: FileToPack, subject: str) -> Sha256:
         path = file.path.encode()
         size = left = file.size
-        self._tar_parts.append(file_header(path, size, executable=file.executable))
-        self._nar_parts.append(nar.before_file(path.rpartition(b"/")[2], size, executable=file.executable))
+        tar, nar_part = self._walk.enter(file.path)
+        self._push(tar + file_header(path, size, executable=file.executable))
+        self._nar.add(nar_part + nar.before_file(path.rpartition(b"/")[2], size, executable=file.executable))
         digest = hashlib.sha256()
         for chunk in file.chunks:
             left -= len(chunk)
             if left < 0:
-                raise _changed(file, subject, f"it has more than the {size} bytes")
+                raise _changed(file, subject, f"more than the {size} bytes")
             digest.update(chunk)
-            self._push(chunk, chunk)
+            self._push(chunk)
+            self._nar.add(chunk)
         if left:
-            raise _changed(file, subject, f"it has {size - left} of the {size} bytes")
-        self._push(padding(size), nar.after_file(size))
+            raise _changed(file, subject, f"{size - left} of the {size} bytes")
+        self._push(padding(size))
+        self._nar.add(nar.after_file(size))
         return Sha256(digest.hexdigest())
 
     def finish(self) -> str:
-        """Both are complete; the narHash."""
-        ended, _ = directories_entered(self._directory, "")
-        self._push(END, nar.CLOSE_DIRECTORY * ended + nar.FINISH)
-        self._hand_on()
-        return nar.sri(self._nar_hash.digest())
+        """Complete both, and return the narHash."""
+        tar, nar_part = self._walk.finish()
+        self._push(tar)
+        self._nar.add(nar_part)
+        self._flush()
+        return self._nar.sri()
 
-    def _push(self, tar_part: Chunk, nar_part: Chunk) -> None:
-        self._tar_parts.append(tar_part)
-        self._nar_parts.append(nar_part)
-        self._held += len(tar_part)
-        if self._held >= _BATCH_BYTES:
-            self._hand_on()
+    def _push(self, part: Chunk) -> None:
+        self._parts.append(part)
+        self._pending_bytes += len(part)
+        if self._pending_bytes >= _BATCH_BYTES:
+            self._flush()
 
-    def _hand_on(self) -> None:
-        tar = b"".join(self._tar_parts)
+    def _flush(self) -> None:
+        tar = b"".join(self._parts)
         self._write(tar)
         self.size += len(tar)
-        self._nar_hash.update(b"".join(self._nar_parts))
-        self._tar_parts.clear()
-        self._nar_parts.clear()
-        self._held = 0
+        self._parts.clear()
+        self._pending_bytes = 0
 
 
 def _next_key(last: str, path: RelPath) -> str:
-    """What `path` is sorted by, which comes after `last`. A file "in" a file would come right after that one."""
+    """Return the sort key of `path`, which comes after `last`. A file "in" a file would come right after that one."""
     key = path.replace("/", "\0")
     if key <= last or (last and key.startswith(last + "\0")):
         raise ValueError(f"files to pack are not in the order of a tree at {quoted(path)}")
     return key
 
 
-def _changed(file: FileToPack, subject: str, check: str) -> DigestMismatch:
+def _changed(file: FileToPack, subject: str, now: str) -> DigestMismatch:
     return DigestMismatch(
         subject=f"{subject}, file {quoted(file.path)}",
-        check=f"it changed while it was read: {check} that it had at first",
-        remedy="run it again when nothing writes there",
+        check=f"the file changed while it was read: now it has {now} that it had at first",
+        remedy="run the command again when nothing writes there",
     )

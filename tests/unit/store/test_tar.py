@@ -89,7 +89,7 @@ OTHER = Tree({RelPath("a.md"): Entry(Sha256("0" * 64))})
     ("tree", "why"),
     [
         (replace(TREE, files=TREE.files.overlaid_by(OTHER)), 'file "a.md" has'),
-        (replace(TREE, files=TREE.files.without([RelPath("empty.md")])), "what comes before file"),
+        (replace(TREE, files=TREE.files.without([RelPath("empty.md")])), "the bytes before file"),
         (replace(TREE, size=TREE.size and TREE.size + 1), "the length is"),
         (replace(TREE, nar_hash="sha256-" + "A" * 43 + "="), "the narHash is"),
     ],
