@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent_sync.cli.text import Line, Style, Styled, printable_line, width
+from agent_sync.cli.text import Line, Style, Styled, width
 from agent_sync.errors import AgentSyncError, PartialFailure, Place
+from agent_sync_oci.text import printable_line
 
 
 def error_lines(error: AgentSyncError) -> Iterator[Line]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from agent_sync.cli.error_text import warning_line
 from agent_sync.cli.screen import Screen
-from agent_sync.cli.text import Line, Style, Styled, listed, printable_line
+from agent_sync.cli.text import Line, Style, Styled, listed
 from agent_sync.events import (
     BlobSetAside,
     CommandOutput,
@@ -22,6 +22,7 @@ from agent_sync.events import (
     SourceStarted,
     Warned,
 )
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     import rich.progress

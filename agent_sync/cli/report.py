@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from agent_sync.cli.documents import Fields
-from agent_sync.cli.text import Line, Piece, Style, Styled, align, listed, printable_line
+from agent_sync.cli.text import Line, Piece, Style, Styled, align, listed
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     from agent_sync.lock.difference import LockDifference, SourceChange

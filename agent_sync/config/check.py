@@ -9,13 +9,12 @@ from agent_sync.config.effective import Config, signed_of, signers_of, tool_dire
 from agent_sync.config.errors import raise_first
 from agent_sync.config.layer import Origins, Section
 from agent_sync.config.model import GitSource, LocalSource, OciSource, Override, TemplateTransform, UrlSource
-from agent_sync.documents import closest
 from agent_sync.errors import AgentSyncError, ConfigInvalid, UnknownTool, UnsafePath, Untrusted
 from agent_sync.events import Warned
 from agent_sync.ports import Kind
 from agent_sync.sources.addresses import in_allow_list, protocol_of
 from agent_sync_oci.redaction import redact
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import closest, quoted
 
 if TYPE_CHECKING:
     from agent_sync.ports import Directory

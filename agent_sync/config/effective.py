@@ -198,7 +198,7 @@ class Config:
 
     def remedy_for(self, name: str) -> str:
         """What to do about a source's name that is none: the one that was meant, or all there are."""
-        from agent_sync.documents import closest
+        from agent_sync_oci.text import closest
 
         names = [each.name for each in self.sources]
         if (near := closest(name, names)) is not None:

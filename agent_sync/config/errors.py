@@ -187,7 +187,7 @@ def _key(path: Path) -> str:
 
 def _suggest(key: str, given: object) -> str | None:
     """Another key that stands there, if it looks like the one that is missing."""
-    from agent_sync.documents import closest
+    from agent_sync_oci.text import closest
 
     near = closest(key, given) if isinstance(given, Mapping) else None
     return None if near is None else f"did you mean `{key}` where it says `{near}`?"
@@ -223,7 +223,7 @@ def _unknown_tag(tag: str, known: tuple[str, ...]) -> tuple[str, str | None]:
 
 
 def _unknown_choice(value: Any, known: tuple[str, ...]) -> tuple[str, str | None]:  # noqa: ANN401
-    from agent_sync.documents import closest
+    from agent_sync_oci.text import closest
 
     near = closest(value, known) if isinstance(value, str) else None
     listed = " or ".join(f"`{each}`" for each in known)

@@ -18,7 +18,7 @@ from agent_sync.tree.names import RelPath, is_absolute, output_directory, projec
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.redaction import holds_credential, redact
 from agent_sync_oci.reference import RegistryReference, parse_reference
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import CONTROLS, LINE_SEPARATORS, quoted
 
 # -- Sizes and durations as people write them -> bytes and seconds.
 
@@ -60,7 +60,7 @@ INVALID, UNSAFE = "invalid", "unsafe_path"
 _CREDENTIAL_REMEDY = (
     "take it out and leave it to a git credential helper, the ssh agent or ~/.netrc; a user name alone is fine"
 )
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNSEEN = f"[{CONTROLS}{LINE_SEPARATORS}]"
 
 
 def describe(description: str, *, example: object = None) -> FieldInfo:
@@ -81,7 +81,7 @@ def unsafe(error: UnsafePath, remedy: str | None = None) -> PydanticCustomError:
 def _line(text: str) -> str:
     if not text.strip():
         raise invalid("is empty", "give it a value, or leave the key out")
-    if (unseen := _UNSEEN.search(text)) is not None:
+    if (unseen := re.search(_UNSEEN, text)) is not None:
         raise invalid(f"contains the character U+{ord(unseen[0]):04X}, which is not shown", "take it out")
     return text
 

@@ -88,7 +88,7 @@ def _protection_meant(name: str, protecting: Iterable[str]) -> str | None:
     """The protection that the name is meant for; stricter than a suggestion: `secrets` is no slip for `security`."""
     from difflib import SequenceMatcher
 
-    from agent_sync.documents import closest
+    from agent_sync_oci.text import closest
 
     near = closest(name, protecting)
     if near is None or SequenceMatcher(None, name.casefold(), near).ratio() < _MIN_RATIO:
@@ -98,7 +98,7 @@ def _protection_meant(name: str, protecting: Iterable[str]) -> str | None:
 
 def unknown_key_warning(unknown: UnknownKey, document: Document) -> Warned:
     """What is said of a key that is ignored."""
-    from agent_sync.documents import closest
+    from agent_sync_oci.text import closest
 
     near = closest(unknown.name, unknown.known)
     place = document.place(unknown.path, key=True)

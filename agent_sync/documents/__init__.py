@@ -9,14 +9,12 @@ from __future__ import annotations
 from agent_sync.documents.reader import Document, Path, gc_paused, read_document
 from agent_sync.documents.scalars import Value
 from agent_sync.documents.writer import DigestTable, emit, emit_json
-from agent_sync_oci.text import closest
 
 __all__ = [
     "DigestTable",
     "Document",
     "Path",
     "Value",
-    "closest",
     "gc_paused",
     "emit",
     "emit_json",

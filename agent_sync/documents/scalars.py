@@ -14,6 +14,8 @@ from json import JSONEncoder
 from string import ascii_letters, digits
 from typing import TypeAlias
 
+from agent_sync_oci.text import BIDI_CONTROLS, LINE_SEPARATORS, NONCHARACTERS, SURROGATES
+
 Scalar: TypeAlias = "bool | int | float | str | None"
 Value: TypeAlias = "bool | int | float | str | list[Value] | dict[str, Value] | None"
 
@@ -29,11 +31,12 @@ MAX_INTEGER = 2**63 - 1
 # Never in a file as they are, only escaped: what terminals, editors and YAML 1.1 (which breaks lines at U+0085, U+2028
 # and U+2029) treat each in their own way, and the bidirectional controls that show a reviewer another text
 # (CVE-2021-42574).
-_HIDDEN = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ufffe\uffff\ud800-\udfff"
+_CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # but tab, line feed and carriage return
+_HIDDEN = f"{_CONTROLS}{LINE_SEPARATORS}{BIDI_CONTROLS}\ufeff{NONCHARACTERS}{SURROGATES}"
 UNWRITABLE = re.compile(rf"[\t{_HIDDEN}]|\r(?!\n)")
 
 _ESCAPED = re.compile(f"[{_HIDDEN}]")
-SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile(f"[{SURROGATES}]")
 _json_string = JSONEncoder(ensure_ascii=False).encode
 _json_strings = JSONEncoder(ensure_ascii=False, separators=("\n", ":")).encode
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from agent_sync.documents.scalars import UNWRITABLE
 from agent_sync.errors import AgentSyncError, LimitExceeded, LockError, Place
-from agent_sync_oci.text import escape_character, printable
+from agent_sync_oci.text import escape_character, printable_line
 
 _MAX_EXCERPT = 80
 _MAX_LINE = 500
@@ -97,7 +97,7 @@ def check_characters(source: SourceText) -> None:
 
 def excerpt(text: str) -> str:
     """What the file says, for a message: cut where it is long."""
-    return printable(text, longest=_MAX_EXCERPT)
+    return printable_line(text, longest=_MAX_EXCERPT, keep="")
 
 
 def _describe_character(character: str, *, at_start: bool) -> tuple[str, str]:

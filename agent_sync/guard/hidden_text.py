@@ -10,18 +10,16 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import NamedTuple
 
+from agent_sync_oci.text import BIDI_CONTROLS, TAGS, VARIATION_SELECTORS, ZERO_WIDTH
+
 # A flag like that of Scotland is a black flag, letters as tags, and a cancel tag (Unicode TR 51, ED-14a): the one
 # honest use of tags.
 _FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
-_TAGS = "\U000e0000-\U000e007f"
-_OVERRIDES = "\u202a-\u202e\u2066-\u2069"
-_SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
-_WIDTHLESS = "\u200b-\u200d\u2060-\u2064\ufeff"
 _HIDDEN = (
-    ("tag characters", re.compile(f"[{_TAGS}]+")),
-    ("bidirectional overrides", re.compile(f"[{_OVERRIDES}]")),
-    ("a run of variation selectors", re.compile(f"[{_SELECTORS}]{{2,}}")),
-    ("a run of zero-width characters", re.compile(f"[{_WIDTHLESS}]{{4,}}")),
+    ("tag characters", re.compile(f"[{TAGS}]+")),
+    ("bidirectional overrides", re.compile(f"[{BIDI_CONTROLS}]")),
+    ("a run of variation selectors", re.compile(f"[{VARIATION_SELECTORS}]{{2,}}")),
+    ("a run of zero-width characters", re.compile(f"[{ZERO_WIDTH}]{{4,}}")),
 )
 # The UTF-8 bytes of all of these, by the first one: text without them, which is nearly all, needs no decoding.
 _POSSIBLE = {
@@ -30,7 +28,7 @@ _POSSIBLE = {
     0xF3: re.compile(rb"\xf3\xa0"),
 }
 # What stands at the end of a piece may go on in the next one. No flag is as long as this.
-_OPEN_END = re.compile(f"[\U0001f3f4{_TAGS}{_OVERRIDES}{_SELECTORS}{_WIDTHLESS}]*\\Z")
+_OPEN_END = re.compile(f"[\U0001f3f4{TAGS}{BIDI_CONTROLS}{VARIATION_SELECTORS}{ZERO_WIDTH}]*\\Z")
 _LONGEST = 64
 _Decoder = codecs.getincrementaldecoder("utf-8")
 

@@ -6,7 +6,6 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from agent_sync.documents import closest
 from agent_sync.errors import UsageError
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource
@@ -17,7 +16,7 @@ from agent_sync.operations.inputs import Inputs, Locks, read_locks
 from agent_sync.plan.drift import State, stale_reason, state_of
 from agent_sync.plan.observe import Observed, all_paths, observe
 from agent_sync.tree import ROOT, RelPath
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import closest, quoted
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Source

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from agent_sync.tree.globs import Globs
+from agent_sync_oci.text import CONTROLS, LINE_SEPARATORS
 
 Protocol = Literal["https", "ssh", "git", "http", "file"]
 PROTOCOLS: tuple[Protocol, ...] = ("https", "ssh", "git", "http", "file")
@@ -20,7 +21,7 @@ _URL = re.compile(
 _SCP = re.compile(r"(?:(?P<user>[^/@:\\]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/@:\\\s]{2,}):(?P<path>[^:].*)")
 _DEFAULT_PORTS = {"https": "443", "http": "80", "ssh": "22", "git": "9418"}
 _UP = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)", re.IGNORECASE)
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNSEEN = f"[{CONTROLS}{LINE_SEPARATORS}]"
 
 
 def protocol_of(address: str) -> Protocol | None:
@@ -34,7 +35,7 @@ def protocol_of(address: str) -> Protocol | None:
 
 def repository_problem(address: str) -> str | None:
     """Why git must not be given this address, credentials aside; None if it may be."""
-    if _UNSEEN.search(address):
+    if re.search(_UNSEEN, address):
         return "holds a character that is not shown"
     if address.startswith("-"):
         return "begins with a dash, which git would take for an option"
@@ -50,7 +51,7 @@ def repository_problem(address: str) -> str | None:
 
 def url_problem(address: str) -> str | None:
     """Why a file cannot be fetched from this address, credentials aside; None if it can."""
-    if _UNSEEN.search(address) or " " in address:
+    if re.search(_UNSEEN, address) or " " in address:
         return "holds a space or a character that is not shown"
     before_query = re.split(r"[?#]", address, maxsplit=1)[0]
     if protocol_of(before_query) not in ("https", "http") or "://" not in before_query:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import NewType
 
 from agent_sync.errors import UnsafePath
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import BIDI_CONTROLS, BIDI_MARKS, FILLERS, ZERO_WIDTH, quoted
 
 # -- What a file may be called: relative, inside its directory, and the same file on every system. A name arrives as
 # text from a repository, a lock or a configuration; past this module it is a `RelPath`. Names are kept byte for byte; a
@@ -31,9 +31,7 @@ _DEVICE_NAME = re.compile(rf"(?:{_DEVICE})\s*(?:\..*)?", re.IGNORECASE)
 _UNUSUAL_CHARACTER = re.compile(r"[^A-Za-z0-9_./@+=,\n-]")
 _DEVICE_LINE = re.compile(rf"\n(?:{_DEVICE})[\n.]")
 # Format characters that no shown name needs: bidirectional controls, zero-width joiners, tags, soft hyphen, BOM.
-_INVISIBLE = re.compile(
-    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\U000e0000-\U000e0fff]"
-)
+_INVISIBLE = f"[{BIDI_CONTROLS}{BIDI_MARKS}{ZERO_WIDTH}{FILLERS}]"
 
 
 def safe_path(text: str, *, subject: str) -> RelPath:
@@ -159,7 +157,7 @@ def _fault(path: str) -> str | None:
     if "\\" in path:
         return "contains a backslash"
     for character in path:
-        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or _INVISIBLE.match(character):
+        if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") or re.match(_INVISIBLE, character):
             return f"contains the character U+{ord(character):04X}, which is not shown"
     return next((fault for name in path.split("/") if (fault := _name_fault(name)) is not None), None)
 

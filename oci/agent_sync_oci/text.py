@@ -1,50 +1,72 @@
-"""Foreign text in messages: quote it, escape what a terminal would act upon, and suggest the word that was meant."""
+"""Foreign text: quote it in messages, escape what is not shown, and suggest the word that was meant.
+
+The table of characters that are not shown is here once; who refuses which of them is decided where they are refused.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# -- Foreign text made fit for a message: what a terminal would act upon, or not show, is escaped; what is long is
-# cut.
+# -- characters that are not shown: each constant goes inside the brackets of a regular expression ---------------------
+
+CONTROLS = "\x00-\x1f\x7f-\x9f"
+LINE_SEPARATORS = "\u2028\u2029"
+"""YAML 1.1, JavaScript and some editors break lines at them."""
+
+BIDI_CONTROLS = "\u202a-\u202e\u2066-\u2069"
+"""Embeddings, overrides and isolates: they show a reviewer another text ("Trojan Source", CVE-2021-42574)."""
+
+BIDI_MARKS = "\u061c\u200e\u200f"
+ZERO_WIDTH = "\u200b-\u200d\u2060-\u2064\ufeff"
+VARIATION_SELECTORS = "\ufe00-\ufe0f\U000e0100-\U000e01ef"
+TAGS = "\U000e0000-\U000e007f"
+FILLERS = "\u00ad\u034f\u115f\u1160\u17b4\u17b5\u180e\u2065\u206a-\u206f\u3164\uffa0\U000e0000-\U000e0fff"
+"""Soft hyphen, joiners, fillers of Korean and Khmer, deprecated format characters, and the plane that has the tags."""
+
+SURROGATES = "\ud800-\udfff"
+NONCHARACTERS = "\ufffe\uffff"
+
+SPACES = "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+"""Spaces of every other width (category Zs): shown, but not to be told from a plain one."""
+
+# -- foreign text in messages ------------------------------------------------------------------------------------------
 
 _MAX_QUOTED = 200
+_MAX_COMPARED = 64
 
 
 def quoted(text: object, *, longest: int = _MAX_QUOTED) -> str:
-    """Return foreign text in double quotes, fit for a message; what is no text is spelt as Python spells it."""
-    return (
-        '"'
-        + printable(text if isinstance(text, str) else repr(text), longest=longest).replace('"', escape_character('"'))
-        + '"'
-    )
+    """Return the text in double quotes, as a message names a path or a word that it did not choose."""
+    plain = text if isinstance(text, str) else repr(text)
+    return '"' + printable_line(plain, longest=longest, keep="").replace('"', escape_character('"')) + '"'
 
 
-def printable(text: str, *, longest: int = _MAX_QUOTED) -> str:
-    """The same without quotes."""
-    short = text if len(text) <= longest else text[:longest] + "..."
-    return (
-        short
-        if short.isprintable()
-        else "".join(each if each.isprintable() else escape_character(each) for each in short)
-    )
+def printable(text: str, *, keep: str = "\t\n" + SPACES) -> str:
+    r"""Return the text with every character that a terminal would act upon, or not show, as \xNN, \uNNNN or \UNNNNNNNN.
+
+    Escaped are control characters but tab and line feed (ESC can rename a window or answer for the user), bidirectional
+    and other invisible ones (CVE-2021-42574), surrogates, and what is in no alphabet.
+    """
+    hidden = {each for each in set(text) if not each.isprintable() and each not in keep}
+    return text.translate({ord(each): escape_character(each) for each in hidden}) if hidden else text
+
+
+def printable_line(text: str, *, longest: int | None = None, keep: str = SPACES) -> str:
+    """Return the same on one line, cut where it is longer than `longest` characters."""
+    return printable(text if longest is None or len(text) <= longest else text[:longest] + "...", keep=keep)
 
 
 def escape_character(character: str) -> str:
-    """The character as \\xNN, \\uNNNN or \\UNNNNNNNN, which YAML understands in double quotes."""
+    r"""Return the character as \xNN, \uNNNN or \UNNNNNNNN, which YAML understands in double quotes."""
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-# -- Did you mean? The nearest of the words that would have been right.
-
-_MAX_COMPARED = 64
-
-
 def closest(word: str, candidates: Iterable[str]) -> str | None:
-    """The candidate that `word` is most likely a slip for, upper and lower case aside; None if none is near.
+    """Return the candidate that `word` is most likely a slip for, upper and lower case aside; None if none is near.
 
-    Of two that are equally near the first in alphabetical order. A word over 64 characters is no slip; comparing takes
-    quadratic time.
+    Of two that are equally near, the first in alphabetical order is returned. A word over 64 characters is no slip:
+    comparing takes quadratic time.
     """
     from difflib import SequenceMatcher
 

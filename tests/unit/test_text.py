@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.documents import closest
+from agent_sync_oci.text import closest
 
 _TOOLS = ("cursor", "claude-code", "copilot", "windsurf", "cline", "codex")
 

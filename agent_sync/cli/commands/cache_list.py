@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from agent_sync.cli.run import Answer, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted, printable_line
+from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     from agent_sync.store.cache import StoredBlob

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.run import DONE, FOUND, Answer, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, counted, printable_line
+from agent_sync.cli.text import Line, Style, Styled, counted
 from agent_sync.errors import BytesUnavailable
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     from agent_sync.operations.check import CheckResult

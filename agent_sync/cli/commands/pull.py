@@ -11,7 +11,8 @@ from agent_sync.cli.bundle_options import Name, PlainHttp, ReferenceArgument, re
 from agent_sync.cli.options import PolicyFile
 from agent_sync.cli.report import difference_fields, difference_lines, verdict_fields, verdict_lines
 from agent_sync.cli.run import FOUND, Answer, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, counted, listed, printable_line
+from agent_sync.cli.text import Line, Style, Styled, counted, listed
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     from agent_sync.operations.pull import PullResult

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent_sync.cli.run import Answer, Session, Verb
-from agent_sync.cli.text import Line, listed, printable_line
+from agent_sync.cli.text import Line, listed
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     from agent_sync.apply import Recovered

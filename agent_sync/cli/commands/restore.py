@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.run import Answer, Session, Verb
-from agent_sync.cli.text import Line, printable_line
+from agent_sync.cli.text import Line
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     from agent_sync.checkout import Restored

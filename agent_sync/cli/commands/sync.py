@@ -11,7 +11,8 @@ import typer
 from agent_sync.cli.options import PolicyFile, reject_conflicting
 from agent_sync.cli.report import action_fields, action_lines, diff_fields, diff_lines, edited_orphan_lines
 from agent_sync.cli.run import Answer, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, counted, listed, printable_line
+from agent_sync.cli.text import Line, Style, Styled, counted, listed
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     from agent_sync.operations.sync import SyncResult

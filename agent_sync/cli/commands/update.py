@@ -11,8 +11,9 @@ from agent_sync.cli.documents import failures_fields
 from agent_sync.cli.options import Names
 from agent_sync.cli.report import difference_fields, difference_lines
 from agent_sync.cli.run import FOUND, Answer, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, printable_line
+from agent_sync.cli.text import Line, Style, Styled
 from agent_sync.errors import UsageError
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     from agent_sync.operations.update import UpdateResult

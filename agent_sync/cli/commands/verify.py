@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from agent_sync.cli.documents import failures_fields
 from agent_sync.cli.options import Names
 from agent_sync.cli.run import DONE, FOUND, Answer, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, align, counted, printable_line
+from agent_sync.cli.text import Line, Style, Styled, align, counted
+from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     from agent_sync.operations.verify import SourceDelta, VerifyResult

@@ -72,7 +72,7 @@ def _named(ref: str, refs: Mapping[str, str]) -> str | None:
 
 
 def _suggestion(ref: str, refs: Mapping[str, str]) -> str:
-    from agent_sync.documents import closest
+    from agent_sync_oci.text import closest
 
     names = {name.removeprefix(_TAGS).removeprefix(_BRANCHES) for name in refs if name.startswith((_TAGS, _BRANCHES))}
     near = closest(ref, (name for name in names if not name.endswith("^{}")))

@@ -6,7 +6,7 @@ The parser and the evaluator know only the fact (`TemplateError`); who walks the
 from __future__ import annotations
 
 from agent_sync.errors import LimitExceeded, MissingVariable, Place, TransformFailed
-from agent_sync_oci.text import printable, quoted
+from agent_sync_oci.text import printable_line, quoted
 
 _LONGEST_WORD = 60
 _LONGEST_LINE = 200
@@ -50,7 +50,7 @@ def as_limit_error(check: str, *, file: str, text: str, position: int) -> LimitE
 
 def subject_of(file: str) -> str:
     """How `file` is named in a message."""
-    return f"template {printable(file)}"
+    return f"template {printable_line(file, longest=200)}"
 
 
 def place_in(text: str, position: int, *, file: str) -> Place:

@@ -166,7 +166,7 @@ _MOST_KEYS_COMPARED = 200
 
 def _no_entry(mapping: Mapping[str, Value], name: str) -> str:
     """The message for a key that is not there; it names one that is spelt almost so."""
-    from agent_sync.documents import closest  # here, because only an error needs it
+    from agent_sync_oci.text import closest  # here, because only an error needs it
 
     near = closest(name, islice(mapping, _MOST_KEYS_COMPARED))
     hint = f"; did you mean {quoted_token(near)}?" if near is not None else ""

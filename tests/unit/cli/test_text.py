@@ -8,19 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_sync.cli.text import (
-    Piece,
-    Style,
-    Styled,
-    align,
-    bytes_text,
-    counted,
-    printable,
-    printable_line,
-    render,
-    time_text,
-    width,
-)
+from agent_sync.cli.text import Piece, Style, Styled, align, bytes_text, counted, render, time_text, width
+from agent_sync_oci.text import printable, printable_line
 
 ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
