@@ -20,13 +20,12 @@ from agent_sync.events import Observer, ignore
 from agent_sync.ports import World
 from agent_sync.project import Project
 from agent_sync.receipt.store import CACHE_VARIABLE, user_cache
-from agent_sync.store.blobs import DiskStore
 from agent_sync.store.cache import Cache
 
 if TYPE_CHECKING:
     from agent_sync.adapters.key_files import KeyFiles
     from agent_sync.config.discovery import Platform
-    from agent_sync.ports import Fetcher, GitHost, Nix, Registries, Runner, SignatureChecker
+    from agent_sync.ports import Fetcher, GitHost, Nix, Registries, Runner, Scratch, SignatureChecker
     from agent_sync.receipt.recorder import Recorder
 
 
@@ -53,15 +52,19 @@ def open_project(
     here = _environment(path, variables)
     places = discover(here, config=config, lockfile=lockfile, no_inherit=no_inherit, policy=policy)
     clock = SystemClock()
-    store = _store(variables, clock)
+    cache = _cache(variables, clock)
+    scratch = cache.directory.scratch
     world = World(
         project=DiskDirectory(places.root),
-        store=store,
-        git=lazy(lambda: _git(variables, store, root=places.root)),
+        store=cache.blobs,
+        roots=cache.roots,
+        records=cache.records,
+        scratch=scratch,
+        git=lazy(lambda: _git(variables, scratch, root=places.root)),
         fetcher=lazy(lambda: _fetcher(variables)),
         registries=lazy(lambda: _registries(variables)),
         runner=lazy(_runner),
-        signatures=lazy(lambda: _signatures(variables, store)),
+        signatures=lazy(lambda: _signatures(variables, scratch)),
         nix=lazy(lambda: _nix(variables)),
         clock=clock,
         at=DiskDirectory,
@@ -82,23 +85,22 @@ def recorded_project(project: Project, recorder: Recorder) -> Project:
 def open_cache(*, observer: Observer = ignore, environment: Mapping[str, str] | None = None) -> Cache:
     """The store that this user's projects share (`AGENT_SYNC_CACHE`, else below the user's cache directory)."""
     variables = os.environ if environment is None else environment
-    clock = SystemClock()
-    return Cache(_store(variables, clock), clock, observer=observer)
+    return _cache(variables, SystemClock(), observer=observer)
 
 
 # What a run without anything to fetch or to make has no use for is not even loaded.
 
 
-def _git(variables: Mapping[str, str], store: DiskStore, *, root: str) -> GitHost:
+def _git(variables: Mapping[str, str], scratch: Scratch, *, root: str) -> GitHost:
     from agent_sync.adapters.git import RemoteGit
 
-    return RemoteGit(variables, store.scratch, root=root)
+    return RemoteGit(variables, scratch, root=root)
 
 
-def _signatures(variables: Mapping[str, str], store: DiskStore) -> SignatureChecker:
+def _signatures(variables: Mapping[str, str], scratch: Scratch) -> SignatureChecker:
     from agent_sync.adapters.git import GitSignatures
 
-    return GitSignatures(variables, store.scratch)
+    return GitSignatures(variables, scratch)
 
 
 def _fetcher(variables: Mapping[str, str]) -> Fetcher:
@@ -144,11 +146,11 @@ def _home(variables: Mapping[str, str]) -> str | None:
     return variables.get("HOME") or variables.get("USERPROFILE") or None
 
 
-def _store(variables: Mapping[str, str], clock: SystemClock) -> DiskStore:
-    return DiskStore(lambda: store_path(variables), private_directory, clock)
+def _cache(variables: Mapping[str, str], clock: SystemClock, *, observer: Observer = ignore) -> Cache:
+    return Cache.at(lambda: cache_path(variables), private_directory, clock, observer=observer)
 
 
-def store_path(variables: Mapping[str, str]) -> str:
+def cache_path(variables: Mapping[str, str]) -> str:
     """Where the store lies: `AGENT_SYNC_CACHE`, else `agent-sync/store` below the user's cache directory.
 
     Raises: UsageError if there is no home either.

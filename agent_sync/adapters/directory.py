@@ -25,7 +25,7 @@ from agent_sync.adapters.descriptors import (
     write_all,
 )
 from agent_sync.adapters.faults import fault, link_in_the_way, wrong_kind
-from agent_sync.adapters.files import NewDiskFile, RawReader, replace_file
+from agent_sync.adapters.files import NewDiskFile, RawReader, fsync_directory, replace_file
 from agent_sync.errors import AgentSyncError, FileSystemError
 from agent_sync.ports import Directory, Kind, Stat
 from agent_sync.tree import ROOT, RelPath, Sha256, join, parent
@@ -209,6 +209,14 @@ class DiskDirectory:
                 release(listing)
         except OSError as error:
             raise self._fault(error, "flush", ROOT) from error
+
+    def fsync_directory(self, path: RelPath) -> None:
+        """Wait until the names in the directory at `path` are on the disk."""
+        try:
+            with ParentDirectory(self._root, path) as (directory, name):
+                fsync_directory(name, directory)
+        except OSError as error:
+            raise self._fault(error, "flush", path) from error
 
     @contextmanager
     def lock(self, path: RelPath, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:

@@ -152,7 +152,7 @@ def replace_file(name: str, content: bytes, directory: int) -> None:
         _write_and_sync(descriptor, content)
         os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         on_error.pop_all()
-    _sync_directory(directory)
+    fsync_directory(".", directory)
 
 
 def _unlink_if_present(name: str, directory: int) -> None:
@@ -176,8 +176,9 @@ def _write_and_sync(descriptor: int, content: bytes) -> None:
         os.close(descriptor)
 
 
-def _sync_directory(directory: int) -> None:
-    listing = os.open(".", LISTING, dir_fd=directory)
+def fsync_directory(name: str, parent: int) -> None:
+    """Wait until the names in the directory `name` of the directory `parent` are on the disk."""
+    listing = os.open(name, LISTING, dir_fd=parent)
     try:
         os.fsync(listing)
     finally:

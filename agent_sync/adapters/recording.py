@@ -6,13 +6,13 @@ import hashlib
 import os
 import stat as modes
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any, BinaryIO, Self
 
 from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.files import NewDiskFile, read_with_stat
-from agent_sync.ports import Directory, Kind, Stat, World
+from agent_sync.ports import Directory, Kind, Scratch, Stat, World
 from agent_sync.receipt.facts import StatKey, stat_key
 from agent_sync.receipt.recorder import Recorder
 from agent_sync.tree import ROOT, RelPath, Sha256, parent
@@ -31,7 +31,9 @@ def recorded(world: World, recorder: Recorder) -> World:
         project=RecordedDirectory(world.project.name, recorder),
         at=lambda path: RecordedDirectory(path, recorder),
         read_file=_recorded_read_file(recorder),
-        store=_Unrepeatable(world.store, recorder, harmless=("name", "remember")),
+        store=_Unrepeatable(world.store, recorder, harmless=("name",)),
+        records=_Unrepeatable(world.records, recorder),
+        scratch=_recorded_scratch(world.scratch, recorder),
         git=_Unrepeatable(world.git, recorder),
         fetcher=_Unrepeatable(world.fetcher, recorder),
         registries=_Unrepeatable(world.registries, recorder),
@@ -181,6 +183,14 @@ class _Unrepeatable:
         if name not in self._harmless:
             self._recorder.invalidate()
         return getattr(self._port, name)
+
+
+def _recorded_scratch(scratch: Scratch, recorder: Recorder) -> Scratch:
+    def recorded_scratch() -> AbstractContextManager[Directory]:
+        recorder.invalidate()
+        return scratch()
+
+    return recorded_scratch
 
 
 def _recorded_read_file(recorder: Recorder) -> Callable[[str], bytes | None]:

@@ -12,7 +12,7 @@ from agent_sync.bundle.pack import Check
 from agent_sync.bundle.sign import put_root
 from agent_sync.errors import BytesUnavailable, NotFound
 from agent_sync.lock.reader import read_lock
-from agent_sync.store.records import mentioned
+from agent_sync.store.records import digests_in
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.registry.protocol import Registry
@@ -90,7 +90,7 @@ def _blobs_in_lock(parts: Iterable[Part], source: Registry, has_lock: bytes | No
     """The blobs of those parts whose content a lock that the receiver has mentions."""
     if has_lock is None:
         return frozenset()
-    has = mentioned(has_lock)
+    has = digests_in(has_lock)
     return frozenset(_blobs((part.listed for part in parts if part.item.blob in has), source))
 
 

@@ -21,7 +21,7 @@ from typing import BinaryIO, Literal, Self
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.names import CONFIG, DERIVED, LAYER_RAW, LAYER_TAR, LAYER_ZSTD, SOURCE
 from agent_sync.errors import DigestMismatch, LimitExceeded
-from agent_sync.ports import BlobStore, Directory, NewFile
+from agent_sync.ports import BlobStore, Directory, NewFile, Scratch
 from agent_sync.store.blobs import corrupt_error
 from agent_sync.store.tar import ReceivedTar
 from agent_sync.tree import RelPath
@@ -61,7 +61,7 @@ class PackedArtifact:
 
 @contextmanager
 def packed_artifact(
-    item: Item, store: BlobStore, *, compression: Compression, check: Check
+    item: Item, store: BlobStore, scratch: Scratch, *, compression: Compression, check: Check
 ) -> Iterator[PackedArtifact]:
     """The item as an artifact, for as long as the caller needs it. Only trees are compressed. `check` is called between
     pieces, and raises to stop.
@@ -76,9 +76,9 @@ def packed_artifact(
         plain = Body(Descriptor(media_type, item.blob, size), lambda: store.open(item.blob))
         yield PackedArtifact(_manifest(item.artifact_type, described.descriptor, plain.descriptor), (described, plain))
         return
-    with store.scratch() as scratch:
+    with scratch() as directory:
         with _COMPRESSING:
-            layer = _compressed(item, store, scratch, size=size, check=check)
+            layer = _compressed(item, store, directory, size=size, check=check)
         yield PackedArtifact(_manifest(item.artifact_type, described.descriptor, layer.descriptor), (described, layer))
 
 

@@ -21,7 +21,7 @@ from agent_sync.errors import BytesUnavailable, LimitExceeded, NotFound, Untrust
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
 from agent_sync.lock.reader import read_lock
-from agent_sync.ports import BlobStore
+from agent_sync.ports import RecordStore
 from agent_sync.store.records import SIGNERS
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.registry.protocol import Registry
@@ -213,12 +213,12 @@ def _read_lock(content: bytes, registry: Registry) -> Lock:
 # -- Who signed a bundle the last time: a signer that changes is shown, and must be accepted.
 
 
-def require_same_signers(name: str, found: ResolvedBundle, store: BlobStore, *, accepted: bool) -> None:
+def require_same_signers(name: str, found: ResolvedBundle, records: RecordStore, *, accepted: bool) -> None:
     """Nothing, if whoever signed the bundle of this name the last time has signed this one too.
 
     More signers than the last time are no change: fewer, or others, are. Raises: Untrusted, unless it is `accepted`.
     """
-    before, now = _recorded_signers(name, store), _signers(found)
+    before, now = _recorded_signers(name, records), _signers(found)
     if accepted or before <= now:
         return
     raise Untrusted(
@@ -228,10 +228,10 @@ def require_same_signers(name: str, found: ResolvedBundle, store: BlobStore, *, 
     )
 
 
-def record_signers(name: str, found: ResolvedBundle, store: BlobStore) -> None:
+def record_signers(name: str, found: ResolvedBundle, records: RecordStore) -> None:
     """The next bundle of this name is compared with this one."""
-    if _recorded_signers(name, store) != (now := _signers(found)):
-        store.record(SIGNERS, _signers_key(name), canonical_json(sorted(now)))
+    if _recorded_signers(name, records) != (now := _signers(found)):
+        records.record(SIGNERS, _signers_key(name), canonical_json(sorted(now)))
 
 
 def _signers(found: ResolvedBundle) -> frozenset[str]:
@@ -244,8 +244,8 @@ def _signer_text(signer: Signer) -> str:
     return str(KeySigner(signer.public_key) if isinstance(signer, KeySigner) else signer)
 
 
-def _recorded_signers(name: str, store: BlobStore) -> frozenset[str]:
-    for _, content in store.records(SIGNERS, _signers_key(name)):
+def _recorded_signers(name: str, records: RecordStore) -> frozenset[str]:
+    for _, content in records.records(SIGNERS, _signers_key(name)):
         try:
             said = json.loads(content)
         except (ValueError, RecursionError):

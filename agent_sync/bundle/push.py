@@ -17,7 +17,7 @@ from agent_sync.bundle.pack import Body, Check, Compression, is_artifact_of, pac
 from agent_sync.bundle.registry import ProgressCounter, run_jobs
 from agent_sync.errors import DigestMismatch, LimitExceeded, NotFound
 from agent_sync.lock import Lock
-from agent_sync.ports import BlobStore
+from agent_sync.ports import RecordStore
 from agent_sync.store.records import CACHED_ARTIFACTS
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Index, Manifest
 from agent_sync_oci.registry.protocol import Registry
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 # -- Artifacts that were proved to carry a blob: what is pushed again need not be read again.
 
 
-def record_cached_artifact(manifest: Manifest, item: Item, store: BlobStore) -> None:
+def record_cached_artifact(manifest: Manifest, item: Item, records: RecordStore) -> None:
     """This machine has seen with its own eyes that the artifact carries the item's blob."""
-    if not _is_recorded(manifest, item, store):
-        store.record(CACHED_ARTIFACTS, _key(manifest, item), b"")
+    if not _is_recorded(manifest, item, records):
+        records.record(CACHED_ARTIFACTS, _key(manifest, item), b"")
 
 
 def is_cached_artifact(
-    manifest: Manifest, item: Item, registry: Registry, store: BlobStore, *, max_bytes: int, check: Check
+    manifest: Manifest, item: Item, registry: Registry, records: RecordStore, *, max_bytes: int, check: Check
 ) -> bool:
     """Whether the artifact, which has one layer, carries the item's blob. What is compressed is read, unless that was
     done here before.
@@ -46,14 +46,14 @@ def is_cached_artifact(
     (layer,) = manifest.layers
     if layer.media_type != LAYER_ZSTD:
         return layer.digest == item.blob
-    if not _is_recorded(manifest, item, store):
+    if not _is_recorded(manifest, item, records):
         verify_artifact(manifest, item, registry, max_bytes=max_bytes, check=check)
-        record_cached_artifact(manifest, item, store)
+        record_cached_artifact(manifest, item, records)
     return True
 
 
-def _is_recorded(manifest: Manifest, item: Item, store: BlobStore) -> bool:
-    return bool(store.records(CACHED_ARTIFACTS, _key(manifest, item)))
+def _is_recorded(manifest: Manifest, item: Item, records: RecordStore) -> bool:
+    return bool(records.records(CACHED_ARTIFACTS, _key(manifest, item)))
 
 
 def _key(manifest: Manifest, item: Item) -> str:
@@ -145,13 +145,13 @@ def _push_part(
 
 def _send(item: Item, outgoing: OutgoingBundle, registry: Registry, world: World) -> _Part:
     check = world.cancellation.check
-    with packed_artifact(item, world.store, compression=outgoing.compression, check=check) as artifact:
+    with packed_artifact(item, world.store, world.scratch, compression=outgoing.compression, check=check) as artifact:
         sent_bytes = 0
         for body in artifact.bodies:
             check()
             sent_bytes += _put(body, registry)
         registry.put_manifest(artifact.manifest, tag=source_tag(item.blob))
-        record_cached_artifact(artifact.manifest, item, world.store)
+        record_cached_artifact(artifact.manifest, item, world.records)
         return _Part(item, artifact.manifest, sent_bytes)
 
 
@@ -176,7 +176,7 @@ def _existing(item: Item, outgoing: OutgoingBundle, registry: Registry, world: W
             isinstance(found, Manifest)
             and is_artifact_of(found, item, world.store, compression=outgoing.compression)
             and all(registry.blob_size(each.digest) == each.size for each in (found.config, *found.layers))
-            and is_cached_artifact(found, item, registry, world.store, max_bytes=max_bytes, check=check)
+            and is_cached_artifact(found, item, registry, world.records, max_bytes=max_bytes, check=check)
         ):
             return found
     return None

@@ -16,9 +16,9 @@ from agent_sync.documents import emit, read_document
 from agent_sync.errors import BytesUnavailable, DigestMismatch, LimitExceeded, LockInvalid, Untrusted
 from agent_sync.events import ignore
 from agent_sync.lock.reader import MAX_LOCK_BYTES
-from agent_sync.ports import BlobStore
+from agent_sync.ports import BlobStore, RecordStore
 from agent_sync.store.blobs import read_blob
-from agent_sync.store.records import BUNDLES, mentioned
+from agent_sync.store.records import BUNDLES, digests_in
 from agent_sync.store.verify import is_whole
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, read_manifest
@@ -39,7 +39,7 @@ def revocable_digests(lock: bytes) -> frozenset[str]:
     """
     read = read_document(lock, file="the lock", error=LockInvalid, max_bytes=MAX_LOCK_BYTES, emitted=True)
     text = lock + emit(read.data).encode()
-    return frozenset({Digest.of(lock), *mentioned(text), *(found.decode() for found in _GIT_ID.findall(text))})
+    return frozenset({Digest.of(lock), *digests_in(text), *(found.decode() for found in _GIT_ID.findall(text))})
 
 
 # -- Bundles whose lock is in use here: what the store keeps of them, so that they can be judged again at any time.
@@ -71,14 +71,14 @@ class BundleRecord:
         )
 
 
-def record_bundle(kept: BundleRecord, lock: bytes, store: BlobStore) -> None:
+def record_bundle(kept: BundleRecord, lock: bytes, store: BlobStore, records: RecordStore) -> None:
     """The store remembers that this bundle holds this lock, and who signed it; no verdict is remembered.
 
     Signatures that it has of the bundle already stay: that one was pushed again does not unsay what others have signed.
     """
     key = _bundle_key(kept, lock)
     before = [
-        each for _, record in store.records(BUNDLES, key) if (each := _read_record(record, lock, store)) is not None
+        each for _, record in records.records(BUNDLES, key) if (each := _read_record(record, lock, store)) is not None
     ]
     signatures = dict.fromkeys((*kept.signatures, *(each for other in before for each in other.signatures)))
     roots = dict.fromkeys((*kept.roots, *(each for other in before for each in other.roots)))
@@ -89,10 +89,12 @@ def record_bundle(kept: BundleRecord, lock: bytes, store: BlobStore) -> None:
         "signatures": [_put(each, store) for each in list(signatures)[:MAX_SIGNATURES]],
         "roots": [_put(each, store) for each in roots],
     }
-    store.record(BUNDLES, key, canonical_json(parts))
+    records.record(BUNDLES, key, canonical_json(parts))
 
 
-def require_trusted_lock(lock: bytes, policy: Policy, store: BlobStore, *, name: str | None, file: str) -> None:
+def require_trusted_lock(
+    lock: bytes, policy: Policy, store: BlobStore, records: RecordStore, *, name: str | None, file: str
+) -> None:
     """Nothing, if the policy has nothing against the lockfile, which messages call `file`.
 
     1 nothing that stands in it is revoked; 2 where signatures are required, a bundle that was pulled or signed here
@@ -104,7 +106,9 @@ def require_trusted_lock(lock: bytes, policy: Policy, store: BlobStore, *, name:
     named = {*revocable_digests(lock), lockfile_manifest(lock).digest} if policy.revoked else frozenset()
     if revoked := policy.revoked_among(named):
         raise _untrusted(file, "; ".join(revoked), "agent-sync update, and do not use what was revoked")
-    verdicts = [(kept, kept.judged(policy)) for kept in _bundles_with(lock, store) if name is None or kept.name == name]
+    verdicts = [
+        (kept, kept.judged(policy)) for kept in _bundles_with(lock, store, records) if name is None or kept.name == name
+    ]
     if any(verdict.accepted for _, verdict in verdicts) or not (policy.requires_signatures or verdicts):
         return
     refusals = [f"bundle {kept.name}: {each}" for kept, verdict in verdicts for each in verdict.refusals]
@@ -116,8 +120,8 @@ def _untrusted(file: str, check: str, remedy: str) -> Untrusted:
     return Untrusted(subject=file, check=check, remedy=remedy)
 
 
-def _bundles_with(lock: bytes, store: BlobStore) -> Iterator[BundleRecord]:
-    for _, record in store.records(BUNDLES, Digest.of(lock).hex):
+def _bundles_with(lock: bytes, store: BlobStore, records: RecordStore) -> Iterator[BundleRecord]:
+    for _, record in records.records(BUNDLES, Digest.of(lock).hex):
         if (kept := _read_record(record, lock, store)) is not None:
             yield kept
 

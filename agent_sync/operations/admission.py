@@ -79,7 +79,8 @@ def refuse_untrusted(locks: Sequence[bytes], inputs: Inputs) -> None:
 
     policy = policy_of(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file))
     for lock, file in zip(locks, (inputs.lock_file.shown, INHERITED), strict=False):  # often there is but one
-        require_trusted_lock(lock, policy, inputs.world.store, name=inputs.bundle_name, file=file)
+        world = inputs.world
+        require_trusted_lock(lock, policy, world.store, world.records, name=inputs.bundle_name, file=file)
 
 
 def refuse_unsigned_outputs(desired: DesiredState, inputs: Inputs, *, signed: Lock) -> None:

@@ -98,7 +98,7 @@ def nix_import(inputs: Inputs) -> NixImportResult:
     """
     world = inputs.world
     wanted = pinned_by(inputs)
-    with world.store.scratch() as scratch:
+    with world.scratch() as scratch:
         paths = fill(BinaryCache(scratch, store_dir=world.nix.store_dir), wanted, inputs)
         world.nix.copy([each.path for each in paths], cache=scratch.name, cancellation=world.cancellation)
     return NixImportResult(paths)

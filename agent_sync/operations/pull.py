@@ -77,7 +77,7 @@ def pull(inputs: Inputs, request: PullRequest, *, confirm: Callable[[PullResult]
     ):
         own = inputs.lock_file.content()
         found, inside = resolve_bundle(wanted, registry, _expected(inputs, request, name=name, own=own))
-        require_same_signers(name, found, world.store, accepted=request.accept_signer_change)
+        require_same_signers(name, found, world.records, accepted=request.accept_signer_change)
         proposal = _proposal(name, found, inside, own)
         if inside.content != own:
             _refuse_other_lock(found, own, inputs, write_lock=request.write_lock)
@@ -132,7 +132,8 @@ def _refuse_other_lock(found: ResolvedBundle, own: bytes | None, inputs: Inputs,
 
 def _remember(name: str, found: ResolvedBundle, inside: BundleContents, inputs: Inputs) -> None:
     """What was pulled stays in the store, and so does who vouched for it."""
-    store = inputs.world.store
-    store.remember(inside.content, path=inputs.lock_file.path)
-    record_bundle(BundleRecord(name, found.bundle, found.signatures, found.roots), inside.content, store)
-    record_signers(name, found, store)
+    world = inputs.world
+    world.roots.remember(inside.content, path=inputs.lock_file.path)
+    kept = BundleRecord(name, found.bundle, found.signatures, found.roots)
+    record_bundle(kept, inside.content, world.store, world.records)
+    record_signers(name, found, world.records)

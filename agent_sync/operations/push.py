@@ -61,7 +61,7 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
     _supply(inputs, lock)
     outgoing = OutgoingBundle(name, content, lock, inputs.demands.limits.max_source_size, _compression(request))
     pushed = _push(inputs, request, outgoing, tag)
-    inputs.world.store.remember(content, path=inputs.lock_file.path)
+    inputs.world.roots.remember(content, path=inputs.lock_file.path)
     return PushResult(
         name=name,
         place=replace(request.place, tag=tag, digest=pushed.index.digest),
@@ -114,4 +114,4 @@ def _sign(index: Index, outgoing: OutgoingBundle, request: PushRequest, registry
         return
     signature = sign_and_attach(outgoing.name, index, outgoing.content, registry, request.signing)
     kept = BundleRecord(outgoing.name, parse_index(index, where=registry.name), (signature,))
-    record_bundle(kept, outgoing.content, inputs.world.store)
+    record_bundle(kept, outgoing.content, inputs.world.store, inputs.world.records)

@@ -108,7 +108,7 @@ def _previewed(inputs: Inputs, desired: DesiredState, result: SyncResult, suppli
 def _applied(inputs: Inputs, desired: DesiredState, result: SyncResult, supplier: Supplier) -> SyncResult:
     lock = lock_bytes(_as_written(desired, result))
     applied = _apply(inputs, desired, result.plan, supplier, applied_lock=lock, attempts=ATTEMPTS)
-    inputs.world.store.remember(lock, path=inputs.lock_file.path)
+    inputs.world.roots.remember(lock, path=inputs.lock_file.path)
     return replace(result, applied=applied)
 
 

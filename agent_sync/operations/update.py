@@ -196,7 +196,7 @@ class _LockBuilder:
 
 def _write(inputs: Inputs, result: UpdateResult) -> bool:
     in_force = lock_bytes(overlay(result.after, result.inherited))
-    inputs.world.store.remember(in_force, path=inputs.lock_file.path)  # first: else the new blobs could be reclaimed
+    inputs.world.roots.remember(in_force, path=inputs.lock_file.path)  # first: else the new blobs could be reclaimed
     written = inputs.lock_file.write(result.after)
     if not result.inherited_difference.same:
         inputs.checkout.write_inherited(None if result.inherited is None else lock_bytes(result.inherited))

@@ -11,27 +11,29 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agent_sync.events import Observer, ignore
-from agent_sync.ports.blobs import BlobStore, BlobWriter, Contents
+from agent_sync.ports.blobs import BlobStore, BlobWriter, Contents, LockRoots, RecordStore, Scratch
 from agent_sync.ports.files import Directory, Kind, NewFile, Stat
 from agent_sync.ports.git import GitCommit, GitEntry, GitHost, GitRepository, SignatureChecker, SignedObject
 from agent_sync.ports.network import Fetcher, Registries
 from agent_sync.ports.programs import Command, Finished, Nix, Runner
 from agent_sync.ports.time import Cancellation, Clock
 
-# -- One of each.
-
 
 @dataclass(frozen=True)
 class World:
     """One of each port: all that the engine can reach.
 
-    `project` is the project's root. `at` gives the directory at an absolute path, for local sources that may lie
-    outside. `read_file` gives the bytes of a configuration file anywhere on the machine, through links, and None if
-    there is none; FileSystemError if it cannot be read.
+    `project` is the project's root. `store`, `roots`, `records` and `scratch` are the user's cache. `at` opens the
+    directory at an absolute path, for local sources that may be outside. `read_file` returns the bytes of a
+    configuration file anywhere on the machine, through links, and None if there is none; it raises FileSystemError if
+    the file cannot be read.
     """
 
     project: Directory
     store: BlobStore
+    roots: LockRoots
+    records: RecordStore
+    scratch: Scratch
     git: GitHost
     fetcher: Fetcher
     registries: Registries
@@ -46,10 +48,6 @@ class World:
     offline: bool = False
 
 
-# -- Every way out of the program, as protocols, and `World`, which holds one of each. The engine is handed a World
-# and reaches the machine through it alone: `adapters` implements these for real, `tests/fakes` in memory, and one
-# contract suite per protocol runs against both. Every method names the errors that it promises.
-
 __all__ = [
     "BlobStore",
     "BlobWriter",
@@ -57,18 +55,21 @@ __all__ = [
     "Clock",
     "Command",
     "Contents",
+    "Directory",
     "Fetcher",
     "Finished",
-    "Directory",
     "GitCommit",
     "GitEntry",
     "GitHost",
     "GitRepository",
     "Kind",
+    "LockRoots",
     "NewFile",
     "Nix",
+    "RecordStore",
     "Registries",
     "Runner",
+    "Scratch",
     "SignatureChecker",
     "SignedObject",
     "Stat",

@@ -1,4 +1,4 @@
-"""Bytes by digest: the store, and the files in what it holds."""
+"""Bytes by digest: the cache in four ports (blobs, roots, records, scratch), and the files in what it holds."""
 
 from __future__ import annotations
 
@@ -13,89 +13,102 @@ if TYPE_CHECKING:
 
 
 class BlobWriter(Protocol):
-    """A blob on its way into the store; nothing is visible before `commit`, and nothing stays without it."""
+    """A blob being written; nothing is visible before `commit`, and nothing stays without it."""
 
     def write(self, chunk: bytes, /) -> object: ...
 
     def commit(self, expected: Digest | None = None) -> Digest:
-        """The blob is in the store under the digest of its bytes. DigestMismatch if that is not `expected`."""
+        """Store the blob under the digest of its bytes. Raise DigestMismatch if that is not `expected`."""
         ...
 
 
 class BlobStore(Protocol):
-    """Write-once blobs by digest. Readers verify what they read: `open` gives bytes that nothing vouches for."""
+    """Write-once blobs by digest. Readers verify what they read: the bytes that `open` returns are unverified."""
 
     @property
     def name(self) -> str:
-        """Where it lies, for messages."""
+        """The absolute path of the cache, for messages."""
         ...
 
     def total_bytes(self) -> int:
-        """What all blobs together take; 0 if there is no store yet, which this does not make."""
+        """Return the length of all blobs together; 0 if there is no cache yet, which this does not make."""
         ...
 
     def size(self, digest: Digest) -> int | None:
-        """The length of the blob in bytes; None if it is not here."""
+        """Return the length of the blob in bytes; None if it is not in the cache."""
         ...
 
     def open(self, digest: Digest) -> BinaryIO:
-        """The blob's bytes, unverified. BytesUnavailable if it is not here."""
+        """Open the blob's bytes, unverified. Raise BytesUnavailable if it is not in the cache."""
         ...
 
     def wrote(self, digest: Digest) -> bool:
-        """Whether this process has put the blob here itself: it has hashed these very bytes then."""
+        """Return whether this process has stored the blob itself: then it has hashed these very bytes."""
         ...
 
     def writer(self) -> AbstractContextManager[BlobWriter]:
-        """A new blob. FileSystemError if the store cannot be written."""
+        """Begin a new blob. Raise FileSystemError if the cache cannot be written."""
         ...
 
     def set_aside(self, digest: Digest) -> None:
-        """Move a corrupt blob out of the way; it is no longer here."""
-        ...
-
-    def scratch(self) -> AbstractContextManager[Directory]:
-        """An empty directory that only this user can enter, removed with all it holds at the end."""
+        """Move a corrupt blob out of the way, so that it is no longer in the cache."""
         ...
 
     def close(self) -> None:
-        """Nothing is held any more, so that others may reclaim space; the store can still be used."""
+        """Release the cache, so that others may reclaim its space; it can still be used."""
         ...
+
+
+class LockRoots(Protocol):
+    """The locks that need blobs: the roots for reclaiming space."""
 
     def remember(self, lock: bytes, *, path: str) -> None:
-        """This lock, found at this absolute path, needs its blobs: a root for reclaiming space."""
+        """Keep the blobs of this lock, found at this absolute path, when space is reclaimed."""
         ...
 
-    def record(self, kind: str, key: str, content: bytes) -> None:
-        """A small record is kept, until space is reclaimed. `key`: one or two sha256 in hexadecimal, a `.` between.
 
-        FileSystemError if the store cannot be written.
+class RecordStore(Protocol):
+    """Small records about blobs, kept until space is reclaimed. They are unsigned: whoever reads one proves it."""
+
+    def record(self, kind: str, key: str, content: bytes) -> None:
+        """Keep a record. `key` is one or two sha256 in hexadecimal digits, with a `.` between them.
+
+        Raises: FileSystemError if the cache cannot be written.
         """
         ...
 
     def records(self, kind: str, prefix: str) -> tuple[tuple[str, bytes], ...]:
-        """Key and content of each record whose key begins with `prefix`, sorted; nothing vouches for them."""
+        """Return key and content of each record whose key begins with `prefix`, sorted by key."""
+        ...
+
+
+class Scratch(Protocol):
+    """Room for what is not finished."""
+
+    def __call__(self) -> AbstractContextManager[Directory]:
+        """Make an empty directory that only this user can enter; remove it, with all it holds, at the end.
+
+        Raises: FileSystemError, UnsafePath.
+        """
         ...
 
 
 class Contents(Protocol):
-    """File digest -> bytes, out of the packed trees and loose blobs that were added. Safe to read from several
-    threads.
-    """
+    """File digest -> bytes, out of the packed trees and loose blobs that were added. Any thread may read."""
 
     def __contains__(self, sha256: object) -> bool: ...
 
     def size(self, sha256: Sha256) -> int:
-        """The length of the file in bytes. BytesUnavailable if no blob that was added has it."""
+        """Return the length of the file in bytes. Raise BytesUnavailable if no blob that was added has it."""
         ...
 
     def chunks(self, sha256: Sha256) -> Iterator[bytes]:
-        """The file's bytes. BlobCorrupt, at the latest after the last chunk, if they do not hash to `sha256`."""
+        """Yield the file's bytes. Raise BlobCorrupt, at the latest after the last chunk, if they are not `sha256`'s."""
         ...
 
     def peek(self, sha256: Sha256) -> Iterator[bytes]:
-        """The same for looking only: all bytes are verified before the first ones come, so the rest can be left.
+        """Yield the bytes after all have been verified, so that a caller who needs only the first can leave the rest.
 
-        What this process has put into the store itself is not hashed again.
+        What this process has stored itself is not hashed again.
         """
         ...

@@ -135,7 +135,11 @@ class Directory(Protocol):
         ...
 
     def flush(self) -> None:
-        """All that was written here is on the disk."""
+        """Wait until all that was written on this file system is on the disk (syncfs)."""
+        ...
+
+    def fsync_directory(self, path: RelPath) -> None:
+        """Wait until the names in the directory at `path` are on the disk, as after a rename."""
         ...
 
     def lock(self, path: RelPath, *, shared: bool = False, wait_s: float = 0.0) -> AbstractContextManager[None]:

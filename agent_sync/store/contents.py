@@ -13,7 +13,7 @@ from typing import Self
 from agent_sync.errors import AgentSyncError, BytesUnavailable
 from agent_sync.lock.model import GitPin, LocalPin, LockedSource, OciPin, PackedTree, UrlPin
 from agent_sync.ports import BlobStore
-from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs
+from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, not_cached
 from agent_sync.store.tar import Span, TarMismatch, find_spans
 from agent_sync.store.verify import mismatch_error
 from agent_sync.tree import Sha256
@@ -137,11 +137,7 @@ class Contents:
     def _spans_of(self, holder: _Container) -> dict[Sha256, Span]:
         size = self._store.size(holder.blob)
         if size is None:
-            raise BytesUnavailable(
-                subject=f"blob {holder.blob}",
-                check="it is not in the store",
-                remedy="run the command without --offline, so that it can be fetched",
-            )
+            raise not_cached(holder.blob)
         packed = holder.packed
         if packed is None:
             return {Sha256(holder.blob.hex): Span(0, size)}

@@ -12,68 +12,62 @@ from agent_sync.errors import FileSystemError, ProjectBusy, UnsafePath
 from agent_sync.ports import Directory
 from agent_sync.ports.files import sweep
 from agent_sync.tree import RelPath, join, parent
-
-# -- The store's `tmp/`: what is not finished lies there, under names that no two processes choose alike.
+from agent_sync_oci.image_spec import BLOBS_DIRECTORY, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
 
 STAGING = RelPath("tmp")
-
-
-def staging_path() -> RelPath:
-    """A path in `tmp/` that nothing has.
-
-    Random, because process ids repeat: two containers that share a cache both call their first process 1.
-    """
-    return join(STAGING, RelPath(os.urandom(12).hex()))
-
-
-def write_atomically(directory: Directory, path: RelPath, content: bytes) -> None:
-    """The file at `path` has this content, whatever happens meanwhile: all of it, or what it had before."""
-    directory.make_directory(parent(path))
-    staged = staging_path()
-    directory.create(staged, (content,))
-    directory.rename(staged, path)
-
-
-def sweep_staging(directory: Directory) -> None:
-    """Nothing is left in `tmp/`. Only for who holds the store exclusively."""
-    for name in directory.names(STAGING):
-        sweep(join(STAGING, RelPath(name)), directory=directory)
-
-
-# -- The store's directory and its lock: shared by all who use the store, exclusive for who reclaims its space.
 
 _LOCK = RelPath("lock")
 _WAIT_S = 60.0  # for another process that is reclaiming space
 
 
 class OpenDirectory(Protocol):
-    """Opens the directory at an absolute path; None if it is missing and is not to be made."""
+    """Opens the directory at an absolute path; None if it is missing and `make` is false."""
 
     def __call__(self, path: str, *, make: bool) -> Directory | None: ...
 
 
 class CacheDirectory:
-    """Takes the lock, shared, when the directory is first asked for, and keeps it until `release`."""
+    """The directory of one cache, which many processes share. Any thread may use it.
+
+    The lock is taken, shared, when the directory is first asked for, and kept until `release`.
+    """
 
     def __init__(self, locate: Callable[[], str], open_directory: OpenDirectory) -> None:
-        self.locate = locate
+        """`locate` returns the absolute path. It is called on first use; the directory is made on first writing."""
+        self._locate = locate
         self._open_directory = open_directory
         self._directory: Directory | None = None
         self._held: AbstractContextManager[None] | None = None
         self._changing = threading.RLock()
 
-    def directory(self) -> Directory:
-        """The store's directory, for writing; made if it is missing. ProjectBusy if it is being reclaimed for long."""
+    @property
+    def name(self) -> str:
+        """The absolute path."""
+        return self._locate()
+
+    def writable(self) -> Directory:
+        """Return the directory, made and laid out as an OCI image layout with an empty index.
+
+        Raises: FileSystemError, UnsafePath; ProjectBusy if another process reclaims space for longer than a minute.
+        """
         with self._changing:
             directory = self._opened(make=True)
             assert directory is not None  # it was made
             if self._held is None:
-                with error_context(f"the store {directory.name}", "it cannot be written"):
+                with writing(directory):
                     self._hold(directory)
-            return directory
+        if directory.stat(RelPath(LAYOUT_FILE)) is None:
+            with writing(directory):
+                directory.make_directory(RelPath(BLOBS_DIRECTORY))
+                write_atomically(directory, RelPath(INDEX_FILE), EMPTY_INDEX)
+                write_atomically(directory, RelPath(LAYOUT_FILE), LAYOUT_CONTENT)
+        return directory
 
-    def directory_if_any(self) -> Directory | None:
-        """The store's directory, if it is there, for reading. ProjectBusy if it is being reclaimed for long."""
+    def readable(self) -> Directory | None:
+        """Return the directory for reading; None if there is none yet.
+
+        Raises: FileSystemError, UnsafePath; ProjectBusy if another process reclaims space for longer than a minute.
+        """
         with self._changing:
             directory = self._opened(make=False)
             if directory is not None and self._held is None:
@@ -83,27 +77,47 @@ class CacheDirectory:
             return directory
 
     @contextmanager
-    def exclusive(self, *, wait_s: float) -> Iterator[None]:
-        """No other process uses the store meanwhile. ProjectBusy if one still does after `wait_s` seconds."""
-        directory = self.directory()
+    def scratch(self) -> Iterator[Directory]:
+        """Yield an empty directory that only this user can enter; remove it, with all it holds, at the end.
+
+        Raises: FileSystemError, UnsafePath, ProjectBusy.
+        """
+        directory = self.writable()
+        path = staging_path()
+        with writing(directory):
+            directory.make_directory(path)
+            scratch = directory.below(path)
+        try:
+            yield scratch
+        finally:
+            with suppress(FileSystemError, UnsafePath):  # what cannot be removed now is swept later
+                sweep(path, directory=directory)
+
+    @contextmanager
+    def exclusive(self, *, wait_s: float) -> Iterator[Directory]:
+        """Hold the lock alone, so that no other process uses the cache meanwhile.
+
+        Raises: ProjectBusy if another process still uses the cache after `wait_s` seconds.
+        """
+        directory = self.writable()
         with self._changing:
             self._release_lock()
             self._held = _acquire(directory, shared=False, wait_s=wait_s)
         try:
-            yield
+            yield directory
         finally:
             self.release()
 
     def release(self) -> None:
-        """The lock is not held; the next use takes it again."""
+        """Release the lock, so that others may reclaim space; the next use takes the lock again."""
         with self._changing:
             self._release_lock()
             self._directory = None
 
     def _opened(self, *, make: bool) -> Directory | None:
         if self._directory is None:
-            with error_context("the store", "it cannot be used"):
-                self._directory = self._open_directory(self.locate(), make=make)
+            with error_context("the cache", "cannot be used"):
+                self._directory = self._open_directory(self._locate(), make=make)
         return self._directory
 
     def _hold(self, directory: Directory) -> None:
@@ -117,21 +131,62 @@ class CacheDirectory:
             self._held = None
 
 
+def staging_path() -> RelPath:
+    """Return a path in `tmp/` that nothing has.
+
+    Random, because process ids repeat: two containers that share a cache both call their first process 1.
+    """
+    return join(STAGING, RelPath(os.urandom(12).hex()))
+
+
+def write_atomically(directory: Directory, path: RelPath, content: bytes) -> None:
+    """Make `path` a file with this content: whatever happens meanwhile, all of it is there, or what was there before.
+
+    Raises: FileSystemError, UnsafePath.
+    """
+    directory.make_directory(parent(path))
+    staged = staging_path()
+    file = directory.open_new(staged)
+    try:
+        file.write(content)
+        file.flush()
+    finally:
+        file.close()
+    rename_durably(directory, staged, path)
+
+
+def rename_durably(directory: Directory, staged: RelPath, path: RelPath) -> None:
+    """Move a flushed file to its name, and wait until the name is on the disk: a power cut loses neither."""
+    directory.rename(staged, path)
+    directory.fsync_directory(parent(path))
+
+
+def sweep_staging(directory: Directory) -> None:
+    """Empty `tmp/`. Only for the process that holds the cache alone."""
+    for name in directory.names(STAGING):
+        sweep(join(STAGING, RelPath(name)), directory=directory)
+
+
+def writing(directory: Directory) -> AbstractContextManager[None]:
+    """Report an error within as one of writing the cache."""
+    return error_context(f"the cache {directory.name}", "cannot be written")
+
+
 @contextmanager
-def error_context(store: str, check: str) -> Iterator[None]:
-    """A fault in here says that it is the store's, and that the store can lie somewhere else."""
+def error_context(cache: str, check: str) -> Iterator[None]:
+    """Report an error within as one of the cache, with the remedy that the cache can be somewhere else."""
     try:
         yield
     except (FileSystemError, UnsafePath) as error:
         raise error.restated(
-            subject=store,
+            subject=cache,
             check=f"{check}: {error.subject}: {error.check}",
-            remedy=f"{error.remedy or 'look there'}; or name another place for the store: AGENT_SYNC_CACHE",
+            remedy=f"{error.remedy or 'look there'}; or set AGENT_SYNC_CACHE to another directory",
         ) from error
 
 
 def _sweep_if_unused(directory: Directory) -> None:
-    """What a killed process has left in `tmp/` is removed, unless others are at work: then it may be theirs."""
+    """Remove what a killed process has left in `tmp/`, unless others are at work: then the files may be theirs."""
     with suppress(ProjectBusy, FileSystemError), directory.lock(_LOCK):
         sweep_staging(directory)
 
@@ -142,7 +197,7 @@ def _acquire(directory: Directory, *, shared: bool, wait_s: float) -> AbstractCo
         lock.__enter__()
     except ProjectBusy as error:
         raise ProjectBusy(
-            subject=f"the store {directory.name}",
+            subject=f"the cache {directory.name}",
             check="another process is reclaiming its space" if shared else "another process uses it",
             remedy="try again when that process has ended",
         ) from error

@@ -13,21 +13,28 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
-from agent_sync.errors import FileSystemError, UnsafePath
-from agent_sync.ports import Directory, Kind
-from agent_sync.store.directory import write_atomically
+from agent_sync.errors import FileSystemError, ProjectBusy, UnsafePath
+from agent_sync.ports import BlobStore, Clock, Directory, Kind
+from agent_sync.store.directory import CacheDirectory, write_atomically, writing
 from agent_sync.tree import RelPath, join
 from agent_sync_oci.digest import Digest
 
-# -- The locks that the store has served: what must stay when space is reclaimed. A root is a small file that names a
-# lock, by path and by the digest of its text; the text itself is a blob like any other, so a hundred checkouts of one
-# lock keep it once.
+BUNDLES = "bundles"
+"""Bundles that were pulled or signed here. The first half of their keys is the sha256 of the lock file."""
+CACHED_ARTIFACTS = "carriers"
+"""Artifacts in registries that were found to hold a blob. The first half of their keys is the blob's sha256."""
+SIGNERS = "signers"
+"""Who signed a bundle the last time. Their keys are the sha256 of the bundle's name."""
 
-ROOTS = RelPath("roots")
-
+_ROOTS = RelPath("roots")
 _MAX_ROOT_BYTES = 64 * 1024
 _DAY_S = 86_400
 _DIGEST = re.compile(rb"[0-9a-f]{64}")
+
+_RECORDS = RelPath("records")
+_MAX_RECORD_BYTES = 4 << 20
+_KIND = re.compile(r"[a-z]{1,32}")
+_KEY = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{64})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +46,74 @@ class Root:
     seen_s: float
 
 
-def write_root(directory: Directory, root: Root) -> None:
-    """The root is known; nothing is written if it was seen within the last day."""
-    before = _read_root(directory, root_path(root.path))
-    if before is None or before.lock != root.lock or not 0 <= root.seen_s - before.seen_s < _DAY_S:
-        text = json.dumps({"lock": root.lock, "path": root.path, "seen_s": int(root.seen_s)}, indent=2)
-        write_atomically(directory, root_path(root.path), text.encode() + b"\n")
+class DiskRoots:
+    """`LockRoots` (ports) in the cache's directory: what must stay when space is reclaimed."""
+
+    def __init__(self, directory: CacheDirectory, blobs: BlobStore, clock: Clock) -> None:
+        self._directory = directory
+        self._blobs = blobs
+        self._clock = clock
+
+    def remember(self, lock: bytes, *, path: str) -> None:
+        """See the port. A cache that cannot be written is no error: at worst, blobs are reclaimed and fetched again."""
+        root = Root(path, Digest.of(lock), self._clock.now_s())
+        with suppress(FileSystemError, UnsafePath, ProjectBusy):
+            if self._blobs.size(root.lock) is None:
+                with self._blobs.writer() as writer:
+                    writer.write(lock)
+                    writer.commit()
+            _write_root(self._directory.writable(), root)
+
+    def all(self) -> tuple[Root, ...]:
+        """Return every root, sorted by path; a file that is not one is passed over."""
+        directory = self._directory.readable()
+        if directory is None:
+            return ()
+        found = (_read_root(directory, join(_ROOTS, RelPath(name))) for name in directory.names(_ROOTS))
+        return tuple(sorted((root for root in found if root is not None), key=lambda root: root.path))
+
+    def forget(self, root: Root) -> None:
+        """Remove the root: its lock keeps nothing any more."""
+        self._directory.writable().remove(_root_path(root.path))
 
 
-def read_roots(directory: Directory) -> tuple[Root, ...]:
-    """Every root, sorted by path; a file that is not one is passed over."""
-    found = (_read_root(directory, join(ROOTS, RelPath(name))) for name in directory.names(ROOTS))
-    return tuple(sorted((root for root in found if root is not None), key=lambda root: root.path))
+class DiskRecords:
+    """A `RecordStore` (ports) in the cache's directory."""
+
+    def __init__(self, directory: CacheDirectory) -> None:
+        self._directory = directory
+
+    def record(self, kind: str, key: str, content: bytes) -> None:
+        assert _KIND.fullmatch(kind), kind
+        assert _KEY.fullmatch(key), key
+        directory = self._directory.writable()
+        with writing(directory):
+            write_atomically(directory, _record_path(kind, key), content)
+
+    def records(self, kind: str, prefix: str) -> tuple[tuple[str, bytes], ...]:
+        directory = self._directory.readable()
+        return () if directory is None else tuple(_read_records(directory, kind, prefix))
+
+    def forget(self, kind: str, key: str) -> None:
+        """Remove the record, if there is one."""
+        self._directory.writable().remove(_record_path(kind, key))
 
 
-def root_path(path: str) -> RelPath:
-    """Where the root of the lock at `path` lies."""
-    return join(ROOTS, RelPath(hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest() + ".json"))
-
-
-def mentioned(lock: bytes) -> frozenset[Digest]:
-    """Every digest that the text of a lock has in it, of blobs and of files.
+def digests_in(text: bytes) -> frozenset[Digest]:
+    """Return every digest that the text of a lock or a record mentions, of blobs and of files.
 
     Reading it as a lock would keep less, but would lose what a newer version's lock needs.
     """
-    return frozenset(Digest.from_hex(found.decode()) for found in _DIGEST.findall(lock))
+    return frozenset(Digest.from_hex(found.decode()) for found in _DIGEST.findall(text))
+
+
+def _write_root(directory: Directory, root: Root) -> None:
+    path = _root_path(root.path)
+    before = _read_root(directory, path)
+    # Once a day is enough to keep a lock's blobs for 90: a sync with nothing to do should write nothing.
+    if before is None or before.lock != root.lock or not 0 <= root.seen_s - before.seen_s < _DAY_S:
+        text = json.dumps({"lock": root.lock, "path": root.path, "seen_s": int(root.seen_s)}, indent=2)
+        write_atomically(directory, path, text.encode() + b"\n")
 
 
 def _read_root(directory: Directory, path: RelPath) -> Root | None:
@@ -71,8 +121,8 @@ def _read_root(directory: Directory, path: RelPath) -> Root | None:
         if directory.stat(path) is None:
             return None
         with directory.open(path) as file:
-            said = json.loads(file.read(_MAX_ROOT_BYTES))
-        match said:
+            document = json.loads(file.read(_MAX_ROOT_BYTES))
+        match document:
             case {"lock": str(lock), "path": str(at), "seen_s": int(seen_s)}:
                 return Root(at, Digest.parse(lock), seen_s)
             case _:
@@ -81,46 +131,19 @@ def _read_root(directory: Directory, path: RelPath) -> Root | None:
         return None
 
 
-# -- Small records beside the blobs: what the store remembers of them, by kind and key.
-
-MAX_RECORD_BYTES = 4 << 20
-
-BUNDLES = "bundles"
-"""Bundles that were pulled or signed here. The first half of their keys is the sha256 of the lockfile."""
-CACHED_ARTIFACTS = "carriers"
-"""Artifacts of registries that were found to carry a blob. The first half of their keys is the blob's sha256."""
-SIGNERS = "signers"
-"""Who signed a bundle the last time. Their keys are the sha256 of the bundle's name."""
-
-_RECORDS = RelPath("records")
-_KIND = re.compile(r"[a-z]{1,32}")
-_KEY = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{64})?")
+def _root_path(path: str) -> RelPath:
+    return join(_ROOTS, RelPath(hashlib.sha256(path.encode("utf-8", "surrogatepass")).hexdigest() + ".json"))
 
 
-def write_record(directory: Directory, kind: str, key: str, content: bytes) -> None:
-    """The record is there with this content. `key` is one or two sha256 in hexadecimal digits, a `.` between them."""
-    assert _KIND.fullmatch(kind), kind
-    assert _KEY.fullmatch(key), key
-    write_atomically(directory, _record_path(kind, key), content)
-
-
-def read_records(directory: Directory, kind: str, prefix: str) -> Iterator[tuple[str, bytes]]:
-    """Key and content of each record whose key begins with `prefix`, sorted by key; what is no record is passed over.
-
-    Nothing vouches for them: whoever reads one proves it.
-    """
+def _read_records(directory: Directory, kind: str, prefix: str) -> Iterator[tuple[str, bytes]]:
+    """Yield key and content, sorted by key; what is no record is passed over."""
     for name in directory.names(join(_RECORDS, RelPath(kind))):
         if name.startswith(prefix) and _KEY.fullmatch(name):
             with suppress(FileSystemError, UnsafePath):
                 stat = directory.stat(_record_path(kind, name))
-                if stat is not None and stat.kind is Kind.FILE and stat.size <= MAX_RECORD_BYTES:
+                if stat is not None and stat.kind is Kind.FILE and stat.size <= _MAX_RECORD_BYTES:
                     with directory.open(_record_path(kind, name)) as file:
-                        yield name, file.read(MAX_RECORD_BYTES)
-
-
-def remove_record(directory: Directory, kind: str, key: str) -> None:
-    """There is no such record."""
-    directory.remove(_record_path(kind, key))
+                        yield name, file.read(_MAX_RECORD_BYTES)
 
 
 def _record_path(kind: str, key: str) -> RelPath:

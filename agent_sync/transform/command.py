@@ -34,7 +34,7 @@ def run_command(
         LimitExceeded, Cancelled, ConfigInvalid.
     """
     subject = f"source {transform.source}, command {quoted(transform.command)}"
-    with world.store.scratch() as scratch:
+    with world.scratch() as scratch:
         _prepare_directories(scratch, transform, tree, contents, world)
         command = Command(
             words=transform.words,

@@ -72,6 +72,9 @@ class ACheckout:
         return World(
             project=self.directory,
             store=nothing,
+            roots=nothing,
+            records=nothing,
+            scratch=nothing,
             git=nothing,
             fetcher=nothing,
             registries=nothing,

@@ -59,6 +59,9 @@ class GitWorld:
         return World(
             project=cast(Directory, KeyFiles(self.files)),
             store=self.store,
+            roots=self.store,
+            records=self.store,
+            scratch=self.store.scratch,
             git=self.git,
             fetcher=cast(Any, None),  # no git source asks for any of these
             registries=cast(Any, None),

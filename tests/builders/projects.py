@@ -85,6 +85,9 @@ class MemoryProject:
         world = World(
             project=self.directory,
             store=self.store,
+            roots=self.store,
+            records=self.store,
+            scratch=self.store.scratch,
             git=self.git,
             fetcher=self.web,
             registries=self.registries,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from agent_sync.adapters.private_directory import private_directory
 from agent_sync.ports import BlobStore, Contents
-from agent_sync.store.blobs import DiskStore
+from agent_sync.store.blobs import DiskBlobs
+from agent_sync.store.cache import Cache, Reclaimed
 from agent_sync.tree import Sha256
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.image_spec import blob_path
@@ -28,9 +30,19 @@ class StoppedClock:
         return self.now
 
 
-def a_disk_store(directory: Path, clock: StoppedClock | None = None) -> DiskStore:
-    """The store whose directory is `directory`, which need not exist."""
-    return DiskStore(lambda: str(directory), private_directory, clock or StoppedClock())
+def a_cache(directory: Path, clock: StoppedClock | None = None) -> Cache:
+    """The cache in `directory`, which need not exist."""
+    return Cache.at(lambda: str(directory), private_directory, clock or StoppedClock())
+
+
+def a_disk_store(directory: Path) -> DiskBlobs:
+    """The blobs of the cache in `directory`, which need not exist."""
+    return a_cache(directory).blobs
+
+
+def gc(cache: Cache, *, now_s: float = TODAY_S, keep_days: int = 90, wait_s: float = 10.0) -> Reclaimed:
+    """Space is reclaimed as at that time."""
+    return replace(cache, clock=StoppedClock(now_s)).gc(keep_days=keep_days, wait_s=wait_s)
 
 
 def put(content: bytes, store: BlobStore) -> Digest:

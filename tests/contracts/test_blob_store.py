@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from agent_sync.errors import BytesUnavailable, DigestMismatch
-from agent_sync.ports import BlobStore, Kind
-from agent_sync.store.blobs import DiskStore
-from agent_sync.tree import ROOT, RelPath
+from agent_sync.ports import BlobStore
+from agent_sync.store.cache import Cache
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.image_spec import blob_path
 from tests.builders.stores import StoppedClock, a_disk_store, place
@@ -46,8 +45,8 @@ def on_disk(tmp_path: Path) -> Made:
 
 def in_a_directory_in_memory(_: Path) -> Made:
     directory = MemoryDirectory()
-    store = DiskStore(lambda: "/memory", lambda *_, **__: directory, StoppedClock())
-    return Made(store, lambda digest, content: directory.put(blob_path(digest), content))
+    cache = Cache.at(lambda: "/memory", lambda *_, **__: directory, StoppedClock())
+    return Made(cache.blobs, lambda digest, content: directory.put(blob_path(digest), content))
 
 
 @pytest.fixture(params=[in_memory, on_disk, in_a_directory_in_memory])
@@ -215,25 +214,3 @@ def test_a_whole_blob_is_not_set_aside(store: BlobStore) -> None:
 def test_setting_aside_what_is_not_here_does_nothing(store: BlobStore) -> None:
     store.set_aside(ABSENT)
     assert store.size(ABSENT) is None
-
-
-def test_remembering_a_lock_can_be_repeated(store: BlobStore) -> None:
-    for _ in range(2):
-        store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
-
-
-def test_a_scratch_directory_is_empty_and_gone_afterwards(tmp_path: Path) -> None:
-    store = a_disk_store(tmp_path / "store")
-    with store.scratch() as first, store.scratch() as second:
-        assert first.names(ROOT) == ()
-        first.create(RelPath("in/a.md"), (b"text",))
-        assert second.stat(RelPath("in/a.md")) is None
-        stat = first.stat(RelPath("in"))
-        assert stat is not None
-        assert stat.kind is Kind.DIRECTORY
-        places = [Path(first.name), Path(second.name)]
-        assert all(place.is_dir() for place in places)
-    assert not any(place.exists() for place in places)
-    with pytest.raises(Broken), store.scratch() as third:
-        raise Broken
-    assert not Path(third.name).exists()

@@ -155,6 +155,13 @@ class MemoryDirectory:
     def flush(self) -> None:
         self._called("flush", ROOT)
 
+    def fsync_directory(self, path: RelPath) -> None:
+        self._called("fsync_directory", path)
+        node = self._find(path)
+        if node is None:
+            raise self._fault(path, "there is no such directory")
+        self._of_kind(node, Kind.DIRECTORY, path)
+
     @contextmanager
     def lock(self, path: RelPath, *, shared: bool = False, wait_s: float = 0.0) -> Iterator[None]:
         self._called("lock", path)

@@ -1,4 +1,4 @@
-"""A blob store in memory, which notes what it was asked."""
+"""The cache in memory, which notes what it was asked."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Scratch = Callable[[], AbstractContextManager[Directory]]
 
 
 class MemoryStore:
-    """Implements `ports.BlobStore`. `blobs` may be changed by a test, to break one."""
+    """Implements the four ports of the cache. `blobs` may be changed by a test, to break one."""
 
     def __init__(self, scratch: Scratch | None = None) -> None:
         self.blobs: dict[Digest, bytes] = {}
@@ -38,7 +38,7 @@ class MemoryStore:
 
     def open(self, digest: Digest) -> BinaryIO:
         if digest not in self.blobs:
-            raise BytesUnavailable(subject=f"blob {digest}", check="it is not in the store")
+            raise BytesUnavailable(subject=f"blob {digest}", check="is not in the cache")
         self.opened.append(digest)
         return BytesIO(self.blobs[digest])
 

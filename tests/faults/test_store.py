@@ -1,4 +1,4 @@
-"""The store on a bad day: no space, no permission, killed while writing, many processes, somebody else's directory."""
+"""The cache on a bad day: no space, no permission, killed while writing, many processes, somebody else's directory."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ import pytest
 
 from agent_sync.adapters.private_directory import private_directory
 from agent_sync.errors import AgentSyncError, FileSystemError, UnsafePath
-from agent_sync.store.cache import reclaim
 from agent_sync.store.contents import Contents
 from agent_sync_oci.digest import Digest
-from tests.builders.stores import TODAY_S, a_disk_store, place, put, whole
+from tests.builders.stores import TODAY_S, a_cache, gc, place, put, whole
 from tests.builders.trees import a_packed_tree, sha256
 
 Process = subprocess.Popen[str]
@@ -39,8 +38,8 @@ def directory(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Starts Python in a process of its own, with a store at hand; it says on its standard output how far it is."""
-    opening = "import sys; from tests.builders.stores import *; store = a_disk_store(Path(sys.argv[1]))\n"
+    """Starts Python in a process of its own, with a cache at hand; it says on its standard output how far it is."""
+    opening = "import sys; from tests.builders.stores import *; cache = a_cache(Path(sys.argv[1]))\n"
     environment = {**os.environ, "PYTHONPATH": f"{ROOT_OF_THE_REPOSITORY}:{ROOT_OF_THE_REPOSITORY / 'oci'}"}
     with ExitStack() as running:
 
@@ -92,24 +91,24 @@ def files_no_longer_than(length: int) -> Iterator[None]:
 
 
 def test_no_space_while_writing_leaves_nothing_and_says_what_to_do(directory: Path) -> None:
-    store = a_disk_store(directory)
-    put(b"before", store)
+    cache = a_cache(directory)
+    put(b"before", cache.blobs)
     with files_no_longer_than(100_000), pytest.raises(FileSystemError) as refused:
-        put(bytes(200_000), store)
-    assert refused.value.subject == f"the store {directory}"
-    assert "it cannot be written: " in refused.value.check
+        put(bytes(200_000), cache.blobs)
+    assert refused.value.subject == f"the cache {directory}"
+    assert "cannot be written: " in refused.value.check
     assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
     assert blobs_below(directory) == [Digest.of(b"before").hex]
     assert list((directory / "tmp").iterdir()) == []
-    assert store.size(put(bytes(200_000), store)) == 200_000
+    assert cache.blobs.size(put(bytes(200_000), cache.blobs)) == 200_000
 
 
 def test_no_space_for_a_root_does_not_fail_a_sync(directory: Path) -> None:
-    store = a_disk_store(directory)
-    put(b"before", store)
+    cache = a_cache(directory)
+    put(b"before", cache.blobs)
     with files_no_longer_than(3):
-        store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
-    assert store.roots() == ()
+        cache.roots.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
+    assert cache.roots.all() == ()
     assert list((directory / "tmp").iterdir()) == []
 
 
@@ -160,21 +159,21 @@ def writable(directory: Path) -> None:
 
 def test_a_read_only_store_is_read_and_refuses_to_be_written(open_directory: Path) -> None:
     directory = open_directory / "store"
-    store = a_disk_store(directory)
-    packed = a_packed_tree({"a.md": "text"}, store)
-    store.close()
+    cache = a_cache(directory)
+    packed = a_packed_tree({"a.md": "text"}, cache.blobs)
+    cache.blobs.close()
     read_only(directory)
 
     def use() -> None:
-        store = a_disk_store(directory)
-        with Contents(store) as contents:
+        cache = a_cache(directory)
+        with Contents(cache.blobs) as contents:
             contents.add_tree(packed)
             assert whole(sha256("text"), contents) == b"text"
         with pytest.raises(FileSystemError, match=r"cannot be written: .*[Pp]ermission denied") as refused:
-            put(b"more", store)
+            put(b"more", cache.blobs)
         assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
-        store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
-        assert store.roots() == ()
+        cache.roots.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
+        assert cache.roots.all() == ()
 
     try:
         as_an_ordinary_user(directory, use)
@@ -187,8 +186,8 @@ def test_a_store_that_cannot_be_made_is_refused_with_a_way_out(open_directory: P
     parent.mkdir(mode=0o555)
 
     def use() -> None:
-        with pytest.raises(FileSystemError, match="the store: it cannot be used") as refused:
-            put(b"blob", a_disk_store(parent / "store"))
+        with pytest.raises(FileSystemError, match="the cache: cannot be used") as refused:
+            put(b"blob", a_cache(parent / "store").blobs)
         assert "AGENT_SYNC_CACHE" in (refused.value.remedy or "")
 
     try:
@@ -205,7 +204,7 @@ def test_a_store_that_others_may_write_is_refused(directory: Path) -> None:
         directory.mkdir(exist_ok=True)
         directory.chmod(mode)
         with pytest.raises(UnsafePath, match=f"others may write in it .mode 0{mode:o}") as refused:
-            put(b"blob", a_disk_store(directory))
+            put(b"blob", a_cache(directory).blobs)
         assert str(refused.value.remedy).startswith(f"chmod go-w {directory}; ")
     assert list(directory.iterdir()) == []
 
@@ -226,7 +225,7 @@ def test_a_store_of_another_user_is_refused(directory: Path) -> None:
     directory.mkdir(mode=0o700)
     os.chown(directory, NOBODY, NOBODY)
     with pytest.raises(UnsafePath, match="it belongs to user 65534"):
-        put(b"blob", a_disk_store(directory))
+        put(b"blob", a_cache(directory).blobs)
 
 
 def test_a_store_that_is_a_link_is_refused(tmp_path: Path, directory: Path) -> None:
@@ -234,21 +233,21 @@ def test_a_store_that_is_a_link_is_refused(tmp_path: Path, directory: Path) -> N
     elsewhere.mkdir(mode=0o700)
     directory.symlink_to(elsewhere)
     with pytest.raises(UnsafePath, match="symbolic link"):
-        put(b"blob", a_disk_store(directory))
+        put(b"blob", a_cache(directory).blobs)
     assert list(elsewhere.iterdir()) == []
 
 
 def test_a_link_above_the_store_is_its_users_own_affair(tmp_path: Path) -> None:
     (tmp_path / "big-disk").mkdir()
     (tmp_path / "cache").symlink_to(tmp_path / "big-disk")
-    put(b"blob", a_disk_store(tmp_path / "cache" / "agent-sync"))
+    put(b"blob", a_cache(tmp_path / "cache" / "agent-sync").blobs)
     assert blobs_below(tmp_path / "big-disk" / "agent-sync") == [Digest.of(b"blob").hex]
 
 
 def test_a_file_in_the_stores_place_is_refused(directory: Path) -> None:
     directory.write_text("not a directory")
-    with pytest.raises(FileSystemError, match="the store: it cannot be used"):
-        put(b"blob", a_disk_store(directory))
+    with pytest.raises(FileSystemError, match="the cache: cannot be used"):
+        put(b"blob", a_cache(directory).blobs)
 
 
 @pytest.mark.parametrize("part", ["blobs", "blobs/sha256", "tmp", "lock"])
@@ -258,7 +257,7 @@ def test_a_part_of_the_store_that_is_a_link_is_not_followed(part: str, tmp_path:
     (directory / part).parent.mkdir(parents=True, mode=0o700)
     (directory / part).symlink_to(elsewhere)
     with pytest.raises(UnsafePath, match="symbolic link"):
-        put(b"blob", a_disk_store(directory))
+        put(b"blob", a_cache(directory).blobs)
     assert list(elsewhere.iterdir()) == []
 
 
@@ -273,7 +272,7 @@ def test_a_private_directory_that_exists_is_taken_as_it_is(directory: Path) -> N
 
 def test_what_a_killed_process_was_writing_is_never_visible_and_is_swept(directory: Path, start: Start) -> None:
     writing = start(
-        "with store.writer() as writer, store.scratch() as scratch:\n"
+        "with cache.blobs.writer() as writer, cache.directory.scratch() as scratch:\n"
         "    writer.write(b'half'); print('half', flush=True); sys.stdin.read()",
         directory,
     )
@@ -282,26 +281,26 @@ def test_what_a_killed_process_was_writing_is_never_visible_and_is_swept(directo
     assert ended(writing) == -signal.SIGKILL
     assert len(list((directory / "tmp").iterdir())) == 2
     assert blobs_below(directory) == []
-    store = a_disk_store(directory)
-    assert store.digests() == ()
+    cache = a_cache(directory)
+    assert cache.blobs.digests() == ()
     assert list((directory / "tmp").iterdir()) == []
 
 
 def test_what_a_living_process_is_writing_is_not_swept(directory: Path, start: Start) -> None:
     writing = start(
-        "with store.writer() as writer:\n"
+        "with cache.blobs.writer() as writer:\n"
         "    writer.write(b'half'); print('half', flush=True); sys.stdin.readline()\n"
         "    writer.write(b' and half'); print(writer.commit(), flush=True)",
         directory,
     )
     assert said(writing) == "half"
-    store = a_disk_store(directory)
-    put(b"another", store)
+    cache = a_cache(directory)
+    put(b"another", cache.blobs)
     assert len(list((directory / "tmp").iterdir())) == 1
     go_on(writing)
     assert said(writing) == Digest.of(b"half and half")
     assert ended(writing) == 0
-    assert store.size(Digest.of(b"half and half")) == 13
+    assert cache.blobs.size(Digest.of(b"half and half")) == 13
 
 
 # -- many
@@ -314,10 +313,10 @@ from tests.builders.trees import a_packed_tree, sha256
 number = int(sys.argv[2])
 print("ready", flush=True); sys.stdin.readline()
 for round in range(8):
-    shared = a_packed_tree({f"{n}.md": f"shared {round} {n} " * 500 for n in range(20)}, store)
-    own = put(f"own {number} {round}".encode() * 1000, store)
-    store.remember(f"{shared.blob}\\n{own}\\n".encode(), path=f"/{number}/agent-sync.lock")
-    with Contents(store) as contents:
+    shared = a_packed_tree({f"{n}.md": f"shared {round} {n} " * 500 for n in range(20)}, cache.blobs)
+    own = put(f"own {number} {round}".encode() * 1000, cache.blobs)
+    cache.roots.remember(f"{shared.blob}\\n{own}\\n".encode(), path=f"/{number}/agent-sync.lock")
+    with Contents(cache.blobs) as contents:
         contents.add_tree(shared)
         contents.add_blob(own)
         for n in range(20):
@@ -333,38 +332,40 @@ def test_sixteen_processes_may_use_one_store_at_once(directory: Path, start: Sta
     for process in processes:
         go_on(process)
     assert [ended(process) for process in processes] == [0] * 16
-    store = a_disk_store(directory)
+    cache = a_cache(directory)
     # 8 shared trees, and of each process 8 blobs of its own and 8 locks
-    assert len(store.digests()) == 8 + 16 * 8 * 2
-    for digest in store.digests():
+    assert len(cache.blobs.digests()) == 8 + 16 * 8 * 2
+    for digest in cache.blobs.digests():
         assert Digest.of(place(directory, digest).read_bytes()) == digest
-    assert len(store.roots()) == 16
+    assert len(cache.roots.all()) == 16
     assert list((directory / "tmp").iterdir()) == []
-    assert len(reclaim(store, now_s=TODAY_S).kept) == 16 * 3 - 15
+    assert len(gc(cache, now_s=TODAY_S).kept) == 16 * 3 - 15
 
 
 def test_space_is_reclaimed_when_the_last_user_has_ended(directory: Path, start: Start) -> None:
-    put(b"nobody needs this", a_disk_store(directory))
-    using = start("store.size(put(b'x', store)); print('using', flush=True); sys.stdin.readline()", directory)
+    put(b"nobody needs this", a_cache(directory).blobs)
+    using = start(
+        "cache.blobs.size(put(b'x', cache.blobs)); print('using', flush=True); sys.stdin.readline()", directory
+    )
     assert said(using) == "using"
-    store = a_disk_store(directory)
+    cache = a_cache(directory)
     with pytest.raises(AgentSyncError, match="another process uses it"):
-        reclaim(store, now_s=TODAY_S, wait_s=0.05)
+        gc(cache, now_s=TODAY_S, wait_s=0.05)
     using.kill()
     ended(using)
-    assert len(reclaim(store, now_s=TODAY_S, wait_s=5).removed) == 2
+    assert len(gc(cache, now_s=TODAY_S, wait_s=5).removed) == 2
 
 
 def test_who_comes_while_space_is_reclaimed_waits(directory: Path, start: Start) -> None:
-    store = a_disk_store(directory)
-    digest = put(b"blob", store)
-    with store.exclusive(wait_s=0):
-        store.remove(digest)
+    cache = a_cache(directory)
+    digest = put(b"blob", cache.blobs)
+    with cache.directory.exclusive(wait_s=0):
+        cache.blobs.remove(digest)
         coming = start(
-            f"print('coming', flush=True); print(store.size(Digest.parse('{digest}')), flush=True)", directory
+            f"print('coming', flush=True); print(cache.blobs.size(Digest.parse('{digest}')), flush=True)", directory
         )
         assert said(coming) == "coming"
         time.sleep(0.2)  # enough for it to answer, if it did not wait
-        put(b"blob", store)
+        put(b"blob", cache.blobs)
     assert said(coming) == "4"
     assert ended(coming) == 0

@@ -13,7 +13,7 @@ from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted, listed
 if TYPE_CHECKING:
     from agent_sync.store.cache import Reclaimed
 
-_KEEP_DAYS = 90  # as store.reclaiming has it; importing that for a help text would load the store
+_KEEP_DAYS = 90  # KEEP_DAYS of store.cache; importing it for a help text would load the cache
 
 
 def cache_gc(

@@ -10,7 +10,7 @@ from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
-    from agent_sync.store.cache import StoredBlob
+    from agent_sync.store.audit import StoredBlob
 
 
 def cache_list(session: Session) -> Answer:

@@ -12,7 +12,7 @@ from agent_sync.cli.text import Line, Style, Styled, counted
 from agent_sync.errors import BlobCorrupt
 
 if TYPE_CHECKING:
-    from agent_sync.store.cache import Audit
+    from agent_sync.store.audit import Audit
 
 
 def cache_verify(session: Session) -> Answer:

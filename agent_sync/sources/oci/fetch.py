@@ -44,7 +44,7 @@ def fetch_artifact(
     # What reads archives and layers is loaded only where there is such a source.
     from agent_sync.sources.oci.layers import Layers
 
-    with _opened(place, world, limits) as registry, world.store.scratch() as scratch:
+    with _opened(place, world, limits) as registry, world.scratch() as scratch:
         manifest = registry.manifest(_wanted(place))
         if not isinstance(manifest, Manifest):
             raise DigestMismatch(

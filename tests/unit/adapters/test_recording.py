@@ -213,7 +213,7 @@ def test_a_run_that_changes_something_leaves_no_receipt(
 
 
 def test_every_way_to_change_something_is_tried_here() -> None:
-    reading = {"stat", "names", "open", "digest", "below", "flush", "name"}
+    reading = {"stat", "names", "open", "digest", "below", "flush", "fsync_directory", "name"}
     assert {name for name in vars(Directory) if not name.startswith("_")} == CHANGES.keys() | reading
 
 
@@ -251,6 +251,9 @@ def world(place: Path, recorder: Recorder) -> World:
     bare = World(
         project=RecordedDirectory(str(place), Recorder(started_ns=0)),
         store=port,
+        roots=port,
+        records=port,
+        scratch=port.use,
         git=port,
         fetcher=port,
         registries=port,
@@ -264,16 +267,22 @@ def world(place: Path, recorder: Recorder) -> World:
     return recorded(bare, recorder)
 
 
-@pytest.mark.parametrize("port", ["store", "git", "fetcher", "registries", "runner", "signatures", "nix"])
+@pytest.mark.parametrize("port", ["store", "records", "git", "fetcher", "registries", "runner", "signatures", "nix"])
 def test_using_what_cannot_be_asked_again_spoils_and_works(world: World, recorder: Recorder, port: str) -> None:
     assert not recorder.invalidated
     assert getattr(world, port).use() == "used"
     assert recorder.invalidated
 
 
-def test_the_store_may_be_told_which_lock_is_in_use(world: World, recorder: Recorder) -> None:
-    store: Any = world.store
-    assert (store.name, store.remember()) == ("/store", "remembered")
+def test_scratch_spoils_when_it_is_used(world: World, recorder: Recorder) -> None:
+    assert not recorder.invalidated
+    assert cast(Any, world.scratch()) == "used"
+    assert recorder.invalidated
+
+
+def test_the_cache_may_be_told_which_lock_is_in_use(world: World, recorder: Recorder) -> None:
+    roots: Any = world.roots
+    assert (world.store.name, roots.remember()) == ("/store", "remembered")
     assert not recorder.invalidated
 
 

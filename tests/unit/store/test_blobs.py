@@ -1,4 +1,4 @@
-"""The store on the disk: where things lie, what is never touched again, what happens to what does not belong there."""
+"""The cache on the disk: where things lie, what is never touched again, what happens to what does not belong there."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from agent_sync.adapters.private_directory import private_directory
 from agent_sync.errors import FileSystemError
 from agent_sync.ports import Directory, NewFile
 from agent_sync.ports.files import sweep
-from agent_sync.store.blobs import DiskStore
+from agent_sync.store.cache import Cache
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
-from tests.builders.stores import DAY_S, TODAY_S, StoppedClock, a_disk_store, place, put
+from tests.builders.stores import DAY_S, TODAY_S, StoppedClock, a_cache, place, put
 
 
 @pytest.fixture
@@ -27,8 +27,8 @@ def directory(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(directory: Path) -> DiskStore:
-    return a_disk_store(directory)
+def cache(directory: Path) -> Cache:
+    return a_cache(directory)
 
 
 def files_below(directory: Path) -> set[str]:
@@ -36,39 +36,39 @@ def files_below(directory: Path) -> set[str]:
 
 
 def test_nothing_is_made_before_the_store_is_used(directory: Path) -> None:
-    a_disk_store(directory)
+    a_cache(directory)
     assert not directory.exists()
 
 
-def test_looking_into_a_store_that_is_not_there_makes_none(directory: Path, store: DiskStore) -> None:
-    assert store.size(Digest.of(b"x")) is None
-    assert store.digests() == ()
-    assert store.roots() == ()
-    assert store.total_bytes() == 0
-    store.set_aside(Digest.of(b"x"))
-    assert store.name == str(directory)
+def test_looking_into_a_store_that_is_not_there_makes_none(directory: Path, cache: Cache) -> None:
+    assert cache.blobs.size(Digest.of(b"x")) is None
+    assert cache.blobs.digests() == ()
+    assert cache.roots.all() == ()
+    assert cache.blobs.total_bytes() == 0
+    cache.blobs.set_aside(Digest.of(b"x"))
+    assert cache.blobs.name == str(directory)
     assert not directory.parent.exists()
 
 
-def test_a_store_that_another_process_has_made_meanwhile_is_found(directory: Path, store: DiskStore) -> None:
-    assert store.size(Digest.of(b"blob")) is None
-    put(b"blob", a_disk_store(directory))
-    assert store.size(Digest.of(b"blob")) == 4
+def test_a_store_that_another_process_has_made_meanwhile_is_found(directory: Path, cache: Cache) -> None:
+    assert cache.blobs.size(Digest.of(b"blob")) is None
+    put(b"blob", a_cache(directory).blobs)
+    assert cache.blobs.size(Digest.of(b"blob")) == 4
 
 
-def test_the_directory_is_an_oci_image_layout_that_only_its_user_can_enter(directory: Path, store: DiskStore) -> None:
-    digest = put(b"blob", store)
+def test_the_directory_is_an_oci_image_layout_that_only_its_user_can_enter(directory: Path, cache: Cache) -> None:
+    digest = put(b"blob", cache.blobs)
     assert files_below(directory) == {"oci-layout", "index.json", "lock", f"blobs/sha256/{digest.hex}"}
     assert json.loads((directory / "oci-layout").read_bytes()) == {"imageLayoutVersion": "1.0.0"}
     assert json.loads((directory / "index.json").read_bytes())["manifests"] == []
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
-    assert store.name == str(directory)
+    assert cache.blobs.name == str(directory)
 
 
-def test_a_blob_that_has_its_name_is_never_written_again(directory: Path, store: DiskStore) -> None:
-    digest = put(b"blob", store)
+def test_a_blob_that_has_its_name_is_never_written_again(directory: Path, cache: Cache) -> None:
+    digest = put(b"blob", cache.blobs)
     before = place(directory, digest).stat()
-    assert put(b"blob", store) == digest
+    assert put(b"blob", cache.blobs) == digest
     after = place(directory, digest).stat()
     assert (before.st_ino, before.st_mtime_ns, before.st_ctime_ns) == (
         after.st_ino,
@@ -107,16 +107,16 @@ class DirectoryBut:
         return self._methods.get(name) or getattr(self._directory, name)
 
 
-def a_store_in(directory: DirectoryBut) -> DiskStore:
-    return DiskStore(lambda: "/the/store", lambda *_, **__: cast(Directory, directory), StoppedClock())
+def a_store_in(directory: DirectoryBut) -> Cache:
+    return Cache.at(lambda: "/the/store", lambda *_, **__: cast(Directory, directory), StoppedClock())
 
 
 def test_the_same_blob_written_by_another_meanwhile_is_never_missing(directory: Path) -> None:
     """Moved aside for ours to take its place, it was gone for whoever was about to read it."""
     real = private_directory(str(directory))
-    other = a_disk_store(directory)
-    slow = DirectoryBut(real, open_new=lambda path: SlowFile(real.open_new(path), lambda: put(b"blob", other)))
-    digest = put(b"blob", a_store_in(slow))
+    other = a_cache(directory)
+    slow = DirectoryBut(real, open_new=lambda path: SlowFile(real.open_new(path), lambda: put(b"blob", other.blobs)))
+    digest = put(b"blob", a_store_in(slow).blobs)
     assert place(directory, digest).read_bytes() == b"blob"
     assert not (directory / "corrupt").exists()
 
@@ -125,13 +125,13 @@ def test_a_store_whose_lock_cannot_be_had_is_read_but_not_written(directory: Pat
     def no_lock(*_: object, **__: object) -> None:
         raise FileSystemError(subject="file lock", check="cannot lock: Input/output error")
 
-    digest = put(b"blob", a_disk_store(directory))
-    store = a_store_in(DirectoryBut(private_directory(str(directory)), lock=no_lock))
-    with store.open(digest) as file:
+    digest = put(b"blob", a_cache(directory).blobs)
+    cache = a_store_in(DirectoryBut(private_directory(str(directory)), lock=no_lock))
+    with cache.blobs.open(digest) as file:
         assert file.read() == b"blob"
-    with pytest.raises(FileSystemError, match=r"it cannot be written: file lock: cannot lock"):
-        put(b"another", store)
-    assert store.digests() == (digest,)
+    with pytest.raises(FileSystemError, match=r"cannot be written: file lock: cannot lock"):
+        put(b"another", cache.blobs)
+    assert cache.blobs.digests() == (digest,)
 
 
 def as_a_link(blob: Path) -> None:
@@ -163,49 +163,47 @@ INTRUDERS = [as_a_link, as_a_dangling_link, as_a_fifo, as_a_directory, as_a_shor
 
 @pytest.mark.parametrize("intruder", INTRUDERS)
 def test_what_stands_in_a_blobs_place_gives_way_to_the_blob(
-    intruder: Callable[[Path], None], directory: Path, store: DiskStore
+    intruder: Callable[[Path], None], directory: Path, cache: Cache
 ) -> None:
-    put(b"another", store)
+    put(b"another", cache.blobs)
     intruder(place(directory, Digest.of(b"blob")))
-    digest = put(b"blob", store)
+    digest = put(b"blob", cache.blobs)
     assert place(directory, digest).read_bytes() == b"blob"
     assert not place(directory, digest).is_symlink()
     assert Path("/etc/passwd").stat().st_size > 4
 
 
 @pytest.mark.parametrize("intruder", INTRUDERS[:4])
-def test_only_a_regular_file_counts_as_a_blob(
-    intruder: Callable[[Path], None], directory: Path, store: DiskStore
-) -> None:
-    put(b"another", store)
+def test_only_a_regular_file_counts_as_a_blob(intruder: Callable[[Path], None], directory: Path, cache: Cache) -> None:
+    put(b"another", cache.blobs)
     digest = Digest.of(b"blob")
     intruder(place(directory, digest))
-    assert store.size(digest) is None
-    assert store.digests() == (Digest.of(b"another"),)
-    store.set_aside(digest)
+    assert cache.blobs.size(digest) is None
+    assert cache.blobs.digests() == (Digest.of(b"another"),)
+    cache.blobs.set_aside(digest)
     assert not os.path.lexists(place(directory, digest))
 
 
-def test_what_else_lies_among_the_blobs_is_not_looked_at(directory: Path, store: DiskStore) -> None:
-    digest = put(b"blob", store)
+def test_what_else_lies_among_the_blobs_is_not_looked_at(directory: Path, cache: Cache) -> None:
+    digest = put(b"blob", cache.blobs)
     for name in ("README", digest.hex.upper(), digest.hex[:-1], digest.hex + "0", ".hidden"):
         (directory / "blobs" / "sha256" / name).write_text("x")
-    assert store.digests() == (digest,)
+    assert cache.blobs.digests() == (digest,)
 
 
-def test_a_blob_set_aside_twice_leaves_the_last_one_for_a_look(directory: Path, store: DiskStore) -> None:
-    digest = put(b"blob", store)
+def test_a_blob_set_aside_twice_leaves_the_last_one_for_a_look(directory: Path, cache: Cache) -> None:
+    digest = put(b"blob", cache.blobs)
     for broken in (b"b1ob", b"b2ob"):
-        put(b"blob", store)
+        put(b"blob", cache.blobs)
         place(directory, digest).write_bytes(broken)
-        store.set_aside(digest)
+        cache.blobs.set_aside(digest)
     assert (directory / "corrupt" / digest.hex).read_bytes() == b"b2ob"
 
 
 def test_a_lock_is_remembered_by_where_it_was_and_when(directory: Path) -> None:
-    store = a_disk_store(directory, StoppedClock(TODAY_S))
-    store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
-    (root,) = store.roots()
+    cache = a_cache(directory, StoppedClock(TODAY_S))
+    cache.roots.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
+    (root,) = cache.roots.all()
     assert (root.path, root.lock, root.seen_s) == ("/home/me/agent-sync.lock", Digest.of(b"version: 1\n"), TODAY_S)
     assert place(directory, root.lock).read_bytes() == b"version: 1\n"
 
@@ -213,17 +211,17 @@ def test_a_lock_is_remembered_by_where_it_was_and_when(directory: Path) -> None:
 @pytest.mark.parametrize(("later_s", "written"), [(DAY_S - 1, False), (DAY_S, True), (-1, True)])
 def test_a_root_is_written_once_a_day(directory: Path, later_s: float, *, written: bool) -> None:
     clock = StoppedClock()
-    store = a_disk_store(directory, clock)
-    store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
+    cache = a_cache(directory, clock)
+    cache.roots.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
     clock.now += later_s
-    store.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
-    assert (store.roots()[0].seen_s == clock.now) is written
+    cache.roots.remember(b"version: 1\n", path="/home/me/agent-sync.lock")
+    assert (cache.roots.all()[0].seen_s == clock.now) is written
 
 
-def test_a_path_that_is_not_unicode_is_remembered(store: DiskStore) -> None:
+def test_a_path_that_is_not_unicode_is_remembered(cache: Cache) -> None:
     path = os.fsdecode(b"/home/me/\xff\xfe/agent-sync.lock")
-    store.remember(b"version: 1\n", path=path)
-    assert store.roots()[0].path == path
+    cache.roots.remember(b"version: 1\n", path=path)
+    assert cache.roots.all()[0].path == path
 
 
 def test_a_directory_nested_deeper_than_any_path_can_be_is_removed(tmp_path: Path) -> None:
@@ -242,11 +240,11 @@ def test_a_directory_nested_deeper_than_any_path_can_be_is_removed(tmp_path: Pat
     assert not deep.exists()
 
 
-def test_scratch_is_removed_whatever_a_command_has_left_in_it(tmp_path: Path, store: DiskStore) -> None:
+def test_scratch_is_removed_whatever_a_command_has_left_in_it(tmp_path: Path, cache: Cache) -> None:
     outside = tmp_path / "precious"
     outside.mkdir()
     (outside / "file").write_text("x")
-    with store.scratch() as scratch:
+    with cache.directory.scratch() as scratch:
         inside = Path(scratch.name)
         (inside / "link").symlink_to(outside)
         (inside / "loop").symlink_to(inside)
@@ -259,7 +257,7 @@ def test_scratch_is_removed_whatever_a_command_has_left_in_it(tmp_path: Path, st
     assert (outside / "file").read_text() == "x"
 
 
-def test_a_closed_store_can_be_used_again(store: DiskStore) -> None:
-    digest = put(b"blob", store)
-    store.close()
-    assert store.size(digest) == 4
+def test_a_closed_store_can_be_used_again(cache: Cache) -> None:
+    digest = put(b"blob", cache.blobs)
+    cache.blobs.close()
+    assert cache.blobs.size(digest) == 4

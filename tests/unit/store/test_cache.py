@@ -1,7 +1,8 @@
-"""Listing the store, and auditing it."""
+"""Listing the cache, and auditing it."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,35 +22,35 @@ from agent_sync.lock.model import (
 )
 from agent_sync.lock.writer import lock_bytes
 from agent_sync.ports import Cancellation
-from agent_sync.store.blobs import DiskStore
-from agent_sync.store.cache import Use, audit, list_blobs
+from agent_sync.store.audit import Use, list_blobs
+from agent_sync.store.cache import Cache
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
-from tests.builders.stores import a_disk_store, place, put
+from tests.builders.stores import a_cache, place, put
 from tests.builders.trees import a_packed_tree, a_tree, sha256
 
 RECIPE = Digest.of(b"recipe")
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> DiskStore:
-    return a_disk_store(tmp_path / "store")
+def cache(tmp_path: Path) -> Cache:
+    return a_cache(tmp_path / "store")
 
 
 def a_git_source(name: str, packed: PackedTree, transformed: Transformed | None = None) -> LockedSource:
     return LockedSource(name, Declared("git"), GitPin("c" * 40, "d" * 40, packed), transformed)
 
 
-def audited(store: DiskStore) -> tuple[list[str], tuple[Digest, ...]]:
-    result = audit(store, cancellation=Cancellation())
+def audited(cache: Cache) -> tuple[list[str], tuple[Digest, ...]]:
+    result = cache.verify()
     return [str(error) for error in result.disagreements], result.corrupt
 
 
-def test_each_blob_is_listed_with_who_needs_it(store: DiskStore) -> None:
-    git, changed, rendered = (a_packed_tree({"a.md": text}, store) for text in ("git", "changed", "rendered"))
-    local = a_packed_tree({"b.md": "local"}, store)
-    url = put(b"policy", store)
-    alone = put(b"alone", store)
+def test_each_blob_is_listed_with_who_needs_it(cache: Cache) -> None:
+    git, changed, rendered = (a_packed_tree({"a.md": text}, cache.blobs) for text in ("git", "changed", "rendered"))
+    local = a_packed_tree({"b.md": "local"}, cache.blobs)
+    url = put(b"policy", cache.blobs)
+    alone = put(b"alone", cache.blobs)
     lock = Lock(
         sources=(
             a_git_source("rules", git, Transformed(RECIPE, changed)),
@@ -59,9 +60,9 @@ def test_each_blob_is_listed_with_who_needs_it(store: DiskStore) -> None:
         rendered=Rendered(RECIPE, rendered, dict.fromkeys(rendered.files, "rules")),
     )
     text = lock_bytes(lock)
-    store.remember(text, path="/one/agent-sync.lock")
-    store.remember(text, path="/two/agent-sync.lock")
-    uses = {each.digest: {use.what for use in each.uses} for each in list_blobs(store)}
+    cache.roots.remember(text, path="/one/agent-sync.lock")
+    cache.roots.remember(text, path="/two/agent-sync.lock")
+    uses = {each.digest: {use.what for use in each.uses} for each in list_blobs(cache)}
     assert uses == {
         git.blob: {"source rules"},
         changed.blob: {"source rules, transformed"},
@@ -71,7 +72,7 @@ def test_each_blob_is_listed_with_who_needs_it(store: DiskStore) -> None:
         Digest.of(text): {"the lock"},
         alone: set(),
     }
-    listed = list_blobs(store)
+    listed = list_blobs(cache)
     assert [each.digest for each in listed] == sorted(uses)
     assert {each.digest: each.size for each in listed}[alone] == 5
     assert next(each.uses for each in listed if each.digest == url) == (
@@ -80,61 +81,61 @@ def test_each_blob_is_listed_with_who_needs_it(store: DiskStore) -> None:
     )
 
 
-def test_a_lock_that_cannot_be_read_here_still_says_what_it_mentions(store: DiskStore) -> None:
-    blob = put(b"needed", store)
-    store.remember(f"version: 9\nblob: {blob}\n".encode(), path="/new/agent-sync.lock")
-    uses = {each.digest: each.uses for each in list_blobs(store)}
+def test_a_lock_that_cannot_be_read_here_still_says_what_it_mentions(cache: Cache) -> None:
+    blob = put(b"needed", cache.blobs)
+    cache.roots.remember(f"version: 9\nblob: {blob}\n".encode(), path="/new/agent-sync.lock")
+    uses = {each.digest: each.uses for each in list_blobs(cache)}
     assert uses[blob] == (Use("/new/agent-sync.lock", "a digest in it"),)
 
 
-def test_an_empty_store_lists_nothing(store: DiskStore) -> None:
-    assert list_blobs(store) == ()
+def test_an_empty_store_lists_nothing(cache: Cache) -> None:
+    assert list_blobs(cache) == ()
 
 
-def test_a_sound_store_passes_its_audit(store: DiskStore) -> None:
-    packed = a_packed_tree({"a.md": "text"}, store)
-    store.remember(lock_bytes(Lock((a_git_source("rules", packed),))), path="/one/agent-sync.lock")
-    put(b"loose", store)
+def test_a_sound_store_passes_its_audit(cache: Cache) -> None:
+    packed = a_packed_tree({"a.md": "text"}, cache.blobs)
+    cache.roots.remember(lock_bytes(Lock((a_git_source("rules", packed),))), path="/one/agent-sync.lock")
+    put(b"loose", cache.blobs)
     events: list[Event] = []
-    result = audit(store, cancellation=Cancellation(), observer=events.append)
+    result = replace(cache, observer=events.append).verify()
     assert (result.checked, result.corrupt, result.disagreements) == (3, (), ())
-    assert events[-1] == Progressed("verifying the store", 3, 3)
+    assert events[-1] == Progressed("verifying the cache", 3, 3)
 
 
-def test_corrupt_blobs_are_set_aside_and_reported(store: DiskStore, tmp_path: Path) -> None:
-    packed = a_packed_tree({"a.md": "text"}, store)
+def test_corrupt_blobs_are_set_aside_and_reported(cache: Cache, tmp_path: Path) -> None:
+    packed = a_packed_tree({"a.md": "text"}, cache.blobs)
     assert packed.blob is not None
-    store.remember(lock_bytes(Lock((a_git_source("rules", packed),))), path="/one/agent-sync.lock")
-    loose = put(b"loose", store)
+    cache.roots.remember(lock_bytes(Lock((a_git_source("rules", packed),))), path="/one/agent-sync.lock")
+    loose = put(b"loose", cache.blobs)
     directory = tmp_path / "store"
     for digest in (packed.blob, loose):
         bytes_there = place(directory, digest).read_bytes()
         place(directory, digest).write_bytes(bytes_there[:-1] + b"?")
     events: list[Event] = []
-    result = audit(store, cancellation=Cancellation(), observer=events.append)
+    result = replace(cache, observer=events.append).verify()
     assert set(result.corrupt) == {packed.blob, loose}
     assert {event.digest for event in events if isinstance(event, BlobSetAside)} == {packed.blob, loose}
     assert {file.name for file in (directory / "corrupt").iterdir()} == {packed.blob.hex, loose.hex}
-    assert store.size(loose) is None
-    assert audited(store) == ([], ())
+    assert cache.blobs.size(loose) is None
+    assert audited(cache) == ([], ())
 
 
-def test_a_lock_that_lies_is_reported_once_and_its_blob_stays(store: DiskStore) -> None:
-    packed = a_packed_tree({"a.md": "text"}, store)
+def test_a_lock_that_lies_is_reported_once_and_its_blob_stays(cache: Cache) -> None:
+    packed = a_packed_tree({"a.md": "text"}, cache.blobs)
     lie = PackedTree(a_tree({"a.md": "other"}), packed.blob, packed.size, packed.nar_hash)
-    store.remember(lock_bytes(Lock((a_git_source("rules", packed),))), path="/true/agent-sync.lock")
+    cache.roots.remember(lock_bytes(Lock((a_git_source("rules", packed),))), path="/true/agent-sync.lock")
     for checkout in ("/lie", "/other"):
-        store.remember(lock_bytes(Lock((a_git_source("rules", lie),))), path=f"{checkout}/agent-sync.lock")
-    disagreements, corrupt = audited(store)
+        cache.roots.remember(lock_bytes(Lock((a_git_source("rules", lie),))), path=f"{checkout}/agent-sync.lock")
+    disagreements, corrupt = audited(cache)
     assert len(disagreements) == 1
     assert disagreements[0].startswith("/lie/agent-sync.lock, source rules: the list of files and the blob disagree")
     assert corrupt == ()
-    assert packed.blob in store.digests()
+    assert packed.blob in cache.blobs.digests()
 
 
-def test_an_audit_can_be_cancelled(store: DiskStore) -> None:
-    put(b"blob", store)
+def test_an_audit_can_be_cancelled(cache: Cache) -> None:
+    put(b"blob", cache.blobs)
     cancellation = Cancellation()
     cancellation.cancel()
     with pytest.raises(Cancelled):
-        audit(store, cancellation=cancellation)
+        replace(cache, cancellation=cancellation).verify()

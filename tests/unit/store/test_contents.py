@@ -97,7 +97,7 @@ def test_a_blob_that_is_not_in_the_store_is_unavailable() -> None:
     store = MemoryStore()
     packed = a_packed_tree({"a.md": "text"}, store)
     store.blobs.clear()
-    with pytest.raises(BytesUnavailable, match="not in the store"):
+    with pytest.raises(BytesUnavailable, match="not in the cache"):
         whole(sha256("text"), contents_of(packed, store))
 
 
