@@ -7,10 +7,10 @@ from itertools import groupby
 
 from agent_sync.apply.journal import Change, FileChange, NewDirectory, StagedFile
 from agent_sync.checkout import STATE
-from agent_sync.checkout.directory import levels
 from agent_sync.errors import AgentSyncError, Cancelled, FileSystemError, UnsafePath
 from agent_sync.plan.actions import Action, Plan, Step
 from agent_sync.ports import Directory, Kind, Stat
+from agent_sync.ports.files import levels
 from agent_sync.tree import ROOT, Entry, RelPath, join, parent
 from agent_sync.tree.names import fold
 from agent_sync_oci.text import quoted

@@ -18,10 +18,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from agent_sync.checkout import TRANSACTION, Checkout
-from agent_sync.checkout.directory import copy, read_bounded
 from agent_sync.errors import CrossDeviceLink, FileSystemError, LimitExceeded, UnsafePath
 from agent_sync.ports import Directory, Kind, Stat
-from agent_sync.ports.files import sweep
+from agent_sync.ports.files import copy, read_bounded, sweep
 from agent_sync.tree import ROOT, Entry, RelPath, join, parent
 
 # -- Spot: one name in a directory that is held open, so that no swap of a directory on the way to it can lead

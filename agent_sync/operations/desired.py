@@ -15,14 +15,12 @@ from agent_sync.events import Observer, Warned
 from agent_sync.lock import Lock, Orphan
 from agent_sync.lock.outputs import Output, outputs_of, same_outputs, with_orphans
 from agent_sync.operations.inputs import Inputs, Locks
-from agent_sync.plan.derive import derive
-from agent_sync.plan.drift import refuse_stale
+from agent_sync.plan.derive import derive, refuse_stale
 from agent_sync.plan.observe import Observed
 from agent_sync.ports import Kind
 from agent_sync.sources.local import hash_tree, local_change, scan
 from agent_sync.supply import Supplier
-from agent_sync.targets import OwnedDirectories, owned_directories
-from agent_sync.targets.union import refuse_own_files
+from agent_sync.targets import OwnedDirectories, owned_directories, refuse_own_files
 from agent_sync.tree import Entry, RelPath, refuse_collisions
 from agent_sync_oci.text import quoted
 

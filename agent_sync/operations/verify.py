@@ -10,7 +10,7 @@ from agent_sync.errors import AgentSyncError, PartialFailure
 from agent_sync.lock import Lock
 from agent_sync.lock.difference import describe_pin
 from agent_sync.operations.inputs import Inputs, read_locks
-from agent_sync.plan.drift import stale_reason
+from agent_sync.plan.derive import stale_reason
 from agent_sync.sources.dispatch import UpstreamState, check_upstream
 
 if TYPE_CHECKING:

@@ -11,9 +11,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from agent_sync.config import Config, limits_of
-from agent_sync.errors import MissingVariable
+from agent_sync.errors import LockMissing, LockStale, MissingVariable
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource, Placement, Rendered
+from agent_sync.sources.base import differing_fields
 from agent_sync.store.contents import Contents
 from agent_sync.targets import override_matches, placements, unite
 from agent_sync.transform.overrides import apply_overrides, match_overrides, recipe
@@ -22,7 +23,7 @@ from agent_sync.transform.recipe import transforms_recipe
 from agent_sync.tree import Sha256
 
 if TYPE_CHECKING:
-    from agent_sync.config.model import Transform
+    from agent_sync.config.model import Source, Transform
     from agent_sync.ports import World
 
 
@@ -128,3 +129,33 @@ def _with_recorded_unknowns(places: Iterable[Placement], lock: Lock) -> tuple[Pl
     """The placements; one that the lock has already keeps the fields that this version does not know."""
     recorded = {(each.source, each.to, each.tool): each.unknown for each in lock.outputs or ()}
     return tuple(replace(each, unknown=recorded.get((each.source, each.to, each.tool), {})) for each in places)
+
+
+# -- Whether the lock was made for these declarations, part by part (docs/reference/lockfile.md, "Staleness").
+
+
+def refuse_stale(config: Config, lock: Lock, *, inherited: frozenset[str] = frozenset()) -> None:
+    """Nothing, if every declared source is locked as it is declared now. `inherited` names the sources of lower layers.
+
+    Raises: LockMissing for a source that the lock does not have, LockStale for one that is declared otherwise.
+    """
+    for source in config.sources:
+        fault = stale_reason(source, lock)
+        if fault is None:
+            continue
+        update = "agent-sync update --inherited" if source.name in inherited else f"agent-sync update {source.name}"
+        error = LockMissing if lock.source(source.name) is None else LockStale
+        raise error(subject=f"source {source.name}", check=fault, remedy=f"lock it: {update}")
+
+
+def stale_reason(source: Source, lock: Lock) -> str | None:
+    """Why the lock is no good for this source; None if it is."""
+    locked = lock.source(source.name)
+    if locked is None:
+        return "the lock does not have it"
+    fields = differing_fields(source, locked)
+    return f"its {_listed(fields)} changed since it was locked" if fields else None
+
+
+def _listed(fields: Iterable[str]) -> str:
+    return " and ".join(f"`{field}`" for field in fields)

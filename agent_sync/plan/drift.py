@@ -11,17 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from agent_sync.errors import LockMissing, LockStale
-from agent_sync.lock import Lock
 from agent_sync.lock.outputs import Output
 from agent_sync.plan.observe import Observed
-from agent_sync.sources.base import differing_fields
 from agent_sync.targets import OwnedDirectories
 from agent_sync.tree import Entry, RelPath
 
 if TYPE_CHECKING:
-    from agent_sync.config import Config
-    from agent_sync.config.model import Source
+    pass
 
 
 # -- Three trees compared: what should be there, what was written last, what is there (spec §9.3, §9.5).
@@ -90,33 +86,3 @@ def _file_state(path: RelPath, desired: Entry, written: Entry | None, observed: 
     if actual is None:
         return State.MISSING if written == desired else State.PENDING
     return State.PENDING if actual == written else State.DRIFTED
-
-
-# -- Whether the lock was made for these declarations, part by part (docs/reference/lockfile.md, "Staleness").
-
-
-def refuse_stale(config: Config, lock: Lock, *, inherited: frozenset[str] = frozenset()) -> None:
-    """Nothing, if every declared source is locked as it is declared now. `inherited` names the sources of lower layers.
-
-    Raises: LockMissing for a source that the lock does not have, LockStale for one that is declared otherwise.
-    """
-    for source in config.sources:
-        fault = stale_reason(source, lock)
-        if fault is None:
-            continue
-        update = "agent-sync update --inherited" if source.name in inherited else f"agent-sync update {source.name}"
-        error = LockMissing if lock.source(source.name) is None else LockStale
-        raise error(subject=f"source {source.name}", check=fault, remedy=f"lock it: {update}")
-
-
-def stale_reason(source: Source, lock: Lock) -> str | None:
-    """Why the lock is no good for this source; None if it is."""
-    locked = lock.source(source.name)
-    if locked is None:
-        return "the lock does not have it"
-    fields = differing_fields(source, locked)
-    return f"its {_listed(fields)} changed since it was locked" if fields else None
-
-
-def _listed(fields: Iterable[str]) -> str:
-    return " and ".join(f"`{field}`" for field in fields)

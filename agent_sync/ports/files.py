@@ -8,8 +8,8 @@ from enum import Enum
 from itertools import count
 from typing import BinaryIO, NamedTuple, Protocol
 
-from agent_sync.errors import FileSystemError
-from agent_sync.tree import ROOT, RelPath, Sha256
+from agent_sync.errors import FileSystemError, LimitExceeded
+from agent_sync.tree import ROOT, RelPath, Sha256, join
 
 # -- Files: one directory tree that no call leaves.
 
@@ -198,3 +198,62 @@ def _empty(name: RelPath, top: Directory, numbers: Iterator[int]) -> None:
 
 def _free(top: Directory, numbers: Iterator[int]) -> RelPath:
     return next(name for name in (RelPath(f"swept-{number}") for number in numbers) if top.stat(name) is None)
+
+
+# -- Reading, walking and copying where others may write: bounded, without recursion, across file systems.
+
+
+def read_bounded(path: RelPath, directory: Directory, *, max_bytes: int, remedy: str) -> bytes | None:
+    """Return the content of the file at `path`; None if nothing is there.
+
+    Raises: LimitExceeded if it has more than `max_bytes`; UnsafePath, FileSystemError.
+    """
+    stat = directory.stat(path)
+    if stat is None:
+        return None
+    content = b""
+    if stat.size <= max_bytes:
+        with directory.open(path) as file:
+            content = file.read(max_bytes + 1)
+    if stat.size > max_bytes or len(content) > max_bytes:  # it may have grown meanwhile
+        check = f"the file has more than the {max_bytes} bytes that it may have"
+        raise LimitExceeded(subject=f"file {path}", check=check, remedy=remedy)
+    return content
+
+
+class Level(NamedTuple):
+    """One directory of those below another: its path, the open directory, and its entries."""
+
+    path: RelPath
+    directory: Directory
+    inside: tuple[tuple[RelPath, Stat], ...]
+
+
+def levels(path: RelPath, *, directory: Directory) -> Iterator[Level]:
+    """Yield the directory at `path` and each one below it, parents first.
+
+    There is no recursion: whoever left the directories there may have nested them deeper than a stack goes.
+
+    Raises: UnsafePath, FileSystemError if there is no directory at `path`.
+    """
+    paths = [path]
+    for here in paths:  # it grows as we go
+        below = directory.below(here)
+        found = ((RelPath(name), below.stat(RelPath(name))) for name in below.names(ROOT))
+        level = Level(here, below, tuple((name, stat) for name, stat in found if stat is not None))
+        paths.extend(join(here, name) for name, stat in level.inside if stat.kind is Kind.DIRECTORY)
+        yield level
+
+
+def copy(old: RelPath, new: RelPath, *, source: Directory, into: Directory) -> None:
+    """Copy the file or directory `old` of `source` to `new` in `into`, with executable bits: where no rename reaches.
+
+    Raises: UnsafePath, FileSystemError.
+    """
+    stat = source.stat(old)
+    if stat is not None and stat.kind is Kind.DIRECTORY:
+        into.make_directory(new)
+        for name in source.names(old):
+            copy(join(old, RelPath(name)), join(new, RelPath(name)), source=source, into=into)
+    else:
+        into.create(new, source.chunks(old), executable=stat is not None and stat.executable)
