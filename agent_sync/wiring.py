@@ -20,7 +20,7 @@ from agent_sync.events import Observer, ignore
 from agent_sync.ports import World
 from agent_sync.project import Project
 from agent_sync.receipt.store import CACHE_VARIABLE, user_cache
-from agent_sync.store.cache import Cache
+from agent_sync.store.cache import Cache, cache_at
 
 if TYPE_CHECKING:
     from agent_sync.adapters.key_files import KeyFiles
@@ -147,7 +147,7 @@ def _home(variables: Mapping[str, str]) -> str | None:
 
 
 def _cache(variables: Mapping[str, str], clock: SystemClock, *, observer: Observer = ignore) -> Cache:
-    return Cache.at(lambda: cache_path(variables), private_directory, clock, observer=observer)
+    return cache_at(lambda: cache_path(variables), private_directory, clock, observer=observer)
 
 
 def cache_path(variables: Mapping[str, str]) -> str:

@@ -38,7 +38,8 @@ class Reclaimed:
 class Cache:
     """The cache of one user. Raises AgentSyncErrors only.
 
-    `blobs`, `roots`, `records` and `directory.scratch` implement the four ports of these names.
+    `blobs`, `roots`, `records` and `directory.scratch` implement the four ports of these names. `wait_s` is how long
+    `gc` waits for other processes that use the cache.
     """
 
     directory: CacheDirectory
@@ -48,15 +49,7 @@ class Cache:
     clock: Clock
     observer: Observer = ignore
     cancellation: Cancellation = field(default_factory=Cancellation)
-
-    @classmethod
-    def at(
-        cls, locate: Callable[[], str], open_directory: OpenDirectory, clock: Clock, *, observer: Observer = ignore
-    ) -> Cache:
-        """Return the cache in the directory that `locate` names, which is asked on first use."""
-        directory = CacheDirectory(locate, open_directory)
-        blobs = DiskBlobs(directory)
-        return cls(directory, blobs, DiskRoots(directory, blobs, clock), DiskRecords(directory), clock, observer)
+    wait_s: float = 10.0
 
     # Listing and verifying read locks, which loads their model; a run that only uses the cache does without.
 
@@ -72,14 +65,14 @@ class Cache:
 
         return audit(self)
 
-    def gc(self, *, keep_days: int = KEEP_DAYS, wait_s: float = 10.0) -> Reclaimed:
+    def gc(self, *, keep_days: int = KEEP_DAYS) -> Reclaimed:
         """Remove every blob that no lock seen in the last `keep_days` days mentions, and what is unfinished or corrupt.
 
         Raises:
-            ProjectBusy: another process still uses the cache after `wait_s` seconds.
+            ProjectBusy: another process still uses the cache after `wait_s`.
             FileSystemError: the cache cannot be written.
         """
-        with self.directory.exclusive(wait_s=wait_s) as directory:
+        with self.directory.exclusive(wait_s=self.wait_s) as directory:
             forgotten = self._forget_roots_before(self.clock.now_s() - keep_days * _DAY_S)
             needed = self._needed_by_locks()
             needed |= self._needed_by_bundles(needed)
@@ -132,3 +125,12 @@ class Cache:
         for key, _ in self.records.records(CACHED_ARTIFACTS, ""):
             if Digest.from_hex(key[:64]) not in needed:
                 self.records.forget(CACHED_ARTIFACTS, key)
+
+
+def cache_at(
+    locate: Callable[[], str], open_directory: OpenDirectory, clock: Clock, *, observer: Observer = ignore
+) -> Cache:
+    """Return the cache in the directory that `locate` names, which is called on first use."""
+    directory = CacheDirectory(locate, open_directory)
+    blobs = DiskBlobs(directory)
+    return Cache(directory, blobs, DiskRoots(directory, blobs, clock), DiskRecords(directory), clock, observer)

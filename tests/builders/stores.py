@@ -8,7 +8,7 @@ from pathlib import Path
 from agent_sync.adapters.private_directory import private_directory
 from agent_sync.ports import BlobStore, Contents
 from agent_sync.store.blobs import DiskBlobs
-from agent_sync.store.cache import Cache, Reclaimed
+from agent_sync.store.cache import Cache, Reclaimed, cache_at
 from agent_sync.tree import Sha256
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.image_spec import blob_path
@@ -32,7 +32,7 @@ class StoppedClock:
 
 def a_cache(directory: Path, clock: StoppedClock | None = None) -> Cache:
     """The cache in `directory`, which need not exist."""
-    return Cache.at(lambda: str(directory), private_directory, clock or StoppedClock())
+    return cache_at(lambda: str(directory), private_directory, clock or StoppedClock())
 
 
 def a_disk_store(directory: Path) -> DiskBlobs:
@@ -42,7 +42,7 @@ def a_disk_store(directory: Path) -> DiskBlobs:
 
 def gc(cache: Cache, *, now_s: float = TODAY_S, keep_days: int = 90, wait_s: float = 10.0) -> Reclaimed:
     """Space is reclaimed as at that time."""
-    return replace(cache, clock=StoppedClock(now_s)).gc(keep_days=keep_days, wait_s=wait_s)
+    return replace(cache, clock=StoppedClock(now_s), wait_s=wait_s).gc(keep_days=keep_days)
 
 
 def put(content: bytes, store: BlobStore) -> Digest:

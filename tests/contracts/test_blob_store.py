@@ -11,7 +11,7 @@ import pytest
 
 from agent_sync.errors import BytesUnavailable, DigestMismatch
 from agent_sync.ports import BlobStore
-from agent_sync.store.cache import Cache
+from agent_sync.store.cache import cache_at
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.image_spec import blob_path
 from tests.builders.stores import StoppedClock, a_disk_store, place
@@ -45,7 +45,7 @@ def on_disk(tmp_path: Path) -> Made:
 
 def in_a_directory_in_memory(_: Path) -> Made:
     directory = MemoryDirectory()
-    cache = Cache.at(lambda: "/memory", lambda *_, **__: directory, StoppedClock())
+    cache = cache_at(lambda: "/memory", lambda *_, **__: directory, StoppedClock())
     return Made(cache.blobs, lambda digest, content: directory.put(blob_path(digest), content))
 
 

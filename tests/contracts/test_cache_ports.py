@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync.ports import Kind, LockRoots, RecordStore
-from agent_sync.store.cache import Cache
+from agent_sync.store.cache import cache_at
 from agent_sync.tree import ROOT, RelPath
 from tests.builders.stores import StoppedClock, a_cache
 from tests.fakes.directory import MemoryDirectory
@@ -42,7 +42,7 @@ def on_disk(tmp_path: Path) -> Made:
 
 def in_a_directory_in_memory(_: Path) -> Made:
     directory = MemoryDirectory()
-    cache = Cache.at(lambda: "/memory", lambda *_, **__: directory, StoppedClock())
+    cache = cache_at(lambda: "/memory", lambda *_, **__: directory, StoppedClock())
     return Made(cache.roots, cache.records)
 
 

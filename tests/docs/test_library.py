@@ -16,6 +16,7 @@ import agent_sync
 from agent_sync import Cache, Project, World, open_cache, open_project
 from agent_sync import operations
 from agent_sync.events import Event
+from agent_sync.store import audit
 from tests.docs.commands import commands
 from tests.docs.pages import blocks, codes, inline_code, rows, section
 
@@ -84,7 +85,7 @@ def _result_of(owner: type | None, verb: str) -> type[typing.Any]:
     """The class that the method returns, or returns a tuple of; without an owner, that a function of ours returns."""
     function = getattr(owner or agent_sync, verb)
     module = importlib.import_module("agent_sync.adapters.key_files" if owner is None else owner.__module__)
-    homes = [*map(importlib.import_module, _VERBS)] if owner is Project else [module]
+    homes = [*map(importlib.import_module, _VERBS)] if owner is Project else [module, audit]
     text = inspect.signature(function).return_annotation
     name = str(text).removeprefix("tuple[").removesuffix(", ...]")
     found = next(vars(home)[name] for home in homes if name in vars(home))

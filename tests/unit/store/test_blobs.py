@@ -15,7 +15,7 @@ from agent_sync.adapters.private_directory import private_directory
 from agent_sync.errors import FileSystemError
 from agent_sync.ports import Directory, NewFile
 from agent_sync.ports.files import sweep
-from agent_sync.store.cache import Cache
+from agent_sync.store.cache import Cache, cache_at
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 from tests.builders.stores import DAY_S, TODAY_S, StoppedClock, a_cache, place, put
@@ -108,7 +108,7 @@ class DirectoryBut:
 
 
 def a_store_in(directory: DirectoryBut) -> Cache:
-    return Cache.at(lambda: "/the/store", lambda *_, **__: cast(Directory, directory), StoppedClock())
+    return cache_at(lambda: "/the/store", lambda *_, **__: cast(Directory, directory), StoppedClock())
 
 
 def test_the_same_blob_written_by_another_meanwhile_is_never_missing(directory: Path) -> None:
