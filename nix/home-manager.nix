@@ -1,4 +1,4 @@
-# A module for home-manager: the files of locks, as links into the store, each below a folder of the home.
+# A module for home-manager: the files of locks, as links into the store, each below a directory of the home.
 { config, lib, pkgs, ... }:
 let
   agentFiles = import ./lib.nix;
@@ -10,7 +10,7 @@ let
   linked = lock:
     let
       outputs = agentFiles.outputs (argumentsOf lock // { inherit pkgs; });
-      place = path: if lock.folder == "" then path else "${lock.folder}/${path}";
+      place = path: if lock.directory == "" then path else "${lock.directory}/${path}";
       link = path: lib.nameValuePair (place path) { source = "${outputs}/${path}"; };
     in
     map link (builtins.attrNames (agentFiles.outputFiles lock.lockFile));
@@ -25,7 +25,7 @@ in
     locks = option (lib.types.attrsOf (lib.types.submodule {
       options = {
         lockFile = lib.mkOption { type = lib.types.path; description = "The agent-sync.lock."; };
-        folder = option lib.types.str "" "Where in the home its outputs go: the home itself, or a folder in it.";
+        directory = option lib.types.str "" "Where in the home its outputs go: the home itself, or a directory in it.";
         cache = optional (lib.types.either lib.types.path lib.types.str) "As in lib.sources.";
         root = optional lib.types.path "As in lib.sources.";
         from = optional (lib.types.enum [ "cache" "upstream" "store" ]) "As in lib.sources.";

@@ -3,7 +3,7 @@ let
   inherit (builtins)
     all attrNames attrValues concatMap elem elemAt filter genList groupBy head isAttrs isInt isList isString length
     listToAttrs map mapAttrs match readFile toJSON toString unsafeDiscardStringContext;
-  inherit (import ./names.nix) below folderOf safeKeys storeName urlKey;
+  inherit (import ./names.nix) below directoryOf safeKeys storeName urlKey;
   refuse = import ./refuse.nix;
 
   again = "make the lock again: agent-sync update";
@@ -20,16 +20,16 @@ let
       version = lock.version or null;
       twice = filter (same: length same > 1) (attrValues (groupBy (source: source.name) lock.sources));
     in
-    if version == null then refuse name "it has no `version`" again
+    if version == null then refuse name "`version` is missing" again
     else if !(isInt version && version == 1) then
-      refuse name "its version is ${toJSON version}, and this reads version 1"
+      refuse name "version ${toJSON version} is not supported, only version 1"
         "take nix/ from the agent-sync that wrote it"
     else if !(isList lock.sources && all isSource lock.sources) then
       refuse name "`sources` is not a list of sources with `name`, `type` and `resolved`" again
     else if !(isList lock.outputs && all isOutput lock.outputs) then
       refuse name "`outputs` is not a list of `source` and `to`" again
     else if twice != [ ] then
-      refuse "source ${(head (head twice)).name}" "it stands in ${name} ${toString (length (head twice))} times" again
+      refuse "source ${(head (head twice)).name}" "listed ${toString (length (head twice))} times in ${name}" again
     else lock;
 
   isSource = source:
@@ -43,8 +43,8 @@ let
   treeOf = what: said:
     let
       needed = field: pattern:
-        if !(said ? ${field}) then refuse what "the lock has no `${field}` for it" again
-        else if !(fits pattern said.${field}) then refuse what "its `${field}` is no sha256" again
+        if !(said ? ${field}) then refuse what "`${field}` is missing in the lock" again
+        else if !(fits pattern said.${field}) then refuse what "`${field}` is not a SHA-256 digest" again
         else said.${field};
     in
     {
@@ -56,7 +56,7 @@ let
 
   filesOf = what: files: mapAttrs (fileOf what) (safeKeys what files);
   fileOf = what: key: file:
-    if !(fits digits (file.sha256 or null)) then refuse what "file ${key}: its `sha256` is none" again
+    if !(fits digits (file.sha256 or null)) then refuse what "file ${key}: `sha256` is not a SHA-256 digest" again
     else { inherit (file) sha256; executable = file.executable or false == true; };
 
   # What is fetched for a source, before any transform: a tree, or of a url one file.
@@ -66,13 +66,13 @@ let
       status = source.status or "ok";
     in
     if status != "ok" then
-      refuse what "it is locked with the status ${toString status}" "run agent-sync update ${source.name}"
+      refuse what "locked with the status ${toString status}" "run agent-sync update ${source.name}"
     else if source.type == "url" then filePin what source.resolved
     else treeOf what source.resolved;
 
   filePin = what: said:
-    if !(isString (said.url or null)) then refuse what "the lock has no `url` for it" again
-    else if !(fits digits (said.sha256 or null)) then refuse what "its `sha256` is none" again
+    if !(isString (said.url or null)) then refuse what "`url` is missing in the lock" again
+    else if !(fits digits (said.sha256 or null)) then refuse what "`sha256` is not a SHA-256 digest" again
     else rec {
       inherit what;
       inherit (said) url sha256;
@@ -98,15 +98,15 @@ let
   # A source's files as its transforms leave them.
   resultOf = source: removeAttrs (pinOf source).files (removedOf source) // filesOrNone (transformedOf source);
 
-  # Each output: the source, its files, and the folder that they go to.
+  # Each output: the source, its files, and the directory that they go to.
   placementsOf = lock:
     let
       sources = listToAttrs (map (source: { inherit (source) name; value = placeable source; }) lock.sources);
       placeable = source: { inherit source; files = resultOf source; };
-      unknown = name: refuse "outputs" "they name the source ${name}, which the lock does not have" again;
+      unknown = name: refuse "outputs" "the source ${name} is not in the lock" again;
       placement = output:
         (sources.${output.source} or (unknown output.source))
-        // { to = folderOf "outputs of ${output.source}" output.to; };
+        // { to = directoryOf "outputs of ${output.source}" output.to; };
     in
     map placement lock.outputs;
 

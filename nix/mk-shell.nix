@@ -32,7 +32,7 @@ pkgs.mkShell (removeAttrs arguments own // {
         local project=$PWD
         until cmp -s "$project/agent-sync.lock" ${locked}; do
           if [ -z "$project" ]; then
-            echo "agent-sync: neither this folder nor one above has the lock that this shell was made from" >&2
+            echo "agent-sync: neither this directory nor one above has the lock that this shell was made from" >&2
             return 1
           fi
           project=''${project%/*}

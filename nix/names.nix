@@ -1,4 +1,4 @@
-# What files, folders and store paths may be called. A lock may come from anybody; a name must not lead anywhere else.
+# What files, directories and store paths may be called. A lock may come from anybody; a name must not lead anywhere else.
 let
   inherit (builtins)
     attrNames concatStringsSep elemAt filter fromJSON head isString length match split stringLength substring toJSON;
@@ -23,16 +23,16 @@ let
     if segments == [ ] then "" else elemAt segments (length segments - 1);
 in
 {
-  # The attribute set, if each of its keys names a file below a folder, and none of git's.
+  # The attribute set, if each of its keys names a file below a directory, and none of git's.
   safeKeys = what: set:
     let unsafe = filter (key: !isSafe key) (attrNames set); in
     if unsafe == [ ] then set
     else
-      refuse what "the name ${toJSON (head unsafe)} would leave its folder, or is not allowed"
+      refuse what "the name ${toJSON (head unsafe)} would leave its directory, or is not allowed"
         "do not use this lock: agent-sync writes no such name";
 
-  # A folder as locks write it (`./agents/`), without what stands around its names; "" is the folder itself.
-  folderOf = what: text:
+  # A directory as locks write it (`./agents/`), without what stands around its names; "" is the directory itself.
+  directoryOf = what: text:
     let
       inside = elemAt (match "([.]/+)*(.*[^/])?/*" text) 1;
       plain = if inside == null || inside == "." then "" else inside;
@@ -43,7 +43,7 @@ in
       refuse what "the path ${toJSON text} would leave the project"
         "use a cache, or from = \"store\": they have the bytes";
 
-  below = folder: key: if folder == "" then key else "${folder}/${key}";
+  below = directory: key: if directory == "" then key else "${directory}/${key}";
 
   # What the file at an address is called in a Nix store; agent_sync/nix/store_paths.py says the same.
   storeName = url:
@@ -59,7 +59,7 @@ in
       decoded = part:
         if isString part then part
         else if match "[2-7][0-9A-Fa-f]" (head part) != null then fromJSON ''"\u00${head part}"''
-        else refuse what "its address has %${head part}, which Nix cannot decode" "give the file a plainer name";
+        else refuse what "the URL has %${head part}, which Nix cannot decode" "give the file a plainer name";
     in
     concatStringsSep "" (map decoded (split "%([0-9A-Fa-f]{2})" (lastSegment url)));
 }

@@ -14,7 +14,7 @@ let
   paths = attrNames files;
   rendered = renderedOf lock;
 
-  # The folder of the source's result, and what makes it; a source without transforms is placed as it is.
+  # The directory of the source's result, and what makes it; a source without transforms is placed as it is.
   layOut = { source, to, ... }:
     let
       pin = pinOf source;

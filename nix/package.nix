@@ -1,4 +1,4 @@
-# agent-sync itself, from this folder. Its version and its dependencies stand in the Python project, and only there.
+# agent-sync itself, from this directory. Its version and its dependencies stand in the Python project, and only there.
 { lib, python3Packages, git }:
 let
   inherit (builtins) elem elemAt fromTOML head match readFile;

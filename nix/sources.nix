@@ -6,10 +6,10 @@ let
     listToAttrs map match pathExists replaceStrings split stringLength substring toJSON toString
     unsafeDiscardStringContext;
   inherit (import ./lock.nix) pinOf readLock renderedOf transformedOf;
-  inherit (import ./names.nix) folderOf;
+  inherit (import ./names.nix) directoryOf;
   refuse = import ./refuse.nix;
 
-  # -- from a cache: a layout folder of `agent-sync push`, or the store of agent-sync ----------------------------------
+  # -- from a cache: a layout directory of `agent-sync push`, or the store of agent-sync ----------------------------------
 
   fromCache = cache: pin:
     let
@@ -21,7 +21,7 @@ let
     in
     if cache == null then refuse pin.what "`cache` does not say where the cache is" "add it"
     else if isPath cache && !pathExists (cache + place) then
-      refuse pin.what "its blob is not in the cache ${toString cache}" "put it there: agent-sync push oci:DIR"
+      refuse pin.what "the blob is not in the cache ${toString cache}" "put it there: agent-sync push oci:DIR"
     else if pin ? url then builtins.fetchurl { inherit url; inherit (pin) sha256 name; }
     else builtins.fetchTarball { inherit url; sha256 = pin.narHash; name = "source"; };
 
@@ -30,14 +30,14 @@ let
   # -- from upstream: each kind of source from where it was locked -----------------------------------------------------
 
   fromUpstream = root: source:
-    if source == null then refuse "outputs" "what transforms and overrides made is nowhere upstream" remedies.upstream
+    if source == null then refuse "outputs" "the results of transforms and overrides are not upstream" remedies.upstream
     else { url = urlFile; git = gitTree; local = localTree root; oci = ociTree; }.${source.type} (pinOf source) source;
 
-  ociTree = pin: _: refuse pin.what "it lies in a registry, from which Nix cannot fetch it" remedies.upstream;
+  ociTree = pin: _: refuse pin.what "Nix cannot fetch from a registry" remedies.upstream;
 
   urlFile = pin: _:
     if match ".*[*]{3}.*" pin.url != null then
-      refuse pin.what "its address has a secret that the lock does not hold" remedies.upstream
+      refuse pin.what "the URL needs a secret, which the lock does not hold" remedies.upstream
     else builtins.fetchurl { inherit (pin) url sha256 name; };
 
   # Before Nix 2.20 `fetchGit` asks `git archive`, which obeys attributes such as `export-ignore`: the hash is another.
@@ -52,37 +52,37 @@ let
     # `ext::` and its kin are commands.
     if match "(https?|ssh|git|file)://[^-].*|[A-Za-z0-9._]+@[A-Za-z0-9][A-Za-z0-9.-]*:[^-:].*|/.*" repo == null then
       refuse pin.what "nothing is fetched from the repository ${toJSON repo}" remedies.upstream
-    else lockedOnly pin (inFolder fetched.outPath (folderOf pin.what root));
+    else lockedOnly pin (inDirectory fetched.outPath (directoryOf pin.what root));
 
   # A single file is a tree with this one file.
   localTree = root: pin: { resolved, ... }:
     let
-      path = folderOf pin.what resolved.path;
-      parent = inFolder root (if dirOf path == "." then "" else dirOf path);
+      path = directoryOf pin.what resolved.path;
+      parent = inDirectory root (if dirOf path == "." then "" else dirOf path);
       isFile = path != "" && (builtins.readDir parent).${baseNameOf path} or null == "regular";
     in
     if root == null then
-      refuse pin.what "it is a folder of the project, and `root` does not say where that is" "add root = ./.;"
-    else lockedOnly pin (if isFile then parent else inFolder root path);
+      refuse pin.what "`root` is missing, and the source is a directory of the project" "add root = ./.;"
+    else lockedOnly pin (if isFile then parent else inDirectory root path);
 
-  inFolder = tree: folder: if folder == "" then tree else tree + "/${folder}";
+  inDirectory = tree: directory: if directory == "" then tree else tree + "/${directory}";
 
-  # Exactly the locked files and their folders, out of a tree that may have more.
+  # Exactly the locked files and their directories, out of a tree that may have more.
   lockedOnly = pin: tree:
     let
-      folders = foldersOf (attrNames pin.files);
+      directories = directoriesOf (attrNames pin.files);
       start = stringLength (toString tree) + 1;
-      isLocked = path: type: hasAttr (substring start (-1) path) (if type == "directory" then folders else pin.files);
+      isLocked = path: type: hasAttr (substring start (-1) path) (if type == "directory" then directories else pin.files);
     in
     builtins.path { name = "source"; path = tree; filter = isLocked; sha256 = pin.narHash; };
 
-  # Every folder on the way to these files.
-  foldersOf = paths:
+  # Every directory on the way to these files.
+  directoriesOf = paths:
     let
-      above = filter (folder: folder != ".") (map dirOf paths);
-      folders = listToAttrs (map (name: { inherit name; value = null; }) above);
+      above = filter (directory: directory != ".") (map dirOf paths);
+      directories = listToAttrs (map (name: { inherit name; value = null; }) above);
     in
-    if above == [ ] then { } else folders // foldersOf (attrNames folders);
+    if above == [ ] then { } else directories // directoriesOf (attrNames directories);
 
   # -- from the store: what is there, or what a substituter has --------------------------------------------------------
 
@@ -111,7 +111,7 @@ let
 
   # `source` is null for what transforms and overrides made.
   fetched = { cache, root, from, ... }: pin: source:
-    addErrorContext "agent-sync: ${pin.what} could not be had from the ${from}; ${remedies.${from}}" (
+    addErrorContext "agent-sync: ${pin.what} could not be fetched from the ${from}; ${remedies.${from}}" (
       if from == "cache" then fromCache cache pin
       else if from == "store" then fromStore pin
       else fromUpstream root source
@@ -119,7 +119,7 @@ let
 
   given = { lockFile, cache ? null, root ? null, from ? if cache == null then "upstream" else "cache", ... }:
     if elem from (attrNames remedies) then { inherit cache root from; lock = readLock lockFile; }
-    else throw "agent-sync: `from` is ${toJSON from}; it is \"cache\", \"upstream\" or \"store\"";
+    else throw "agent-sync: `from` is ${toJSON from}; allowed are \"cache\", \"upstream\" and \"store\"";
 in
 {
   # Name -> the store path of each source's files, before any transform; of a url the file itself.

@@ -34,7 +34,7 @@ let
     else if isPlain || match "[ -~]*" s != null then s
     else if match "[^[:cntrl:]]*" s == null then fail number "a tab or another control character"
     else if replaceStrings hidden nothing s != s then fail number "a hidden character"
-    else seq (addErrorContext "${file}, line ${toString number}: it is not UTF-8" (fromJSON ''"${escaped s}"'')) s;
+    else seq (addErrorContext "${file}, line ${toString number}: not UTF-8" (fromJSON ''"${escaped s}"'')) s;
   escaped = replaceStrings [ "\\" "\"" ] [ "\\\\" "\\\"" ];
 
   # A line: its number, how far it is indented, and what follows.
@@ -139,7 +139,7 @@ let
   # What belongs to `line`: the text behind its key or dash, or the lines below it.
   value = depth: line: rest: below:
     if rest == "" || starts "#" rest then if below == [ ] then null else block depth below
-    else if below != [ ] then fail (head below).number "it is indented further than the line before allows"
+    else if below != [ ] then fail (head below).number "indented further than the line before allows"
     else scalar line rest;
 
   # The value that `given` lines spell: those that are indented least begin its parts.
@@ -159,8 +159,8 @@ let
       parts = genList part (length starters);
       outdented = filter (line: line.indent < first.indent) given;
     in
-    if depth > maxDepth then fail first.number "it is deeper than ${toString maxDepth} levels"
-    else if outdented != [ ] then fail (head outdented).number "it is indented less than the lines that it belongs to"
+    if depth > maxDepth then fail first.number "nested more than ${toString maxDepth} levels deep"
+    else if outdented != [ ] then fail (head outdented).number "indented less than the lines around it"
     else if isSequence then map (item depth) parts
     else mapping depth parts;
 
@@ -214,7 +214,7 @@ let
       twice = head (filter (same: length same > 1) (map (name: byName.${name}) (attrNames byName)));
       second = elemAt twice 1;
     in
-    fail second.line.number "the key `${second.name}` stands here a second time";
+    fail second.line.number "the key `${second.name}` is here a second time";
 
   # -- JSON ------------------------------------------------------------------------------------------------------------
 

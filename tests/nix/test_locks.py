@@ -51,26 +51,26 @@ READ = f"{LIBRARY}.readLock"
 @pytest.mark.parametrize(
     ("lock", "ask", "said"),
     [
-        (a_lock(version=2), READ, "agent-sync.lock: its version is 2, and this reads version 1; take nix/ from"),
-        (a_lock(version="1"), READ, 'its version is "1"'),
-        ('{"sources": []}', READ, "agent-sync.lock: it has no `version`; make the lock again: agent-sync update"),
+        (a_lock(version=2), READ, "agent-sync.lock: version 2 is not supported, only version 1; take nix/ from"),
+        (a_lock(version="1"), READ, 'version "1" is not supported'),
+        ('{"sources": []}', READ, "agent-sync.lock: `version` is missing; make the lock again: agent-sync update"),
         (a_lock(sources={}), READ, "`sources` is not a list of sources"),
         (a_lock(a_source(type="svn")), READ, "`sources` is not a list of sources"),
         (a_lock(outputs=None), READ, "`outputs` is not a list of `source` and `to`"),
         (a_lock(outputs=[{"source": "rules"}]), READ, "`outputs` is not a list of `source` and `to`"),
-        (a_lock(a_source(), a_source()), READ, "source rules: it stands in agent-sync.lock 2 times"),
+        (a_lock(a_source(), a_source()), READ, "source rules: listed 2 times in agent-sync.lock"),
         (
             a_lock(a_source(status="failed")),
             SOURCES,
-            "source rules: it is locked with the status failed; run",
+            "source rules: locked with the status failed; run",
         ),
         (
             a_lock(resolved(narHash=None)),
             SOURCES,
-            "source rules: the lock has no `narHash` for it; make",
+            "source rules: `narHash` is missing in the lock; make",
         ),
-        (a_lock(resolved(narHash="sha256-AAAA")), SOURCES, "source rules: its `narHash` is no sha256"),
-        (a_lock(resolved(narHash=1)), SOURCES, "source rules: its `narHash` is no sha256"),
+        (a_lock(resolved(narHash="sha256-AAAA")), SOURCES, "source rules: `narHash` is not a SHA-256 digest"),
+        (a_lock(resolved(narHash=1)), SOURCES, "source rules: `narHash` is not a SHA-256 digest"),
         (
             a_lock(resolved(files={"../x": {"sha256": SHA256}})),
             OUTPUTS,
@@ -83,12 +83,16 @@ READ = f"{LIBRARY}.readLock"
         (a_lock(resolved(files={"a\nb": {"sha256": SHA256}})), OUTPUTS, r'the name "a\nb" would leave'),
         (a_lock(resolved(files={"a\\b": {"sha256": SHA256}})), OUTPUTS, r'the name "a\\b" would leave'),
         (a_lock(resolved(files={"": {"sha256": SHA256}})), OUTPUTS, 'the name "" would leave'),
-        (a_lock(resolved(files={"a": {"sha256": "12"}})), OUTPUTS, "source rules: file a: its `sha256` is none"),
-        (a_lock(resolved(files={"a": SHA256})), OUTPUTS, "source rules: file a: its `sha256` is none"),
+        (
+            a_lock(resolved(files={"a": {"sha256": "12"}})),
+            OUTPUTS,
+            "source rules: file a: `sha256` is not a SHA-256 digest",
+        ),
+        (a_lock(resolved(files={"a": SHA256})), OUTPUTS, "source rules: file a: `sha256` is not a SHA-256 digest"),
         (a_lock(outputs=[{"source": "rules", "to": "../out/"}]), OUTPUTS, 'the path "../out/" would leave the project'),
         (a_lock(outputs=[{"source": "rules", "to": "/etc/"}]), OUTPUTS, 'the path "/etc/" would leave the project'),
         (a_lock(outputs=[{"source": "rules", "to": "/"}]), OUTPUTS, 'the path "/" would leave the project'),
-        (a_lock(outputs=[{"source": "ruels", "to": "a/"}]), OUTPUTS, "they name the source ruels, which the lock does"),
+        (a_lock(outputs=[{"source": "ruels", "to": "a/"}]), OUTPUTS, "outputs: the source ruels is not in the lock"),
         (a_lock(a_source(transformed={"removed": ["../x"]})), OUTPUTS, 'removed: the name "../x" would leave'),
         (a_lock(rendered={**TREE, "files": {"../x": {"sha256": SHA256}}}), OUTPUTS, 'overrides: the name "../x" would'),
         (
@@ -99,9 +103,13 @@ READ = f"{LIBRARY}.readLock"
         (
             a_lock(a_source(type="url", resolved={"url": "https://a.b/%C3%A9", "sha256": SHA256})),
             OUTPUTS,
-            "source rules: its address has %C3, which Nix cannot decode; give the",
+            "source rules: the URL has %C3, which Nix cannot decode; give the",
         ),
-        (a_lock(a_source(type="url", resolved={"url": "https://a.b/c", "sha256": "12"})), SOURCES, "`sha256` is none"),
+        (
+            a_lock(a_source(type="url", resolved={"url": "https://a.b/c", "sha256": "12"})),
+            SOURCES,
+            "`sha256` is not a SHA-256 digest",
+        ),
     ],
 )
 def test_a_lock_that_says_what_must_not_be_is_refused(nix: Nix, lock: str, ask: str, said: str) -> None:
@@ -117,7 +125,7 @@ def test_a_path_that_leads_out_of_the_project_is_not_read_upstream(nix: Nix) -> 
 
 def test_a_source_from_a_registry_comes_from_a_cache_or_the_store_only(nix: Nix) -> None:
     lock = a_lock(a_source(type="oci", resolved={"index": "x", **TREE}))
-    assert "source rules: it lies in a registry" in refused(
+    assert "source rules: Nix cannot fetch from a registry" in refused(
         nix, lock, f"(file: {LIBRARY}.sources {{ lockFile = file; }})"
     )
     assert "path '" in refused(nix, lock, SOURCES)
@@ -127,7 +135,7 @@ def test_a_source_from_a_registry_comes_from_a_cache_or_the_store_only(nix: Nix)
     ("text", "said"),
     [
         (b"version: 1\nsources:\n<<<<<<< HEAD\n  - name: a\n", "line 3: "),
-        (b"version: 1\nversion: 1\n", "line 2: the key `version` stands here a second time"),
+        (b"version: 1\nversion: 1\n", "line 2: the key `version` is here a second time"),
         (b"version: 1\n---\nversion: 2\n", "line 2: "),
         (b"version: 1\nsources: *a\n", "line 2: "),
         (b"version: 1\nsources: !x []\n", "line 2: "),
@@ -138,16 +146,16 @@ def test_a_source_from_a_registry_comes_from_a_cache_or_the_store_only(nix: Nix)
         (b"version: 1\na: \"\\ud800\"\n", "line 2: text in double quotes that JSON would not take"),
         ("version: 1\n# \u2028b: 2\n".encode(), "line 2: a hidden character"),
         ("\ufeffversion: 1\n".encode(), "line 1: a hidden character"),
-        (b"version: 1\na: |\n  b\n", "line 3: it is indented further"),
-        (b"version: 1\n  a: b\n", "line 2: it is indented further"),
+        (b"version: 1\na: |\n  b\n", "line 3: indented further"),
+        (b"version: 1\n  a: b\n", "line 2: indented further"),
         (b"- version: 1\n", "line 1: the file is not a mapping"),
-        (b"version: 1\na:\n" + b"".join(b" " * n + b"a:\n" for n in range(1, 80)), "it is deeper than 64 levels"),
+        (b"version: 1\na:\n" + b"".join(b" " * n + b"a:\n" for n in range(1, 80)), "nested more than 64 levels deep"),
         (b"version: 1\na: " + b"- " * 9_000 + b"b\n", "line 2: the line is longer than 16384 bytes"),
         (b"version: 1\na: \"" + b"a" * 1_000_000 + b"\"\n", "line 2: the line is longer than 16384 bytes"),
         (b"", "is empty"),
         (b"{\"version\": 1, \"version\": 1}", "JSON in which a key stands twice"),
         (b"{\"version\": 1, \"a\": \"x\\u0000y\"}", "JSON with a NUL character"),
-        (b"version: 1\na: \"\xff\"\n", "line 2: it is not UTF-8"),
+        (b"version: 1\na: \"\xff\"\n", "line 2: not UTF-8"),
     ],
 )  # fmt: skip
 def test_text_that_could_be_read_in_two_ways_is_refused_with_its_line(nix: Nix, text: bytes, said: str) -> None:

@@ -99,7 +99,7 @@ def test_nothing_in_a_lock_reaches_the_shell(nix: Nix, locked: NixProject, tmp_p
 
 
 def test_the_module_for_home_manager_links_every_output(nix: Nix, locked: NixProject) -> None:
-    lock = f'lockFile = {locked.lock}; cache = "file://{locked.store}"; folder = "work"; root = null; from = null;'
+    lock = f'lockFile = {locked.lock}; cache = "file://{locked.store}"; directory = "work"; root = null; from = null;'
     settings = f"{{ enable = true; package = null; locks.rules = {{ {lock} }}; }}"
     module = f"module = {ROOT}/nix/home-manager.nix"
     [result] = json.loads(build(nix, f"import {HOME} {{ inherit pkgs; {module}; settings = {settings}; }}").out)

@@ -137,7 +137,7 @@ def test_a_blob_that_a_cache_in_the_flake_lacks_is_named_with_what_to_do(
     (tmp_path / "empty").mkdir()
     complaint = nix.refusal(asked(locked, f"cache = {tmp_path}/empty;", "own"))
     assert (
-        f"agent-sync: source own: its blob is not in the cache {tmp_path}/empty; put it there: agent-sync push"
+        f"agent-sync: source own: the blob is not in the cache {tmp_path}/empty; put it there: agent-sync push"
         in complaint
     )
 
@@ -147,13 +147,15 @@ def test_what_changed_upstream_is_refused(nix: Nix, locked: NixProject, tmp_path
     (project.directory / "agents" / "naming.md").write_text("- Half words.\n")
     complaint = nix.refusal(asked(project, f"root = {project.directory};", "own"))
     assert "store path mismatch" in complaint
-    assert "agent-sync: source own could not be had from the upstream; use a cache" in complaint
+    assert "agent-sync: source own could not be fetched from the upstream; use a cache" in complaint
 
 
 def test_what_is_in_no_store_and_no_substituter_is_refused_with_what_to_do(nix: Nix, locked: NixProject) -> None:
     complaint = nix.refusal(asked(locked, 'from = "store";', "rules"))
     assert expected(nix, locked)["rules"] in complaint
-    assert "agent-sync: source rules could not be had from the store; put it there: agent-sync nix import" in complaint
+    assert (
+        "agent-sync: source rules could not be fetched from the store; put it there: agent-sync nix import" in complaint
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,10 +164,10 @@ def test_what_is_in_no_store_and_no_substituter_is_refused_with_what_to_do(nix: 
         (
             "",
             "own",
-            "source own: it is a directory of the project, and `root` does not say where that is; add root = ./.;",
+            "source own: `root` is missing, and the source is a directory of the project; add root = ./.;",
         ),
         ('from = "cache";', "own", "source own: `cache` does not say where the cache is; add it"),
-        ('from = "internet";', "own", '`from` is "internet"; it is "cache", "upstream" or "store"'),
+        ('from = "internet";', "own", '`from` is "internet"; allowed are "cache", "upstream" and "store"'),
     ],
 )
 def test_an_argument_that_is_missing_or_wrong_is_named(
@@ -178,7 +180,7 @@ def test_outputs_that_transforms_made_are_not_looked_for_upstream(nix: Nix, lock
     outputs = (
         f"({LIBRARY}.outputs {{ pkgs = {PACKAGES}; lockFile = {locked.lock}; root = {locked.directory}; }}).drvPath"
     )
-    assert "what transforms and overrides made is nowhere upstream; use a cache" in nix.refusal(outputs)
+    assert "the results of transforms and overrides are not upstream; use a cache" in nix.refusal(outputs)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +198,7 @@ def test_a_secret_that_the_lock_does_not_hold_is_not_sent(nix: Nix, locked: NixP
     project = locked.copied(tmp_path)
     project.lock.write_text(project.lock.read_text().replace("policy.md\n", "policy.md?token=***\n"))
     complaint = nix.refusal(asked(project, "", "policy"))
-    assert "source policy: its address has a secret that the lock does not hold; use a cache" in complaint
+    assert "source policy: the URL needs a secret, which the lock does not hold; use a cache" in complaint
 
 
 @pytest.mark.parametrize(
