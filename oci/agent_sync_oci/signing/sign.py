@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from agent_sync_oci.errors import DigestMismatch, InvalidSignature, SigningServiceError, UnusableKey
@@ -155,26 +157,38 @@ _LOG = "the log's answer"
 # -- faults and time -------------------------------------------------------------------------------------------------
 
 
+class _Outcome(Future[_Result]):
+    """The outcome of work in another thread. In the `with` block whatever is raised is kept for who waits for it."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /
+    ) -> bool:
+        if error is not None:
+            self.set_exception(error)
+        return error is not None
+
+
 def _with_timeout(longest_s: float, work: Callable[[], _Result]) -> _Result:
-    """What `work` returns, or SigningFault after that many seconds: `sigstore` itself would wait for ever."""
-    results: list[_Result] = []
-    faults: list[SigningServiceError] = []
+    """Return what `work` returns; `sigstore` itself would wait forever.
+
+    Raises:
+        SigningServiceError: a service failed, or did not answer in that many seconds.
+        BaseException: whatever else `work` raises.
+    """
+    outcome: _Outcome[_Result] = _Outcome()
 
     def run() -> None:
-        try:
-            with _signing_faults():
-                results.append(work())
-        except SigningServiceError as fault:
-            faults.append(fault)
+        with outcome, _signing_faults():
+            outcome.set_result(work())
 
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    thread.join(longest_s)
-    for fault in faults:
-        raise fault
-    for result in results:
-        return result
-    raise _service_fault("it did not answer in time")
+    threading.Thread(target=run, daemon=True).start()  # a daemon: a silent server must not keep the program from ending
+    try:
+        return outcome.result(longest_s)
+    except TimeoutError as error:
+        raise _service_fault(f"no answer in {longest_s:g} s") from error
 
 
 @contextmanager

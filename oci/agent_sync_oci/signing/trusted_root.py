@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
@@ -30,13 +30,15 @@ _MEDIA_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """From `start` to `end`, both included; None: for ever."""
+    """The time from `start` to `end`, both included; None: forever."""
 
     start: datetime | None
     end: datetime | None
 
     def __contains__(self, moment: datetime) -> bool:
-        return (self.start is None or self.start <= moment) and (self.end is None or moment <= self.end)
+        # Logs and most authorities tell whole seconds: the second in which a period ends belongs to the period.
+        second = moment.replace(microsecond=0)
+        return (self.start is None or self.start <= moment) and (self.end is None or second <= self.end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class TrustedRoot:
         logging.getLogger("sigstore").addHandler(logging.NullHandler())  # what it warns of is in our errors
         try:
             # Spelt anew, so that both readers have read the same.
-            model = Model.from_json(canonical_json(read_json(self.content, subject=_SUBJECT)))
+            model = Model.from_json(canonical_json(_with_ends_included(read_json(self.content, subject=_SUBJECT))))
             return Verifier(trusted_root=Parsed(model))
         except (Error, ValueError) as error:
             raise _rejected(f"keyless signatures cannot be checked with it: {_first_line(error)}") from error
@@ -162,10 +164,28 @@ def _moment(fields: Fields, name: str) -> datetime | None:
     if not text:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return _parse_moment(text)
     except ValueError:
-        fields.refuse(f"{quoted(text)} is no time")
+        fields.refuse(f"{quoted(text)} is not a time")
+
+
+def _parse_moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _with_ends_included(root: object) -> object:
+    """Move the end of each time-stamp authority's period to the next second: `sigstore` excludes the end."""
+    authorities = root.get("timestampAuthorities") if isinstance(root, dict) else None
+    for authority in authorities or []:
+        if (valid := authority.get("validFor")) and (end := valid.get("end")):  # of these types: `read` has seen to it
+            moment = min(_parse_moment(end).replace(microsecond=0), _LATEST)
+            valid["end"] = (moment + timedelta(seconds=1)).isoformat()
+    return root
+
+
+_LATEST = datetime.max.replace(tzinfo=UTC) - timedelta(days=2)
+"""The last moment to which, in any time zone, a second can be added."""
 
 
 def _first_line(error: Exception) -> str:

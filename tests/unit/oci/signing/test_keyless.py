@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
@@ -15,9 +16,12 @@ from agent_sync_oci.signing.sign import Services, ambient_token, sign_keyless, s
 from agent_sync_oci.signing.signers import IdentitySigner
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.signing.verify import verify_bundle
-from tests.builders.signatures import a_key, a_statement
+from tests.builders.signatures import a_key, a_statement, an_envelope
 from tests.real.http_server import Reply, Request, serve
 from tests.real.sigstore_stack import SigstoreStack, serve_sigstore
+
+if TYPE_CHECKING:
+    from sigstore.models import ClientTrustConfig
 
 _JOB = "https://github.com/acme/agents/.github/workflows/release.yml@refs/heads/main"
 _GITHUB = "https://token.actions.githubusercontent.com"
@@ -105,9 +109,29 @@ def test_a_service_that_never_answers_is_not_waited_for_for_ever(sigstore: Sigst
     with serve(never) as server:
         config = sigstore.trust_config().replace(sigstore.url.encode(), server.url.encode())
         services = replace(Services.read(config), longest_s=0.3)
-        with pytest.raises(SigningServiceError, match="did not answer in time"):
+        with pytest.raises(SigningServiceError, match=r"no answer in 0\.3 s"):
             services.sign(a_statement(), sigstore.token())
         given_up.set()
+
+
+class _Broken:
+    """A configuration that fails in a way that nobody foresaw."""
+
+    def __init__(self, error: BaseException) -> None:
+        self._error = error
+
+    @property
+    def signing_config(self) -> object:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [RuntimeError("unforeseen"), RecursionError(), MemoryError(), SystemExit(3)])
+def test_whatever_the_work_raises_is_raised_in_the_caller(sigstore: SigstoreStack, error: BaseException) -> None:
+    broken = cast("ClientTrustConfig", _Broken(error))
+    services = replace(Services.read(sigstore.trust_config()), _config=broken, longest_s=30)
+    with pytest.raises(type(error)) as caught:
+        services.witness(an_envelope(key := a_key(), b"{}"), key.public)
+    assert caught.value is error
 
 
 def test_services_whose_answers_the_root_does_not_believe_sign_nothing(
