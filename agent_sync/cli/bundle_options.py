@@ -12,13 +12,17 @@ import typer
 from agent_sync.cli.options import reject_conflicting
 from agent_sync.cli.run import Session
 from agent_sync.errors import UsageError
+from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Reference, parse_reference
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from agent_sync.bundle.sign import Signing
 
 PASS_PHRASE = "AGENT_SYNC_KEY_PASSWORD"  # noqa: S105  # the name of the variable
 TOKEN = "SIGSTORE_ID_TOKEN"  # noqa: S105  # as above
+
+_DIGEST_PREFIX = "sha256:"
 
 ReferenceArgument = Annotated[
     str,
@@ -100,14 +104,32 @@ def read_path_argument(path: str, session: Session, *, what: str) -> bytes:
     return content
 
 
-def sha256_of_path_argument(path: str, session: Session, *, what: str) -> str:
-    """The SHA-256 of such a file, in hex, however large it is. Raises as `read_path_argument` does."""
+def sha256_of_artifact(text: str, session: Session) -> str:
+    """Return the SHA-256 of an artifact in hex, from `sha256:HEX` or from a file, however large it is.
+
+    Raises:
+        UsageError: `text` is neither.
+        FileSystemError: the file cannot be read.
+    """
     from agent_sync.adapters.files import sha256_of_file
 
-    sha256 = sha256_of_file(posixpath.join(session.directory, path))
+    if text.startswith(_DIGEST_PREFIX):
+        return _hex_digits(text)
+    sha256 = sha256_of_file(posixpath.join(session.directory, text))
     if sha256 is None:
-        raise _no_such_file(path, what=what)
+        raise _no_such_file(text, what="the file")
     return sha256
+
+
+def _hex_digits(text: str) -> str:
+    try:
+        return Digest.parse(text).hex
+    except ValueError as error:
+        raise UsageError(
+            subject=quoted(text),
+            check="not a SHA-256 digest: 64 hexadecimal digits in lower case are expected",
+            remedy=f"give the whole digest, or write ./{text} for a file of that name",
+        ) from error
 
 
 def new_pass_phrase(session: Session) -> bytes:

@@ -6,6 +6,7 @@ import base64
 import itertools
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,13 @@ from agent_sync.cli.documents import ENVELOPE
 from agent_sync.cli.parser import load_verb
 from agent_sync.errors import Cancelled
 from agent_sync.events import Event, Progressed
+from agent_sync_oci.digest import Digest
 from tests.builders.bundle_machines import NAME, RULES, Site, a_publisher, a_receiver, put_key, put_policy
 from tests.builders.command_line import snapshot
+from tests.builders.signatures import CI, a_keyless_bundle, a_keyless_message_bundle, a_statement
 from tests.real.docker_registry import DockerRegistry
 from tests.real.registry_double import ServedDouble
+from tests.real.sigstore_stack import SigstoreStack
 
 OUTPUTS = {".cursor/rules/a.md": RULES["a_md"], ".cursor/rules/b.md": RULES["b_md"]}
 
@@ -325,6 +329,38 @@ def test_any_signature_over_any_file_can_be_verified(publisher: Site, receiver: 
     receiver.run("bundle", "verify", str(tmp_path / "changed"), *words, code=6)
     put_policy(receiver, "other")
     receiver.run("bundle", "verify", index, "--signature", str(signature), "--key", "keys/other.pub", code=6)
+
+
+def test_a_signature_can_be_verified_over_a_digest_alone(publisher: Site, receiver: Site, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    digest = publisher.publish(f"oci:{layout}")
+    signature = next(path for path in (layout / "blobs/sha256").iterdir() if b"cosign/sign/v1" in _payload(path))
+    words = ("bundle", "verify", "--signature", str(signature), "--key", "keys/release.pub")
+    assert "signed by keys/release.pub" in receiver.run(*words, digest).out
+    receiver.run(*words, "sha256:" + "0" * 64, code=6)
+
+
+@pytest.mark.parametrize("sign", [a_keyless_bundle, a_keyless_message_bundle], ids=["in-toto", "message"])
+def test_so_it_can_under_an_identity_with_a_trusted_root_from_a_file(
+    sign: Callable[..., bytes], receiver: Site, sigstore: SigstoreStack
+) -> None:
+    digest = Digest.of(b"an artifact")
+    signed = sign(sigstore, a_statement(digest=digest) if sign is a_keyless_bundle else b"an artifact")
+    (receiver.directory / "signature.json").write_bytes(signed)
+    (receiver.directory / "root.json").write_bytes(sigstore.trusted_root())
+    words = ("--signature", "signature.json", "--identity", CI.identity, "--issuer", CI.issuer)
+    found = receiver.run("bundle", "verify", *words, "--trusted-root", "root.json", "--json", digest).out
+    assert json.loads(found)["signer"] == str(CI)
+    receiver.run("bundle", "verify", *words, "--trusted-root", "root.json", Digest.of(b"another"), code=6)
+    receiver.run("bundle", "verify", *words, digest, code=2)
+
+
+@pytest.mark.parametrize("spelled", ["sha256:", "sha256:12", "sha256:" + "A" * 64, "sha256:" + "0" * 65])
+def test_what_is_nearly_a_digest_is_neither_that_nor_a_file(receiver: Site, spelled: str) -> None:
+    (receiver.directory / spelled).write_bytes(b"a file of that name")
+    said = receiver.run("bundle", "verify", spelled, "--signature", "s", "--key", "keys/release.pub", code=2).err
+    assert "not a SHA-256 digest" in said
+    assert f"./{spelled}" in said
 
 
 def _payload(path: Path) -> bytes:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.bundle_options import Name, PlainHttp, read_path_argument, reference_of, sha256_of_path_argument
+from agent_sync.cli.bundle_options import Name, PlainHttp, read_path_argument, reference_of, sha256_of_artifact
 from agent_sync.cli.options import PolicyFile, reject_conflicting
 from agent_sync.cli.report import verdict_fields, verdict_lines
 from agent_sync.cli.run import DONE, Answer, Session, Verb
@@ -23,7 +23,7 @@ def bundle_verify(
     place: Annotated[
         str,
         typer.Argument(
-            metavar="PLACE", help="Of a bundle, as for the other commands; with --signature the file that was signed."
+            metavar="PLACE", help="A bundle, as for the other commands; with --signature the signed file or sha256:HEX."
         ),
     ],
     *,
@@ -41,7 +41,9 @@ def bundle_verify(
     ] = None,
     signature: Annotated[
         str | None,
-        typer.Option("--signature", metavar="FILE", help="Check this Sigstore bundle against any file instead."),
+        typer.Option(
+            "--signature", metavar="FILE", help="Verify this Sigstore bundle over any file or digest instead."
+        ),
     ] = None,
     plain_http: PlainHttp = False,
 ) -> Answer:
@@ -86,7 +88,7 @@ def _artifact(session: Session, artifact: str, signature: str, asked: RequiredSi
             check="nothing says who must have signed it",
             remedy="give --key FILE, or --identity with --issuer and --trusted-root",
         )
-    sha256 = sha256_of_path_argument(artifact, session, what="the file")
+    sha256 = sha256_of_artifact(artifact, session)
     checked = artifact_verify(sha256, read_path_argument(signature, session, what="the signature"), asked)
     states = None if checked.statement is None else checked.statement.predicate_type
     fields = {"accepted": True, "signer": str(checked.signer), "states": states, "logged": checked.logged}
