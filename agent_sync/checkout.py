@@ -1,7 +1,8 @@
 """The directory `.agent-sync/`: what one checkout remembers, made when needed and never committed.
 
 It holds the lock that was last applied here, the edits that were kept, an open journal, and the project's own lock. All
-but an open journal and `kept/` can be lost without harm."""
+but an open journal and `kept/` can be lost without harm.
+"""
 
 from __future__ import annotations
 
@@ -12,21 +13,148 @@ from datetime import UTC, datetime
 
 from agent_sync.errors import CrossDeviceLink, FileSystemError, ProjectBusy, UnsafePath, UsageError
 from agent_sync.lock.reader import MAX_LOCK_BYTES
-from agent_sync.ports import Directory, Kind
+from agent_sync.ports import AppliedState, Directory, Kind
 from agent_sync.ports.files import copy, levels, read_bounded
 from agent_sync.tree import ROOT, RelPath, join, parent, safe_path
+from agent_sync_oci.digest import Digest
 from agent_sync_oci.text import quoted
 
-# -- Kept: the local edits that a sync replaced, each in a directory of its own, so that none can overwrite another.
+STATE = RelPath(".agent-sync")
+TRANSACTION = join(STATE, RelPath("txn"))
+APPLIED = join(STATE, RelPath("applied.lock"))
+INHERITED = join(STATE, RelPath("inherited.lock"))
+
+_IGNORE = join(STATE, RelPath(".gitignore"))
+_KEPT = join(STATE, RelPath("kept"))
+_HELD = join(STATE, RelPath("lock"))
+
+
+class Checkout:
+    """The `.agent-sync/` of the project in `directory`. Reading never makes anything.
+
+    `applied` is the applied state; without one it is the file `applied.lock`.
+
+    Raises, from every method that reads or writes:
+        UnsafePath: `.agent-sync` or something in it is a symlink.
+        FileSystemError: the system refused, or something else is in that place.
+    """
+
+    def __init__(self, directory: Directory, *, applied: AppliedState | None = None) -> None:
+        self.directory = directory
+        self.applied = AppliedLock(directory) if applied is None else applied
+
+    @property
+    def kept(self) -> KeptEdits:
+        """The local edits that were replaced here."""
+        return KeptEdits(self.directory, _KEPT)
+
+    def prepare(self) -> None:
+        """Make `.agent-sync/`, unseen by git, unless it exists."""
+        _prepare(self.directory)
+
+    def is_there(self) -> bool:
+        """Tell whether something is remembered here.
+
+        Raises: UnsafePath, FileSystemError if what bears the name is not a directory.
+        """
+        return _is_there(self.directory)
+
+    @contextmanager
+    def hold(self, *, wait_s: float = 0.0) -> Iterator[None]:
+        """Hold the project: nobody else writes to it as long as the `with` block lasts.
+
+        Raises: ProjectBusy if another process holds it for longer than `wait_s` seconds.
+        """
+        self.prepare()
+        with ExitStack() as held:
+            try:
+                held.enter_context(self.directory.lock(_HELD, wait_s=wait_s))
+            except ProjectBusy as error:
+                raise ProjectBusy(
+                    subject=f"project {quoted(self.directory.name)}",
+                    check="another agent-sync is writing to it",
+                    remedy="wait until it has finished, then run this again",
+                ) from error
+            yield
+
+    def inherited(self) -> bytes | None:
+        """Return what the user's own layers add to the committed lock; None if nothing."""
+        return _read_lock(INHERITED, self.directory, again="agent-sync update --inherited")
+
+    def write_inherited(self, content: bytes | None) -> None:
+        """Replace what the user's own layers add; None removes it."""
+        if content is None:
+            self.directory.remove(INHERITED)
+        elif self.inherited() != content:
+            self.prepare()
+            self.directory.replace(INHERITED, content)
+
+
+class AppliedLock:
+    """The applied state as one file, `.agent-sync/applied.lock`: implements `ports.AppliedState`."""
+
+    def __init__(self, directory: Directory) -> None:
+        self._directory = directory
+
+    def read(self) -> bytes | None:
+        """Return the lock that was last applied; None if none was."""
+        return _read_lock(APPLIED, self._directory, again="agent-sync sync")
+
+    def written_at_s(self) -> float | None:
+        """Return when it was committed, in seconds since 1970."""
+        stat = self._directory.stat(APPLIED)
+        return None if stat is None else stat.modified_ns / 1e9
+
+    def commit(self, staged: RelPath) -> None:
+        """Make the file `staged` the applied lock, by one rename."""
+        self._directory.rename(staged, APPLIED)
+
+    def write(self, content: bytes) -> None:
+        """Put `content` in force where the targets are what it says already."""
+        if self.read() != content:
+            _prepare(self._directory)
+            self._directory.replace(APPLIED, content)
+
+    def witness(self) -> Digest | None:
+        """Return the digest of the applied lock; None if none was applied."""
+        content = self.read()
+        return None if content is None else Digest.of(content)
+
+
+def _prepare(project: Directory) -> None:
+    if _is_there(project) and project.stat(_IGNORE) is not None:
+        return
+    project.make_directory(STATE)
+    project.replace(_IGNORE, b"*\n")
+
+
+def _is_there(project: Directory) -> bool:
+    stat = project.stat(STATE)
+    if stat is None or stat.kind is Kind.DIRECTORY:
+        return stat is not None
+    family = UnsafePath if stat.kind is Kind.LINK else FileSystemError
+    what = {Kind.LINK: "a symbolic link", Kind.FILE: "a file"}.get(stat.kind, "something that is no directory")
+    raise family(
+        subject=f"directory {STATE}",
+        check=f"{what} is in the way",
+        remedy=f"move it away (mv {STATE} elsewhere): agent-sync makes a directory of its own",
+    )
+
+
+def _read_lock(path: RelPath, project: Directory, *, again: str) -> bytes | None:
+    return read_bounded(path, project, max_bytes=MAX_LOCK_BYTES, remedy=f"delete it; {again} makes it again")
+
+
+# -- The local edits that a sync replaced, each in a directory of its own, so that none can overwrite another.
 
 _MOST_NAMED = 5
-_WHEN = "%Y%m%dT%H%M%SZ"
+_TIMESTAMP = "%Y%m%dT%H%M%SZ"
 _LAST_S = 253_402_300_799  # the end of the year 9999, which is as far as a date goes
 
 
 @dataclass(frozen=True, slots=True)
 class KeptEdit:
-    """An edit that was replaced: the path it had, where its bytes lie now (both from the project's root), since when.
+    """An edit that was replaced: the path it had, where its bytes are now (both from the project's root), since when.
 
     `number` counts the edits of this checkout: a later one is newer, whatever the clock said.
     """
@@ -45,7 +173,7 @@ class Restored:
     replaced: KeptEdit | None
 
 
-class Kept:
+class KeptEdits:
     """The directory of the kept edits: `<number>-<when>/<path>`, for people to look at as well."""
 
     def __init__(self, project: Directory, home: RelPath) -> None:
@@ -54,16 +182,16 @@ class Kept:
         self._last: int | None = None
 
     def all(self) -> tuple[KeptEdit, ...]:
-        """Every edit that is kept, the oldest first."""
+        """Return every edit that is kept, the oldest first."""
         return tuple(edit for number, name in self._numbered() for edit in self._edits(number, name))
 
     def newest(self, path: RelPath) -> KeptEdit | None:
-        """The edit of this path that was kept last."""
+        """Return the edit of this path that was kept last; None if none is."""
         return next((edit for edit in reversed(self.all()) if edit.path == path), None)
 
     def take(self, path: RelPath, *, name: RelPath, directory: Directory, now_s: float) -> KeptEdit:
-        """The file `name` of `directory`, an edit of `path`, is kept, and is no longer there."""
-        edit = self._room(path, now_s)
+        """Keep the file `name` of `directory`, an edit of `path`, which is no longer there afterwards."""
+        edit = self._reserve(path, now_s)
         try:
             directory.rename(name, edit.place, into=self._project)
         except CrossDeviceLink:
@@ -72,8 +200,8 @@ class Kept:
         return edit
 
     def keep_a_copy(self, path: RelPath, *, now_s: float) -> KeptEdit:
-        """What stands at `path` is kept as well as being there."""
-        edit = self._room(path, now_s)
+        """Keep the file at `path`, and leave it there as well."""
+        edit = self._reserve(path, now_s)
         try:
             self._project.link(path, edit.place)
         except CrossDeviceLink:
@@ -81,33 +209,31 @@ class Kept:
         return edit
 
     def restore(self, path: RelPath, *, keep_present: bool, now_s: float) -> Restored:
-        """The newest kept edit of `path` is back in its place, and is kept no longer.
+        """Put the newest kept edit of `path` back in its place, and keep it no longer.
 
-        Raises: UsageError if none is kept; UnsafePath, FileSystemError if something other than a file stands there.
+        Raises: UsageError if none is kept; UnsafePath, FileSystemError if something other than a file is there.
         """
         edit = self.newest(path)
         if edit is None:
             raise UsageError(
                 subject=f"file {quoted(path)}",
-                check="no edit of it is kept",
+                check="no edit of this file is kept",
                 remedy=self._others(),
             )
         present = self._project.stat(path)
         if present is not None and present.kind is not Kind.FILE:
             family = UnsafePath if present.kind is Kind.LINK else FileSystemError
-            check = f"a {present.kind.value} stands there"
+            check = f"a {present.kind.value} is in the way"
             raise family(subject=f"file {quoted(path)}", check=check, remedy="remove it, then restore")
         replaced = self.keep_a_copy(path, now_s=now_s) if keep_present and present is not None else None
         self._put_back(edit)
         return Restored(edit, replaced)
 
     def _others(self) -> str:
-        """What there is instead."""
+        """Say which edits are kept instead."""
         paths = list(dict.fromkeys(quoted(edit.path) for edit in reversed(self.all())))
         more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
-        return (
-            f"there are edits of {', '.join(paths[:_MOST_NAMED])}{more}" if paths else "none of any file is kept here"
-        )
+        return f"edits of {', '.join(paths[:_MOST_NAMED])}{more} are kept" if paths else "no edit of any file is kept"
 
     def _put_back(self, edit: KeptEdit) -> None:
         self._project.make_directory(parent(edit.path))
@@ -122,24 +248,26 @@ class Kept:
         self._remove_emptied(parent(edit.place))
 
     def _copy(self, name: RelPath, directory: Directory, place: RelPath) -> None:
-        """By way of another name: half a copy must not look like an edit."""
+        """Copy by way of another name: half a copy must not look like an edit."""
         half = join(self._home, RelPath("half"))
         self._project.remove(half)
         copy(name, half, source=directory, into=self._project)
         self._project.rename(half, place)
 
-    def _room(self, path: RelPath, now_s: float) -> KeptEdit:
+    def _reserve(self, path: RelPath, now_s: float) -> KeptEdit:
+        """Make the directory of the next number. A clock that is far off must not keep an edit from being kept."""
         if self._last is None:
             self._last = max((number for number, _ in self._numbered()), default=0)
         self._last = number = self._last + 1
-        when = datetime.fromtimestamp(min(max(now_s, 0.0), _LAST_S), UTC).strftime(_WHEN)
+        when = datetime.fromtimestamp(min(max(now_s, 0.0), _LAST_S), UTC).strftime(_TIMESTAMP)
         place = join(self._home, join(RelPath(f"{number:06d}-{when}"), path))
         self._project.make_directory(parent(place))
         return KeptEdit(number, path, place, when)
 
     def _numbered(self) -> list[tuple[int, str]]:
-        """The directories of edits with their numbers, in the order of these."""
+        """Return the directories of edits with their numbers, in the order of these."""
         split = ((name.partition("-")[0], name) for name in self._project.names(self._home))
+        # Python's int() would also read digits of other scripts; what is not ours is passed over.
         return sorted((int(number), name) for number, name in split if number.isascii() and number.isdigit())
 
     def _edits(self, number: int, name: str) -> Iterator[KeptEdit]:
@@ -155,114 +283,3 @@ class Kept:
     def _remove_emptied(self, directory: RelPath) -> None:
         while directory not in (self._home, ROOT) and self._project.remove_directory(directory):
             directory = parent(directory)
-
-
-# -- Checkout: the state of one checkout, file by file.
-
-STATE = RelPath(".agent-sync")
-TRANSACTION = join(STATE, RelPath("txn"))
-APPLIED = join(STATE, RelPath("applied.lock"))
-INHERITED = join(STATE, RelPath("inherited.lock"))
-
-_IGNORE = join(STATE, RelPath(".gitignore"))
-_KEPT = join(STATE, RelPath("kept"))
-_HELD = join(STATE, RelPath("lock"))
-
-
-class Checkout:
-    """The `.agent-sync/` of the project in `directory`. Reading never makes anything.
-
-    Raises, from every method that reads or writes:
-        UnsafePath: `.agent-sync` or something in it is a symlink.
-        FileSystemError: the system refused, or something else stands in that place.
-    """
-
-    def __init__(self, directory: Directory) -> None:
-        self.directory = directory
-
-    @property
-    def kept(self) -> Kept:
-        """The local edits that were replaced here."""
-        return Kept(self.directory, _KEPT)
-
-    def prepare(self) -> None:
-        """`.agent-sync/` stands there, and git does not see it."""
-        if self.is_there() and self.directory.stat(_IGNORE) is not None:
-            return
-        self.directory.make_directory(STATE)
-        self.directory.replace(_IGNORE, b"*\n")
-
-    def is_there(self) -> bool:
-        """Whether something is remembered here.
-
-        Raises: UnsafePath, FileSystemError if what bears the name is not a directory.
-        """
-        stat = self.directory.stat(STATE)
-        if stat is None or stat.kind is Kind.DIRECTORY:
-            return stat is not None
-        family = UnsafePath if stat.kind is Kind.LINK else FileSystemError
-        raise family(
-            subject=f"directory {STATE}",
-            check="it is a symbolic link" if stat.kind is Kind.LINK else "it is not a directory",
-            remedy="move it away: agent-sync makes a directory of its own",
-        )
-
-    @contextmanager
-    def hold(self, *, wait_s: float = 0.0) -> Iterator[None]:
-        """Nobody else writes to this project as long as the `with` block lasts.
-
-        Raises: ProjectBusy if another process does, for longer than `wait_s` seconds.
-        """
-        self.prepare()
-        with ExitStack() as held:
-            try:
-                held.enter_context(self.directory.lock(_HELD, wait_s=wait_s))
-            except ProjectBusy as error:
-                raise ProjectBusy(
-                    subject=f"project {quoted(self.directory.name)}",
-                    check="another agent-sync is writing to it",
-                    remedy="wait until it has finished, then run this again",
-                ) from error
-            yield
-
-    def applied(self) -> bytes | None:
-        """The lock that was last written to the targets; None if none was."""
-        return self._read(APPLIED)
-
-    def applied_at_s(self) -> float | None:
-        """When that was, in seconds since 1970."""
-        stat = self.directory.stat(APPLIED)
-        return None if stat is None else stat.modified_ns / 1e9
-
-    def write_applied(self, content: bytes) -> None:
-        """Remember the lock that the targets already are; `apply` does it for targets that it writes."""
-        if self.applied() != content:
-            self.prepare()
-            self.directory.replace(APPLIED, content)
-
-    def commit_applied(self, ready: RelPath) -> None:
-        """The file at `ready` is the applied lock, by one rename."""
-        self.directory.rename(ready, APPLIED)
-
-    def inherited(self) -> bytes | None:
-        """What the user's own layers add to the committed lock; None if nothing."""
-        return self._read(INHERITED)
-
-    def write_inherited(self, content: bytes | None) -> None:
-        """Remember it, or that there is nothing."""
-        if content is None:
-            self.directory.remove(INHERITED)
-        elif self.inherited() != content:
-            self.prepare()
-            self.directory.replace(INHERITED, content)
-
-    def _read(self, path: RelPath) -> bytes | None:
-        again = "agent-sync sync" if path == APPLIED else "agent-sync update --inherited"
-        return read_bounded(path, self.directory, max_bytes=MAX_LOCK_BYTES, remedy=f"delete it; {again} makes it again")
-
-
-# -- `.agent-sync/`: what one checkout remembers, made when the first thing is to be remembered and never committed. A
-# project's directory goes in; the lock that was last written here, the edits that were kept, the place of the journal
-# and the project's own lock come out. All but an open journal and `kept/` can be lost without harm.
-
-__all__ = ["APPLIED", "INHERITED", "STATE", "TRANSACTION", "Checkout", "Kept", "KeptEdit", "Restored"]

@@ -188,7 +188,7 @@ def apply(plan: Plan, contents: Contents, checkout: Checkout, world: World, *, a
     now_s = world.clock.now_s()
     changes = survey(plan, world.project, now_s=now_s)
     if not changes:
-        checkout.write_applied(applied_lock)
+        checkout.applied.write(applied_lock)
         return Applied()
     identity = f"{int(abs(now_s) * 1e6):x}"
     transaction = Transaction.begin(checkout, identity)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from agent_sync.apply.journal import Change, FileChange, NewDirectory, parse_journal
 from agent_sync.apply.transaction import JOURNAL, Area, OpenDirectories, Slot, State, Transaction, read_journal
-from agent_sync.checkout import TRANSACTION, Checkout, Kept, KeptEdit
+from agent_sync.checkout import TRANSACTION, Checkout, KeptEdit, KeptEdits
 from agent_sync.errors import AgentSyncError, CrossDeviceLink, FileSystemError, RollbackIncomplete, UnsafePath
 from agent_sync.events import EditKept, Observer
 from agent_sync.ports import Directory, Kind, Stat, World
@@ -26,7 +26,7 @@ from agent_sync_oci.text import quoted
 class RunReport:
     """Notes what happens to targets besides the plan."""
 
-    def __init__(self, kept: Kept, *, observer: Observer, now_s: float) -> None:
+    def __init__(self, kept: KeptEdits, *, observer: Observer, now_s: float) -> None:
         self._home = kept
         self._observer = observer
         self._now_s = now_s

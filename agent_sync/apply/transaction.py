@@ -167,7 +167,7 @@ class Transaction:
     def commit(self) -> None:
         """The run counts: from now on it can only be finished."""
         self._flush_crossed()
-        self._checkout.commit_applied(join(TRANSACTION, _READY))
+        self._checkout.applied.commit(join(TRANSACTION, _READY))
 
     def close(self, targets: OpenDirectories, paths: Iterable[RelPath]) -> None:
         """Nothing of the run is left; `paths` are the targets beside which something may lie."""

@@ -135,7 +135,7 @@ def read_locks(inputs: Inputs) -> Locks:
     refuse_bad_digests(shared, file=inputs.lock_file.shown)
     own = inputs.inherited_content()
     inherited = inherited_lock(own, shared)
-    applied = inputs.checkout.applied()
+    applied = inputs.checkout.applied.read()
     contents = tuple(each for each in (content, own) if each is not None)
     return Locks(contents, shared, inherited, shared if applied == content else _read_applied(applied))
 
@@ -150,7 +150,7 @@ def inherited_lock(content: bytes | None, shared: Lock) -> Lock | None:
 
 def read_applied(inputs: Inputs) -> Lock | None:
     """The lock last written here; None if there is none. It can be lost without harm (architecture)."""
-    return _read_applied(inputs.checkout.applied())
+    return _read_applied(inputs.checkout.applied.read())
 
 
 def _read_applied(content: bytes | None) -> Lock | None:

@@ -68,7 +68,7 @@ def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
         late.update(each.name for each in chosen)
     rows = [_row(each, by_source.get(each.name, {}), desired, observed, late=each.name in late) for each in chosen]
     rows += [_unlocked_row(each) for each in unlocked if not names or each.name in names]
-    return StatusResult(tuple(rows), inputs.checkout.applied_at_s())
+    return StatusResult(tuple(rows), inputs.checkout.applied.written_at_s())
 
 
 def _stale(inputs: Inputs, lock: Lock) -> list[Source]:

@@ -16,6 +16,7 @@ from agent_sync.ports.files import Directory, Kind, NewFile, Stat
 from agent_sync.ports.git import GitCommit, GitEntry, GitHost, GitRepository, SignatureChecker, SignedObject
 from agent_sync.ports.network import Fetcher, Registries
 from agent_sync.ports.programs import Command, Finished, Nix, Runner
+from agent_sync.ports.state import AppliedState
 from agent_sync.ports.time import Cancellation, Clock
 
 
@@ -49,6 +50,7 @@ class World:
 
 
 __all__ = [
+    "AppliedState",
     "BlobStore",
     "BlobWriter",
     "Cancellation",

@@ -111,7 +111,7 @@ def test_what_was_left_in_the_way_is_refused_and_nothing_is_written(project: Pat
 def sync(checkout: ACheckout) -> None:
     """As a command does it: the lock that was written last is read, too."""
     checkout.recover()
-    checkout.checkout.applied()
+    checkout.checkout.applied.read()
     checkout.sync(TARGETS)
 
 

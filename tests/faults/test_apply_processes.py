@@ -36,7 +36,7 @@ name = sys.argv[2]
 checkout = ACheckout(DiskDirectory(sys.argv[1]))
 for round in range(15):
     with checkout.checkout.hold(wait_s=60):
-        owner = (checkout.checkout.applied() or b"").decode()
+        owner = (checkout.checkout.applied.read() or b"").decode()
         checkout.written = a_tree({f"{directory}/{n}.md": f"{owner} {n}" for directory in ("a", "b") for n in
         range(20)}) files = {f"{directory}/{n}.md": f"{name} {n}" for directory in ("a", "b") for n in range(20)}
         checkout.sync(files, lock=name.encode())
@@ -75,7 +75,7 @@ def test_processes_that_write_to_one_project_take_turns(tmp_path: Path) -> None:
         _, errors = process.communicate(timeout=120)
         assert (process.returncode, errors) == (0, "")
     checkout = ACheckout(DiskDirectory(str(tmp_path)))
-    name = (checkout.checkout.applied() or b"").decode()
+    name = (checkout.checkout.applied.read() or b"").decode()
     assert checkout.targets() == {
         path: f"{name} {n}" for path, n in sorted((f"{directory}/{n}.md", n) for directory in "ab" for n in range(20))
     }

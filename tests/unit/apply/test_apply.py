@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from agent_sync.apply import apply
+from agent_sync.checkout import APPLIED, Checkout
 from agent_sync.errors import (
     AgentSyncError,
     BlobCorrupt,
@@ -21,7 +23,8 @@ from agent_sync.ports import Kind
 from agent_sync.tree import RelPath
 from tests.builders.checkouts import AFTER, BEFORE, EDIT, EDITED, ACheckout, as_shown
 from tests.builders.directories import files_of
-from tests.builders.trees import program, sha256
+from tests.builders.trees import a_tree, program, sha256
+from tests.fakes.applied import MemoryAppliedState
 from tests.fakes.directory import MemoryDirectory
 
 
@@ -48,12 +51,12 @@ def test_files_come_change_and_go(checkout: ACheckout) -> None:
 def test_the_lock_that_was_applied_is_remembered(checkout: ACheckout) -> None:
     checkout.sync({"a.md": "one"}, lock=b"first")
     checkout.sync({"a.md": "two"}, lock=b"second")
-    assert checkout.checkout.applied() == b"second"
+    assert checkout.checkout.applied.read() == b"second"
 
 
 def test_a_plan_without_actions_remembers_the_lock(checkout: ACheckout) -> None:
     checkout.apply(Plan(), lock=b"first")
-    assert checkout.checkout.applied() == b"first"
+    assert checkout.checkout.applied.read() == b"first"
 
 
 def test_nothing_to_do_writes_nothing(checkout: ACheckout, directory: MemoryDirectory) -> None:
@@ -333,3 +336,17 @@ def test_a_reader_never_finds_a_file_missing_that_is_replaced() -> None:
     directory.machine.before_call = look
     checkout.apply(plan)
     assert seen == {b"one", b"two"}
+
+
+def test_what_was_applied_is_kept_wherever_the_checkout_keeps_it() -> None:
+    """Numbered generations can take the place of the one file: no step knows of it."""
+    checkout = ACheckout()
+    state = MemoryAppliedState(checkout.directory)
+    elsewhere = Checkout(checkout.directory, applied=state)
+    for lock in (b"first", b"second"):
+        plan = checkout.plan({"a.md": lock.decode()})
+        apply(plan, checkout.contents, elsewhere, checkout.world, applied_lock=lock)
+        checkout.written = a_tree({"a.md": lock.decode()})
+    assert state.states == [b"first", b"second"]
+    assert checkout.directory.stat(APPLIED) is None
+    assert checkout.targets() == {"a.md": "second"}

@@ -161,7 +161,7 @@ def test_a_run_that_was_committed_is_finished_and_its_edits_are_kept() -> None:
     assert recovered is not None
     assert recovered.finished
     assert (checkout.targets(), checkout.kept) == (as_shown(AFTER), {EDITED: EDIT})
-    assert checkout.checkout.applied() == b"new"
+    assert checkout.checkout.applied.read() == b"new"
 
 
 def test_nothing_is_recovered_where_nothing_was_interrupted() -> None:

@@ -23,7 +23,7 @@ def directory() -> MemoryDirectory:
 def test_reading_makes_nothing(directory: MemoryDirectory) -> None:
     checkout = Checkout(directory)
     assert not checkout.is_there()
-    assert (checkout.applied(), checkout.inherited(), checkout.applied_at_s(), checkout.kept.all()) == (
+    assert (checkout.applied.read(), checkout.inherited(), checkout.applied.written_at_s(), checkout.kept.all()) == (
         None,
         None,
         None,
@@ -33,25 +33,28 @@ def test_reading_makes_nothing(directory: MemoryDirectory) -> None:
 
 
 def test_what_is_remembered_is_ignored_by_git(directory: MemoryDirectory) -> None:
-    Checkout(directory).write_applied(b"lock")
+    Checkout(directory).applied.write(b"lock")
     assert files_of(directory) == {".agent-sync/.gitignore": "*\n", ".agent-sync/applied.lock": "lock"}
 
 
 def test_locks_are_remembered_and_forgotten(directory: MemoryDirectory) -> None:
     checkout = Checkout(directory)
-    checkout.write_applied(b"applied")
+    checkout.applied.write(b"applied")
     checkout.write_inherited(b"inherited")
-    assert (checkout.applied(), checkout.inherited()) == (b"applied", b"inherited")
-    assert checkout.applied_at_s() == directory.node.entries[".agent-sync"].entries["applied.lock"].modified_ns / 1e9
+    assert (checkout.applied.read(), checkout.inherited()) == (b"applied", b"inherited")
+    assert (
+        checkout.applied.written_at_s()
+        == directory.node.entries[".agent-sync"].entries["applied.lock"].modified_ns / 1e9
+    )
     checkout.write_inherited(None)
     assert checkout.inherited() is None
 
 
 def test_to_remember_the_same_again_writes_nothing(directory: MemoryDirectory) -> None:
-    Checkout(directory).write_applied(b"lock")
+    Checkout(directory).applied.write(b"lock")
     calls: list[str] = []
     directory.machine.before_call = lambda verb, _: calls.append(verb)
-    Checkout(directory).write_applied(b"lock")
+    Checkout(directory).applied.write(b"lock")
     assert set(calls) == {"stat", "open"}
 
 
@@ -66,9 +69,9 @@ def test_the_project_is_held_once(directory: MemoryDirectory) -> None:
 
 
 EVERY_USE: dict[str, Callable[[Checkout], object]] = {
-    "applied": lambda checkout: checkout.applied(),
+    "applied": lambda checkout: checkout.applied.read(),
     "inherited": lambda checkout: checkout.inherited(),
-    "write": lambda checkout: checkout.write_applied(b"x"),
+    "write": lambda checkout: checkout.applied.write(b"x"),
     "prepare": lambda checkout: checkout.prepare(),
     "hold": lambda checkout: checkout.hold().__enter__(),
 }
@@ -95,13 +98,13 @@ def test_a_lock_in_it_that_is_no_file_is_refused(
 ) -> None:
     directory.put_other(".agent-sync/applied.lock", kind)
     with pytest.raises(family):
-        Checkout(directory).applied()
+        Checkout(directory).applied.read()
 
 
 def test_a_lock_in_it_that_is_endless_is_refused(directory: MemoryDirectory) -> None:
     directory.put(".agent-sync/applied.lock", bytes(MAX_LOCK_BYTES + 1))
     with pytest.raises(LimitExceeded, match=r"applied\.lock"):
-        Checkout(directory).applied()
+        Checkout(directory).applied.read()
 
 
 def test_a_lost_ignore_file_is_made_again(directory: MemoryDirectory) -> None:

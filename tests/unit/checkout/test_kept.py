@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.checkout import Checkout, Kept
+from agent_sync.checkout import Checkout, KeptEdits
 from agent_sync.errors import FileSystemError, UnsafePath, UsageError
 from agent_sync.ports import Kind
 from agent_sync.tree import RelPath
@@ -20,7 +20,7 @@ def directory() -> MemoryDirectory:
 
 
 @pytest.fixture
-def kept(directory: MemoryDirectory) -> Kept:
+def kept(directory: MemoryDirectory) -> KeptEdits:
     return Checkout(directory).kept
 
 
@@ -31,7 +31,7 @@ def take(
     Checkout(directory).kept.take(RelPath(path), name=RelPath("spot"), directory=directory, now_s=now_s)
 
 
-def test_what_is_kept_is_listed_oldest_first_with_its_path_and_time(directory: MemoryDirectory, kept: Kept) -> None:
+def test_kept_edits_are_listed_oldest_first_with_path_and_time(directory: MemoryDirectory, kept: KeptEdits) -> None:
     take(directory, "one", now_s=0)
     take(directory, "two", path="c.md", now_s=1_700_000_000.9)
     assert [(edit.number, edit.path, edit.when, read(directory, edit.place)) for edit in kept.all()] == [
@@ -43,7 +43,7 @@ def test_what_is_kept_is_listed_oldest_first_with_its_path_and_time(directory: M
 
 @pytest.mark.parametrize("times", [(3.0, 2.0, 1.0), (5.0, 5.0, 5.0), (-4e9, 4.1e9, 1e30)])
 def test_the_newest_is_the_one_kept_last_whatever_the_clock_says(
-    directory: MemoryDirectory, kept: Kept, times: tuple[float, ...]
+    directory: MemoryDirectory, kept: KeptEdits, times: tuple[float, ...]
 ) -> None:
     for number, now_s in enumerate(times):
         take(directory, f"edit {number}", now_s=now_s)
@@ -53,13 +53,13 @@ def test_the_newest_is_the_one_kept_last_whatever_the_clock_says(
     assert len(kept.all()) == 3
 
 
-def test_more_than_a_million_edits_stay_in_order(directory: MemoryDirectory, kept: Kept) -> None:
+def test_more_than_a_million_edits_stay_in_order(directory: MemoryDirectory, kept: KeptEdits) -> None:
     directory.put(".agent-sync/kept/999999-20230101T000000Z/a/b.md", "old")
     take(directory, "new")
     assert [edit.number for edit in kept.all()] == [999_999, 1_000_000]
 
 
-def test_the_newest_edit_comes_back_and_then_the_one_before(directory: MemoryDirectory, kept: Kept) -> None:
+def test_the_newest_edit_comes_back_and_then_the_one_before(directory: MemoryDirectory, kept: KeptEdits) -> None:
     take(directory, "one")
     take(directory, "two", executable=True)
     directory.put(PATH, "ours")
@@ -69,7 +69,7 @@ def test_the_newest_edit_comes_back_and_then_the_one_before(directory: MemoryDir
     assert files_of(directory) == {PATH: "one", ".agent-sync/kept/": ""}
 
 
-def test_a_present_edit_is_kept_in_its_turn(directory: MemoryDirectory, kept: Kept) -> None:
+def test_a_present_edit_is_kept_in_its_turn(directory: MemoryDirectory, kept: KeptEdits) -> None:
     take(directory, "one")
     directory.put(PATH, "another edit")
     restored = kept.restore(PATH, keep_present=True, now_s=0)
@@ -77,13 +77,13 @@ def test_a_present_edit_is_kept_in_its_turn(directory: MemoryDirectory, kept: Ke
     assert (read(directory, PATH), read(directory, restored.replaced.place)) == ("one", "another edit")
 
 
-def test_an_edit_comes_back_where_nothing_stands_any_more(directory: MemoryDirectory, kept: Kept) -> None:
+def test_an_edit_comes_back_where_nothing_stands_any_more(directory: MemoryDirectory, kept: KeptEdits) -> None:
     take(directory, "one")
     kept.restore(PATH, keep_present=True, now_s=0)
     assert read(directory, PATH) == "one"
 
 
-def test_an_edit_crosses_file_systems_both_ways(directory: MemoryDirectory, kept: Kept) -> None:
+def test_an_edit_crosses_file_systems_both_ways(directory: MemoryDirectory, kept: KeptEdits) -> None:
     directory.mount("a")
     directory.put(PATH, "one", executable=True)
     kept.take(PATH, name=RelPath("b.md"), directory=directory.below(RelPath("a")), now_s=0)
@@ -93,7 +93,7 @@ def test_an_edit_crosses_file_systems_both_ways(directory: MemoryDirectory, kept
     assert files_of(directory) == {".agent-sync/kept/000002-19700101T000000Z/a/b.md": "two", PATH: "*one"}
 
 
-def test_what_was_never_kept_cannot_be_restored(kept: Kept) -> None:
+def test_what_was_never_kept_cannot_be_restored(kept: KeptEdits) -> None:
     with pytest.raises(UsageError, match=r"a/b\.md") as caught:
         kept.restore(PATH, keep_present=True, now_s=0)
     assert caught.value.remedy
@@ -101,7 +101,7 @@ def test_what_was_never_kept_cannot_be_restored(kept: Kept) -> None:
 
 @pytest.mark.parametrize(("kind", "family"), [(Kind.LINK, UnsafePath), (Kind.DIRECTORY, FileSystemError)])
 def test_an_edit_does_not_come_back_over_what_is_no_file(
-    directory: MemoryDirectory, kept: Kept, kind: Kind, family: type[Exception]
+    directory: MemoryDirectory, kept: KeptEdits, kind: Kind, family: type[Exception]
 ) -> None:
     take(directory, "one")
     directory.put_other(PATH, kind)
@@ -110,7 +110,7 @@ def test_an_edit_does_not_come_back_over_what_is_no_file(
     assert len(kept.all()) == 1
 
 
-def test_strange_things_in_the_directory_are_no_edits(directory: MemoryDirectory, kept: Kept) -> None:
+def test_strange_things_in_the_directory_are_no_edits(directory: MemoryDirectory, kept: KeptEdits) -> None:
     take(directory, "one")
     directory.put(".agent-sync/kept/notes.txt", "by hand")
     directory.put(".agent-sync/kept/000007-x/.git/hooks/pre-commit", "evil")
