@@ -23,7 +23,7 @@ from agent_sync.bundle.names import CONFIG, DERIVED, LAYER_RAW, LAYER_TAR, LAYER
 from agent_sync.errors import DigestMismatch, LimitExceeded
 from agent_sync.ports import BlobStore, Directory, NewFile, Scratch
 from agent_sync.store.blobs import corrupt_error
-from agent_sync.store.tar import ReceivedTar
+from agent_sync.store.verify import ReceivedTar
 from agent_sync.tree import RelPath
 from agent_sync.tree.compression import Decompressing, compress
 from agent_sync_oci.digest import Digest

@@ -1,35 +1,36 @@
-"""Verify whole blobs against their names, and against everything that a lock says of them."""
+"""Verify blobs against their names and everything that a lock says of them, in the cache or while received."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import partial
 
-from agent_sync.errors import AgentSyncError, BlobCorrupt, BytesUnavailable, LockInvalid
+from agent_sync.errors import BlobCorrupt, BytesUnavailable, LockInvalid
 from agent_sync.events import BlobSetAside, Observer
 from agent_sync.lock.consistency import REMEDY
 from agent_sync.lock.model import PackedTree
 from agent_sync.ports import BlobStore
 from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, corrupt_error, hash_blob
-from agent_sync.store.tar import Span, TarMismatch, find_spans
-from agent_sync.tree import RelPath, Tree
-from agent_sync.tree.tarball import FileToPack, Packed, pack
+from agent_sync.store.contents import Span, TarMismatch, find_spans
+from agent_sync.tree import Entry, RelPath, Tree, nar
+from agent_sync.tree.tarball import FileToPack, Packed, TarWalk, header_length, match_header, pack, padding
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.text import quoted
 
+_Parser = Generator[tuple[int, int], memoryview, None]
+"""A coroutine that yields how many bytes it needs next: at least so many, and no more than so many."""
+
 
 def verify_blob(digest: Digest, store: BlobStore) -> None:
-    """Nothing, if the blob's bytes hash to its name. Raises BlobCorrupt, BytesUnavailable, FileSystemError."""
+    """Raise BlobCorrupt if the blob's bytes do not hash to its name; BytesUnavailable, FileSystemError."""
     actual = hash_blob(digest, store)
     if actual != digest:
-        raise corrupt_error(digest, f"its bytes have the sha256 {actual.hex}")
+        raise corrupt_error(digest, f"the sha256 of its bytes is {actual.hex}")
 
 
 def is_whole(digest: Digest, store: BlobStore, *, observer: Observer) -> bool:
-    """Whether the blob is in the store, and is what its name says; a corrupt one is set aside. Raises:
-    FileSystemError.
-    """
+    """Return whether the blob is in the cache and matches its name; set a corrupt one aside. Raise FileSystemError."""
     try:
         verify_blob(digest, store)
     except BytesUnavailable:
@@ -42,20 +43,19 @@ def is_whole(digest: Digest, store: BlobStore, *, observer: Observer) -> bool:
 
 
 def verify_packed(packed: PackedTree, store: BlobStore, *, subject: str = "the lock") -> None:
-    """Nothing, if blob, length, every header, every file and the narHash agree with each other.
+    """Raise unless blob, length, every header, every file, and the narHash agree with each other.
 
-    First the blob is what its name says; then its files, packed once more, give all that the lock says of it. What it
-    does not say, as another implementation's lock may not, is not compared.
-    `subject` is who says so, for messages.
+    The blob is hashed first; then its files, packed once more, must give all that the lock says of it. What the lock
+    does not say, as another implementation's may not, is not compared. `subject` names the lock in messages.
 
     Raises:
         BlobCorrupt: the blob's bytes have changed.
         LockInvalid: the blob is whole, and the lock says something else of it; or the lock names no blob.
-        BytesUnavailable: the blob is not in the store.
+        BytesUnavailable: the blob is not in the cache.
         FileSystemError: the system could not read it.
     """
     if packed.blob is None:
-        raise _disagreement(subject, "it names no blob")
+        raise _disagreement(subject, "the lock names no blob")
     verify_blob(packed.blob, store)
     try:
         again, blob = _repack(packed.files, packed.blob, store)
@@ -66,9 +66,9 @@ def verify_packed(packed: PackedTree, store: BlobStore, *, subject: str = "the l
 
 
 def verify_file(digest: Digest, size: int | None, store: BlobStore, *, subject: str = "the lock") -> None:
-    """Nothing, if the blob is the file that its name says, and as long as the lock says, if it does.
+    """Raise unless the blob matches its name, and its length the lock's, if the lock has one.
 
-    Raises: as `verify_packed`.
+    Raises: see `verify_packed`.
     """
     verify_blob(digest, store)
     actual = store.size(digest)
@@ -119,17 +119,88 @@ def _disagreement(subject: str, check: str) -> LockInvalid:
     )
 
 
-def mismatch_error(digest: Digest, store: BlobStore, check: str) -> AgentSyncError:
-    """The error for a blob that is not what the lock says of it.
+class ReceivedTar:
+    """A canonical tar compared with all that the lock says of its files while its bytes come in, in pieces of any size.
 
-    BlobCorrupt if its bytes have changed; LockInvalid if they are the ones that the digest promises: then another copy
-    of the blob would be no better, and setting this one aside would only lose it.
+    Whoever writes the tar to the cache hashes every byte as well, and so finds whether the whole is the locked blob.
     """
-    actual = hash_blob(digest, store)
-    if actual != digest:
-        return corrupt_error(digest, f"{check} (its sha256 is {actual.hex})")
-    return LockInvalid(
-        subject=f"the tree of blob {digest}",
-        check=f"the lock's list of files and its blob disagree: {check}",
-        remedy=REMEDY,
-    )
+
+    def __init__(self, packed: PackedTree, *, subject: str) -> None:
+        """`subject` names the lock in messages."""
+        self._packed = packed
+        self._subject = subject
+        self._size = 0
+        self._held = b""
+        self._fault: str | None = "the tar ends too soon"
+        self._nar = nar.NarHash()
+        self._steps = self._walk()
+        self._least, self._most = next(self._steps)
+
+    def write(self, piece: bytes, /) -> None:
+        """Compare the bytes that come next. `finish` reports what is wrong with them."""
+        self._size += len(piece)
+        left = memoryview(self._held + piece if self._held else piece)
+        while 0 < self._least <= len(left):
+            taken, left = left[: self._most], left[self._most :]
+            self._take(taken)
+        self._held = bytes(left) if self._least else b""
+
+    def finish(self) -> None:
+        """Raise LockInvalid unless headers, files, length, and narHash are what the lock says, as far as it does."""
+        fault = self._fault
+        if fault is None and self._packed.size not in (None, self._size):
+            fault = f"the length is {self._size} bytes, the lock says {self._packed.size}"
+        if fault is None and self._packed.nar_hash not in (None, self._nar.sri()):
+            fault = f"the narHash is {self._nar.sri()}, the lock says {self._packed.nar_hash}"
+        if fault is not None:
+            check = f"the list of files and the blob disagree: in blob {self._packed.blob} {fault}"
+            raise LockInvalid(subject=self._subject, check=check, remedy=REMEDY)
+
+    def _take(self, piece: memoryview) -> None:
+        try:
+            self._least, self._most = self._steps.send(piece)
+        except StopIteration:
+            self._fault, self._least = None, 0
+        except TarMismatch as error:
+            self._fault, self._least = str(error), 0
+
+    def _walk(self) -> _Parser:
+        """Parse the tar, block by block. All between the contents of two files comes as one piece."""
+        walk = TarWalk()
+        before = b""
+        for path, entry in self._packed.files.items():
+            directories, nar_part = walk.enter(path)
+            self._nar.add(nar_part)
+            size = yield from self._header(before + directories, path, entry)
+            yield from self._content(path, entry, size)
+            before = padding(size)
+        end, nar_part = walk.finish()
+        self._nar.add(nar_part)
+        if (yield _exactly(len(before) + len(end))) != before + end:
+            raise TarMismatch("the end is not that of a canonical tar")
+
+    def _header(self, before: bytes, path: RelPath, entry: Entry) -> Generator[tuple[int, int], memoryview, int]:
+        name = path.encode()
+        found = bytes((yield _exactly(len(before) + header_length(name))))
+        size = match_header(found, before, name, executable=entry.executable)
+        if size is None:
+            raise TarMismatch(f"the bytes before file {quoted(path)} are not those of a canonical tar")
+        self._nar.add(nar.before_file(name.rpartition(b"/")[2], size, executable=entry.executable))
+        return size
+
+    def _content(self, path: RelPath, entry: Entry, size: int) -> _Parser:
+        sha256 = hashlib.sha256()
+        left = size
+        while left:
+            piece = yield (1, left)
+            sha256.update(piece)
+            self._nar.add(piece)
+            left -= len(piece)
+        self._nar.add(nar.after_file(size))
+        if sha256.hexdigest() != entry.sha256:
+            check = f"file {quoted(path)} has the sha256 {sha256.hexdigest()}, the lock says {entry.sha256}"
+            raise TarMismatch(check)
+
+
+def _exactly(count: int) -> tuple[int, int]:
+    return count, count

@@ -95,7 +95,7 @@ class MemoryWriter:
     def commit(self, expected: Digest | None = None) -> Digest:
         digest = Digest.of(bytes(self._content))
         if expected is not None and digest != expected:
-            raise DigestMismatch(subject=f"blob {expected}", check=f"its bytes have the sha256 {digest.hex}")
+            raise DigestMismatch(subject=f"blob {expected}", check=f"the sha256 of its bytes is {digest.hex}")
         if digest not in self._blobs:
             self._blobs[digest] = bytes(self._content)
             self._written.add(digest)

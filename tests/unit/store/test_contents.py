@@ -119,7 +119,7 @@ def test_a_flipped_bit_in_a_loose_blob_is_found_on_reading() -> None:
     store.blobs[digest] = b"Policy"
     contents = Contents(store)
     contents.add_blob(digest)
-    with pytest.raises(BlobCorrupt, match="its bytes are not what its name says"):
+    with pytest.raises(BlobCorrupt, match="the bytes do not match the name"):
         whole(sha256("policy"), contents)
 
 
@@ -170,7 +170,7 @@ def test_a_truncated_blob_is_corrupt(length: int) -> None:
     packed = a_packed_tree({"a.md": "text"}, store)
     assert packed.blob is not None
     store.blobs[packed.blob] = store.blobs[packed.blob][:length]
-    with pytest.raises(BlobCorrupt, match=r"it has [0-9]+ bytes, the lock says 2560"):
+    with pytest.raises(BlobCorrupt, match=r"the length is [0-9]+ bytes, the lock says 2560"):
         whole(sha256("text"), contents_of(packed, store))
 
 
@@ -201,7 +201,7 @@ def lying(packed: PackedTree, **lie: object) -> PackedTree:
 def test_a_lock_that_lies_about_a_whole_blob_is_what_is_blamed(lie: dict[str, object]) -> None:
     store = MemoryStore()
     packed = lying(a_packed_tree({"a.md": "text"}, store), **lie)
-    with pytest.raises(LockInvalid, match="the lock's list of files and its blob disagree"):
+    with pytest.raises(LockInvalid, match="the lock's list of files and the blob disagree"):
         whole(next(iter(packed.files.values())).sha256, contents_of(packed, store))
 
 

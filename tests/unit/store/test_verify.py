@@ -38,7 +38,7 @@ def test_a_loose_blob_with_other_bytes_is_corrupt(blob: bytes) -> None:
     store = MemoryStore()
     digest = store.put(b"whole blob")
     store.blobs[digest] = blob
-    with pytest.raises(BlobCorrupt, match=f"its bytes have the sha256 {Digest.of(blob).hex}"):
+    with pytest.raises(BlobCorrupt, match=f"the sha256 of its bytes is {Digest.of(blob).hex}"):
         verify_blob(digest, store)
 
 
@@ -55,7 +55,7 @@ def test_a_blob_that_is_not_here_is_unavailable() -> None:
         ({"files": a_tree({"a.md": program("text")})}, "the header at byte 512"),
         ({"size": 4096}, "the length is 2560 bytes, the lock says 4096"),
         ({"nar_hash": "sha256-" + "A" * 43 + "="}, "the narHash is sha256-"),
-        ({"blob": None}, "it names no blob"),
+        ({"blob": None}, "the lock names no blob"),
     ],
     ids=["digest", "name", "mode", "length", "narHash", "no blob"],
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from agent_sync.errors import LockInvalid
 from agent_sync.lock import PackedTree
-from agent_sync.store.tar import ReceivedTar
+from agent_sync.store.verify import ReceivedTar
 from agent_sync.tree import Entry, RelPath, Sha256, Tree
 from agent_sync.tree.tarball import FileToPack, pack
 from agent_sync_oci.digest import Digest
