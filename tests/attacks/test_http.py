@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.http.reading_ahead import ReadAhead, reading_ahead
+from agent_sync.adapters.http import ReadAhead, read_ahead
 from agent_sync.errors import Cancelled, LimitExceeded, NetworkError
 from agent_sync.ports import Cancellation
 from tests.builders.fetching import a_fetcher, body_of, refusal_of
@@ -229,7 +229,7 @@ def test_a_source_of_bytes_that_cannot_be_interrupted_is_left_alone() -> None:
 
     hung_up: list[bool] = []
     start = time.monotonic()
-    with reading_ahead(resolver_that_hangs, hang_up=lambda: hung_up.append(True)) as body:
+    with read_ahead(resolver_that_hangs, abort=lambda: hung_up.append(True)) as body:
         assert not body.next(timeout_s=0.05)
         assert not body.is_over
     assert hung_up == [True]
@@ -249,7 +249,7 @@ def test_what_came_before_an_error_is_handed_over_first(chunks: int) -> None:
         while not body.is_over:
             got.extend(body.next(timeout_s=5))
 
-    with reading_ahead(source, hang_up=lambda: None) as body, pytest.raises(ConnectionError):
+    with read_ahead(source, abort=lambda: None) as body, pytest.raises(ConnectionError):
         read(body)
     assert got == [b"%d" % number for number in range(chunks)]
 

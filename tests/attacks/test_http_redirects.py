@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from agent_sync.errors import AgentSyncError, NetworkError
-from agent_sync_oci.addresses import redirect_refusal
+from agent_sync_oci.http.addresses import redirect_refusal
 from tests.builders.fetching import a_fetcher, a_netrc, body_of, refusal_of
 from tests.real import answers
 from tests.real.answers import a_redirect
@@ -74,7 +74,7 @@ def test_from_https_to_http_is_refused_and_the_other_way_is_not(
 def test_a_scheme_that_is_not_of_the_web_is_refused(http_files: FileServer, to: str) -> None:
     error = refusal_of(http_files.publish("a", a_redirect(to)))
     assert isinstance(error, NetworkError)
-    assert "no http(s) address" in error.check
+    assert "not an http(s) address" in error.check
 
 
 @pytest.mark.parametrize(

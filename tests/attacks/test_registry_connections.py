@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync_oci.errors import NotFound, RegistryError
-from agent_sync_oci.registry.remote import RemoteRegistry
+from agent_sync_oci.registry.remote.repository import RemoteRegistry
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 from tests.builders.remotes import a_remote, refused
 from tests.real.answers import a_redirect, a_status, first, nothing, short, slow
@@ -312,7 +312,7 @@ import sys
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import RegistryReference
-from agent_sync_oci.registry.remote import RemoteRegistry
+from agent_sync_oci.registry.remote.repository import RemoteRegistry
 
 host, path, digest, size = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 blob = Descriptor("application/octet-stream", Digest.parse(digest), size)

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from agent_sync_oci.errors import AgentSyncError, RegistryError
-from agent_sync_oci.registry.remote import RemoteRegistry
+from agent_sync_oci.registry.remote.repository import RemoteRegistry
 from tests.builders.artifacts import blob_of, described, put_blob
 from tests.builders.remotes import a_docker_config, a_remote, refused
 from tests.real.answers import a_file, a_redirect, a_status, behind_password
@@ -148,7 +148,8 @@ import socket, sys
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import RegistryError
 from agent_sync_oci.reference import RegistryReference
-from agent_sync_oci.registry.remote import Network, RemoteRegistry
+from agent_sync_oci.http.network import Network
+from agent_sync_oci.registry.remote.repository import RemoteRegistry
 import httpx
 
 truth = socket.getaddrinfo

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from agent_sync_oci.http.network import Network
 from agent_sync_oci.registry.remote.credentials import DockerCredentials
-from agent_sync_oci.registry.remote.network import Network
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 from tests.builders.remotes import a_docker_config, a_remote, refused
 from tests.real.answers import behind_password
@@ -105,9 +105,9 @@ def test_a_helper_that_has_nothing_is_no_login(programs: Path) -> None:
     ("name", "why"),
     [
         ("nobody-has-this-one", "cannot be run"),
-        ("../../bin/sh", "no name"),
-        ("-c", "no name"),
-        ("a\0b", "no name"),
+        ("../../bin/sh", "cannot be the name"),
+        ("-c", "cannot be the name"),
+        ("a\0b", "cannot be the name"),
         ("", "there is none"),
     ],
 )

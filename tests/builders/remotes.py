@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from agent_sync_oci.errors import AgentSyncError
+from agent_sync_oci.http.deadline import never_cancelled
+from agent_sync_oci.http.network import Network, no_proxy
 from agent_sync_oci.reference import RegistryReference
-from agent_sync_oci.registry.remote import Network, RemoteRegistry
-from agent_sync_oci.registry.remote.network import no_proxy
-from agent_sync_oci.registry.remote.repository import never_cancelled
+from agent_sync_oci.registry.remote.repository import RemoteRegistry
 from tests.real.authority import Authority
 
 

@@ -1,4 +1,4 @@
-"""The credentials of a docker configuration, by host, found as oras finds them; a helper that hangs is ended."""
+"""Docker credentials, by host: oras looks them up in the configuration and asks helpers, which may not hang."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from oras.auth.base import AuthBackend  # type: ignore[import-untyped]
 from oras.auth.utils import get_basic_auth  # type: ignore[import-untyped]
 from oras.utils import iter_localhosts  # type: ignore[import-untyped]
 
-from agent_sync_oci.errors import DigestMismatch, LimitExceeded, RegistryError
-from agent_sync_oci.registry.remote.network import Network
+from agent_sync_oci.errors import DigestMismatch, FileSystemError, LimitExceeded, RegistryError
+from agent_sync_oci.http.network import Network
 from agent_sync_oci.strict_json import read_json
 from agent_sync_oci.text import quoted
 
@@ -29,7 +29,7 @@ _DOCKER_HUB_HOSTS = frozenset({"docker.io", "index.docker.io", "registry-1.docke
 
 
 class DockerCredentials(AuthBackend):  # type: ignore[misc]
-    """`user:password` in base64 for each host; each is looked for once."""
+    """`user:password` in base64 for each host; each is looked up once."""
 
     def __init__(self, network: Network) -> None:
         super().__init__()
@@ -38,20 +38,20 @@ class DockerCredentials(AuthBackend):  # type: ignore[misc]
         self._auth_config: Any = _read(network.docker_config)
         self._basic_auth: object = None  # where oras puts what it finds
         self._found: dict[str, str | None] = {}
-        self._looking = threading.Lock()
+        self._looking_up = threading.Lock()
 
     def of(self, host: str) -> str | None:
-        """What logs in at this `host[:port]`; None if there is nothing. Raises RegistryError (file, helper)."""
-        with self._looking:
+        """Return what logs in at this `host[:port]`; None if there is nothing. Raises RegistryError (helper, file)."""
+        with self._looking_up:
             if host not in self._found:
-                self._found[host] = self._look_for(host)
+                self._found[host] = self._look_up(host)
             return self._found[host]
 
     def names(self, host: str) -> bool:
-        """Whether the configuration itself speaks of this host, so that its user means it."""
+        """Return whether the configuration itself names this host, so that its user means it."""
         return host in self._auth_config["auths"] or host in self._auth_config["credHelpers"]
 
-    def _look_for(self, host: str) -> str | None:
+    def _look_up(self, host: str) -> str | None:
         names = [_DOCKER_HUB] if host in _DOCKER_HUB_HOSTS else list(iter_localhosts(host))
         for name in names:
             if self._load_auth(name):
@@ -59,9 +59,9 @@ class DockerCredentials(AuthBackend):  # type: ignore[misc]
         return None
 
     def _get_auth_from_creds_store(self, suffix: str, hostname: str) -> str | None:
-        """oras asks here: what the program `docker-credential-SUFFIX` has for this host."""
+        """Return what the program `docker-credential-SUFFIX` has for this host; oras calls this."""
         if not _HELPER.fullmatch(suffix):
-            raise _invalid_config(self._path, f"{quoted(suffix)} is no name of a credential helper")
+            raise _invalid_config(self._path, f"{quoted(suffix)} cannot be the name of a credential helper")
         program = f"docker-credential-{suffix}"
         said = self._run(program, hostname)
         if said is None:
@@ -70,11 +70,11 @@ class DockerCredentials(AuthBackend):  # type: ignore[misc]
             answer = json.loads(said)
             user, password = answer["Username"], answer["Secret"]
         except (ValueError, LookupError, TypeError, RecursionError):
-            raise _helper_failed(program, "what it says makes no sense") from None  # it may hold a password
+            raise _helper_failed(program, "its output is not valid") from None  # not quoted: it may hold a password
         return str(get_basic_auth(user, password))
 
     def _run(self, program: str, hostname: str) -> bytes | None:
-        """What the helper says of this host; None if it knows nothing."""
+        """Return the output of the helper for this host; None if it knows nothing."""
         try:
             process = subprocess.Popen(
                 [program, "get"],
@@ -84,12 +84,12 @@ class DockerCredentials(AuthBackend):  # type: ignore[misc]
                 start_new_session=True,  # so that it can be ended with whatever it started
             )
         except OSError as error:
-            raise _helper_failed(program, f"it cannot be run: {error.strerror}") from error
+            raise _helper_failed(program, f"cannot be run: {error.strerror}") from error
         with process:
             try:
                 said, _ = process.communicate(hostname.encode(), timeout=self._helper_timeout_s)
             except subprocess.TimeoutExpired as error:
-                raise _helper_failed(program, f"it did not answer within {self._helper_timeout_s:g} s") from error
+                raise _helper_failed(program, f"no answer within {self._helper_timeout_s:g} s") from error
             finally:
                 if process.returncode is None:  # while nobody has waited for it, its number is not given to another
                     os.killpg(process.pid, signal.SIGKILL)
@@ -97,11 +97,11 @@ class DockerCredentials(AuthBackend):  # type: ignore[misc]
             return said
         if _NOT_FOUND in said[:1000].decode(errors="replace").lower():
             return None
-        raise _helper_failed(program, f"it ended with exit code {process.returncode}")
+        raise _helper_failed(program, f"ended with exit code {process.returncode}")
 
 
 def _read(path: Path | None) -> dict[str, object]:
-    """The parts that oras looks at; empty if there is no such file."""
+    """Return the parts of the configuration that oras looks at; empty if the file is missing."""
     content = b"{}"
     if path is not None:
         try:
@@ -110,11 +110,15 @@ def _read(path: Path | None) -> dict[str, object]:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise _invalid_config(path, f"it cannot be read: {error.strerror}") from error
+            raise FileSystemError(
+                subject=f"docker configuration {quoted(str(path))}",
+                check=f"cannot be read: {error.strerror}",
+                remedy=f"check permissions: ls -ld {path}",
+            ) from error
     try:
         value = read_json(content, subject=str(path))
     except (DigestMismatch, LimitExceeded):
-        raise _invalid_config(path, "it is no JSON") from None  # its text may hold a password
+        raise _invalid_config(path, "not valid JSON") from None  # not quoted: it may hold a password
     value = value if isinstance(value, dict) else {}
     auths, helpers, store = value.get("auths") or {}, value.get("credHelpers") or {}, value.get("credsStore") or None
     if (
@@ -124,27 +128,29 @@ def _read(path: Path | None) -> dict[str, object]:
         or not all(isinstance(each, str) for each in helpers.values())
         or not isinstance(store, str | None)
     ):
-        raise _invalid_config(path, "its auths, credHelpers or credsStore are not as docker writes them")
+        raise _invalid_config(path, "auths, credHelpers or credsStore are not as docker writes them")
     return {"auths": auths, "credHelpers": helpers, "credsStore": store}
 
 
 def _checked(basic_auth: object, subject: str) -> str:
-    """What may stand in a header."""
+    """Return the credentials, if they may stand in a header."""
     try:
         if isinstance(basic_auth, str) and b":" in base64.b64decode(basic_auth, validate=True):
             return basic_auth
     except ValueError:
         pass
-    raise RegistryError(subject=subject, check="they are not `user:password` in base64", remedy="log in again")
+    raise RegistryError(subject=subject, check="not `user:password` in base64", remedy="log in again")
 
 
 def _invalid_config(path: Path | None, check: str) -> RegistryError:
     return RegistryError(
-        subject=f"docker configuration {quoted(str(path))}", check=check, remedy="correct it, or log in again"
+        subject=f"docker configuration {quoted(str(path))}", check=check, remedy="correct the file, or log in again"
     )
 
 
 def _helper_failed(program: str, check: str) -> RegistryError:
     return RegistryError(
-        subject=f"credential helper {program}", check=check, remedy="see what it wants, or log in without it"
+        subject=f"credential helper {program}",
+        check=check,
+        remedy="run it by hand to see what it needs, or log in without it",
     )

@@ -1,33 +1,34 @@
-"""Logging in: oras finds the credentials and answers the registry's challenges; what it sends goes over our wire.
+"""Logging in: oras answers the registry's challenges, and its requests go over our client.
 
 oras trusts what it reads: it would send the password to whatever address a registry names, take `Basic realm="x"` for
-the address of a token server, wait for ever for a helper, and follow redirects. Here it gets a session that does none
-of that, and is told beforehand whose credentials may go where.
+the address of a token server, and follow redirects. So it is told beforehand whose credentials may go where, and gets a
+session of requests whose adapter sends nothing anywhere else.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
 from functools import partial
 
 import httpx
-from oras.auth.token import TokenAuth  # type: ignore[import-untyped]
+import requests
+from oras.auth import get_auth_backend  # type: ignore[import-untyped]
 from oras.auth.utils import parse_auth_header  # type: ignore[import-untyped]
-from oras.provider import Registry  # type: ignore[import-untyped]
 
-from agent_sync_oci.addresses import origin_of, redirect_refusal
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, RegistryError
+from agent_sync_oci.http.addresses import origin_of
+from agent_sync_oci.http.client import HttpClient
+from agent_sync_oci.http.deadline import Deadline
+from agent_sync_oci.http.network import Network
+from agent_sync_oci.http.retry import with_retries
 from agent_sync_oci.reference import RegistryReference
-from agent_sync_oci.registry.remote.client import body_of, quoted_origin, require_status
+from agent_sync_oci.registry.remote.client import body_of, require_status
 from agent_sync_oci.registry.remote.credentials import DockerCredentials
-from agent_sync_oci.registry.remote.deadline import Deadline
-from agent_sync_oci.registry.remote.network import Network
-from agent_sync_oci.registry.remote.retry import with_retries
-from agent_sync_oci.registry.remote.transport import Transport
 from agent_sync_oci.strict_json import read_json
 from agent_sync_oci.text import quoted
 
@@ -35,178 +36,176 @@ _MAX_TOKEN_BYTES = 1 << 20
 _TOKEN = re.compile(r"[!-~]+")  # what may stand in a header
 _RENEWALS = 2  # one because the token is too old or too narrow, one because another thread got a narrower one
 _TOKEN_SERVERS = {"registry-1.docker.io": "https://auth.docker.io"}  # Docker Hub logs in elsewhere, and says so
+_HEADERS = ("Authorization", "Accept", "Service", "User-Agent")  # of what oras sends
+_REFERS = "the registry refers"
+
+Send = Callable[[httpx.Request], httpx.Response]
 
 
-class Access(Registry):  # type: ignore[misc]
-    """oras's registry, for one repository. Reading and writing have a login each, since tokens are for one of them."""
+class Authenticator:
+    """Sends requests to one repository with the authorization that its registry asks for.
+
+    Reading and writing have a login each, since a token is for one of them.
+    """
 
     def __init__(
-        self, place: RegistryReference, base: httpx.URL, wire: Transport, network: Network, patience: Deadline
+        self, reference: RegistryReference, client: HttpClient, send: Send, network: Network, deadline: Deadline
     ) -> None:
-        super().__init__(hostname=place.host, insecure=base.scheme == "http")
-        self._wire = wire
-        keyring = DockerCredentials(network)
-        server = _TokenServer(base, wire, patience, subject=place.name)
-        self._reading, self._writing = (_Login(place, base, keyring, server) for _ in range(2))
+        self._send = send
+        credentials = DockerCredentials(network)
+        tokens = _TokenServers(client, send, deadline, subject=reference.name)
+        self._reading, self._writing = (_Login(reference, client, credentials, tokens) for _ in range(2))
 
-    def do_request(
-        self, url: str, method: str = "GET", *, request: Callable[[str | None], httpx.Request]
-    ) -> httpx.Response:
-        """The answer, logged in as it asks for; 401 if that did not help. `request` gets the header to send."""
-        del url  # `request` has it, and says it in the way that httpx has parsed it
+    def send(self, method: str, build: Callable[[str | None], httpx.Request]) -> httpx.Response:
+        """Return the response, logged in as the registry asks for; 401 if that did not help.
+
+        `build` makes the request with the `Authorization` header that it is given.
+        """
         login = self._login(method)
         for _ in range(_RENEWALS):
             used = login.authorization
-            answer: httpx.Response = self._wire.send(request(used))
-            if answer.status_code != 401:
-                return answer
-            answer.close()
-            self.answer(answer, method, refused=used)
-        return self._wire.send(request(login.authorization))
+            response = self._send(build(used))
+            if response.status_code != 401:
+                return response
+            response.close()
+            self.answer(response, method, refused=used)
+        return self._send(build(login.authorization))
 
     def answer(self, challenge: httpx.Response, method: str, *, refused: str | None) -> None:
-        """The next request of this kind says who we are, other than with what was `refused`."""
+        """Log in anew for requests of this kind, other than with what was `refused`. Raises RegistryError."""
         self._login(method).renew(challenge, refused=refused)
 
     def _login(self, method: str) -> _Login:
         return self._reading if method in ("GET", "HEAD") else self._writing
 
 
-class _Login(TokenAuth):  # type: ignore[misc]
-    """What oras knows of token servers; `authorization` is the header that it has come to, None before the first."""
+class _Login:
+    """`authorization` is the header that the last challenge has led to, None before the first."""
 
     def __init__(
-        self, place: RegistryReference, base: httpx.URL, keyring: DockerCredentials, server: _TokenServer
+        self, reference: RegistryReference, client: HttpClient, credentials: DockerCredentials, tokens: _TokenServers
     ) -> None:
-        super().__init__()
-        self.session = server
-        self.prefix = base.scheme
-        self._tls_verify = True
         self.authorization: str | None = None
-        self._place = place
-        self._base = base
-        self._keyring = keyring
-        self._server = server
+        self._reference = reference
+        self._client = client
+        self._credentials = credentials
+        self._tokens = tokens
         self._renewing = threading.Lock()
 
-    def renew(self, answer: httpx.Response, *, refused: str | None) -> None:
-        """`authorization` is another one than was `refused`, as `answer` demands. Raises RegistryError."""
+    def renew(self, response: httpx.Response, *, refused: str | None) -> None:
         with self._renewing:
             if self.authorization != refused:
                 return  # another thread has been here
-            challenges = {line.split(" ")[0].lower(): line for line in answer.headers.get_list("www-authenticate")}
+            challenges = {line.split(" ")[0].lower(): line for line in response.headers.get_list("www-authenticate")}
             if "bearer" in challenges:
-                self.authorization = self._token(challenges["bearer"])
+                challenge = challenges["bearer"]
+                server = self._client.allowed(parse_auth_header(challenge).realm or "", what=_REFERS)
+                self.authorization = f"Bearer {self._tokens.token(challenge, server, self._password_for(server))}"
             elif "basic" in challenges:
                 self.authorization = self._password(refused)
             else:
-                raise self._refusal("it wants a login of a kind that is not known here", "ask who runs it")
+                raise self._refusal(
+                    "the registry asks for a login of a kind that is not known here", "ask its operator"
+                )
 
     def _password(self, refused: str | None) -> str:
-        found = self._keyring.of(self._place.host)
+        host = self._reference.host
+        found = self._credentials.of(host)
         if found is None:
-            raise self._refusal("it wants a login, and there is none for it", f"docker login {self._place.host}")
+            raise self._refusal("the registry asks for a login, and there is none for it", f"docker login {host}")
         if refused == f"Basic {found}":
-            raise self._refusal("it does not accept the login", f"docker login {self._place.host}")
+            raise self._refusal("authentication failed: the registry does not accept the login", f"docker login {host}")
         return f"Basic {found}"
 
-    def _token(self, challenge: str) -> str:
-        self.__dict__.pop("_basic_auth", None)  # oras asks whether it is there
-        found = self._credentials_for(parse_auth_header(challenge).realm)
-        if found is not None:
-            self._basic_auth = found
-        headers, _ = self.authenticate_request(_Challenge({"Www-Authenticate": challenge}), {}, refresh=True)
-        return str(headers["Authorization"])
-
-    def _credentials_for(self, realm: str | None) -> str | None:
-        """Those for the registry go to the registry itself; to another token server only if the user names it."""
-        url = self._server.judged(realm or "")
-        own = self._keyring.of(self._place.host)
-        if origin_of(url) == origin_of(self._base) or self._is_its_token_server(url):
+    def _password_for(self, server: httpx.URL) -> str | None:
+        """Return the registry's password for the registry itself; another token server's if the user names one."""
+        own = self._credentials.of(self._reference.host)
+        if self._client.is_origin(server) or self._is_known_token_server(server):
             return own
-        host = url.netloc.decode("ascii")
-        if self._keyring.names(host):
-            return self._keyring.of(host)
+        host = server.netloc.decode("ascii")
+        if self._credentials.names(host):
+            return self._credentials.of(host)
         if own is not None:
             raise self._refusal(
-                f"it sends us to {quoted(host)} for a token, and the login is for {self._place.host} alone",
+                f"the registry refers to {quoted(host)} for a token, and the login is for {self._reference.host} alone",
                 f"if {quoted(host)} may see a password, give it one under `auths` in the docker configuration",
             )
         return None
 
-    def _is_its_token_server(self, url: httpx.URL) -> bool:
-        known = _TOKEN_SERVERS.get(self._base.host)
-        return known is not None and origin_of(url) == origin_of(httpx.URL(known))
+    def _is_known_token_server(self, server: httpx.URL) -> bool:
+        known = _TOKEN_SERVERS.get(self._client.base.host)
+        return known is not None and origin_of(server) == origin_of(httpx.URL(known))
 
     def _refusal(self, check: str, remedy: str) -> RegistryError:
-        return RegistryError(subject=self._place.name, check=check, remedy=remedy)
+        return RegistryError(subject=self._reference.name, check=check, remedy=remedy)
 
 
-@dataclass(frozen=True, slots=True)
-class _Challenge:
-    """As much of an answer as oras looks at."""
+class _TokenServers:
+    """Where oras gets tokens, over the client of the registry."""
 
-    headers: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Token:
-    """The same for the answer of a token server."""
-
-    document: dict[str, str]
-    status_code: int = 200
-
-    def json(self) -> dict[str, str]:
-        return self.document
-
-
-class _TokenServer:
-    """Stands where oras has the session of `requests`."""
-
-    def __init__(self, base: httpx.URL, wire: Transport, patience: Deadline, *, subject: str) -> None:
-        self._base = base
-        self._wire = wire
-        self._patience = patience
+    def __init__(self, client: HttpClient, send: Send, deadline: Deadline, *, subject: str) -> None:
+        self._client = client
+        self._send = send
+        self._deadline = deadline
         self._subject = subject
 
-    def judged(self, realm: str) -> httpx.URL:
-        """The address that a challenge names. Raises RegistryError if nobody may be sent there."""
-        try:
-            url = httpx.URL(realm)
-        except (httpx.InvalidURL, UnicodeError) as error:
-            raise self._refused("something", "which is no address") from error
-        fault = redirect_refusal(self._base, url, began_here=self._wire.began_here)
-        if fault is not None:
-            raise self._refused(quoted_origin(url), fault)
-        return url
+    def token(self, challenge: str, server: httpx.URL, password: str | None) -> str:
+        """Return the token that answers this challenge (`password`: user and password in base64)."""
+        asked = requests.Response()
+        asked.status_code = 401
+        asked.headers["Www-Authenticate"] = challenge
+        with requests.Session() as session:
+            session.trust_env = False
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, _TokenAdapter(partial(self._fetch, server)))
+            backend = get_auth_backend("token", session=session, insecure=self._client.base.scheme == "http")
+            if password is not None:
+                backend._basic_auth = password  # as `load_configs` of oras does
+            try:
+                backend.authenticate_request(asked, {})
+            except requests.RequestException as error:
+                raise RegistryError(
+                    subject=self._subject, check=f"{_REFERS} to something, which is not an address"
+                ) from error
+        return str(backend.token)
 
-    def get(
-        self, url: str, *, headers: Mapping[str, str] | None = None, params: Mapping[str, str], verify: object
-    ) -> _Token:
-        """What oras asks for when it has credentials."""
-        del verify  # the wire knows whom to trust
-        address = httpx.URL(url).copy_merge_params(params)
-        request = httpx.Request("GET", address, headers={**(headers or {}), "Accept-Encoding": "identity"})
-        subject = f"{self._subject}, token server {quoted(address.host)}"
-        answer = with_retries(partial(self._wire.send, request), self._patience, subject=subject)
-        with closing(answer):
-            require_status(answer, 200, subject=subject)
-            return _token_in(body_of(answer, max_bytes=_MAX_TOKEN_BYTES, subject=subject), subject)
-
-    def request(self, method: str, url: str, *, params: Mapping[str, str], verify: object) -> _Token:
-        """What oras asks for without any."""
-        del method  # GET
-        return self.get(url, params=params, verify=verify)
-
-    def _refused(self, where: str, fault: str) -> RegistryError:
-        return RegistryError(
-            subject=self._subject,
-            check=f"it sends us to {where} for a token, {fault}",
-            remedy="do not use it: no honest registry does that",
-        )
+    def _fetch(self, server: httpx.URL, request: requests.PreparedRequest) -> str:
+        """Send what oras wants to send, and return the token in the response. Raises RegistryError."""
+        # oras and requests have parsed the address by themselves: it is judged again as what they made of it.
+        url = self._client.allowed(request.url or "", what=_REFERS)
+        subject = f"{self._subject}, token server {quoted(url.host)}"
+        if origin_of(url) != origin_of(server):
+            raise RegistryError(subject=subject, check="the address of the token server is ambiguous")
+        headers = {name: str(request.headers[name]) for name in _HEADERS if name in request.headers}
+        ours = httpx.Request("GET", url, headers={**headers, "Accept-Encoding": "identity"})
+        with closing(
+            with_retries(partial(self._send, ours), self._deadline, subject=subject, error=RegistryError)
+        ) as response:
+            require_status(response, 200, subject=subject)
+            return _token_in(body_of(response, max_bytes=_MAX_TOKEN_BYTES, subject=subject), subject)
 
 
-def _token_in(content: bytes, subject: str) -> _Token:
+class _TokenAdapter(requests.adapters.BaseAdapter):
+    """The transport of a session of requests: `fetch` sends, and nothing but its token comes back."""
+
+    def __init__(self, fetch: Callable[[requests.PreparedRequest], str]) -> None:
+        super().__init__()
+        self._fetch = fetch
+
+    def send(self, request: requests.PreparedRequest, *_args: object, **_options: object) -> requests.Response:
+        """Return a response that has the token, whatever else its server says."""
+        response = requests.Response()
+        response.status_code = 200
+        response.request = request
+        response.url = request.url or ""
+        response.raw = io.BytesIO(json.dumps({"token": self._fetch(request)}).encode())
+        return response
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _token_in(content: bytes, subject: str) -> str:
     try:
         value = read_json(content, subject=subject)
     except (DigestMismatch, LimitExceeded):
@@ -214,5 +213,7 @@ def _token_in(content: bytes, subject: str) -> _Token:
     tokens = [value.get(key) for key in ("token", "access_token")] if isinstance(value, dict) else []
     for token in tokens:
         if isinstance(token, str) and _TOKEN.fullmatch(token):
-            return _Token({"token": token})
-    raise RegistryError(subject=subject, check="its answer holds no token", remedy="try again, or ask who runs it")
+            return token
+    raise RegistryError(
+        subject=subject, check="the response has no token", remedy="try again, or ask the operator of the registry"
+    )

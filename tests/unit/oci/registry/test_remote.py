@@ -126,7 +126,7 @@ import sys
 from agent_sync_oci.reference import RegistryReference
 import agent_sync_oci.registry.protocol, agent_sync_oci.registry.memory
 print([name for name in ("httpx", "httpcore", "oras", "requests") if name in sys.modules])
-from agent_sync_oci.registry.remote import RemoteRegistry
+from agent_sync_oci.registry.remote.repository import RemoteRegistry
 with RemoteRegistry(RegistryReference(sys.argv[1], "a"), timeout_s=20) as registry:
     registry.tags()
 print([name for name in ("oras", "requests") if name in sys.modules])

@@ -1,5 +1,6 @@
-"""Where a redirect may lead: never to less protection, and never from outside to this machine or a cloud's metadata
-service.
+"""Judge where a redirect may lead.
+
+Never to less protection, and never from outside to this machine or to the metadata service of a cloud.
 """
 
 from __future__ import annotations
@@ -17,7 +18,10 @@ _COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291 §2.5.5.1; holds ::1 an
 
 
 class Url(Protocol):
-    """What is asked of an address. `httpx.URL` has it; a second parser might read another host out of the same text."""
+    """The parts of an address that matter here.
+
+    `httpx.URL` has them; a second parser might read another host out of the same text.
+    """
 
     @property
     def scheme(self) -> str: ...
@@ -33,14 +37,15 @@ class Url(Protocol):
 
 
 def origin_of(url: Url) -> tuple[str, bytes, int | None]:
-    """Scheme, host and port (RFC 6454 §4): who may see credentials. httpx leaves a default port out."""
+    """Return scheme, host and port (RFC 6454 section 4), which decide who may see credentials."""
+    # httpx leaves a default port out.
     return url.scheme, url.raw_host.lower(), url.port
 
 
 def redirect_refusal(current: Url, target: Url, *, began_here: bool) -> str | None:
-    """Why `current` may not redirect to `target`, as far as the address tells; None if it may."""
+    """Return why `current` may not redirect to `target`, as far as the address tells; None if it may."""
     if target.scheme not in ("http", "https") or not target.raw_host:
-        return "which is no http(s) address"
+        return "which is not an http(s) address"
     if current.scheme == "https" and target.scheme == "http":
         return "which is not encrypted"
     if target.userinfo:
@@ -50,7 +55,10 @@ def redirect_refusal(current: Url, target: Url, *, began_here: bool) -> str | No
 
 
 def peer_refusal(peer: Address, *, began_here: bool) -> str | None:
-    """Why a redirect may not lead to this machine or network; `began_here`: the first address was on this machine."""
+    """Return why a redirect may not lead to this peer; None if it may.
+
+    `began_here`: the address that was asked for is on this machine.
+    """
     if peer.is_link_local or peer.is_multicast or peer in _METADATA:
         return "which is a link-local address or a cloud's metadata service"
     if is_loopback(peer) and not began_here:
@@ -59,14 +67,14 @@ def peer_refusal(peer: Address, *, began_here: bool) -> str | None:
 
 
 def is_loopback(address: Address) -> bool:
-    """0.0.0.0 and :: reach this machine, too."""
+    """Return whether the address is on this machine, as 0.0.0.0 and :: are, too."""
     return address.is_loopback or address.is_unspecified
 
 
 def literal_address(raw_host: bytes) -> Address | None:
-    """The address that a host is by itself, in any spelling that a resolver takes; None for a name.
+    """Return the address that a host is by itself, in any form that a resolver accepts; None for a name.
 
-    `localhost` and what is below it always mean this machine (RFC 6761 §6.3).
+    `localhost` and its subdomains always mean this machine (RFC 6761 section 6.3).
     """
     host = raw_host.decode("ascii", "replace").rstrip(".").lower()
     if host == "localhost" or host.endswith(".localhost"):
@@ -82,7 +90,10 @@ def literal_address(raw_host: bytes) -> Address | None:
 
 
 def parse_address(text: str) -> Address:
-    """An address out of its text; one of version 4 in the clothes of version 6 is undressed. ValueError for a name."""
+    """Return the address in this text; one of version 4 that is embedded in version 6 is unwrapped.
+
+    Raises ValueError for a name.
+    """
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv4Address):
         return address
