@@ -30,6 +30,7 @@
     ├── ContentRefused            16  content-refused
     ├── FileSystemError           17  file-system
     │   └── CrossDeviceLink       17  file-system
+    ├── MovedMeanwhile            19  moved-meanwhile
     └── Cancelled                130  cancelled
 
 Each line has the exit code of the command line and the rule, the name of the error in messages and JSON. What concerns
@@ -89,6 +90,7 @@ __all__ = [
     "ContentRefused",
     "FileSystemError",
     "CrossDeviceLink",
+    "MovedMeanwhile",
     "Cancelled",
 ]
 
@@ -180,6 +182,13 @@ class ProjectBusy(AgentSyncError):
 
     exit_code = 12
     rule = "project-busy"
+
+
+class MovedMeanwhile(AgentSyncError):
+    """The lock, the configuration, or an output changed while the command ran; nothing was written."""
+
+    exit_code = 19
+    rule = "moved-meanwhile"
 
 
 class Cancelled(AgentSyncError):

@@ -1,6 +1,7 @@
-"""What happened, as typed events: a verb announces them, an `Observer` shows, counts or records them.
+"""Two streams of events: progress, which a person watches, and audit, which says who decided what.
 
-Nothing below the command line prints. An observer must be quick and must not raise; it may be called from any thread.
+Nothing below the command line prints. A verb announces progress to an `Observer`, which shows, counts, or drops it; a
+progress event may be lost. It announces each decision that changes something, or refuses to, to an `AuditObserver`.
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+# -- Progress ----------------------------------------------------------------------------------------------------------
+
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something is odd but not wrong. `rule` is stable; `message` is one sentence for a person."""
+    """A condition that is odd but no error. `rule` is stable; `message` is one sentence for a person."""
 
     rule: str
     subject: str
@@ -44,21 +47,21 @@ class Progressed:
 
 @dataclass(frozen=True, slots=True)
 class FileWritten:
-    """A target was created or replaced."""
+    """An output file was created or replaced."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class FileRemoved:
-    """A target was removed."""
+    """An output file was removed."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class EditKept:
-    """A local edit was replaced; its bytes are in `kept`, and `restore` brings them back."""
+    """A local edit was replaced. Its bytes are at `kept`, and `restore` puts them back."""
 
     path: str
     kept: str
@@ -66,21 +69,21 @@ class EditKept:
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """A sync failed or was cut short; these targets had been changed and are as they were before (spec §9.1)."""
+    """A sync failed or was interrupted, and the files at `paths` are again what they were before it (spec §9.1)."""
 
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BlobSetAside:
-    """A corrupt entry of the store was moved out of the way."""
+    """A corrupt blob was moved out of the cache, so that it can be fetched again."""
 
     digest: str
 
 
 @dataclass(frozen=True, slots=True)
 class CommandOutput:
-    """What a custom command printed."""
+    """The text that a custom command printed."""
 
     source: str
     text: str
@@ -101,10 +104,103 @@ Event = (
 
 
 class Observer(Protocol):
-    """Hears every event, in the order in which things happened within one thread."""
+    """Hear progress events, in the order in which they happened within one thread.
+
+    An observer must be quick and must not raise. It may be called from any thread.
+    """
 
     def __call__(self, event: Event, /) -> None: ...
 
 
 def ignore(event: Event, /) -> None:
-    """The observer that does nothing."""
+    """Drop the event."""
+
+
+# -- Audit -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LockWritten:
+    """A lock file is written. Digests are `sha256:HEX`; None stands for no file."""
+
+    path: str
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputsApplied:
+    """Output files are written and removed; `lock` is the digest of the lock that they then match."""
+
+    lock: str
+    written: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EditRestored:
+    """A kept local edit is put back at `path`."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class BundleAccepted:
+    """A bundle passed every policy, and its lock may be used here. `signed`: at least one signature was verified."""
+
+    name: str
+    digest: str
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BundlePushed:
+    """A bundle is at `reference`, signed if that was asked for."""
+
+    name: str
+    digest: str
+    reference: str
+    signed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A gate or a policy refused the subject; `rule` and `check` are those of the error that is raised."""
+
+    subject: str
+    rule: str
+    check: str
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """What the same run announced before did not come about; `rule` is the error's that prevented it."""
+
+    rule: str
+
+
+AuditEvent = LockWritten | OutputsApplied | EditRestored | BundleAccepted | BundlePushed | Refused | Undone
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """An audit event with its context: the id of the run, who started it, and the verb that it ran."""
+
+    run: str
+    actor: str
+    operation: str
+    event: AuditEvent
+
+
+class AuditObserver(Protocol):
+    """Hear every audit record.
+
+    A change is announced right before it is committed, and `Undone` follows if the commit fails: so the log has
+    whatever happened. An observer that raises prevents the change.
+    """
+
+    def __call__(self, record: AuditRecord, /) -> None: ...
+
+
+def ignore_audit(record: AuditRecord, /) -> None:
+    """Drop the record."""

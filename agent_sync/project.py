@@ -1,4 +1,4 @@
-"""Project: the library's face. It loads what a verb needs, runs the verb, and hands back its result."""
+"""Project: the library's face. Each method loads what its verb needs, runs it, and returns its result."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
-from agent_sync.checkout import Checkout
-from agent_sync.config import Config, ConfigPaths
-from agent_sync.errors import ConfigInvalid
-from agent_sync.operations.inputs import Inputs, LockFile
+from agent_sync.config import ConfigPaths
+from agent_sync.operations.inputs import LockFile
+from agent_sync.operations.run import Run, lock_file
 from agent_sync.ports import Cancellation, World
 from agent_sync.tree import RelPath
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from agent_sync.bundle.inspect import BundleDescription
     from agent_sync.bundle.pack import Compression
     from agent_sync.bundle.sign import Signing
-    from agent_sync.config.load import LoadedConfig
     from agent_sync.operations.bundle import BundleVerdict, CopyResult, RequiredSigner, SignResult
     from agent_sync.operations.check import CheckResult
     from agent_sync.operations.diff import DiffResult
@@ -79,7 +77,7 @@ class Project:
         """Resolve sources upstream and write the lock; see `operations.update`."""
         from agent_sync.operations.update import update
 
-        return update(self._inputs(), names, inherited=inherited, dry_run=dry_run, confirm=confirm)
+        return update(self._run("update"), names, inherited=inherited, dry_run=dry_run, confirm=confirm)
 
     def sync(
         self, *, dry_run: bool = False, locked: bool = False, frozen: bool = False, prune: bool = False
@@ -87,7 +85,7 @@ class Project:
         """Make the project's files what the lock says; see `operations.sync`."""
         from agent_sync.operations.sync import sync
 
-        return sync(self._inputs(frozen=frozen), dry_run=dry_run, locked=locked, prune=prune)
+        return sync(self._run("sync"), dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
 
     def check(
         self, *, strict: bool = False, fast: bool = False, deep: bool = False, frozen: bool = False
@@ -95,7 +93,8 @@ class Project:
         """Compare the project's files with the lock; see `operations.check`."""
         from agent_sync.operations.check import check
 
-        inputs = self._inputs(frozen=True) if frozen else self._inputs_or_lock()
+        run = self._run("check")
+        inputs = run.inputs(frozen=True) if frozen else run.inputs_or_lock()
         return check(inputs, strict=strict, fast=fast, deep=deep)
 
     def push(
@@ -111,7 +110,7 @@ class Project:
         from agent_sync.operations.push import PushRequest, push
 
         request = PushRequest(self._place(place), name, compression, signing, plain_http)
-        return push(self._inputs_or_lock(), request)
+        return push(self._run("push").inputs_or_lock(), request)
 
     def pull(
         self,
@@ -128,13 +127,15 @@ class Project:
         from agent_sync.operations.pull import PullRequest, pull
 
         request = PullRequest(self._place(place), name, write_lock, allow_unsigned, accept_signer_change, plain_http)
-        return pull(self._inputs_if_declared(), request, confirm=confirm)
+        return pull(self._run("pull"), request, confirm=confirm)
 
     def bundle_inspect(self, place: Reference | str, *, plain_http: bool = False) -> BundleDescription:
         """What lies in a place; see `operations.bundle_inspect`."""
         from agent_sync.operations.bundle import bundle_inspect
 
-        return bundle_inspect(self._inputs_if_declared(), self._place(place), plain_http=plain_http)
+        return bundle_inspect(
+            self._run("bundle inspect").inputs_if_declared(), self._place(place), plain_http=plain_http
+        )
 
     def bundle_verify(
         self,
@@ -147,7 +148,7 @@ class Project:
         """Who vouches for a bundle; see `operations.bundle_verify`."""
         from agent_sync.operations.bundle import bundle_verify
 
-        inputs = self._inputs_if_declared()
+        inputs = self._run("bundle verify").inputs_if_declared()
         return bundle_verify(inputs, self._place(place), name=name, asked=asked, plain_http=plain_http)
 
     def bundle_sign(
@@ -156,7 +157,8 @@ class Project:
         """One more signature beside a bundle; see `operations.bundle_sign`."""
         from agent_sync.operations.bundle import bundle_sign
 
-        return bundle_sign(self._inputs_if_declared(), self._place(place), signing, name=name, plain_http=plain_http)
+        inputs = self._run("bundle sign").inputs_if_declared()
+        return bundle_sign(inputs, self._place(place), signing, name=name, plain_http=plain_http)
 
     def bundle_copy(
         self,
@@ -170,49 +172,49 @@ class Project:
         from agent_sync.operations.bundle import CopyRequest, bundle_copy
 
         request = CopyRequest(self._place(source), self._place(target), since, plain_http)
-        return bundle_copy(self._inputs_if_declared(), request)
+        return bundle_copy(self._run("bundle copy").inputs_if_declared(), request)
 
     def verify(self, names: Sequence[str] = ()) -> VerifyResult:
         """Compare the lock with upstream; see `operations.verify`."""
         from agent_sync.operations.verify import verify
 
-        return verify(self._inputs(), names)
+        return verify(self._run("verify").inputs(), names)
 
     def status(self, names: Sequence[str] = ()) -> StatusResult:
         """The state of each source; see `operations.status`."""
         from agent_sync.operations.status import status
 
-        return status(self._inputs_or_lock(), names)
+        return status(self._run("status").inputs_or_lock(), names)
 
     def diff(self, paths: Sequence[str] = ()) -> DiffResult:
         """The lock against the files; see `operations.diff`."""
         from agent_sync.operations.diff import diff
 
-        return diff(self._inputs_or_lock(), paths)
+        return diff(self._run("diff").inputs_or_lock(), paths)
 
     def prune(self, *, dry_run: bool = False) -> PruneResult:
         """Remove what is declared no more; see `operations.prune`."""
         from agent_sync.operations.prune import prune
 
-        return prune(self._inputs_or_lock(), dry_run=dry_run)
+        return prune(self._run("prune"), dry_run=dry_run)
 
     def restore(self, path: str) -> RestoreResult:
         """Bring back a local edit that a sync replaced; see `operations.restore`."""
         from agent_sync.operations.restore import restore
 
-        return restore(self._bare_inputs(), path)
+        return restore(self._run("restore"), path)
 
     def recover(self) -> RecoverResult:
         """Undo an interrupted sync; see `operations.recover`."""
         from agent_sync.operations.recover import recover
 
-        return recover(self._bare_inputs())
+        return recover(self._run("recover").bare_inputs())
 
     def migrate(self, *, dry_run: bool = False) -> MigrateResult:
         """Bring configuration and lock to the current version; see `operations.migrate`."""
         from agent_sync.operations.migrate import migrate
 
-        return migrate(self._bare_inputs(), dry_run=dry_run)
+        return migrate(self._run("migrate"), dry_run=dry_run)
 
     def info(self) -> InfoResult:
         """Versions, places, tools; see `operations.info`."""
@@ -236,7 +238,7 @@ class Project:
         """All that the lock pins, into the Nix store of this machine; see `operations.nix_import`."""
         from agent_sync.operations.nix import nix_import
 
-        return nix_import(self._inputs())
+        return nix_import(self._run("nix import").inputs())
 
     def nix_export(self, directory: str, *, secret_key: bytes | None = None) -> NixExportResult:
         """All that the lock pins, as a Nix binary cache in the directory at the absolute path; see
@@ -244,50 +246,15 @@ class Project:
         """
         from agent_sync.operations.nix import nix_export
 
-        return nix_export(self._inputs(), directory, secret_key=secret_key)
+        return nix_export(self._run("nix export").inputs(), directory, secret_key=secret_key)
 
-    def _loaded(self) -> LoadedConfig:
-        """The configuration as it is now, its warnings announced. Raises ConfigInvalid and its kin."""
-        from agent_sync.config.load import is_declared, load
+    @property
+    def lock_file(self) -> LockFile:
+        """The lock file, wherever `--lockfile` put it."""
+        return lock_file(self.places, self.world)
 
-        try:
-            loaded = load(self.places, self.world.read_file, self.world.project)
-        except ConfigInvalid as error:
-            if is_declared(self.places, self.world.read_file) or self.lock_file.content() is None:
-                raise
-            remedy = "to go by the lock alone: agent-sync sync --frozen; to declare sources: agent-sync init"
-            raise error.restated(remedy=remedy) from error
-        for warning in loaded.warnings:
-            self.world.observer(warning)
-        return loaded
-
-    def _inputs_if_declared(self) -> Inputs:
-        """The same for verbs that can do without a configuration: where bundles arrive, there need not be one."""
-        from agent_sync.config.load import is_declared
-
-        return self._inputs(frozen=not is_declared(self.places, self.world.read_file))
-
-    def _inputs_or_lock(self) -> Inputs:
-        """The same for verbs that can do without a configuration if there is a lock, as there is where one arrived."""
-        return self._inputs() if self.lock_file.content() is None else self._inputs_if_declared()
-
-    def _inputs(self, *, frozen: bool = False) -> Inputs:
-        """What a verb starts from; with `frozen` the configuration is not read, and only the machine's policy
-        counts.
-        """
-        if frozen:
-            return replace(self._bare_inputs(), demands=self._policy())
-        loaded = self._loaded()
-        return replace(self._bare_inputs(), config=loaded.merged, shared=loaded.project, demands=loaded.merged)
-
-    def _bare_inputs(self) -> Inputs:
-        return Inputs(
-            world=self.world,
-            checkout=Checkout(self.world.project),
-            lock_file=self.lock_file,
-            inherit=self.places.inherit,
-            supplied=self.supplied,
-        )
+    def _run(self, operation: str) -> Run:
+        return Run(operation, self.world, self.places, self.supplied, self.world.new_run())
 
     def _place(self, place: Reference | str) -> Reference:
         """The place that the text spells; directories and files are meant from the project's root. Raises
@@ -299,14 +266,3 @@ class Project:
         if not isinstance(place, str):
             return place
         return resolve_relative(self.world.project.name, parse_reference(place))
-
-    @property
-    def lock_file(self) -> LockFile:
-        """The lock's file, wherever `--lockfile` put it."""
-        directory, name = posixpath.split(self.places.lock)
-        return LockFile(self.world.at(directory), RelPath(name), name)
-
-    def _policy(self) -> Config:
-        from agent_sync.config.load import load_policies
-
-        return load_policies(self.places, self.world.read_file)

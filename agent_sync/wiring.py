@@ -16,7 +16,7 @@ from agent_sync.adapters.lazy import lazy
 from agent_sync.adapters.private_directory import private_directory
 from agent_sync.config import Environment, discover, is_on
 from agent_sync.errors import UsageError
-from agent_sync.events import Observer, ignore
+from agent_sync.events import AuditObserver, Observer, ignore, ignore_audit
 from agent_sync.ports import World
 from agent_sync.project import Project
 from agent_sync.receipt.store import CACHE_VARIABLE, user_cache
@@ -38,13 +38,14 @@ def open_project(
     policy: str | None = None,
     offline: bool = False,
     observer: Observer = ignore,
+    audit: AuditObserver = ignore_audit,
     environment: Mapping[str, str] | None = None,
 ) -> Project:
     """The project in the directory `path`, on this machine.
 
-    `config`, `lockfile`, `no_inherit`, `policy` and `offline` are the command line's flags of those names; `observer`
-    hears events; `environment` takes the place of the process's environment variables. Nothing is read before a verb
-    needs it.
+    `config`, `lockfile`, `no_inherit`, `policy`, and `offline` are the command line's flags of those names. `observer`
+    hears progress, `audit` each decision that changes or refuses something. `environment` takes the place of the
+    process's environment variables. Nothing is read before a verb needs it.
 
     Raises: UsageError for a malformed AGENT_SYNC_SOURCES, FileSystemError if the directory cannot be opened.
     """
@@ -70,6 +71,9 @@ def open_project(
         at=DiskDirectory,
         read_file=read_file,
         observer=observer,
+        audit=audit,
+        actor=f"uid:{os.getuid()}",
+        new_run=lambda: os.urandom(16).hex(),
         offline=offline or is_on(variables.get("AGENT_SYNC_OFFLINE", "")),
     )
     return Project(world, places, supplied=_supplied(variables))

@@ -16,54 +16,14 @@ from agent_sync.store.verify import verify_file, verify_packed
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 
-# -- check --deep: the store's copy of everything that is locked, against all that the lock says of it.
-
-
-def verify_stored(inputs: Inputs, lock: Lock) -> tuple[str, ...]:
-    """What could not be verified, because its bytes are not in the store; a warning has been announced for each.
-
-    Everything else is whole: files, canonical tar and narHash agree with the lock.
-
-    Raises: BlobCorrupt, LockInvalid, FileSystemError.
-    """
-    unverified = []
-    for what, part in stored_parts(lock):
-        inputs.world.cancellation.check()
-        if not _verify_part(part, inputs, subject=f"{inputs.lock_file.shown}, {what}"):
-            inputs.world.observer(Warned("unverified", what, _reason(part)))
-            unverified.append(what)
-    return tuple(unverified)
-
-
-def _verify_part(part: PackedTree | UrlPin, inputs: Inputs, *, subject: str) -> bool:
-    """Whether its bytes are in the store, where they are as locked then."""
-    store = inputs.world.store
-    blob = Digest.from_hex(part.sha256) if isinstance(part, UrlPin) else part.blob
-    if blob is None or store.size(blob) is None:
-        return False
-    if isinstance(part, UrlPin):
-        verify_file(blob, part.size, store, subject=subject)
-    else:
-        verify_packed(part, store, subject=subject)
-    return True
-
-
-def _reason(part: PackedTree | UrlPin) -> str:
-    if isinstance(part, PackedTree) and part.blob is None:
-        return "the lock does not name its blob; `agent-sync update` records it"
-    return "its bytes are not in the store; `agent-sync update` brings them there"
-
-
-# -- check: do the files match the lock? (spec §9.3)
-
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """Where the files differ from the lock. `files` is how many outputs were compared, `sources` the source of each
-    drifted path.
+    """Where the files differ from the lock.
 
-    `edited` are the orphans that prune would leave, because they are not what was written. `unverified` names what
-    `deep` could not look at, because its bytes are not in the store.
+    `files` is how many outputs were compared, `sources` the source of each drifted path. `edited` are the orphans that
+    prune would leave, because they are not what was written. `unverified` names what `deep` could not verify, because
+    its bytes are not in the cache.
     """
 
     drift: Drift
@@ -80,13 +40,13 @@ class CheckResult:
 
 
 def check(inputs: Inputs, *, strict: bool = False, fast: bool = False, deep: bool = False) -> CheckResult:
-    """Every output hashed and compared with the lock; nothing is written.
+    """Hash every output and compare it with the lock; nothing is written.
 
     With `fast` a file that was hashed before, and that nothing has touched since, is not read again: that is as good as
-    what the file system says of it, and a world that remembers nothing hashes all the same.
-    With `deep` also the store's copy of everything the lock has: files, canonical tar and narHash agree.
+    what the file system says of it, and a world that remembers nothing hashes all the same. With `deep` the cache is
+    compared, too.
 
-    A link is never followed: what should lie in a directory that is one counts as missing, with a warning.
+    A symbolic link is never followed: what should be in a directory that is one counts as missing, with a warning.
 
     Raises: LockMissing, LockStale, BlobCorrupt and LockInvalid (deep), FileSystemError.
     """
@@ -94,7 +54,7 @@ def check(inputs: Inputs, *, strict: bool = False, fast: bool = False, deep: boo
     refuse_no_outputs(inputs, locks.effective)
     desired = desired_state(inputs, locks, inputs.supplier())
     unverified = verify_stored(inputs, desired.lock) if deep else ()
-    paths = all_paths(desired.outputs, desired.orphans)
+    paths = all_paths(desired.outputs, desired.orphans, desired.layered)
     world = inputs.world
     observed = observe(
         world.project, paths, directories=desired.directories, trusting=fast, cancellation=world.cancellation
@@ -112,3 +72,41 @@ def check(inputs: Inputs, *, strict: bool = False, fast: bool = False, deep: boo
         edited=edited_orphans(desired.orphans, desired.recorded, observed),
         unverified=unverified,
     )
+
+
+# -- `deep`: the cache's copy of everything that is locked, against all that the lock says of it.
+
+
+def verify_stored(inputs: Inputs, lock: Lock) -> tuple[str, ...]:
+    """Verify every blob of the lock: files, canonical tar, and narHash agree with it.
+
+    Return what could not be verified, because its bytes are not in the cache; a warning is announced for each.
+
+    Raises: BlobCorrupt, LockInvalid, FileSystemError.
+    """
+    unverified = []
+    for what, part in stored_parts(lock):
+        inputs.world.cancellation.check()
+        if not _verify_part(part, inputs, subject=f"{inputs.lock_file.label}, {what}"):
+            inputs.world.observer(Warned("unverified", what, _reason(part)))
+            unverified.append(what)
+    return tuple(unverified)
+
+
+def _verify_part(part: PackedTree | UrlPin, inputs: Inputs, *, subject: str) -> bool:
+    """Verify the part, and return True; return False if its bytes are not in the cache."""
+    store = inputs.world.store
+    blob = Digest.from_hex(part.sha256) if isinstance(part, UrlPin) else part.blob
+    if blob is None or store.size(blob) is None:
+        return False
+    if isinstance(part, UrlPin):
+        verify_file(blob, part.size, store, subject=subject)
+    else:
+        verify_packed(part, store, subject=subject)
+    return True
+
+
+def _reason(part: PackedTree | UrlPin) -> str:
+    if isinstance(part, PackedTree) and part.blob is None:
+        return "its blob is not in the lock; `agent-sync update` records it"
+    return "not in the cache; `agent-sync update` fetches it"

@@ -13,8 +13,9 @@ from agent_sync.config import Config, limits_of
 from agent_sync.errors import AgentSyncError, FileSystemError, LimitExceeded, LockInvalid, LockStale, UnsafePath
 from agent_sync.events import Observer, Warned
 from agent_sync.lock import Lock, Orphan
+from agent_sync.lock.difference import overlay
 from agent_sync.lock.outputs import Output, outputs_of, same_outputs, with_orphans
-from agent_sync.operations.inputs import Inputs, Locks
+from agent_sync.operations.inputs import Inputs, Locks, inherited_lock
 from agent_sync.plan.derive import derive, refuse_stale
 from agent_sync.plan.observe import Observed
 from agent_sync.ports import Kind
@@ -29,26 +30,25 @@ if TYPE_CHECKING:
     from agent_sync.lock import LockedSource
 
 
-# -- What should be there now: the one answer that sync, check, status, diff and prune share.
-
-
 @dataclass(frozen=True, slots=True)
 class DesiredState:
-    """`lock` says what should be there, `recorded` what was written here last (empty if unknown).
+    """The lock says what should be there; `recorded` is what was written here last (empty if unknown).
 
-    `orphans` were written once, by this lock or an earlier one, and should not be there any more.
+    `orphans` were written once, by this lock or an earlier one, and should not be there any more. `layered` are the
+    files of the user's own layers, where those do not count: nobody's orphans, and nothing unexpected.
     """
 
     lock: Lock
     outputs: Mapping[RelPath, Output]
     directories: OwnedDirectories
     orphans: Mapping[RelPath, Orphan]
+    layered: frozenset[RelPath]
     recorded: Mapping[RelPath, Entry]
     recipe_changed: bool
 
 
 def desired_state(inputs: Inputs, locks: Locks, supplier: Supplier, *, locked: bool = False) -> DesiredState:
-    """What the lock and, unless it is frozen, the configuration want here.
+    """Return what the lock and, unless it is frozen, the configuration want here.
 
     If only the recipe changed since the lock was made (targets, overrides, transforms, variables), the outputs are
     derived again from the locked sources, with a warning; `locked` makes that an error.
@@ -60,17 +60,34 @@ def desired_state(inputs: Inputs, locks: Locks, supplier: Supplier, *, locked: b
     changed = _recipe(wanted) != _recipe(effective) and effective.outputs is not None
     if changed:
         _report_recipe_change(inputs, effective, wanted, locked=locked)
-    return _assemble(wanted, locks, recipe_changed=changed)
+    return _assemble(wanted, locks, layer_outputs(inputs, locks), recipe_changed=changed)
 
 
 def refuse_no_outputs(inputs: Inputs, lock: Lock) -> None:
-    """Another implementation's lock does not say where files go; taken by its word, all that is here is an orphan."""
+    """Raise LockInvalid if neither the lock nor a configuration says where files go.
+
+    Such a lock is another implementation's; taken by its word, every file that is here would be an orphan.
+    """
     if inputs.config is None and lock.outputs is None:
         raise LockInvalid(
-            subject=inputs.lock_file.shown,
-            check="it does not say where files go (`outputs`), and no configuration is read that does",
+            subject=inputs.lock_file.label,
+            check="does not say where files go (`outputs`), and no configuration is read that does",
             remedy="record it where the configuration is: agent-sync update",
         )
+
+
+def layer_outputs(inputs: Inputs, locks: Locks) -> frozenset[RelPath]:
+    """Return the files that only the user's own layers want, where those do not count (`--no-inherit`)."""
+    if inputs.inherit:
+        return frozenset()
+    try:
+        inherited = inherited_lock(inputs.checkout.inherited(), locks.shared)
+        if inherited is None:
+            return frozenset()
+        wanted = outputs_of(overlay(locks.shared, inherited)).keys() - outputs_of(locks.shared).keys()
+        return frozenset(wanted).union(orphan.path for orphan in inherited.orphans)
+    except AgentSyncError:
+        return frozenset()  # what does not count cannot stop anything, however broken it is
 
 
 def _derive(inputs: Inputs, config: Config, lock: Lock, supplier: Supplier) -> Lock:
@@ -79,61 +96,60 @@ def _derive(inputs: Inputs, config: Config, lock: Lock, supplier: Supplier) -> L
 
 
 def _inherited_names(inputs: Inputs) -> frozenset[str]:
-    """The sources that only the user's own layers declare."""
+    """Return the sources that only the user's own layers declare."""
     if inputs.config is None or inputs.shared is None:
         return frozenset()
     return frozenset(each.name for each in inputs.config.sources if each not in inputs.shared.sources)
 
 
 def _recipe(lock: Lock) -> object:
-    """The part of a lock that the configuration's recipe decides."""
-    made = {source.name: source.transformed for source in lock.sources}
-    return lock.outputs, lock.rendered, made, lock.tool_map
+    """Return the part of a lock that the configuration's recipe decides."""
+    transformed = {source.name: source.transformed for source in lock.sources}
+    return lock.outputs, lock.rendered, transformed, lock.tool_map
 
 
 def _report_recipe_change(inputs: Inputs, recorded: Lock, wanted: Lock, *, locked: bool) -> None:
-    check = "targets, overrides, transforms or variables changed since the lock was made"
+    check = "targets, overrides, transforms, or variables changed since the lock was made"
     gone = [quoted(each.name) for each in recorded.sources if wanted.source(each.name) is None]
     if gone:
-        check = f"it has what is declared no more: {', '.join(gone)}"
+        check = f"locks sources that are no longer declared: {', '.join(gone)}"
     if locked:
-        raise LockStale(subject=inputs.lock_file.shown, check=check, remedy="record it: agent-sync update")
-    message = f"{check}; the outputs are derived again, `agent-sync update` records them"
-    inputs.world.observer(Warned("recipe-changed", inputs.lock_file.shown, message))
+        raise LockStale(subject=inputs.lock_file.label, check=check, remedy="record it: agent-sync update")
+    message = f"{check}; the outputs are derived again; `agent-sync update` records them"
+    inputs.world.observer(Warned("recipe-changed", inputs.lock_file.label, message))
 
 
-def _assemble(wanted: Lock, locks: Locks, *, recipe_changed: bool) -> DesiredState:
+def _assemble(wanted: Lock, locks: Locks, layered: frozenset[RelPath], *, recipe_changed: bool) -> DesiredState:
     outputs = outputs_of(wanted, shared=None if locks.inherited is None else locks.shared)
     refuse_own_files(outputs)
     refuse_collisions(outputs, subject="the outputs")
     before = with_orphans(locks.applied, with_orphans(locks.effective, replace(wanted, orphans=())))
     return DesiredState(
-        lock=replace(wanted, orphans=before.orphans),
+        lock=replace(wanted, orphans=before.orphans),  # the layers' files, too: they are remembered for later
         outputs=outputs,
         directories=owned_directories(wanted.outputs or ()),
-        orphans={orphan.path: orphan for orphan in before.orphans},
+        orphans={orphan.path: orphan for orphan in before.orphans if orphan.path not in layered},
+        layered=layered,
         recorded={path: output.entry for path, output in _last_written(locks.applied, wanted, outputs).items()},
         recipe_changed=recipe_changed,
     )
 
 
 def _last_written(applied: Lock | None, wanted: Lock, outputs: Mapping[RelPath, Output]) -> Mapping[RelPath, Output]:
-    """What was written last: as a rule just what is wanted now."""
+    """Return what was written last: as a rule just what is wanted now."""
     if applied is None:
         return {}
     return outputs if same_outputs(applied, wanted) else outputs_of(applied)
 
 
-# -- Local sources that are not what the lock says any more: an update has to come before anything else is done with
-# them.
+# -- Local sources that are no longer what was locked: an update has to come first.
 
 
 def edited_sources(inputs: Inputs, lock: Lock) -> Iterator[tuple[str, AgentSyncError]]:
-    """Each local source whose directory is there and is not as `lock` has it, by name: how it differs, or why an update
-    would refuse it.
+    """Yield each local source whose directory is not what `lock` has: its name, and how it differs.
 
-    A directory that is not there is served by the store; one that was handed over is not looked at. What was hashed
-    before, and nothing has touched since, is not read again.
+    A directory that an update would refuse differs, too. The cache serves one that is not there; one that was supplied
+    is not looked at. A file that was hashed before, and that nothing has touched since, is not read again.
     """
     for source in () if inputs.config is None else inputs.config.sources:
         locked = lock.source(source.name)
@@ -153,21 +169,21 @@ def _local_edit(source: LocalSource, locked: LockedSource, inputs: Inputs) -> Ag
         return error
 
 
-# -- Where a directory is needed and something else stands: what writes refuses that, what only looks tells of it.
+# -- Something else where a directory is needed: a verb that writes refuses it, one that only looks warns.
 
 _MOVE_IT_AWAY = "remove it, or choose another destination"
 
 
 def warn_blocked(observed: Observed, observer: Observer) -> None:
-    """A warning for each, with what to do: all that belongs below one counts as missing, and that alone says little."""
-    for place, kind in observed.blocked.items():
-        what = {Kind.LINK: "a symbolic link", Kind.FILE: "a file"}.get(kind, "something that is no file")
-        observer(Warned("blocked", quoted(place), f"{what} stands where a directory is needed; {_MOVE_IT_AWAY}"))
+    """Warn of each path that is in the way of a directory: all that belongs below it counts as missing."""
+    for path, kind in observed.blocked.items():
+        what = {Kind.LINK: "a symbolic link", Kind.FILE: "a file"}.get(kind, "a special file")
+        observer(Warned("blocked", quoted(path), f"{what} is in the way of a directory; {_MOVE_IT_AWAY}"))
 
 
 def refuse_symlinks(observed: Observed) -> None:
-    """Nothing, if no such place is a symbolic link. UnsafePath otherwise: the files may still be behind it."""
-    for place, kind in observed.blocked.items():
+    """Raise UnsafePath if a symbolic link is in the way of a directory: the files may still be behind it."""
+    for path, kind in observed.blocked.items():
         if kind is Kind.LINK:
-            check = "a symbolic link stands where a directory is needed, and none is ever followed"
-            raise UnsafePath(subject=quoted(place), check=check, remedy=_MOVE_IT_AWAY)
+            check = "is a symbolic link in the way of a directory, and none is ever followed"
+            raise UnsafePath(subject=quoted(path), check=check, remedy=_MOVE_IT_AWAY)

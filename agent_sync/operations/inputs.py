@@ -1,14 +1,15 @@
-"""Inputs: what every verb starts from, and the lock files it reads."""
+"""Inputs: what every verb starts from, and what it has read since."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from agent_sync.checkout import APPLIED, INHERITED, Checkout
 from agent_sync.config import Config
-from agent_sync.errors import LimitExceeded, LockInvalid, LockMissing, UnsafePath
+from agent_sync.errors import LimitExceeded, LockInvalid, LockMissing, MovedMeanwhile, UnsafePath
+from agent_sync.events import AuditEvent, AuditRecord
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
 from agent_sync.lock.difference import overlay
@@ -18,41 +19,80 @@ from agent_sync.ports import Directory, World
 from agent_sync.supply import Supplier
 from agent_sync.tree import RelPath
 
-# -- The lock's file: read whole, written atomically, and not touched when nothing changed.
+_WITHOUT_APPLIED = "delete it: the next sync makes it again, and keeps whatever is not as locked as an edit"
+
+ReadFile = Callable[[str], bytes | None]
+
+
+class ReadSet:
+    """The read set of a plan: every file that it was made from, with its content (optimistic concurrency control).
+
+    A plan is made without the project's lock, so that nobody waits while sources are fetched or a person reads. Whoever
+    executes it validates the read set first, holding the project.
+    """
+
+    def __init__(self) -> None:
+        self._reads: dict[str, tuple[Callable[[], bytes | None], bytes | None]] = {}
+
+    def read(self, name: str, read: Callable[[], bytes | None]) -> bytes | None:
+        """Return what `read` returns, and record it under `name`; a name is read once."""
+        if name not in self._reads:
+            self._reads[name] = read, read()
+        return self._reads[name][1]
+
+    def recording(self, read_file: ReadFile) -> ReadFile:
+        """Return a function that reads files at absolute paths as `read_file` does, and records each."""
+        return lambda path: self.read(path, lambda: read_file(path))
+
+    def validate(self) -> None:
+        """Raise MovedMeanwhile if a file has another content than it had when it was read."""
+        for name, (read, content) in self._reads.items():
+            if read() != content:
+                raise moved(name)
+
+
+def moved(what: str) -> MovedMeanwhile:
+    """Return the error that `what` changed between planning and executing."""
+    return MovedMeanwhile(
+        subject=what, check="changed while this command was running; nothing was written", remedy="run it again"
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class LockFile:
-    """`name` in `directory`; `shown` is how messages call it."""
+    """A lock file: `name` in `directory`, `label` in messages. It is written atomically, and only if it changes."""
 
     directory: Directory
     name: RelPath
-    shown: str
+    label: str
 
     def content(self) -> bytes | None:
-        """The bytes of the lock; None if there is none."""
+        """Return the bytes of the lock file; None if there is none."""
         if self.directory.stat(self.name) is None:
             return None
         with self.directory.open(self.name) as file:
             return file.read(MAX_LOCK_BYTES + 1)
 
     def read(self) -> Lock | None:
-        """The lock; None if there is none. Raises LockInvalid, UnsafePath, LimitExceeded."""
-        content = self.content()
-        return None if content is None else read_lock(content, file=self.shown)
+        """Return the lock; None if there is none. Raises LockInvalid, UnsafePath, LimitExceeded."""
+        return self.parse(self.content())
+
+    def parse(self, content: bytes | None) -> Lock | None:
+        """Return the lock that `content` spells. Raises LockInvalid, UnsafePath, LimitExceeded."""
+        return None if content is None else read_lock(content, file=self.label)
 
     def require(self, content: bytes | None) -> Lock:
-        """The lock that its `content` spells. LockMissing if there is none."""
+        """Return the lock that `content` spells; raise LockMissing if there is none."""
         if content is None:
-            raise LockMissing(subject=self.shown, check="there is no lock", remedy="make one: agent-sync update")
-        return read_lock(content, file=self.shown)
+            raise LockMissing(subject=self.label, check="not found", remedy="create it: agent-sync update")
+        return read_lock(content, file=self.label)
 
     def write(self, lock: Lock) -> bool:
-        """The file says what `lock` says; whether it had to be written."""
+        """Write the lock, and return whether the file changed."""
         return self.replace(lock_bytes(lock))
 
     def replace(self, content: bytes) -> bool:
-        """The file has these bytes; whether it had to be written."""
+        """Write these bytes, and return whether the file changed."""
         if content == self.content():
             return False
         self.directory.replace(self.name, content)
@@ -60,28 +100,26 @@ class LockFile:
 
     @property
     def path(self) -> str:
-        """Where it lies on the machine."""
+        """The absolute path."""
         return posixpath.join(self.directory.name, self.name)
-
-
-# -- What every verb starts from.
-
-_WITHOUT_APPLIED = "delete it: the next sync makes it again, and keeps whatever is not as locked as an edit"
 
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The world, this checkout, its lock, and the configuration: all layers in `config`, the project's file alone in
+    """The world, this checkout, its lock file, and the configuration: all layers in `config`, the project's own file in
     `shared`.
 
-    Both are None where the configuration is not to be read (`--frozen`). `demands` holds even then: its limits and
-    security are those of the configuration, or of the machine's policy alone. `supplied` are source directories by
-    name.
+    Both are None where the configuration is not read (`--frozen`). `demands` holds even then: its limits and its policy
+    are those of the configuration, or of the machine's policy alone. `supplied` are source directories by name. `run`
+    and `operation` name the run of the verb in audit records.
     """
 
     world: World
     checkout: Checkout
     lock_file: LockFile
+    run: str
+    operation: str
+    reads: ReadSet
     config: Config | None = None
     shared: Config | None = None
     demands: Config = field(default_factory=Config)
@@ -89,27 +127,39 @@ class Inputs:
     supplied: Mapping[str, str] = field(default_factory=dict)
 
     def configured(self) -> Config:
-        """The configuration of a verb that cannot do without."""
+        """Return the configuration, for a verb that always reads it."""
         assert self.config is not None, "only --frozen has no configuration"
         return self.config
 
     @property
     def bundle_name(self) -> str | None:
-        """What bundles of this configuration are called, if it says so."""
+        """The name that the configuration gives to bundles, if it gives one."""
         return self.config.bundle.name if self.config is not None and self.config.bundle is not None else None
 
+    def lock_content(self) -> bytes | None:
+        """Return the bytes of the lock file, as the plan reads them; None if there is none."""
+        return self.reads.read(self.lock_file.label, self.lock_file.content)
+
     def inherited_content(self) -> bytes | None:
-        """The bytes of the inherited lock; None if there is none, or if only the project's file counts."""
-        return self.checkout.inherited() if self.inherit else None
+        """Return the bytes of the inherited lock; None if there is none, or if only the project's file counts."""
+        return self.reads.read(INHERITED, self.checkout.inherited) if self.inherit else None
+
+    def applied_content(self) -> bytes | None:
+        """Return the bytes of the lock that was last written to the outputs; None if none was."""
+        return self.reads.read(APPLIED, self.checkout.applied.read)
 
     def supplier(self) -> Supplier:
-        """A supplier for one run."""
+        """Return a supplier for one run."""
         return Supplier(self.world, self.config, self.demands, supplied=self.supplied)
+
+    def audit(self, event: AuditEvent) -> None:
+        """Announce a decision of this run."""
+        self.world.audit(AuditRecord(self.run, self.world.actor, self.operation, event))
 
 
 @dataclass(frozen=True, slots=True)
 class Locks:
-    """The committed lock, what the user's own layers lay over it, and the lock last written to this checkout.
+    """The committed lock, what the user's own layers add to it, and the lock last written to this checkout.
 
     `contents` are the bytes of the first two, as they were read.
     """
@@ -121,45 +171,48 @@ class Locks:
 
     @property
     def effective(self) -> Lock:
-        """What is in force here."""
+        """The lock that is in force here: the committed one with the inherited one laid over it."""
         return overlay(self.shared, self.inherited)
 
 
-def read_locks(inputs: Inputs) -> Locks:
-    """The locks, checked, with every digest in them fit for use.
+def read_locks(inputs: Inputs, *, empty: bool = False) -> Locks:
+    """Return the locks, checked, with every digest in them fit for use; with `empty` a missing lock is an empty one.
 
     Raises: LockMissing, LockInvalid, UnsafePath.
     """
-    content = inputs.lock_file.content()
-    shared = inputs.lock_file.require(content)
-    refuse_bad_digests(shared, file=inputs.lock_file.shown)
+    content = inputs.lock_content()
+    shared = Lock() if empty and content is None else inputs.lock_file.require(content)
+    refuse_bad_digests(shared, file=inputs.lock_file.label)
     own = inputs.inherited_content()
     inherited = inherited_lock(own, shared)
-    applied = inputs.checkout.applied.read()
+    applied = inputs.applied_content()
     contents = tuple(each for each in (content, own) if each is not None)
-    return Locks(contents, shared, inherited, shared if applied == content else _read_applied(applied))
+    # As a rule the applied lock is the committed one, byte for byte: it need not be parsed twice.
+    same = applied is not None and applied == content
+    return Locks(contents, shared, inherited, shared if same else _applied_lock(applied))
 
 
 def inherited_lock(content: bytes | None, shared: Lock) -> Lock | None:
-    """What the user's layers added, as it lies in `.agent-sync/` (`Inputs.inherited_content`)."""
+    """Return the lock that `.agent-sync/inherited.lock` spells: what the user's layers add to the `shared` one."""
     if content is None:
         return None
     elsewhere = frozenset(source.name for source in shared.sources)
-    return _read_own(content, INHERITED, remedy="make it again: agent-sync update --inherited", elsewhere=elsewhere)
+    return _own_lock(content, INHERITED, remedy="make it again: agent-sync update --inherited", elsewhere=elsewhere)
 
 
-def read_applied(inputs: Inputs) -> Lock | None:
-    """The lock last written here; None if there is none. It can be lost without harm (architecture)."""
-    return _read_applied(inputs.checkout.applied.read())
+def applied_lock(inputs: Inputs) -> Lock | None:
+    """Return the lock last written here; None if there is none. It can be lost without harm (architecture)."""
+    return _applied_lock(inputs.applied_content())
 
 
-def _read_applied(content: bytes | None) -> Lock | None:
-    return None if content is None else _read_own(content, APPLIED, remedy=_WITHOUT_APPLIED)
+def _applied_lock(content: bytes | None) -> Lock | None:
+    return None if content is None else _own_lock(content, APPLIED, remedy=_WITHOUT_APPLIED)
 
 
-def _read_own(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[str] = frozenset()) -> Lock:
-    """A lock of `.agent-sync/`, every digest in it fit for use. It is in no version control: `remedy` says what helps
-    there.
+def _own_lock(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[str] = frozenset()) -> Lock:
+    """Return a lock of `.agent-sync/`, every digest in it fit for use.
+
+    No version control has it, so that `remedy` says what helps instead of restoring it.
     """
     try:
         lock = read_lock(content, file=file, elsewhere=elsewhere)
@@ -169,13 +222,11 @@ def _read_own(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[st
     return lock
 
 
-# -- A path as somebody typed it -> the same from the project's directory, spelled as an output's path is.
-
-
 def path_argument(text: str, project: Directory) -> str:
-    """`.cursor/rules/a.md` for `./.cursor//rules/a.md` and for `/home/me/project/.cursor/rules/a.md`; `.` for all.
+    """Return a path as it was typed, spelled as an output's path is: relative to the project's root.
 
-    What leads elsewhere is left as it is, for whoever takes the path to refuse.
+    `.cursor/rules/a.md` for `./.cursor//rules/a.md` and for `/home/me/project/.cursor/rules/a.md`; `.` for all. A path
+    that leads elsewhere is returned as it is, for whoever takes it to refuse.
     """
     plain = posixpath.normpath(text) if text else "."
     root = project.name.rstrip("/")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from agent_sync.lock.writer import migrate_lock
 from agent_sync.operations.inputs import Inputs
-from agent_sync.operations.recover import exclusive_access
+from agent_sync.operations.phases import exclusive_access, replace_lock, require_recovered, retry_if_moved
+from agent_sync.operations.run import Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +18,45 @@ class MigrateResult:
     changed: bool
 
 
-def migrate(inputs: Inputs, *, dry_run: bool = False) -> MigrateResult:
-    """The lock is in the current version and its canonical spelling. Version 1 is the first, so that no meaning can
-    change.
+@dataclass(frozen=True, slots=True)
+class MigratePlan:
+    """The lock in the current version; None if there is no lock."""
 
-    Raises: LockInvalid for a version that nothing leads from.
+    inputs: Inputs
+    content: bytes | None
+
+    @property
+    def result(self) -> MigrateResult:
+        """What executing the plan does."""
+        return MigrateResult(self.content is not None, self.content != self.inputs.lock_content())
+
+
+def migrate(run: Run, *, dry_run: bool = False) -> MigrateResult:
+    """Write the lock in the current version of its format, spelled canonically.
+
+    Version 1 is the first, so that no meaning can change.
+
+    Raises: what `plan` and `execute` raise.
     """
-    with exclusive_access(inputs, dry_run=dry_run):
-        content = inputs.lock_file.content()
-        if content is None:
-            return MigrateResult(found=False, changed=False)
-        current = migrate_lock(content, file=inputs.lock_file.shown)
-        if current != content and not dry_run:
-            inputs.lock_file.replace(current)
-        return MigrateResult(found=True, changed=current != content)
+
+    def attempt() -> MigrateResult:
+        inputs = run.bare_inputs()
+        require_recovered(inputs, dry_run=dry_run)
+        planned = plan(inputs)
+        return planned.result if dry_run or not planned.result.changed else execute(planned)
+
+    return retry_if_moved(attempt)
+
+
+def plan(inputs: Inputs) -> MigratePlan:
+    """Read the lock, and spell it in the current version. Raises: LockInvalid for an unknown version."""
+    content = inputs.lock_content()
+    return MigratePlan(inputs, None if content is None else migrate_lock(content, file=inputs.lock_file.label))
+
+
+def execute(planned: MigratePlan) -> MigrateResult:
+    """Write the lock. Raises: ProjectBusy, MovedMeanwhile, FileSystemError."""
+    with exclusive_access(planned.inputs):
+        if planned.content is not None:
+            replace_lock(planned.inputs, planned.content)
+    return planned.result

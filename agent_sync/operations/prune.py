@@ -1,30 +1,41 @@
-"""prune: what was written and is declared no more goes, from the project and from the lock (spec §9.7)."""
+"""prune: delete files that are no longer declared, and their entries in the lock (spec §9.7)."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 from agent_sync.apply import Applied, apply
 from agent_sync.config import Config
+from agent_sync.events import OutputsApplied
 from agent_sync.lock import Lock, Orphan, Rendered
 from agent_sync.lock.difference import LockDifference, difference, inherited_part
 from agent_sync.lock.outputs import outputs_of, with_orphans
 from agent_sync.lock.packing import packable, store_tree
 from agent_sync.lock.writer import lock_bytes
-from agent_sync.operations.desired import refuse_symlinks
+from agent_sync.operations.desired import layer_outputs, refuse_symlinks
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
-from agent_sync.operations.recover import exclusive_access
+from agent_sync.operations.phases import (
+    audited,
+    exclusive_access,
+    replace_inherited_lock,
+    replace_lock,
+    require_recovered,
+    retry_if_moved,
+)
+from agent_sync.operations.run import Run
 from agent_sync.plan.actions import Action, Plan, build
 from agent_sync.plan.observe import observe
 from agent_sync.ports import BlobStore
 from agent_sync.store.contents import Contents
 from agent_sync.targets import placements
 from agent_sync.tree import RelPath, Tree
+from agent_sync_oci.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
 class PruneResult:
-    """The plan (removals only), the lock before and after, and what differs. `kept_back` files were edited and stay."""
+    """The plan (removals only), the lock before and after, and their difference."""
 
     plan: Plan
     before: Lock
@@ -34,44 +45,86 @@ class PruneResult:
 
     @property
     def removed(self) -> tuple[Action, ...]:
-        """The files that go."""
+        """The files that are deleted."""
         return self.plan.actions
 
     @property
     def kept_back(self) -> tuple[RelPath, ...]:
-        """Files that nothing declares any more, but that were edited since they were written."""
+        """Files that nothing declares any more, and that stay because they were edited since they were written."""
         return self.plan.kept_back
 
 
-def prune(inputs: Inputs, *, dry_run: bool = False) -> PruneResult:
-    """Files that an earlier lock had written and that the configuration declares no more are gone, and so are their
-    entries. Where there is no configuration, the lock says what is declared, and stays as it arrived.
+@dataclass(frozen=True, slots=True)
+class PrunePlan:
+    """What a prune would do, and what it was made from; `merged` is the lock in force that it leaves."""
 
-    Only files that still are what was written go; edited ones stay, with their entry, and are reported.
+    inputs: Inputs
+    locks: Locks
+    merged: Lock
+    result: PruneResult
 
-    Raises: LockMissing, LockInvalid, UnsafePath; FileSystemError, after which everything is as it was.
+
+def prune(run: Run, *, dry_run: bool = False) -> PruneResult:
+    """Delete the files of an earlier lock that the configuration no longer declares, and their entries in the lock.
+
+    Where there is no configuration, the lock says what is declared, and stays as it arrived. Only files that still are
+    what was written are deleted; edited ones stay, with their entry, and are reported.
+
+    Raises: what `plan` and `execute` raise; after FileSystemError everything is as it was.
     """
-    with exclusive_access(inputs, dry_run=dry_run):
-        config, shared = inputs.config, inputs.shared or inputs.config
-        locks = read_locks(inputs)
-        after, merged = (
-            _without_undeclared(locks.shared, shared, inputs),
-            _without_undeclared(locks.effective, config, inputs),
-        )
-        orphans = _orphans(locks, merged, config)
-        recorded = {} if locks.applied is None else {p: each.entry for p, each in outputs_of(locks.applied).items()}
-        observed = observe(inputs.world.project, list(orphans), cancellation=inputs.world.cancellation)
-        refuse_symlinks(observed)
-        plan = build({}, recorded, observed, remove=orphans)
-        staying = frozenset(plan.kept_back)
-        after, merged = _keep_orphans(after, locks.shared, staying), _keep_orphans(merged, locks.effective, staying)
-        after = locks.shared if config is None else after
-        result = PruneResult(plan, locks.shared, after, difference(locks.shared, after))
-        return result if dry_run else _applied(inputs, locks, result, merged)
+
+    def attempt() -> PruneResult:
+        inputs = run.inputs_or_lock()
+        require_recovered(inputs, dry_run=dry_run)
+        planned = plan(inputs)
+        return planned.result if dry_run else execute(planned)
+
+    return retry_if_moved(attempt)
+
+
+def plan(inputs: Inputs) -> PrunePlan:
+    """Find the files that nothing declares any more. Raises: LockMissing, LockInvalid, UnsafePath, FileSystemError."""
+    config, shared = inputs.config, inputs.shared or inputs.config
+    locks = read_locks(inputs)
+    after = _without_undeclared(locks.shared, shared, inputs)
+    merged = _without_undeclared(locks.effective, config, inputs)
+    layered = layer_outputs(inputs, locks)
+    orphans = {path: each for path, each in _orphans(locks, merged, config).items() if path not in layered}
+    recorded = {} if locks.applied is None else {p: each.entry for p, each in outputs_of(locks.applied).items()}
+    observed = observe(inputs.world.project, list(orphans), cancellation=inputs.world.cancellation)
+    refuse_symlinks(observed)
+    removals = build({}, recorded, observed, remove=orphans)
+    staying = frozenset(removals.kept_back)
+    after, merged = _keep_orphans(after, locks.shared, staying), _keep_orphans(merged, locks.effective, staying)
+    after = locks.shared if config is None else after
+    return PrunePlan(inputs, locks, merged, PruneResult(removals, locks.shared, after, difference(locks.shared, after)))
+
+
+def execute(planned: PrunePlan) -> PruneResult:
+    """Delete the files, and write the locks.
+
+    Raises: ProjectBusy, MovedMeanwhile, UnsafePath, FileSystemError, RollbackIncomplete.
+    """
+    inputs, locks, result = planned.inputs, planned.locks, planned.result
+    written = locks.applied or Lock()
+    staying = frozenset(result.kept_back) | layer_outputs(inputs, locks)
+    applied_lock = lock_bytes(_keep_orphans(_without_undeclared(written, inputs.config, inputs), written, staying))
+    removed = tuple(action.path for action in result.removed)
+    event = OutputsApplied(Digest.of(applied_lock), (), removed)
+    with exclusive_access(inputs, result.plan.actions):
+        # The files first, then the locks: a crash in between leaves entries for files that are gone, which is no harm.
+        with Contents(inputs.world.store) as no_contents, audited(inputs, event) if removed else nullcontext():
+            applied = apply(result.plan, no_contents, inputs.checkout, inputs.world, applied_lock=applied_lock)
+        if inputs.config is not None:
+            replace_lock(inputs, lock_bytes(result.after))
+        if locks.inherited is not None:
+            inherited = inherited_part(result.after, planned.merged)
+            replace_inherited_lock(inputs, None if inherited is None else lock_bytes(inherited))
+    return replace(result, applied=applied)
 
 
 def _without_undeclared(lock: Lock, config: Config | None, inputs: Inputs) -> Lock:
-    """The lock without what the configuration does not declare any more; nothing is added that it does not have yet."""
+    """Return the lock without what the configuration no longer declares; nothing is added to it."""
     if config is None:
         return replace(lock, orphans=())
     declared = {source.name for source in config.sources}
@@ -89,8 +142,9 @@ def _without_undeclared(lock: Lock, config: Config | None, inputs: Inputs) -> Lo
 
 
 def _restrict_rendered(rendered: Rendered | None, paths: frozenset[RelPath], store: BlobStore) -> Rendered | None:
-    """What overrides made, for the outputs that are left. If its bytes are not at hand it is left out: sync makes it
-    again.
+    """Return what overrides made of the outputs that are left.
+
+    Without its bytes in the cache it is left out: sync derives it again.
     """
     if rendered is None or rendered.packed.files.keys() <= paths:
         return rendered
@@ -104,8 +158,9 @@ def _restrict_rendered(rendered: Rendered | None, paths: frozenset[RelPath], sto
 
 
 def _orphans(locks: Locks, after: Lock, config: Config | None) -> dict[RelPath, Orphan]:
-    """Every file that some lock wrote here, and that neither `after` nor the configuration wants: a lock may lack
-    outputs that are declared, when another implementation wrote it or somebody merged it.
+    """Return every file that some lock wrote here, and that neither `after` nor the configuration declares.
+
+    A lock may lack outputs that are declared, if another implementation wrote it or somebody merged it.
     """
     known = {source.name for source in after.sources}
     places = after.outputs
@@ -117,20 +172,6 @@ def _orphans(locks: Locks, after: Lock, config: Config | None) -> dict[RelPath, 
 
 
 def _keep_orphans(after: Lock, before: Lock, staying: frozenset[RelPath]) -> Lock:
-    """`after` with the entries of the files that stay, so that `check` goes on reporting them."""
+    """Return `after` with the entries of the files that stay, so that `check` goes on reporting them."""
     orphans = with_orphans(before, after).orphans
     return replace(after, orphans=tuple(orphan for orphan in orphans if orphan.path in staying))
-
-
-def _applied(inputs: Inputs, locks: Locks, result: PruneResult, merged: Lock) -> PruneResult:
-    """The files first, then the locks: a crash in between leaves entries for files that are gone, which is no harm."""
-    written = locks.applied or Lock()
-    left = _keep_orphans(_without_undeclared(written, inputs.config, inputs), written, frozenset(result.kept_back))
-    with Contents(inputs.world.store) as nothing_to_write:
-        applied = apply(result.plan, nothing_to_write, inputs.checkout, inputs.world, applied_lock=lock_bytes(left))
-    if inputs.config is not None:
-        inputs.lock_file.write(result.after)
-    if locks.inherited is not None:
-        inherited = inherited_part(result.after, merged)
-        inputs.checkout.write_inherited(None if inherited is None else lock_bytes(inherited))
-    return replace(result, applied=applied)

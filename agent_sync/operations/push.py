@@ -1,7 +1,8 @@
-"""push: the lock and all that it needs, into a registry, a layout directory or an archive."""
+"""push: send the lock and all that it needs to a registry, a layout directory, or an archive."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from agent_sync.bundle.index import parse_index
@@ -12,9 +13,11 @@ from agent_sync.bundle.push import OutgoingBundle, Pushed, push_bundle
 from agent_sync.bundle.records import BundleRecord, record_bundle
 from agent_sync.bundle.registry import open_registry
 from agent_sync.bundle.sign import Signing, put_root, sign_and_attach
+from agent_sync.events import BundlePushed
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import refuse_bad_digests
 from agent_sync.operations.inputs import Inputs
+from agent_sync.operations.phases import audited
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Index
 from agent_sync_oci.reference import LayoutReference, Reference, RegistryReference
@@ -23,8 +26,10 @@ from agent_sync_oci.registry.protocol import Registry
 
 @dataclass(frozen=True, slots=True)
 class PushRequest:
-    """Where to, and how. Without `compression`: zstd towards registries and archives, none in a layout directory, whose
-    blobs Nix reads as they are. `signing` makes the signature that is to lie beside the bundle.
+    """Where to push to, and how.
+
+    Without `compression`: zstd towards registries and archives, none in a layout directory, whose blobs Nix reads as
+    they are. `signing` makes the signature that is attached to the bundle.
     """
 
     place: Reference
@@ -36,7 +41,7 @@ class PushRequest:
 
 @dataclass(frozen=True, slots=True)
 class PushResult:
-    """The bundle: its name, where it is (with its digest), and the titles of its parts: sent, or there already."""
+    """The bundle: its name, its reference with the digest, and the titles of its parts: sent, or present already."""
 
     name: str
     place: Reference
@@ -48,9 +53,9 @@ class PushResult:
 
 
 def push(inputs: Inputs, request: PushRequest) -> PushResult:
-    """The committed lock and every blob that it needs are at the place, signed if that was asked for.
+    """Push the committed lock and every blob that it needs, signed if that was asked for.
 
-    1 the lock, checked; 2 its bytes, in the store; 3 parts, index, signature, and then the tag.
+    1 the lock, checked; 2 its bytes, in the cache; 3 parts, index, signature, and then the tag.
 
     Raises: UsageError (no name, a digest as target), LockMissing, LockInvalid, BytesUnavailable, BlobCorrupt,
         NetworkError, FileSystemError, and what resolving a source again raises.
@@ -78,15 +83,15 @@ def _compression(request: PushRequest) -> Compression:
 
 
 def _lock(inputs: Inputs) -> tuple[bytes, Lock]:
-    content = inputs.lock_file.content()
+    content = inputs.lock_content()
     lock = inputs.lock_file.require(content)
-    refuse_bad_digests(lock, file=inputs.lock_file.shown)
+    refuse_bad_digests(lock, file=inputs.lock_file.label)
     assert content is not None, "a lock was required"
     return content, lock
 
 
 def _supply(inputs: Inputs, lock: Lock) -> None:
-    """Whatever the lock needs is in the store."""
+    """Fetch whatever the lock needs and the cache lacks."""
     supplier = inputs.supplier()
     supplier.sources(lock.sources)
     supplier.made(lock)
@@ -94,14 +99,19 @@ def _supply(inputs: Inputs, lock: Lock) -> None:
 
 def _push(inputs: Inputs, request: PushRequest, outgoing: OutgoingBundle, tag: str | None) -> Pushed:
     limits = inputs.demands.limits
-    with open_registry(request.place, inputs.world, limits, plain_http=request.plain_http) as registry:
-        pushed = push_bundle(
-            outgoing,
-            registry,
-            inputs.world,
-            tag=tag,
-            attach=lambda index: _sign(index, outgoing, request, registry, inputs),
-        )
+    with (
+        open_registry(request.place, inputs.world, limits, plain_http=request.plain_http) as registry,
+        ExitStack() as announced,
+    ):
+
+        def attach(index: Index) -> None:
+            """Sign, and announce: the next thing that happens is that the tag moves."""
+            _sign(index, outgoing, request, registry, inputs)
+            where, signed = str(replace(request.place, tag=tag)), request.signing is not None
+            event = BundlePushed(outgoing.name, index.digest, where, signed=signed)
+            announced.enter_context(audited(inputs, event))
+
+        pushed = push_bundle(outgoing, registry, inputs.world, tag=tag, attach=attach)
         if not isinstance(request.place, RegistryReference):  # nobody else brings them across an air gap
             for root in trusted_roots(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file)):
                 put_root(root, registry)
@@ -109,7 +119,7 @@ def _push(inputs: Inputs, request: PushRequest, outgoing: OutgoingBundle, tag: s
 
 
 def _sign(index: Index, outgoing: OutgoingBundle, request: PushRequest, registry: Registry, inputs: Inputs) -> None:
-    """The signature lies beside the bundle, and in the store: who signs here may also sync here."""
+    """Attach the signature to the bundle, and record it in the cache: who signs here may also sync here."""
     if request.signing is None:
         return
     signature = sign_and_attach(outgoing.name, index, outgoing.content, registry, request.signing)

@@ -45,17 +45,17 @@ class StatusResult:
 
 
 def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
-    """The state of the named sources (all, if none is named); nothing is written.
+    """Return the state of the named sources (all, if none is named); nothing is written.
 
-    A source that is not locked yet, is declared otherwise now, or is a directory that has changed since, is pending: an
-    update has to come first.
+    A source is pending if an update has to come first: it is not locked yet (without a lock none is), its declaration
+    changed, or it is a directory that changed since.
 
-    Raises: UsageError for a name that is neither declared nor locked, LockMissing, LockInvalid.
+    Raises: UsageError for a name that is neither declared nor locked, LockInvalid.
     """
-    locks = read_locks(inputs)
+    locks = read_locks(inputs, empty=True)
     stale = _stale(inputs, locks.effective)
-    late = {each.name for each in stale}
-    late |= _edited(inputs, locks.effective, late)
+    pending = {each.name for each in stale}
+    pending |= _edited(inputs, locks.effective, pending)
     desired = _desired(inputs, locks, stale)
     by_source = _by_source(desired.outputs)
     unlocked = [each for each in stale if desired.lock.source(each.name) is None]
@@ -65,8 +65,10 @@ def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
     observed = observe(inputs.world.project, paths, trusting=True, cancellation=inputs.world.cancellation)
     warn_blocked(observed, inputs.world.observer)
     if desired.lock.outputs is None:  # another implementation's, which does not say where files go
-        late.update(each.name for each in chosen)
-    rows = [_row(each, by_source.get(each.name, {}), desired, observed, late=each.name in late) for each in chosen]
+        pending.update(each.name for each in chosen)
+    rows = [
+        _row(each, by_source.get(each.name, {}), desired, observed, pending=each.name in pending) for each in chosen
+    ]
     rows += [_unlocked_row(each) for each in unlocked if not names or each.name in names]
     return StatusResult(tuple(rows), inputs.checkout.applied.written_at_s())
 
@@ -84,7 +86,7 @@ def _stale(inputs: Inputs, lock: Lock) -> list[Source]:
 
 
 def _edited(inputs: Inputs, lock: Lock, stale: Container[str]) -> set[str]:
-    """The other local sources that sync would refuse as they are now."""
+    """Return the other local sources that sync would refuse as they are now."""
     found = {name: error for name, error in edited_sources(inputs, lock) if name not in stale}
     for name, error in found.items():
         what = "" if error.subject == f"source {name}" else f"{error.subject}: "
@@ -93,17 +95,17 @@ def _edited(inputs: Inputs, lock: Lock, stale: Container[str]) -> set[str]:
 
 
 def _desired(inputs: Inputs, locks: Locks, stale: Sequence[Source]) -> DesiredState:
-    """What should be there; if something is stale, as the lock alone says: the rest cannot be derived without it."""
+    """Return what should be there: if a source is stale, what the lock alone says, since nothing can be derived."""
     return desired_state(replace(inputs, config=None) if stale else inputs, locks, inputs.supplier())
 
 
 def _refuse_unknown(names: Iterable[str], known: Sequence[str]) -> None:
     for name in names:
         if name not in known:
-            remedy = f"there are: {', '.join(known)}" if known else "declare one, then run agent-sync update"
+            remedy = f"choose one of: {', '.join(known)}" if known else "declare one, then run agent-sync update"
             if (near := closest(name, known)) is not None:
                 remedy = f"did you mean {quoted(near)}?"
-            raise UsageError(subject=f"source {quoted(name)}", check="no source is called that", remedy=remedy)
+            raise UsageError(subject=f"source {quoted(name)}", check="neither declared nor locked", remedy=remedy)
 
 
 def _by_source(outputs: Mapping[RelPath, Output]) -> dict[str, dict[RelPath, Output]]:

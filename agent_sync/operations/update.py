@@ -1,4 +1,4 @@
-"""update: sources resolved upstream, and the lock that says so (spec §9.2)."""
+"""update: resolve sources upstream, and record them in the lock (spec §9.2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from agent_sync.lock.outputs import with_orphans
 from agent_sync.lock.writer import lock_bytes
 from agent_sync.operations.admission import admit
 from agent_sync.operations.inputs import Inputs, inherited_lock
-from agent_sync.operations.recover import exclusive_access
+from agent_sync.operations.phases import (
+    exclusive_access,
+    replace_inherited_lock,
+    replace_lock,
+    require_recovered,
+    retry_if_moved,
+)
+from agent_sync.operations.run import Run
 from agent_sync.plan.derive import derive
 from agent_sync.sources.dispatch import resolve
 from agent_sync.supply import Supplier
@@ -26,9 +33,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class UpdateResult:
-    """The lock as it is and as it becomes, what differs, and the sources that failed, by name.
+    """The lock before and after, their difference, and the sources that failed, by name.
 
-    `inherited` is what the user's own layers add to it. `written` says whether a file was written.
+    `inherited` is what the user's own layers add to the lock. `written` says whether a file was written.
     """
 
     before: Lock | None
@@ -58,63 +65,80 @@ class UpdateResult:
         return PartialFailure(self.failures, succeeded=len(self.requested) - len(self.failures))
 
     def raise_failures(self) -> None:
-        """Nothing, if every requested source was resolved; PartialFailure otherwise."""
+        """Raise PartialFailure unless every requested source was resolved."""
         if self.failure is not None:
             raise self.failure
 
 
+@dataclass(frozen=True, slots=True)
+class UpdatePlan:
+    """The lock that an update would write, and what it was made from."""
+
+    inputs: Inputs
+    result: UpdateResult
+
+
 def update(
-    inputs: Inputs,
+    run: Run,
     names: Sequence[str] = (),
     *,
     inherited: bool = False,
     dry_run: bool = False,
     confirm: Callable[[UpdateResult], bool] | None = None,
 ) -> UpdateResult:
-    """Each named source (all, if none is named) as it is upstream now, in the lock; the others as they were.
+    """Resolve each named source (all, if none is named) upstream, and record it in the lock; the others stay.
 
-    A source that fails keeps its entry and is reported in `failures`. With names, sources that are declared no more
+    A source that fails keeps its entry and is reported in `failures`. With names, sources that are no longer declared
     keep theirs as well; without, they leave the lock. With `inherited` only the sources of the user's own layers are
-    resolved, and the committed lock stays as it is. `confirm` sees the result before anything is written.
+    resolved, and the committed lock stays as it is. `confirm` asks a person about the result before anything is
+    written; the project is not held while it does.
 
-    Raises: UsageError for a name that is not declared; AmbiguousOutput, TransformFailed and others that concern the
-        whole.
+    Raises: what `plan` and `execute` raise. MovedMeanwhile: with `confirm`, the answer was to another question.
     """
-    with exclusive_access(inputs, dry_run=dry_run):
-        result = _proposal(inputs, names, inherited=inherited)
-        if dry_run or not result.worth_writing or (confirm and not confirm(result)):
-            return result
-        return replace(result, written=_write(inputs, result))
+
+    def attempt() -> UpdateResult:
+        inputs = run.inputs()
+        require_recovered(inputs, dry_run=dry_run)
+        planned = plan(inputs, names, inherited=inherited)
+        if dry_run or not planned.result.worth_writing or (confirm and not confirm(planned.result)):
+            return planned.result
+        return execute(planned)
+
+    return retry_if_moved(attempt, asked=confirm is not None)
 
 
-def _proposal(inputs: Inputs, names: Sequence[str], *, inherited: bool) -> UpdateResult:
-    """1 what is locked; 2 what upstream has; 3 what of it may enter the lock; 4 the shared lock; 5 what the layers
-    add.
+def plan(inputs: Inputs, names: Sequence[str] = (), *, inherited: bool = False) -> UpdatePlan:
+    """Resolve the sources, and build the lock from them.
+
+    1 what is locked; 2 what upstream has; 3 what of it may enter the lock; 4 the shared lock; 5 what the layers add.
+
+    Raises: UsageError for a name that is not declared; LockInvalid, AmbiguousOutput, TransformFailed, and others that
+        concern the whole lock.
     """
     config, shared = inputs.configured(), inputs.shared or inputs.configured()
-    before = inputs.lock_file.read()
+    before = inputs.lock_file.parse(inputs.lock_content())
     before_inherited = _inherited(inputs, before or Lock(), replaced=not names)
     known = overlay(before or Lock(), before_inherited)
 
     chosen = _chosen(config, shared, names, inherited=inherited)
     supplier = inputs.supplier()
     outcomes = {
-        name: admit(outcome, known, config, inputs.world, supplier)
+        name: admit(outcome, known, inputs, supplier)
         for name, outcome in resolve(chosen, config, known, inputs.world).items()
     }
     inputs.world.cancellation.check()
-    merging = _LockBuilder(inputs, supplier, outcomes, partial=bool(names))
+    builder = _LockBuilder(inputs, supplier, outcomes, partial=bool(names))
     after = before or Lock()
     if not inherited:
         after = with_orphans(
-            before, merging.lock(after, shared, keep=_kept(shared, outcomes), lenient=shared != config)
+            before, builder.lock(after, shared, keep=_kept(shared, outcomes), lenient=shared != config)
         )
     keep = _failed(outcomes) if inherited else _kept(config, outcomes)  # a layer may render what the project declares
-    merged = after if config == shared else with_orphans(known, merging.lock(known, config, keep=keep))
+    merged = after if config == shared else with_orphans(known, builder.lock(known, config, keep=keep))
     after_inherited = None if config == shared else inherited_part(after, merged)
     added = inherited_difference(before_inherited, after_inherited, shared_before=before or Lock(), shared_after=after)
     unreadable = before_inherited is None and inputs.inherited_content() is not None
-    return UpdateResult(
+    result = UpdateResult(
         before=before,
         after=after,
         difference=difference(before, after),
@@ -123,12 +147,30 @@ def _proposal(inputs: Inputs, names: Sequence[str], *, inherited: bool) -> Updat
         requested=tuple(source.name for source in chosen),
         failures={name: each for name, each in outcomes.items() if isinstance(each, AgentSyncError)},
     )
+    return UpdatePlan(inputs, result)
+
+
+def execute(planned: UpdatePlan) -> UpdateResult:
+    """Write the lock that was planned.
+
+    Raises: ProjectBusy, MovedMeanwhile, FileSystemError.
+    """
+    inputs, result = planned.inputs, planned.result
+    with exclusive_access(inputs):
+        # First: a blob that no lock in use names could be reclaimed between the two.
+        in_force = lock_bytes(overlay(result.after, result.inherited))
+        inputs.world.roots.remember(in_force, path=inputs.lock_file.path)
+        written = replace_lock(inputs, lock_bytes(result.after))
+        if not result.inherited_difference.same:
+            replace_inherited_lock(inputs, None if result.inherited is None else lock_bytes(result.inherited))
+            written = True
+    return replace(result, written=written)
 
 
 def _inherited(inputs: Inputs, shared: Lock, *, replaced: bool) -> Lock | None:
-    """What the user's layers had added. If that cannot be read, and all of it is `replaced` anyway, nothing.
+    """Return what the user's layers had added; None if that cannot be read, and all of it is `replaced` anyway.
 
-    It comes about without anybody's doing: a colleague takes a source out of the shared lock that it refers to.
+    It becomes unreadable when a colleague takes a source out of the shared lock that it refers to.
     """
     content = inputs.inherited_content()
     try:
@@ -141,15 +183,17 @@ def _inherited(inputs: Inputs, shared: Lock, *, replaced: bool) -> Lock | None:
 
 
 def _chosen(config: Config, shared: Config, names: Sequence[str], *, inherited: bool) -> list[Source]:
-    """The sources to resolve, in the order of the configuration. UsageError for a name that is not declared, or that
-    the project itself declares when only `inherited` ones are to be resolved.
+    """Return the sources to resolve, in the order of the configuration.
+
+    Raises: UsageError for a name that is not declared, or that the project itself declares when only `inherited` ones
+        are to be resolved.
     """
     named = {config.source(name).name for name in names}
     own = {source.name for source in shared.sources}
     if inherited and named & own:
         raise UsageError(
             subject=f"source {min(named & own)}",
-            check="the project itself declares it, and --inherited leaves what the project declares alone",
+            check="is declared by the project itself, and --inherited updates only the sources of other layers",
             remedy="update it without --inherited",
         )
     return [
@@ -160,7 +204,7 @@ def _chosen(config: Config, shared: Config, names: Sequence[str], *, inherited: 
 
 
 def _kept(config: Config, outcomes: Mapping[str, LockedSource | AgentSyncError]) -> frozenset[str]:
-    """The sources that stay as they are recorded: those that were not asked for, and those that failed."""
+    """Return the sources that stay as they are recorded: those that were not asked for, and those that failed."""
     return frozenset(
         source.name for source in config.sources if not isinstance(outcomes.get(source.name), LockedSource)
     )
@@ -172,7 +216,7 @@ def _failed(outcomes: Mapping[str, LockedSource | AgentSyncError]) -> frozenset[
 
 @dataclass(frozen=True, slots=True)
 class _LockBuilder:
-    """Puts what was resolved into a lock; `partial` says that only named sources were asked for."""
+    """Build locks from what was resolved; `partial`: only named sources were asked for."""
 
     inputs: Inputs
     supplier: Supplier
@@ -180,25 +224,16 @@ class _LockBuilder:
     partial: bool
 
     def lock(self, before: Lock, config: Config, *, keep: Collection[str], lenient: bool = False) -> Lock:
-        """`before` with every resolved source that `config` declares, and with its outputs derived anew; the sources in
-        `keep` stay as they are recorded.
+        """Return `before` with every resolved source that `config` declares, and with its outputs derived anew.
+
+        The sources in `keep` stay as they are recorded.
         """
         fresh = {name: each for name, each in self.outcomes.items() if isinstance(each, LockedSource)}
         declared = [source.name for source in config.sources]
         found = (fresh.get(name) or before.source(name) for name in declared)
-        # What overrides made of sources that are all new is made anew as well, and not believed.
+        # If every source is new, then what overrides made of them is derived anew as well, and not trusted.
         rendered = None if fresh.keys() >= set(declared) else before.rendered
         lock = replace(before, sources=tuple(each for each in found if each is not None), rendered=rendered)
         made = derive(lock, config, self.inputs.world, supply=self.supplier, keep=keep, lenient=lenient)
         others = (source for source in before.sources if self.partial and source.name not in declared)
         return replace(made, sources=(*made.sources, *others))
-
-
-def _write(inputs: Inputs, result: UpdateResult) -> bool:
-    in_force = lock_bytes(overlay(result.after, result.inherited))
-    inputs.world.roots.remember(in_force, path=inputs.lock_file.path)  # first: else the new blobs could be reclaimed
-    written = inputs.lock_file.write(result.after)
-    if not result.inherited_difference.same:
-        inputs.checkout.write_inherited(None if result.inherited is None else lock_bytes(result.inherited))
-        written = True
-    return written

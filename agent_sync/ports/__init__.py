@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent_sync.events import Observer, ignore
+from agent_sync.events import AuditObserver, Observer, ignore, ignore_audit
 from agent_sync.ports.blobs import BlobStore, BlobWriter, Contents, LockRoots, RecordStore, Scratch
 from agent_sync.ports.files import Directory, Kind, NewFile, Stat
 from agent_sync.ports.git import GitCommit, GitEntry, GitHost, GitRepository, SignatureChecker, SignedObject
@@ -27,7 +27,8 @@ class World:
     `project` is the project's root. `store`, `roots`, `records` and `scratch` are the user's cache. `at` opens the
     directory at an absolute path, for local sources that may be outside. `read_file` returns the bytes of a
     configuration file anywhere on the machine, through links, and None if there is none; it raises FileSystemError if
-    the file cannot be read.
+    the file cannot be read. `actor` names whoever runs the verbs, and `new_run` gives each run of a verb its id: both
+    are in every record that `audit` hears.
     """
 
     project: Directory
@@ -45,6 +46,9 @@ class World:
     at: Callable[[str], Directory]
     read_file: Callable[[str], bytes | None]
     observer: Observer = ignore
+    audit: AuditObserver = ignore_audit
+    actor: str = "unknown"
+    new_run: Callable[[], str] = lambda: "0"
     cancellation: Cancellation = field(default_factory=Cancellation)
     offline: bool = False
 

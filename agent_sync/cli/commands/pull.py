@@ -43,7 +43,7 @@ def pull(
     --write-lock, the lock: what differs is shown first, and at a terminal you are asked. sync does the rest, offline.
     """
     project = session.project(policy=policy)
-    question = _Confirmation(session, project.lock_file.shown, yes=yes)
+    question = _Confirmation(session, project.lock_file.label, yes=yes)
     result = project.pull(
         reference_of(place, session),
         name=name,

@@ -38,7 +38,7 @@ def update(
     terminal --yes is needed.
     """
     project = session.project()
-    question = _Confirmation(session, project.lock_file.shown, yes=yes)
+    question = _Confirmation(session, project.lock_file.label, yes=yes)
     result = project.update(names or (), inherited=inherited, dry_run=dry_run, confirm=question)
     return Answer(
         _fields(result, dry_run=dry_run),

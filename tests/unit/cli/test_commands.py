@@ -226,7 +226,7 @@ def test_status_is_a_table(machine: CommandMachine) -> None:
         "targets": [".cursor/rules/"],
         "state": "drifted",
     }
-    assert "no source is called that" in run(machine, "status rulez", code=2).err
+    assert "neither declared nor locked" in run(machine, "status rulez", code=2).err
 
 
 def test_diff_is_empty_or_ends_with_1(synced: CommandMachine) -> None:

@@ -41,6 +41,7 @@ PROMISED = {
     errors.ContentRefused: 16,
     errors.FileSystemError: 17,
     errors.CrossDeviceLink: 17,
+    errors.MovedMeanwhile: 19,
     errors.Cancelled: 130,
 }
 

@@ -80,7 +80,7 @@ def test_a_source_that_is_not_locked_yet_is_pending_in_status() -> None:
 
 
 def test_status_of_a_name_that_is_not_there_is_refused() -> None:
-    with pytest.raises(UsageError, match="no source"):
+    with pytest.raises(UsageError, match="neither declared nor locked"):
         synced().project().status(["nope"])
 
 
