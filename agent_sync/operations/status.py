@@ -66,9 +66,7 @@ def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
     warn_blocked(observed, inputs.world.observer)
     if desired.lock.outputs is None:  # another implementation's, which does not say where files go
         pending.update(each.name for each in chosen)
-    rows = [
-        _row(each, by_source.get(each.name, {}), desired, observed, pending=each.name in pending) for each in chosen
-    ]
+    rows = [_row(each, by_source.get(each.name, {}), desired, observed, late=each.name in pending) for each in chosen]
     rows += [_unlocked_row(each) for each in unlocked if not names or each.name in names]
     return StatusResult(tuple(rows), inputs.checkout.applied.written_at_s())
 

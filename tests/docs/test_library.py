@@ -15,7 +15,7 @@ import pytest
 import agent_sync
 from agent_sync import Cache, Project, World, open_cache, open_project
 from agent_sync import operations
-from agent_sync.events import Event
+from agent_sync.events import AuditEvent, Event
 from agent_sync.store import audit
 from tests.docs.commands import commands
 from tests.docs.pages import blocks, codes, inline_code, rows, section
@@ -109,6 +109,11 @@ def _top_calls(text: str) -> Iterator[ast.Call]:
 def test_every_event_is_told_with_its_fields() -> None:
     shown = {codes(row[0])[0]: codes(row[1]) for row in rows(section(PAGE, "Events"))}
     assert shown == {kind.__name__: [field.name for field in fields(kind)] for kind in typing.get_args(Event)}
+
+
+def test_every_audit_event_is_told_with_its_fields() -> None:
+    shown = {codes(row[0])[0]: codes(row[1]) for row in rows(section(PAGE, "Audit records"))}
+    assert shown == {kind.__name__: [field.name for field in fields(kind)] for kind in typing.get_args(AuditEvent)}
 
 
 def test_the_world_is_told_field_by_field() -> None:
