@@ -9,16 +9,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from agent_sync.errors import Place
+
 # -- Progress ----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """A condition that is odd but no error. `rule` is stable; `message` is one sentence for a person."""
+    """A condition that is odd but no error. `rule` is stable; `message` is one sentence for a person.
+
+    A warning about the declaration of a `source` is given its `place` where the configuration is known; `part` is the
+    path inside the declaration.
+    """
 
     rule: str
     subject: str
     message: str
+    place: Place | None = None
+    source: str | None = None
+    part: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ ENVELOPE = {
     "schema_version": "1; a field that is added does not raise it",
     "command": "the command, such as `sync` or `cache gc`",
     "exit_code": "the exit code of the program",
-    "warnings": "what is odd but not wrong: `rule`, `subject`, `message`",
+    "warnings": "what is odd but not wrong: `rule`, `subject`, `message`, and `place` (as in `error`)",
 }
 ON_FAILURE = {
     "error": "the error: `rule`, its `exit_code`, `subject`, `check`, `remedy` (or null), and `place` (`file`, `line`,"
@@ -29,7 +29,10 @@ ON_FAILURE = {
 def document(command: str, exit_code: int, *parts: Fields, warnings: Sequence[Warned] = ()) -> str:
     """The text of the document, without a character that is not ASCII."""
     envelope = {"schema_version": SCHEMA_VERSION, "command": command, "exit_code": exit_code}
-    told = [{"rule": each.rule, "subject": each.subject, "message": each.message} for each in warnings]
+    told = [
+        {"rule": each.rule, "subject": each.subject, "message": each.message, "place": _place_fields(each.place)}
+        for each in warnings
+    ]
     merged: dict[str, object] = dict(envelope)
     for part in parts:
         merged.update(part)
@@ -57,9 +60,9 @@ def error_fields(error: AgentSyncError) -> Fields:
         "subject": error.subject,
         "check": error.check,
         "remedy": error.remedy,
-        "place": None if error.place is None else _place_fields(error.place),
+        "place": _place_fields(error.place),
     }
 
 
-def _place_fields(place: Place) -> Fields:
-    return {"file": place.file, "line": place.line, "column": place.column}
+def _place_fields(place: Place | None) -> Fields | None:
+    return None if place is None else {"file": place.file, "line": place.line, "column": place.column}

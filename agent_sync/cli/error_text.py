@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from agent_sync.cli.text import Line, Style, Styled, width
 from agent_sync.errors import AgentSyncError, PartialFailure, Place
+from agent_sync.events import Warned
 from agent_sync_oci.text import printable_line
 
 
@@ -27,9 +28,12 @@ def failure_lines(source: str, error: AgentSyncError) -> Iterator[Line]:
     yield from _block(error, subject if named in subject else f"{named}, {subject}")
 
 
-def warning_line(rule: str, subject: str, message: str) -> Line:
-    """A warning, on one line."""
-    return (Styled(f"warning[{rule}]", Style.WARNING), f": {printable_line(subject)}: {_within(message, 2)}")
+def warning_lines(warning: Warned) -> Iterator[Line]:
+    """Yield a warning on one line, and on a second one the place that it is about."""
+    subject, message = printable_line(warning.subject), _within(warning.message, 2)
+    yield (Styled(f"warning[{warning.rule}]", Style.WARNING), f": {subject}: {message}")
+    if warning.place is not None:
+        yield (Styled("  --> ", Style.PLACE), printable_line(str(warning.place)))
 
 
 def _block(error: AgentSyncError, subject: str) -> Iterator[Line]:

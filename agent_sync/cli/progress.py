@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.error_text import warning_line
+from agent_sync.cli.error_text import warning_lines
 from agent_sync.cli.screen import Screen
 from agent_sync.cli.text import Line, Style, Styled, listed
 from agent_sync.events import (
@@ -199,7 +199,7 @@ class TerminalObserver:
                 return
             self.warnings.append(warning)
         if not self._document:
-            self._screen.say(warning_line(warning.rule, warning.subject, warning.message))
+            self._screen.say(*warning_lines(warning))
 
 
 def _detail(event: Event) -> list[Line]:

@@ -36,10 +36,10 @@ def check_consistency(config: Config, project: Directory) -> None:
 def unused_sources(config: Config) -> Iterator[Warned]:
     """A warning for each source that no target names (spec §7.3 rule 3)."""
     used = {target.source for target in config.targets}
-    for source in config.sources:
+    for index, source in enumerate(config.sources):
         if source.name not in used:
             message = "no target names it, so nothing of it is written; add one under `targets:`, or remove the source"
-            yield Warned("unused-source", f"source {source.name}", message)
+            yield Warned("unused-source", f"source {source.name}", message, config.place_of("sources", index, "name"))
 
 
 class _Checking:

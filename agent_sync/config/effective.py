@@ -5,18 +5,20 @@ Light: no pydantic here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from agent_sync.errors import UsageError
+from agent_sync.errors import AgentSyncError, Place, UsageError
+from agent_sync.events import Event, Observer, Warned
 from agent_sync.limits import Limits
 from agent_sync.sources.addresses import PROTOCOLS, Protocol
 from agent_sync.tree.names import ROOT, RelPath
 from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
-    from agent_sync.config.layer import Origins
+    from agent_sync.config.layer import Origins, Section
     from agent_sync.config.model import (
         BundleConfig,
         Override,
@@ -162,6 +164,10 @@ def tool_directories(config: Config) -> Mapping[str, ToolDirectory]:
 
 # -- The configuration that is in force, and what it says of one source.
 
+Error = TypeVar("Error", bound=AgentSyncError)
+
+_ADDRESS_KEYS = {"git": "repo", "url": "url", "local": "path", "oci": "reference"}
+
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -195,6 +201,46 @@ class Config:
         raise UsageError(
             subject=f"source {quoted(name)}", check="no source is called that", remedy=self.remedy_for(name)
         )
+
+    def place_of(self, section: Section, index: int, *inside: str | int) -> Place | None:
+        """Return the position of a declaration, or of a value in it; None if no file declares it."""
+        return None if self.origins is None else self.origins.place(section, index, *inside)
+
+    def place_of_source(self, name: str, *inside: str | int) -> Place | None:
+        """Return the position of a value in the declaration of a source: of its address unless `inside` says more."""
+        for index, source in enumerate(self.sources):
+            if source.name == name:
+                return self.place_of("sources", index, *(inside or (_ADDRESS_KEYS.get(source.type, "name"),)))
+        return None
+
+    @contextmanager
+    def locating(self, section: Literal["overrides", "transforms"], declaration: object) -> Iterator[None]:
+        """Give every error that is raised inside the position of the declaration, which stands in this section."""
+        try:
+            yield
+        except AgentSyncError as error:
+            index = getattr(self, section).index(declaration)
+            if error.place is not None or (place := self.place_of(section, index, *error.part)) is None:
+                raise
+            raise error.restated(place=place) from error
+
+    def located(self, source: str, error: Error) -> Error:
+        """Return the error of a source with the position of its declaration."""
+        if error.place is not None or (place := self.place_of_source(source, *error.part)) is None:
+            return error
+        again = error.restated(place=place)
+        again.__cause__ = error
+        return again
+
+    def locating_warnings(self, observer: Observer) -> Observer:
+        """Return an observer that gives warnings of sources their positions, for `observer` to hear."""
+
+        def observe(event: Event, /) -> None:
+            if isinstance(event, Warned) and event.source is not None and event.place is None:
+                event = replace(event, place=self.place_of_source(event.source, *event.part))
+            observer(event)
+
+        return observe
 
     def remedy_for(self, name: str) -> str:
         """What to do about a source's name that is none: the one that was meant, or all there are."""

@@ -17,7 +17,7 @@ from agent_sync.config.discovery import ConfigPath
 from agent_sync.config.errors import Path, config_error, format_path, raise_first, validation_errors
 from agent_sync.config.model import VERSION, ConfigFile, GitSource, LimitsConfig, PolicyFile, SecurityConfig
 from agent_sync.documents import Document, read_document
-from agent_sync.errors import AgentSyncError, ConfigInvalid
+from agent_sync.errors import AgentSyncError, ConfigInvalid, Place
 from agent_sync.events import Warned
 from agent_sync_oci.text import quoted
 
@@ -105,7 +105,7 @@ def unknown_key_warning(unknown: UnknownKey, document: Document) -> Warned:
     hint = f"; did you mean `{near}`?" if near is not None else ""
     where = format_path(unknown.path[:-1]) or "the file"
     message = f"the key {quoted(unknown.name)} in {where} is not known and ignored{hint}"
-    return Warned(rule="unknown-key", subject=f"{place}", message=message)
+    return Warned("unknown-key", place.file, message, place)
 
 
 # -- Bytes of one configuration file -> what it says, with a spot for everything that is wrong with it. The order of
@@ -263,6 +263,11 @@ class Origins:
     """For the part at a position of a section: the file that it comes from, and its position there."""
 
     parts: Mapping[tuple[Section, int], tuple[Layer, int]]
+
+    def place(self, section: Section, index: int, *inside: str | int) -> Place:
+        """Return the position of the declaration, or of the value `inside` it."""
+        layer, there = self.parts[section, index]
+        return layer.document.place((section, there, *inside))
 
     def problem(
         self,

@@ -214,7 +214,7 @@ def _mentioning(ignored: Sequence[Warned]) -> Iterator[None]:
     except ConfigInvalid as error:
         if not ignored:
             raise
-        told = "; ".join(f"{each.subject}: {each.message}" for each in ignored)
+        told = "; ".join(f"{each.place or each.subject}: {each.message}" for each in ignored)
         raise error.restated(remedy=told if error.remedy is None else f"{error.remedy}\n{told}") from error
 
 

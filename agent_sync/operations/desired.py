@@ -156,7 +156,7 @@ def edited_sources(inputs: Inputs, lock: Lock) -> Iterator[tuple[str, AgentSyncE
         if source.type == "local" and locked is not None and source.name not in inputs.supplied:
             error = _local_edit(source, locked, inputs)
             if error is not None:
-                yield source.name, error
+                yield source.name, inputs.configured().located(source.name, error)
 
 
 def _local_edit(source: LocalSource, locked: LockedSource, inputs: Inputs) -> AgentSyncError | None:

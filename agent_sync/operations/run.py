@@ -43,7 +43,9 @@ class Run:
 
             return replace(bare, demands=load_policies(self.places, read_file))
         loaded = self._load(read_file)
-        return replace(bare, config=loaded.merged, shared=loaded.project, demands=loaded.merged)
+        config = loaded.merged
+        world = replace(self.world, observer=config.locating_warnings(self.world.observer))
+        return replace(bare, world=world, config=config, shared=loaded.project, demands=config)
 
     def inputs_if_declared(self) -> Inputs:
         """Return the inputs, without a configuration where there is none: a bundle may arrive at an empty directory."""

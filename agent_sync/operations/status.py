@@ -78,7 +78,7 @@ def _stale(inputs: Inputs, lock: Lock) -> list[Source]:
         why = stale_reason(source, lock)
         if why is not None:
             message = f"{why}; `agent-sync update {source.name}` locks it"
-            inputs.world.observer(Warned("stale", f"source {source.name}", message))
+            inputs.world.observer(Warned("stale", f"source {source.name}", message, source=source.name))
             found.append(source)
     return found
 
@@ -88,7 +88,7 @@ def _edited(inputs: Inputs, lock: Lock, stale: Container[str]) -> set[str]:
     found = {name: error for name, error in edited_sources(inputs, lock) if name not in stale}
     for name, error in found.items():
         what = "" if error.subject == f"source {name}" else f"{error.subject}: "
-        inputs.world.observer(Warned("stale", f"source {name}", f"{what}{error.check}; {error.remedy}"))
+        inputs.world.observer(Warned("stale", f"source {name}", f"{what}{error.check}; {error.remedy}", error.place))
     return set(found)
 
 

@@ -123,7 +123,7 @@ def plan(inputs: Inputs, names: Sequence[str] = (), *, inherited: bool = False) 
     chosen = _chosen(config, shared, names, inherited=inherited)
     supplier = inputs.supplier()
     outcomes = {
-        name: admit(outcome, known, inputs, supplier)
+        name: _located(config, name, admit(outcome, known, inputs, supplier))
         for name, outcome in resolve(chosen, config, known, inputs.world).items()
     }
     inputs.world.cancellation.check()
@@ -165,6 +165,11 @@ def execute(planned: UpdatePlan) -> UpdateResult:
             replace_inherited_lock(inputs, None if result.inherited is None else lock_bytes(result.inherited))
             written = True
     return replace(result, written=written)
+
+
+def _located(config: Config, name: str, outcome: LockedSource | AgentSyncError) -> LockedSource | AgentSyncError:
+    """Return the outcome, an error with the position of the source's declaration."""
+    return config.located(name, outcome) if isinstance(outcome, AgentSyncError) else outcome
 
 
 def _inherited(inputs: Inputs, shared: Lock, *, replaced: bool) -> Lock | None:

@@ -66,7 +66,11 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
             for each in chosen
             if each.name in found and not _is_same(each, lock, found[each.name])
         ),
-        failures={each.name: error for each in chosen if isinstance(error := outcomes[each.name], AgentSyncError)},
+        failures={
+            each.name: config.located(each.name, error)
+            for each in chosen
+            if isinstance(error := outcomes[each.name], AgentSyncError)
+        },
     )
 
 

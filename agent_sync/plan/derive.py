@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from agent_sync.config import Config, limits_of
@@ -74,13 +75,20 @@ def derive_source(
     try:
         with Contents(world.store) as contents:
             supply.add_to(contents, (locked,))
-            limits = limits_of(locked.name, config)
-            made = apply_transforms(locked, transforms, config.variables, contents, world, limits=limits)
+            made = apply_transforms(
+                locked,
+                transforms,
+                config.variables,
+                contents,
+                world,
+                limits=limits_of(locked.name, config),
+                locating=partial(config.locating, "transforms"),
+            )
     except MissingVariable as error:
         if not lenient:
             raise
         message = f"{error.check}; the shared lock leaves it unrendered"
-        world.observer(Warned("unrendered", f"source {locked.name}", message))
+        world.observer(Warned("unrendered", f"source {locked.name}", message, error.place))
         return replace(locked, transformed=None)
     return replace(locked, transformed=made)
 
@@ -89,7 +97,8 @@ def _is_recorded(locked: LockedSource, transforms: Sequence[Transform], config: 
     """Whether the lock records what exactly these transforms made of these files."""
     if locked.transformed is None:
         return False
-    return locked.transformed.recipe == transforms_recipe(locked, transforms, config.variables, world.project)
+    locating = partial(config.locating, "transforms")
+    return locked.transformed.recipe == transforms_recipe(locked, transforms, config.variables, world.project, locating)
 
 
 def _derive_overrides(
@@ -108,12 +117,16 @@ def _derive_overrides(
     )
     if not overrides:
         return None
-    applying = match_overrides(outputs, overrides, incomplete=len(sources) < len(config.sources))
-    if lock.rendered is not None and lock.rendered.recipe == recipe(outputs, applying, overrides, world.project):
+    locating = partial(config.locating, "overrides")
+    incomplete = len(sources) < len(config.sources)
+    applying = match_overrides(outputs, overrides, locating, incomplete=incomplete)
+    if lock.rendered is not None and lock.rendered.recipe == recipe(
+        outputs, applying, overrides, world.project, locating
+    ):
         return lock.rendered
     with Contents(world.store) as contents:
         _add_bases(contents, sources, {outputs[path].entry.sha256 for path in applying}, supply)
-        return apply_overrides(outputs, applying, overrides, contents, world, limits=config.limits)
+        return apply_overrides(outputs, applying, overrides, contents, world, limits=config.limits, locating=locating)
 
 
 def _add_bases(contents: Contents, sources: Sequence[LockedSource], wanted: set[Sha256], supply: Supply) -> None:

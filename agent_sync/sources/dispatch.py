@@ -192,7 +192,11 @@ def refetch(
     """
     fetching = _Refetching(config, demands, world)
     outcomes = run_concurrently(fetching.jobs(sources), cancellation=world.cancellation)
-    failures = {each.name: error for each in sources if isinstance(error := outcomes[each.name], AgentSyncError)}
+    failures = {
+        each.name: error if config is None else config.located(each.name, error)
+        for each in sources
+        if isinstance(error := outcomes[each.name], AgentSyncError)
+    }
     if len(failures) == 1:
         raise next(iter(failures.values()))
     if failures:

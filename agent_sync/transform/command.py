@@ -71,7 +71,8 @@ def program_files(transform: CustomTransform, project: Directory) -> Iterator[tu
         stat = project.stat(path)
         if stat is None:
             check = f"{quoted(path)} is not in the project"
-            raise ConfigInvalid(subject=subject, check=check, remedy="correct `command:` or `reads:`")
+            part = ("command",) if path in program else ("reads", transform.reads.index(path))
+            raise ConfigInvalid(subject=subject, check=check, remedy="correct `command:` or `reads:`", part=part)
         if stat.kind is Kind.DIRECTORY:
             below = find_files(project.below(path), subject=f"{subject}, {path}", limits=Limits())
             yield from ((join(path, key), found) for key, found in below)
@@ -111,7 +112,7 @@ def _failed(subject: str, exit_code: int, printed: str, *, remedy: str | None) -
     tail = printed.strip()[-_SHOWN_CHARACTERS:]
     said = f"; it printed at last: {quoted(tail)}" if tail else ""
     by_hand = "run the command by hand on the source's files, or see --verbose"
-    return TransformFailed(subject=subject, check=f"{how}{said}", remedy=remedy or by_hand)
+    return TransformFailed(subject=subject, check=f"{how}{said}", remedy=remedy or by_hand, part=("command",))
 
 
 def _refuse_other_output(transform: CustomTransform, packed: PackedTree, subject: str) -> None:
@@ -120,4 +121,5 @@ def _refuse_other_output(transform: CustomTransform, packed: PackedTree, subject
             subject=subject,
             check=f"the canonical tar of its output is {packed.blob}, output_hash says {transform.output_hash}",
             remedy="if the new output is wanted, put its digest under `output_hash:`",
+            part=("output_hash",),
         )

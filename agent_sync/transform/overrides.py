@@ -10,7 +10,7 @@ from agent_sync.lock import Rendered
 from agent_sync.lock.packing import store_tree
 from agent_sync.sources.local import read_file
 from agent_sync.targets import override_matches
-from agent_sync.transform.recipe import overrides_recipe
+from agent_sync.transform.recipe import Locating, overrides_recipe
 from agent_sync.tree import RelPath, sorted_paths
 from agent_sync.tree.tarball import FileToPack
 from agent_sync_oci.digest import Digest
@@ -28,7 +28,7 @@ MatchedOverrides = Mapping[RelPath, Sequence["Override"]]
 
 
 def match_overrides(
-    outputs: Mapping[RelPath, Output], overrides: Sequence[Override], *, incomplete: bool = False
+    outputs: Mapping[RelPath, Output], overrides: Sequence[Override], locating: Locating, *, incomplete: bool = False
 ) -> MatchedOverrides:
     """Which overrides apply to which outputs: one of a name applies to each file of that name by itself.
 
@@ -40,23 +40,29 @@ def match_overrides(
     for override in overrides:
         matching = [path for path in outputs if override_matches(override.target, path)]
         if not matching and not incomplete:
-            raise TransformFailed(
-                subject=f"override of {quoted(override.target)}",
-                check="no output has this path or file name",
-                remedy="correct `target:` (a file name, or with a `/` the whole output path), or remove the override",
-            )
+            with locating(override):
+                raise TransformFailed(
+                    subject=f"override of {quoted(override.target)}",
+                    check="no output has this path or file name",
+                    remedy="correct `target:` (a file name, or with a `/` the whole output path), or remove it",
+                    part=("target",),
+                )
         for path in matching:
             found.setdefault(path, []).append(override)
     return {path: found[path] for path in sorted_paths(found)}
 
 
 def recipe(
-    outputs: Mapping[RelPath, Output], chosen: MatchedOverrides, overrides: Sequence[Override], project: Directory
+    outputs: Mapping[RelPath, Output],
+    chosen: MatchedOverrides,
+    overrides: Sequence[Override],
+    project: Directory,
+    locating: Locating,
 ) -> Digest:
     """The digest of what decides the rendered files: bases, overrides, and their files. ConfigInvalid if one is
     missing.
     """
-    return overrides_recipe({path: outputs[path].entry for path in chosen}, overrides, project)
+    return overrides_recipe({path: outputs[path].entry for path in chosen}, overrides, project, locating)
 
 
 def apply_overrides(
@@ -67,14 +73,15 @@ def apply_overrides(
     world: World,
     *,
     limits: Limits,
+    locating: Locating,
 ) -> Rendered:
     """What the overrides make of the outputs, packed in the store; several on one file apply in order.
 
     Raises: LimitExceeded, ConfigInvalid, BytesUnavailable, Cancelled.
     """
-    files = _files(chosen, outputs, contents, world, limits)
+    files = _files(chosen, outputs, contents, world, limits, locating)
     return Rendered(
-        recipe=recipe(outputs, chosen, overrides, world.project),
+        recipe=recipe(outputs, chosen, overrides, world.project, locating),
         packed=store_tree(files, world.store, subject="the overrides"),
         owners={path: outputs[path].source for path in chosen},
     )
@@ -86,19 +93,24 @@ def _files(
     contents: Contents,
     world: World,
     limits: Limits,
+    locating: Locating,
 ) -> Iterator[FileToPack]:
     for path, overrides in chosen.items():
         world.cancellation.check()
         entry = outputs[path].entry
         content = b"".join(contents.chunks(entry.sha256)) if _needs_base(overrides) else b""
         for override in overrides:
-            extra = read_file(
-                world.project, override.file, subject=f"override of {quoted(override.target)}", limits=limits
-            )
-            content = _combine(content, extra, override.strategy)
-        if len(content) > limits.max_file_size:
-            check = f"it comes to {len(content)} bytes, max_file_size is {limits.max_file_size}"
-            raise LimitExceeded(subject=f"output {quoted(path)}", check=check, remedy="raise it under `limits:`")
+            subject = f"override of {quoted(override.target)}"
+            with locating(override):
+                extra = read_file(world.project, override.file, subject=subject, limits=limits)
+                content = _combine(content, extra, override.strategy)
+                if len(content) > limits.max_file_size:
+                    raise LimitExceeded(
+                        subject=f"output {quoted(path)}",
+                        check=f"{len(content)} bytes are more than max_file_size allows ({limits.max_file_size})",
+                        remedy="raise `max_file_size` under `limits:`",
+                        part=("file",),
+                    )
         yield FileToPack(path, len(content), (content,), executable=entry.executable)
 
 

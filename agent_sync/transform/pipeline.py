@@ -11,7 +11,7 @@ from agent_sync.lock import LockedSource, PackedTree, Transformed
 from agent_sync.lock.packing import packable, store_tree
 from agent_sync.store.contents import Contents
 from agent_sync.transform.command import run_command
-from agent_sync.transform.recipe import transforms_recipe
+from agent_sync.transform.recipe import Locating, transforms_recipe
 from agent_sync.tree import Tree
 
 if TYPE_CHECKING:
@@ -28,16 +28,18 @@ def apply_transforms(
     world: World,
     *,
     limits: Limits,
+    locating: Locating,
 ) -> Transformed:
     """What the transforms make of the source, whose files `contents` has; the result is in the store and in `contents`.
 
     Raises: TransformFailed, MissingVariable, DigestMismatch (output_hash), LimitExceeded, BytesUnavailable, Cancelled.
     """
-    recipe = transforms_recipe(source, transforms, variables, world.project)
+    recipe = transforms_recipe(source, transforms, variables, world.project, locating)
     tree = source.tree
     for transform in transforms:
-        tree = _step(transform, tree, variables, contents, world, limits=limits)
-    if recipe != transforms_recipe(source, transforms, variables, world.project):
+        with locating(transform):
+            tree = _step(transform, tree, variables, contents, world, limits=limits)
+    if recipe != transforms_recipe(source, transforms, variables, world.project, locating):
         raise TransformFailed(
             subject=f"source {source.name}",
             check="a file that its command runs or reads changed meanwhile",

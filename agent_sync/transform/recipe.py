@@ -6,7 +6,8 @@ somebody merged a new source with an old result is noticed (docs/decisions/0005-
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from agent_sync.config.model import CustomTransform, Override, TemplateTransform, Transform
@@ -18,25 +19,38 @@ from agent_sync.tree import Entry, RelPath
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.text import quoted
 
+Locating = Callable[[Transform | Override], AbstractContextManager[None]]
+"""Gives the errors that are raised inside the position of the declaration."""
+
 
 def transforms_recipe(
-    source: LockedSource, transforms: Iterable[Transform], variables: Mapping[str, Any], project: Directory
+    source: LockedSource,
+    transforms: Iterable[Transform],
+    variables: Mapping[str, Any],
+    project: Directory,
+    locating: Locating,
 ) -> Digest:
     """The recipe of one source: its files, its transforms in order, the variables if one is a template, and the digest
     of every file that a command runs or reads.
     """
-    steps = [_step(transform, variables, project) for transform in transforms]
+    steps = []
+    for transform in transforms:
+        with locating(transform):
+            steps.append(_step(transform, variables, project))
     return _digest({"input": _files(source.tree), "transforms": steps})
 
 
-def overrides_recipe(bases: Mapping[RelPath, Entry], overrides: Iterable[Override], project: Directory) -> Digest:
+def overrides_recipe(
+    bases: Mapping[RelPath, Entry], overrides: Iterable[Override], project: Directory, locating: Locating
+) -> Digest:
     """The recipe of the rendered outputs: the files that overrides are laid over, the overrides in order, and the
     digest of each one's file.
     """
-    steps = [
-        {"target": each.target, "strategy": each.strategy, "sha256": _override_digest(each, project)}
-        for each in overrides
-    ]
+    steps = []
+    for each in overrides:
+        with locating(each):
+            digest = _override_digest(each, project)
+        steps.append({"target": each.target, "strategy": each.strategy, "sha256": digest})
     return _digest({"input": _files(bases), "overrides": steps})
 
 
@@ -51,6 +65,7 @@ def _override_digest(override: Override, project: Directory) -> str:
             subject=f"override of {quoted(override.target)}",
             check=f"its file {quoted(override.file)} is not a file of the project",
             remedy="create it, or correct `file:` (relative to the project root)",
+            part=("file",),
         )
     return project.digest(override.file)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agent_sync.errors import TransformFailed
 from agent_sync.ports import Contents, World
 from agent_sync.transform.template import Budget, render
 from agent_sync.tree import Entry, RelPath, Tree
@@ -46,8 +47,15 @@ def template_data(transform: TemplateTransform, variables: Mapping[str, Any]) ->
     """What a template sees: the variables, and over them the transform's `vars`, whose texts are rendered once against
     the variables.
     """
-    subject = f"vars of source {transform.source}"
-    return {**variables, **{key: _render_value(value, variables, subject) for key, value in transform.vars.items()}}
+    rendered = {}
+    for key, value in transform.vars.items():
+        try:
+            rendered[key] = _render_value(value, variables, f"vars of source {transform.source}")
+        except TransformFailed as error:  # its place is in no file but the configuration, which `part` leads to
+            raise error.__class__(
+                subject=error.subject, check=error.check, remedy=error.remedy, part=("vars", key)
+            ) from error
+    return {**variables, **rendered}
 
 
 def _render_value(value: Any, variables: Mapping[str, Any], subject: str) -> Any:  # noqa: ANN401  # YAML data of any shape

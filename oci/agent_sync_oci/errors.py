@@ -33,7 +33,18 @@ class AgentSyncError(Exception):
     default_remedy: str | None = None
     """What to do where the error itself does not say so."""
 
-    def __init__(self, *, subject: str, check: str, remedy: str | None = None, place: Place | None = None) -> None:
+    part: tuple[str | int, ...] = ()
+    """The path inside its declaration of what is wrong, such as `("ref",)`: where a place in the file is looked up."""
+
+    def __init__(
+        self,
+        *,
+        subject: str,
+        check: str,
+        remedy: str | None = None,
+        place: Place | None = None,
+        part: tuple[str | int, ...] = (),
+    ) -> None:
         # Late: an error is rare, and the patterns are many.
         from agent_sync_oci.redaction import redact
 
@@ -42,9 +53,18 @@ class AgentSyncError(Exception):
         self.check = redact(check)
         self.remedy = remedy or self.default_remedy
         self.place = place
+        self.part = part
         super().__init__(f"{self.subject}: {self.check}")
 
-    def restated(self, *, subject: str | None = None, check: str | None = None, remedy: str | None = None) -> Self:
+    def restated(
+        self,
+        *,
+        subject: str | None = None,
+        check: str | None = None,
+        remedy: str | None = None,
+        place: Place | None = None,
+        part: tuple[str | int, ...] | None = None,
+    ) -> Self:
         """Return an error of the same kind with these facts in place of its own, to raise from this one."""
         from agent_sync_oci.redaction import redact
 
@@ -53,6 +73,8 @@ class AgentSyncError(Exception):
         again.subject = self.subject if subject is None else redact(subject)
         again.check = self.check if check is None else redact(check)
         again.remedy = self.remedy if remedy is None else remedy
+        again.place = self.place if place is None else place
+        again.part = self.part if part is None else part
         again.args = (f"{again.subject}: {again.check}",)
         return again
 

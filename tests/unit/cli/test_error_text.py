@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.cli.error_text import error_lines, failure_lines, warning_line
+from agent_sync.cli.error_text import error_lines, failure_lines, warning_lines
 from agent_sync.cli.text import render
 from agent_sync.errors import (
     AgentSyncError,
@@ -15,6 +15,7 @@ from agent_sync.errors import (
     Place,
     UnknownTool,
 )
+from agent_sync.events import Warned
 from tests.builders.screens import ESC
 
 
@@ -117,5 +118,13 @@ def test_the_failure_of_a_source_names_it() -> None:
 
 
 def test_a_warning_is_one_line() -> None:
-    line = warning_line("unknown-key", "agent-sync.yaml:2:1\n", "the key is not known")
+    (line,) = warning_lines(Warned("unknown-key", "agent-sync.yaml:2:1\n", "the key is not known"))
     assert render(line, color=False) == "warning[unknown-key]: agent-sync.yaml:2:1\\x0a: the key is not known"
+
+
+def test_the_place_of_a_warning_is_a_second_line() -> None:
+    warning = Warned("unknown-key", "agent-sync.yaml", "the key is not known", Place("agent-sync.yaml", 2, 1))
+    assert [render(line, color=False) for line in warning_lines(warning)] == [
+        "warning[unknown-key]: agent-sync.yaml: the key is not known",
+        "  --> agent-sync.yaml:2:1",
+    ]

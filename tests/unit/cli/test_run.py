@@ -90,7 +90,7 @@ def test_or_the_document_with_the_same_exit_code(tmp_path: Path) -> None:
             "place": None,
         },
         "rolled_back": [],
-        "warnings": [{"rule": "odd", "subject": "a", "message": "b"}],
+        "warnings": [{"rule": "odd", "subject": "a", "message": "b", "place": None}],
     }
 
 

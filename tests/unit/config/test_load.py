@@ -66,7 +66,7 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_a_missing_one() -> None:
 
 def test_the_warnings_of_every_file_are_there() -> None:
     loaded = a_load("x-a: 1", user="x-b: 1")
-    assert [each.subject for each in loaded.warnings] == [
+    assert [str(each.place) for each in loaded.warnings] == [
         "/home/me/.config/agent-sync/agent-sync.yaml:2:1",
         "agent-sync.yaml:2:1",
     ]

@@ -36,7 +36,7 @@ def test_r114_unknown_keys_are_ignored_at_every_level() -> None:
 
 def test_an_unknown_key_is_a_warning_with_its_spot_and_a_suggestion() -> None:
     layer = a_layer("targets:\n  - source: rules\n    tols: [cursor]\nx-team: blue\n")
-    assert [(each.rule, each.subject) for each in layer.warnings] == [
+    assert [(each.rule, str(each.place)) for each in layer.warnings] == [
         ("unknown-key", "agent-sync.yaml:4:5"),
         ("unknown-key", "agent-sync.yaml:5:1"),
     ]
