@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import posixpath
 import sys
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from agent_sync.adapters.clock import SystemClock
 from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.files import read_file
-from agent_sync.adapters.lazy import lazy
 from agent_sync.adapters.private_directory import private_directory
 from agent_sync.config import Environment, discover, is_on
 from agent_sync.errors import UsageError
@@ -20,13 +20,16 @@ from agent_sync.events import AuditObserver, Observer, ignore, ignore_audit
 from agent_sync.ports import World
 from agent_sync.project import Project
 from agent_sync.receipt.store import CACHE_VARIABLE, user_cache
-from agent_sync.store.cache import Cache, cache_at
+from agent_sync.store.blobs import DiskBlobs
+from agent_sync.store.directory import CacheDirectory
+from agent_sync.store.records import DiskRecords, DiskRoots
 
 if TYPE_CHECKING:
     from agent_sync.adapters.key_files import KeyFiles
     from agent_sync.config.discovery import Platform
     from agent_sync.ports import Fetcher, GitHost, Nix, Registries, Runner, Scratch, SignatureChecker
     from agent_sync.receipt.recorder import Recorder
+    from agent_sync.store.cache import Cache
 
 
 def open_project(
@@ -53,19 +56,19 @@ def open_project(
     here = _environment(path, variables)
     places = discover(here, config=config, lockfile=lockfile, no_inherit=no_inherit, policy=policy)
     clock = SystemClock()
-    cache = _cache(variables, clock)
-    scratch = cache.directory.scratch
+    cache = CacheDirectory(lambda: cache_path(variables), private_directory)
+    blobs = DiskBlobs(cache)
     world = World(
         project=DiskDirectory(places.root),
-        store=cache.blobs,
-        roots=cache.roots,
-        records=cache.records,
-        scratch=scratch,
-        git=lazy(lambda: _git(variables, scratch, root=places.root)),
+        store=blobs,
+        roots=DiskRoots(cache, blobs, clock),
+        records=DiskRecords(cache),
+        scratch=cache.scratch,
+        git=lazy(lambda: _git(variables, cache.scratch, root=places.root)),
         fetcher=lazy(lambda: _fetcher(variables)),
         registries=lazy(lambda: _registries(variables)),
         runner=lazy(_runner),
-        signatures=lazy(lambda: _signatures(variables, scratch)),
+        signatures=lazy(lambda: _signatures(variables, cache.scratch)),
         nix=lazy(lambda: _nix(variables)),
         clock=clock,
         at=DiskDirectory,
@@ -87,9 +90,34 @@ def recorded_project(project: Project, recorder: Recorder) -> Project:
 
 
 def open_cache(*, observer: Observer = ignore, environment: Mapping[str, str] | None = None) -> Cache:
-    """The store that this user's projects share (`AGENT_SYNC_CACHE`, else below the user's cache directory)."""
+    """Return the cache that this user's projects share (`AGENT_SYNC_CACHE`, else in the user's cache directory)."""
     variables = os.environ if environment is None else environment
-    return _cache(variables, SystemClock(), observer=observer)
+    from agent_sync.store.cache import cache_at
+
+    return cache_at(lambda: cache_path(variables), private_directory, SystemClock(), observer=observer)
+
+
+_Port = TypeVar("_Port")
+
+
+def lazy(make: Callable[[], _Port]) -> _Port:
+    """Return a port that `make` makes on first use, once, in whichever thread first needs it."""
+    return cast("_Port", _Lazy(make))
+
+
+class _Lazy:
+    """Passes every attribute on to what is made on first use, because its libraries take long to load."""
+
+    def __init__(self, make: Callable[[], object]) -> None:
+        self._make = make
+        self._making = threading.Lock()
+        self._made: list[object] = []
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # as many types as the port has methods
+        with self._making:
+            if not self._made:
+                self._made.append(self._make())
+        return getattr(self._made[0], name)
 
 
 # What a run without anything to fetch or to make has no use for is not even loaded.
@@ -150,12 +178,8 @@ def _home(variables: Mapping[str, str]) -> str | None:
     return variables.get("HOME") or variables.get("USERPROFILE") or None
 
 
-def _cache(variables: Mapping[str, str], clock: SystemClock, *, observer: Observer = ignore) -> Cache:
-    return cache_at(lambda: cache_path(variables), private_directory, clock, observer=observer)
-
-
 def cache_path(variables: Mapping[str, str]) -> str:
-    """Where the store lies: `AGENT_SYNC_CACHE`, else `agent-sync/store` below the user's cache directory.
+    """Return the cache's path: `AGENT_SYNC_CACHE`, else `agent-sync/store` in the user's cache directory.
 
     Raises: UsageError if there is no home either.
     """
@@ -164,7 +188,7 @@ def cache_path(variables: Mapping[str, str]) -> str:
     cache = user_cache(variables, macos=_platform() == "macos")
     if cache is None:
         raise UsageError(
-            subject="the store",
+            subject="the cache",
             check="neither HOME nor AGENT_SYNC_CACHE is set",
             remedy="set AGENT_SYNC_CACHE to a directory",
         )

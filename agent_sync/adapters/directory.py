@@ -11,21 +11,22 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO, Self
 
-from agent_sync.adapters import file_lock
 from agent_sync.adapters.descriptors import (
     CREATING,
     DIRECTORY,
     LISTING,
+    LOCKING,
     READING,
     ParentDirectory,
+    hold_lock,
     is_link,
     pieces,
     release,
     walk,
     write_all,
 )
-from agent_sync.adapters.faults import fault, link_in_the_way, wrong_kind
-from agent_sync.adapters.files import NewDiskFile, RawReader, fsync_directory, replace_file
+from agent_sync.adapters.files import NewDiskFile, RawReader, fsync_directory, replace_file, sync_file_system
+from agent_sync.adapters.os_errors import file_error, symlink_error, wrong_kind
 from agent_sync.errors import AgentSyncError, FileSystemError
 from agent_sync.ports import Directory, Kind, Stat
 from agent_sync.tree import ROOT, RelPath, Sha256, join, parent
@@ -49,7 +50,7 @@ class DiskDirectory:
         try:
             self._root = os.open(path, DIRECTORY & ~os.O_NOFOLLOW)
         except OSError as error:
-            raise fault(error, doing="open the directory", path=self._name) from error
+            raise file_error(error, doing="open the directory", path=self._name) from error
 
     def __del__(self) -> None:
         if hasattr(self, "_root"):
@@ -141,7 +142,7 @@ class DiskDirectory:
         try:
             with ParentDirectory(self._root, old) as (here, name), ParentDirectory(other._root, new) as (there, target):
                 if is_link(name, here):
-                    raise link_in_the_way(self._full(old))
+                    raise symlink_error(self._full(old))
                 os.link(name, target, src_dir_fd=here, dst_dir_fd=there, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _NO_HARD_LINKS:
@@ -187,7 +188,7 @@ class DiskDirectory:
         try:
             with ParentDirectory(self._root, path) as (directory, name):
                 if is_link(name, directory):
-                    raise link_in_the_way(self._full(path))
+                    raise symlink_error(self._full(path))
                 os.rmdir(name, dir_fd=directory)
         except FileNotFoundError:
             return True
@@ -199,12 +200,10 @@ class DiskDirectory:
 
     def flush(self) -> None:
         """All that was written here is on the disk."""
-        from agent_sync.adapters.flushing import flush_file_system  # loads ctypes, which costs a third of our start-up
-
         try:
             listing = os.open(".", LISTING, dir_fd=self._root)
             try:
-                flush_file_system(listing)
+                sync_file_system(listing)
             finally:
                 release(listing)
         except OSError as error:
@@ -225,10 +224,10 @@ class DiskDirectory:
 
         def open_it() -> int:
             with ParentDirectory(self._root, path) as (directory, name):
-                return os.open(name, file_lock.OPENING, 0o666, dir_fd=directory)
+                return os.open(name, LOCKING, 0o666, dir_fd=directory)
 
         try:
-            held = file_lock.hold(open_it, path=self._full(path), shared=shared, wait_s=wait_s)
+            held = hold_lock(open_it, path=self._full(path), shared=shared, wait_s=wait_s)
         except OSError as error:
             raise self._fault(error, "lock", path) from error
         try:
@@ -258,7 +257,7 @@ class DiskDirectory:
         return self._name if path == ROOT else f"{self._name}/{path}"
 
     def _fault(self, error: OSError, doing: str, path: str) -> AgentSyncError:
-        return fault(error, doing=doing, path=self._full(path))
+        return file_error(error, doing=doing, path=self._full(path))
 
     def _open_file(self, path: RelPath) -> tuple[int, int]:
         """The regular file, open, and its size."""
@@ -274,7 +273,7 @@ class DiskDirectory:
             raise self._fault(error, "read", path) from error
         if not stat.S_ISREG(found.st_mode):
             release(descriptor)
-            raise wrong_kind(self._full(path), "no regular file")
+            raise wrong_kind(self._full(path), "not a regular file")
         return descriptor, found.st_size
 
     def _pieces(self, path: RelPath) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from agent_sync.adapters.descriptors import LISTING, READING, release
-from agent_sync.adapters.faults import fault, wrong_kind
+from agent_sync.adapters.os_errors import file_error, wrong_kind
 from agent_sync.errors import DigestMismatch
 from agent_sync.tree import nar
 from agent_sync_oci.text import quoted
@@ -39,7 +39,7 @@ def nar_hash(path: str, *, poll: Callable[[], object]) -> str:
         else:
             raise wrong_kind(path, "no file, directory or link")
     except OSError as error:
-        raise fault(error, doing="read", path=hashing.where or path) from error
+        raise file_error(error, doing="read", path=hashing.where or path) from error
     return hashing.finish()
 
 

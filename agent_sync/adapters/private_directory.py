@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import overload
 
 from agent_sync.adapters.directory import DiskDirectory
-from agent_sync.adapters.faults import fault, link_in_the_way
+from agent_sync.adapters.os_errors import file_error, symlink_error
 from agent_sync.errors import UnsafePath
 from agent_sync.tree import ROOT
 from agent_sync_oci.text import quoted
@@ -41,8 +41,8 @@ def private_directory(path: str, *, make: bool = True) -> DiskDirectory | None:
         descriptor = os.open(path, _OPENING)
     except OSError as error:
         if os.path.islink(path):  # Linux says ENOTDIR of it
-            raise link_in_the_way(path) from error
-        raise fault(error, doing="open the directory", path=path) from error
+            raise symlink_error(path) from error
+        raise file_error(error, doing="open the directory", path=path) from error
     try:
         found = os.fstat(descriptor)
         _refuse_others(path, found)

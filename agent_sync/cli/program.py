@@ -98,7 +98,7 @@ COMMANDS: CommandTable = {
 
 def main(arguments: Sequence[str]) -> NoReturn:
     """Ends the process that this is with the exit code of the command."""
-    from agent_sync.ports.time import Cancellation
+    from agent_sync.ports.machine import Cancellation
 
     cancellation = Cancellation()
     surroundings = Invocation(standard_streams(), os.environ, cancellation, memory=Receipts(arguments, os.environ))

@@ -1,6 +1,6 @@
 """Every way out of the program, as protocols, and `World`, which holds one of each.
 
-The engine is handed a World and reaches the machine through it alone: `adapters` implements these for real,
+The engine is given a World and reaches the machine through it alone: `adapters` implements these for real,
 `tests/fakes` in memory, and one contract suite per protocol runs against both. Every method names the errors that it
 promises.
 """
@@ -14,10 +14,17 @@ from agent_sync.events import AuditObserver, Observer, ignore, ignore_audit
 from agent_sync.ports.blobs import BlobStore, BlobWriter, Contents, LockRoots, RecordStore, Scratch
 from agent_sync.ports.files import Directory, Kind, NewFile, Stat
 from agent_sync.ports.git import GitCommit, GitEntry, GitHost, GitRepository, SignatureChecker, SignedObject
-from agent_sync.ports.network import Fetcher, Registries
-from agent_sync.ports.programs import Command, Finished, Nix, Runner
+from agent_sync.ports.machine import (
+    Cancellation,
+    Clock,
+    Command,
+    Fetcher,
+    Finished,
+    Nix,
+    Registries,
+    Runner,
+)
 from agent_sync.ports.state import AppliedState
-from agent_sync.ports.time import Cancellation, Clock
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,9 @@ from typing import BinaryIO, NamedTuple, Protocol
 from agent_sync.errors import FileSystemError, LimitExceeded
 from agent_sync.tree import ROOT, RelPath, Sha256, join
 
-# -- Files: one directory tree that no call leaves.
-
 
 class Kind(Enum):
-    """What stands at a path; a symlink is itself, never what it points to."""
+    """What is at a path; a symlink is itself, never what it points to."""
 
     FILE = "file"
     DIRECTORY = "directory"
@@ -38,15 +36,15 @@ class NewFile(Protocol):
     """A file that is being written. FileSystemError from every method if the system refuses."""
 
     def write(self, chunk: bytes, /) -> object:
-        """All of `chunk` is written, after what was written before."""
+        """Append all of `chunk`."""
         ...
 
     def flush(self) -> None:
-        """All that was written is on the disk (fsync), so that a name given to it now outlives a power cut whole."""
+        """Wait until all that was written is on the disk (fsync), so that a name given now outlives a power cut."""
         ...
 
     def close(self) -> None:
-        """No more will be written; nothing happens if it is closed already."""
+        """Close the file; nothing happens if it is closed already."""
         ...
 
 
@@ -55,8 +53,8 @@ class Directory(Protocol):
 
     Raises, from every method that takes a path:
         UnsafePath: a parent of the path is a symlink, or the path is one where a file is asked for.
-        FileSystemError: the system refused (permission, space, input/output), or what stands there is of the wrong
-          kind.
+        FileSystemError: the system refused (permission, space, input/output), or what is at the path is of the
+          wrong kind.
     """
 
     @property
@@ -65,47 +63,48 @@ class Directory(Protocol):
         ...
 
     def stat(self, path: RelPath) -> Stat | None:
-        """What stands at `path`; None if nothing does, as where a parent is missing or is a file."""
+        """Return what is at `path`; None if nothing is, as where a parent is missing or is a file."""
         ...
 
     def names(self, path: RelPath) -> tuple[str, ...]:
-        """The names in the directory at `path`, sorted by their bytes; empty if nothing stands there.
+        """Return the names in the directory at `path`, sorted by their bytes; none if nothing is at `path`.
 
         They are as the system has them: check them with `safe_path` before use.
         """
         ...
 
     def open(self, path: RelPath) -> BinaryIO:
-        """The regular file at `path`, for reading. FileSystemError if there is none."""
+        """Open the regular file at `path` for reading. Raise FileSystemError if there is none."""
         ...
 
     def chunks(self, path: RelPath) -> Iterator[bytes]:
-        """The bytes of the regular file at `path`, all of them once; it is opened when the first are asked for.
+        """Yield the bytes of the regular file at `path`, which is opened when the first are asked for.
 
-        For reading a file from one end to the other this is the fast way. FileSystemError if there is none.
+        The fast way to read a file from one end to the other. Raise FileSystemError if there is none.
         """
         ...
 
     def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:
-        """The digest of the regular file at `path`.
+        """Return the digest of the regular file at `path`.
 
-        With `trusting` it need not be read again, if it was hashed before and the file system says that nothing has
-        touched it since.
+        With `trusting` the file need not be read again, if it was hashed before and the file system says that nothing
+        has touched it since.
         """
         ...
 
     def create(self, path: RelPath, chunks: Iterable[bytes], *, executable: bool = False) -> None:
-        """Write a new file, mode 0644 or 0755; parents are made. FileSystemError if something stands there."""
+        """Write a new file, mode 0644 or 0755; parents are made. Raise FileSystemError if something is there."""
         ...
 
     def open_new(self, path: RelPath) -> NewFile:
-        """A new empty file at `path`, mode 0644, for writing piece by piece; parents are made. FileSystemError if
-        something stands there.
+        """Make an empty file at `path`, mode 0644, for writing piece by piece; parents are made.
+
+        Raises: FileSystemError if something is there.
         """
         ...
 
     def replace(self, path: RelPath, content: bytes) -> None:
-        """Make `path` a file with this content in one step: temporary name, fsync, rename."""
+        """Make `path` a file with this content in one step: temporary name, fsync, rename, fsync of the directory."""
         ...
 
     def rename(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
@@ -116,22 +115,22 @@ class Directory(Protocol):
         ...
 
     def link(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
-        """A second name for the file at `old`; where the file system has no hard links, a copy of it.
+        """Give the file at `old` a second name; where the file system has no hard links, a copy of it.
 
         `new` is as in `rename`, and must not exist. CrossDeviceLink if it lies on another file system.
         """
         ...
 
     def remove(self, path: RelPath) -> None:
-        """Remove a file or a symlink (never what it points to); nothing happens if nothing stands there."""
+        """Remove a file or a symlink (never what it points to); nothing happens if nothing is there."""
         ...
 
     def make_directory(self, path: RelPath) -> tuple[RelPath, ...]:
-        """Make the directory and its parents; the ones that were made, outermost first."""
+        """Make the directory and its parents; return those that were missing, outermost first."""
         ...
 
     def remove_directory(self, path: RelPath) -> bool:
-        """Remove the directory if it is empty; whether it is gone."""
+        """Remove the directory if it is empty; return whether it is gone."""
         ...
 
     def flush(self) -> None:
@@ -143,26 +142,26 @@ class Directory(Protocol):
         ...
 
     def lock(self, path: RelPath, *, shared: bool = False, wait_s: float = 0.0) -> AbstractContextManager[None]:
-        """Hold the lock file at `path`, which is made. ProjectBusy if another process holds it for longer than
-        `wait_s`.
+        """Hold the lock file at `path`, which is made if it is missing.
+
+        Raises: ProjectBusy if another process holds it for longer than `wait_s`.
         """
         ...
 
     def below(self, path: RelPath) -> Directory:
-        """The directory at `path` as a Directory of its own, which cannot be left either.
+        """Open the directory at `path` as a Directory of its own, which no call leaves either.
 
-        It stays this directory when another takes its name. For many files in one directory this is the fast way: a
-        bare name needs no walk.
+        It stays this directory when another takes its name. The fast way to many files in one directory: a bare name
+        needs no walk.
         """
         ...
 
 
-# -- Everything that stands at a path of a directory removed, without recursion and through no link. Whoever left it
-# there may have nested it deeper than a stack goes, or than a path may be long.
-
-
 def sweep(path: RelPath, *, directory: Directory) -> None:
-    """Nothing stands at `path` any more; a symlink is removed, not followed."""
+    """Remove whatever is at `path`; a symlink is removed, not followed.
+
+    Without recursion: whoever left it there may have nested it deeper than a stack goes, or than a path may be long.
+    """
     stat = directory.stat(path)
     if stat is None or stat.kind is not Kind.DIRECTORY:
         directory.remove(path)

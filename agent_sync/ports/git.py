@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from agent_sync.ports.time import Cancellation
+from agent_sync.ports.machine import Cancellation
 
 
 class GitEntry(NamedTuple):
@@ -19,7 +19,7 @@ class GitEntry(NamedTuple):
 
 
 class GitCommit(NamedTuple):
-    """A commit that is here: its own id and its tree's."""
+    """A fetched commit: its own id and its tree's."""
 
     commit: str
     tree: str
@@ -27,7 +27,7 @@ class GitCommit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SignedObject:
-    """A tag or commit as it was signed. `signature` is armoured (OpenPGP or SSH); None if there is none."""
+    """A tag or commit as it was signed. `signature` is armored (OpenPGP or SSH); None if there is none."""
 
     payload: bytes
     signature: bytes | None
@@ -41,61 +41,59 @@ class GitRepository(Protocol):
     """
 
     def advertised(self) -> Mapping[str, str]:
-        """Ref name -> object id as the remote lists them: `HEAD`, `refs/...`, and `refs/tags/x^{}` for what a tag
-        points to.
-        """
+        """Return ref name -> object id as the remote lists them; `refs/tags/x^{}` is what a tag object points to."""
         ...
 
-    def complete(self, short: str) -> str | None:
-        """The full id of the commit whose id begins with `short`, asking for the history where need be; None if there
-        is none.
+    def expand(self, short: str) -> str | None:
+        """Return the full id of the one commit whose id begins with `short`; None if there is none.
+
+        Raises: ConfigInvalid if there are several.
         """
         ...
 
     def fetch(self, oids: Sequence[str], *, without_blobs: bool) -> None:
-        """These objects are here, in one transfer: tags and commits with their trees, and all blobs unless told
-        otherwise.
+        """Fetch these tags and commits with their trees, and with all blobs unless told otherwise, in one transfer.
 
-        NetworkError if the remote does not have (or give out) one of them.
+        Raises: NetworkError if the remote does not have, or does not give out, one of them.
         """
         ...
 
     def fetch_blobs(self, oids: Sequence[str]) -> None:
-        """These blobs are here, in one transfer; those that are already cost nothing."""
+        """Fetch these blobs in one transfer; those that are here already cost nothing."""
         ...
 
     def commit(self, oid: str) -> GitCommit:
-        """The commit that `oid` (a commit, or a tag of one) leads to."""
+        """Return the fetched commit that `oid` (a commit, or a tag of one) leads to."""
         ...
 
     def entries(self, tree: str, *, into: Callable[[bytes], bool] = lambda _: True) -> Iterator[GitEntry]:
-        """Everything below `tree`, files, links and submodules, as the objects say; nothing is checked yet.
+        """Yield every file, link, and submodule below `tree`, as the objects have them; nothing is checked yet.
 
-        Directories of which `into` says no, by their whole path, are passed over. What one directory holds comes
+        Directories for whose whole path `into` returns false are passed over. The entries of one directory come
         together.
         """
         ...
 
     def blob_size(self, oid: str) -> int:
-        """The length of a blob that is here, in bytes."""
+        """Return the length of a fetched blob in bytes."""
         ...
 
     def blob(self, oid: str) -> bytes | memoryview:
-        """The content of a blob that is here, exactly as stored: no filter, no line-ending conversion."""
+        """Return the content of a fetched blob, exactly as stored: no filter, no line-ending conversion."""
         ...
 
     def signed(self, oid: str) -> SignedObject:
-        """The tag or commit `oid` taken apart for checking its signature."""
+        """Return the tag or commit `oid` taken apart for checking its signature."""
         ...
 
 
 class GitHost(Protocol):
-    """Where repositories come from."""
+    """Opens repositories."""
 
     def open(
         self, repo: str, *, timeout_s: float, max_bytes: int, cancellation: Cancellation
     ) -> AbstractContextManager[GitRepository]:
-        """The repository at this address; a transfer stops at either bound, or when it is cancelled.
+        """Open the repository at this address; a transfer stops at either bound, or when it is cancelled.
 
         Raises: Untrusted if the protocol is not allowed.
         """
@@ -103,11 +101,11 @@ class GitHost(Protocol):
 
 
 class SignatureChecker(Protocol):
-    """Says who signed."""
+    """Checks signatures."""
 
     def signer(self, signed: SignedObject, *, allowed_signers: bytes | None, keyring: bytes | None) -> str:
-        """The principal or key that made the signature, which is good. Untrusted if there is none or it is not.
+        """Return the principal or key that made the signature. Raise Untrusted if there is none or it is not good.
 
-        `allowed_signers` is an ssh signers file (ssh-keygen(1)), `keyring` an OpenPGP keyring, armoured or not.
+        `allowed_signers` is an ssh signers file (ssh-keygen(1)), `keyring` an OpenPGP keyring, armored or not.
         """
         ...

@@ -37,7 +37,7 @@ def run_command(
     with world.scratch() as scratch:
         _prepare_directories(scratch, transform, tree, contents, world)
         command = Command(
-            words=transform.words,
+            argv=transform.words,
             program_directory=scratch.below(_PROGRAM).name,
             input=scratch.below(_INPUT).name,
             output=scratch.below(_OUTPUT).name,

@@ -115,7 +115,7 @@ class Bench:
     ) -> Command:
         """The command with this scratch directory's directories."""
         return Command(
-            words=words,
+            argv=words,
             program_directory=str(self.scratch / "program"),
             input=str(self.scratch / "input"),
             output=str(self.output),

@@ -62,7 +62,7 @@ class NoRunner:
 
     def run(self, command: Command, *, cancellation: Cancellation) -> Finished:
         cancellation.check()
-        raise AssertionError(f"nothing should run, but this did: {command.words}")
+        raise AssertionError(f"nothing should run, but this did: {command.argv}")
 
 
 @dataclass

@@ -179,14 +179,14 @@ def test_a_tag_is_fetched_with_its_commit_and_can_be_looked_at(remote: Remote) -
 
 def test_a_shortened_id_is_completed_from_the_whole_history(remote: Remote) -> None:
     with remote.opened() as repository:
-        assert repository.complete(remote.middle[:10]) == remote.middle
-        assert repository.complete(remote.middle[:10].upper()) == remote.middle
-        assert repository.complete("0" * 20) is None
+        assert repository.expand(remote.middle[:10]) == remote.middle
+        assert repository.expand(remote.middle[:10].upper()) == remote.middle
+        assert repository.expand("0" * 20) is None
 
 
 def test_a_beginning_of_several_commits_is_refused(remote: Remote) -> None:
     with remote.opened() as repository, pytest.raises(ConfigInvalid):
-        repository.complete("")
+        repository.expand("")
 
 
 def test_a_commit_that_the_remote_does_not_have_is_an_error(remote: Remote) -> None:

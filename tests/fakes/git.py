@@ -108,7 +108,7 @@ class _Connection:
                 raise NetworkError(subject=f"repository {self._address}", check="it is empty", remedy="check it")
         return self._listed
 
-    def complete(self, short: str) -> str | None:
+    def expand(self, short: str) -> str | None:
         self._host.asked.append(("history", short))
         found = sorted(commit for commit in self._remote().commits if commit.startswith(short.lower()))
         if len(found) > 1:

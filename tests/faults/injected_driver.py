@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agent_sync import open_project
 from agent_sync.adapters.directory import DiskDirectory
-from agent_sync.adapters.flushing import flush_file_system
+from agent_sync.adapters.files import sync_file_system
 from agent_sync.errors import AgentSyncError, FileSystemError, RollbackIncomplete
 from agent_sync_oci.registry.archive import ArchiveRegistry
 from agent_sync_oci.registry.layout import LayoutRegistry
@@ -43,7 +43,7 @@ def failing_calls(here: int) -> dict[str, Callable[[], object]]:
         "mkdirat": lambda: os.mkdir(f"{MISSING}/x", dir_fd=here),
         "newfstatat": lambda: os.stat(MISSING, dir_fd=here),
         "fsync": lambda: os.fsync(UNUSED),
-        "syncfs": lambda: flush_file_system(UNUSED),
+        "syncfs": lambda: sync_file_system(UNUSED),
         "fchmod": lambda: os.fchmod(UNUSED, 0),
         "read": lambda: os.read(UNUSED, 1),
         "flock": lambda: fcntl.flock(UNUSED, fcntl.LOCK_UN),

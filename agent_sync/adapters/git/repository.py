@@ -44,7 +44,7 @@ class FetchedRepository:
             self._refs = read_refs(self._address, self._transport.list_refs())
         return self._refs
 
-    def complete(self, short: str) -> str | None:
+    def expand(self, short: str) -> str | None:
         # All branches and tags, even if a tip begins like this: a commit can be made to begin like any seven digits.
         found = self._history().commits_beginning_with(short.lower())
         if len(found) > 1:

@@ -158,7 +158,7 @@ class SandboxRunner:
         When it raises, the output is empty. Raises TransformFailed (no sandbox, or no such program: nothing was run),
         UnsafePath, LimitExceeded, FileSystemError (of the scratch directory), Cancelled.
         """
-        subject = f"custom command {quoted(shlex.join(command.words))}"
+        subject = f"custom command {quoted(shlex.join(command.argv))}"
         _demand_a_known_machine(subject)
         program = _program(command, subject)
         try:
@@ -178,7 +178,7 @@ class SandboxRunner:
         given, output = os.path.realpath(command.input), os.path.realpath(command.output)
         return Order(
             program=program,
-            words=(program if "/" in command.words[0] else command.words[0], *command.words[1:]),
+            words=(program if "/" in command.argv[0] else command.argv[0], *command.argv[1:]),
             environment={
                 "PATH": ":".join(_PROGRAM_DIRECTORIES),
                 "LANG": "C.UTF-8",
@@ -222,8 +222,8 @@ def _demand_a_known_machine(subject: str) -> None:
 
 def _program(command: Command, subject: str) -> str:
     """The absolute path of the program: in the copies of the project's files, or one of the system's."""
-    first = command.words[0] if command.words else ""
-    if not first or any("\0" in word for word in command.words):
+    first = command.argv[0] if command.argv else ""
+    if not first or any("\0" in word for word in command.argv):
         raise TransformFailed(
             subject=subject, check="is not a command", remedy="name a program, and no NUL in any word"
         )

@@ -55,7 +55,7 @@ def resolve_ref(ref: str, repository: GitRepository, *, subject: str, observer: 
     if found is not None:
         tag = found.removeprefix(_TAGS) if found.startswith(_TAGS) else None
         return ResolvedRef(refs.get(f"{found}^{{}}", refs[found]), refs[found], tag)
-    if _SHORT_ID.fullmatch(ref) and (commit := repository.complete(ref)) is not None:
+    if _SHORT_ID.fullmatch(ref) and (commit := repository.expand(ref)) is not None:
         return ResolvedRef(commit, commit)
     raise ConfigInvalid(
         subject=subject,

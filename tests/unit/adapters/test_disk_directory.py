@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from agent_sync.adapters.directory import DiskDirectory
-from agent_sync.adapters.faults import fault
 from agent_sync.adapters.files import RawReader
+from agent_sync.adapters.os_errors import file_error
 from agent_sync.errors import CrossDeviceLink, FileSystemError, ProjectBusy, UnsafePath
 from agent_sync.tree import RelPath
 from tests.builders.directories import write
@@ -134,7 +134,7 @@ def test_a_lock_file_that_was_removed_keeps_nobody_out_and_nobody_shares_it_unse
 
 @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES, errno.EMFILE, errno.EROFS, errno.EDQUOT, 9999])
 def test_what_the_system_refuses_is_told_with_the_path_and_a_remedy(code: int) -> None:
-    error = fault(OSError(code, os.strerror(code)), doing="write", path="/a/\x1b[31m.md")
+    error = file_error(OSError(code, os.strerror(code)), doing="write", path="/a/\x1b[31m.md")
     assert isinstance(error, FileSystemError)
     assert os.strerror(code) in error.check
     assert error.remedy
@@ -142,8 +142,8 @@ def test_what_the_system_refuses_is_told_with_the_path_and_a_remedy(code: int) -
 
 
 def test_links_and_other_file_systems_are_families_of_their_own() -> None:
-    assert isinstance(fault(OSError(errno.ELOOP, "loop", "b"), doing="read", path="/a/b/c"), UnsafePath)
-    assert isinstance(fault(OSError(errno.EXDEV, "cross"), doing="rename", path="/a"), CrossDeviceLink)
+    assert isinstance(file_error(OSError(errno.ELOOP, "loop", "b"), doing="read", path="/a/b/c"), UnsafePath)
+    assert isinstance(file_error(OSError(errno.EXDEV, "cross"), doing="rename", path="/a"), CrossDeviceLink)
 
 
 @pytest.mark.parametrize("size", [-1, 10])

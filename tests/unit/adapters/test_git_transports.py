@@ -79,7 +79,7 @@ def test_a_server_that_knows_no_filter_sends_everything_once(tmp_path: Path, rul
         assert set(locked.tree) == {"core/a.md", "core/b.md"}
         assert (server.conversations, server.fetches) == (2, 1)
         with _opened(tmp_path, server.url("rules.git")) as repository:
-            assert repository.complete(rules.resolve("main~1")[:9]) == rules.resolve("main~1")
+            assert repository.expand(rules.resolve("main~1")[:9]) == rules.resolve("main~1")
 
 
 @pytest.mark.parametrize("refused", ["tree", "blob:none"])
@@ -87,7 +87,7 @@ def test_a_server_that_refuses_a_filter_is_asked_without(tmp_path: Path, rules: 
     settings = {"uploadpack.allowFilter": "true", f"uploadpackfilter.{refused}.allow": "false"}
     commit = rules.resolve("main~1")
     with serve_git(tmp_path, settings=settings) as server, _opened(tmp_path, server.url("rules.git")) as repository:
-        assert repository.complete(commit[:9]) == commit
+        assert repository.expand(commit[:9]) == commit
         repository.fetch([commit], without_blobs=True)
         oids = {entry.path: entry.oid for entry in repository.entries(repository.commit(commit).tree)}
         repository.fetch_blobs([oids[b"core/a.md"]])

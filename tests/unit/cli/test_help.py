@@ -145,7 +145,7 @@ def test_no_help_loads_anything_heavy(tmp_path: Path) -> None:
         "from agent_sync.cli.program import run\n"
         "from agent_sync.cli.screen import standard_streams\n"
         "from agent_sync.cli.run import Invocation\n"
-        "from agent_sync.ports.time import Cancellation\n"
+        "from agent_sync.ports.machine import Cancellation\n"
         "surroundings = Invocation(standard_streams(), os.environ, Cancellation())\n"
         f"for line in {[*every_command()]!r}:\n"
         "    assert run([*line.split(), '--help'], surroundings) == 0\n"

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from agent_sync.adapters.lazy import lazy
+from agent_sync.wiring import lazy
 
 
 class Counter:
