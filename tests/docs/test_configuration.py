@@ -137,7 +137,7 @@ def test_the_policys_keys_are_named() -> None:
 
 def test_every_variable_that_the_program_reads_is_in_the_table() -> None:
     table = {code for row in rows(section(PAGE, "Environment variables")) for code in codes(row[0])}
-    read = "\n".join(path.read_text(encoding="utf-8") for path in PACKAGES["agent_sync"].rglob("*.py"))
+    read = "\n".join(path.read_text(encoding="utf-8") for top in PACKAGES.values() for path in top.rglob("*.py"))
     for variable in table:
         assert f'"{variable}"' in read, variable
     given_to_commands = {"AGENT_SYNC_INPUT", "AGENT_SYNC_OUTPUT"}
