@@ -1,7 +1,7 @@
-"""Carrying out a plan: all of it or nothing, also after `kill -9`, a full disk or a power cut.
+"""Apply a plan: all of it or nothing, also after `kill -9`, a full disk or a power cut.
 
-A plan, the bytes it needs and the checkout go in. New files are staged in `.agent-sync/txn/`, a journal says what is
-about to happen, each target then takes one rename, and one last rename commits; what was edited comes out in `kept/`.
+A plan, the bytes that it needs and the checkout go in. New files are staged in `.agent-sync/txn/`, a journal says what
+is about to happen, each target then takes one rename, and one last rename commits; edits that were replaced are kept.
 """
 
 from __future__ import annotations

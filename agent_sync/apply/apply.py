@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agent_sync.apply.journal import Change, FileChange, NewDirectory, write_journal
-from agent_sync.apply.recover import RunReport, finalize, is_interrupted, recover_run, with_signals_deferred
+from agent_sync.apply.recover import RunReport, defer_signals, finalize, is_interrupted, recover_run
 from agent_sync.apply.survey import add_change_context, add_error_context, survey
 from agent_sync.apply.transaction import Area, OpenDirectories, Slot, Transaction
 from agent_sync.checkout import Checkout, KeptEdit
@@ -18,12 +18,69 @@ from agent_sync.ports.files import levels
 from agent_sync.tree import Entry, RelPath, join, sorted_paths
 from agent_sync_oci.text import quoted
 
-# -- Writing everything new into the transaction, verified: a full disk or bad blob is met before a target is touched.
+_RECOVER = "agent-sync recover"
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A plan that was applied: the targets that were written and removed, in order, and the edits kept."""
+
+    written: tuple[RelPath, ...] = ()
+    removed: tuple[RelPath, ...] = ()
+    kept: tuple[KeptEdit, ...] = ()
+
+
+def apply(plan: Plan, contents: Contents, checkout: Checkout, world: World, *, applied_lock: bytes) -> Applied:
+    """Make the targets what the plan says and remember `applied_lock`, or change nothing.
+
+    The caller holds the project (`Checkout.hold`) and has recovered it. The steps: 1 survey what is in the way; 2 stage
+    everything new; 3 write the journal; 4 give each target one rename; 5 commit with one rename; 6 keep what was
+    edited, and clear the transaction away.
+
+    Raises:
+        UnsafePath, FileSystemError, LimitExceeded, BlobCorrupt, BytesUnavailable, Cancelled: nothing has changed, or
+            all of it is rolled back.
+        RollbackIncomplete: a target could not be rolled back; the journal stays for `recover`.
+    """
+    _refuse_interrupted(checkout)
+    now_s = world.clock.now_s()
+    changes = survey(plan, world.project, now_s=now_s)
+    if not changes:
+        checkout.applied.write(applied_lock)
+        return Applied()
+    identity = f"{int(abs(now_s) * 1e6):x}"
+    transaction = Transaction.begin(checkout, identity)
+    report = RunReport(checkout.kept, observer=world.observer, now_s=now_s)
+    try:
+        _Staging(contents, observer=world.observer, cancellation=world.cancellation).stage(changes, transaction)
+        transaction.open(write_journal(identity, changes), applied_lock=applied_lock)
+        _execute_all(changes, transaction, OpenDirectories(world.project), cancellation=world.cancellation)
+        transaction.commit()
+    except BaseException as error:  # Ctrl-C is one of the ways to fail half-way
+        _roll_back(error, changes, transaction, report, world)
+        raise
+    _, interrupt = defer_signals(lambda: _finalize(changes, transaction, report, world))
+    applied = _announce(changes, report, world.observer)
+    if interrupt is not None:
+        raise interrupt
+    return applied
+
+
+def _refuse_interrupted(checkout: Checkout) -> None:
+    if is_interrupted(checkout):
+        raise RollbackIncomplete(
+            subject=f"project {quoted(checkout.directory.name)}",
+            check="a sync was interrupted here",
+            remedy=f"undo it: {_RECOVER}",
+        )
+
+
+# -- Staging: everything new is written and verified first, so a full disk or a bad blob is met before any target.
 
 _REPORT_EVERY = 256
 
 
-class Staging:
+class _Staging:
     """Stages the changes of one run."""
 
     def __init__(self, contents: Contents, *, observer: Observer, cancellation: Cancellation) -> None:
@@ -34,12 +91,12 @@ class Staging:
         self._total = 0
 
     def stage(self, changes: Sequence[Change], transaction: Transaction) -> None:
-        """Every file that is to come lies in the transaction.
+        """Write every new file into the transaction.
 
         Raises: FileSystemError, BlobCorrupt, BytesUnavailable, Cancelled; no target has changed then.
         """
-        self._total = sum(_weight(change) for change in changes)
-        stage = transaction.room(Area.STAGE)
+        self._total = sum(_file_count(change) for change in changes)
+        stage = transaction.area(Area.STAGE)
         for change in changes:
             name = RelPath(str(change.number))
             if isinstance(change, NewDirectory):
@@ -51,6 +108,7 @@ class Staging:
     def _stage_directory(self, change: NewDirectory, top: RelPath, stage: Directory) -> None:
         opened = None
         here = stage
+        # Files come in tree order, so one open directory serves all of its files.
         for key, entry, source in change.files:
             directory, _, name = key.rpartition("/")
             if directory != opened:
@@ -71,41 +129,27 @@ class Staging:
             raise
 
 
-def _weight(change: Change) -> int:
-    """How many files have to be written for it."""
+def _file_count(change: Change) -> int:
+    """Return how many files have to be written for the change."""
     return len(change.files) if isinstance(change, NewDirectory) else int(change.after is not None)
 
 
-# -- Apply a plan: the targets become what it says, or everything is as it was.
-
-# -- What was done.
+# -- Execution: first what is removed, then what comes, each by one rename.
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """A plan that was carried out: the targets that were written and removed, in order, and the edits kept."""
-
-    written: tuple[RelPath, ...] = ()
-    removed: tuple[RelPath, ...] = ()
-    kept: tuple[KeptEdit, ...] = ()
-
-
-# -- The targets become what the plan says: first what goes, then what comes, each by one rename.
-
-
-def execute_changes(
+def _execute_all(
     changes: Sequence[Change], transaction: Transaction, targets: OpenDirectories, *, cancellation: Cancellation
 ) -> None:
-    """Every change is made; what stood there lies in the transaction.
+    """Execute every change; what was at the targets is in the transaction then.
 
-    Raises: UnsafePath, FileSystemError, Cancelled; some changes are made then and have to be undone.
+    Raises: UnsafePath, FileSystemError, Cancelled; some changes are made then and have to be rolled back.
     """
-    going = [change for change in changes if isinstance(change, FileChange) and change.after is None]
-    coming = [change for change in changes if isinstance(change, NewDirectory) or change.after is not None]
-    for change in (*going, *coming):
+    removals = [change for change in changes if isinstance(change, FileChange) and change.after is None]
+    writes = [change for change in changes if isinstance(change, NewDirectory) or change.after is not None]
+    for change in (*removals, *writes):  # a file that is removed may be where a directory has to come
         cancellation.check()
         try:
-            _execute(change, transaction, targets.spot(change.path))
+            _execute(change, transaction, targets.slot(change.path))
         except AgentSyncError as error:
             add_change_context(error, change)
             raise
@@ -127,6 +171,7 @@ def _execute(change: Change, transaction: Transaction, target: Slot) -> None:
 
 
 def _back_up(change: FileChange, transaction: Transaction, target: Slot, kind: Kind) -> None:
+    """Bring what is at the target into the transaction."""
     key = str(change.number)
     if kind is Kind.FILE and change.after is not None:
         # A second name, not a rename: whoever reads the target sees the old file or the new one, and never none. What
@@ -142,7 +187,7 @@ def _back_up(change: FileChange, transaction: Transaction, target: Slot, kind: K
 
 
 def _displace(change: FileChange, transaction: Transaction, target: Slot) -> None:
-    """The directory that stands at the target is set aside; all that was ours in it has been taken out before.
+    """Set the directory at the target aside; all that was ours in it has been taken out before.
 
     Raises: FileSystemError if there still is a file in it.
     """
@@ -151,10 +196,10 @@ def _displace(change: FileChange, transaction: Transaction, target: Slot) -> Non
     assert directory is not None
     for level in levels(directory.name, directory=directory.directory):
         for name, stat in level.inside:
-            if transaction.is_beside(name):  # it would go with the directory, out of the reach of an undo
+            if transaction.is_beside(name):  # it would go with the directory, out of the reach of a rollback
                 raise FileSystemError(
                     subject=quoted(change.path),
-                    check="a directory stands there that cannot give way to a file on another file system than ours",
+                    check="a directory on another file system is in the way, and files in it must be kept",
                     remedy="remove that directory, then run it again",
                 )
             if stat.kind is not Kind.DIRECTORY:
@@ -166,102 +211,53 @@ def _moved_meanwhile(change: Change, what: str, *, link: bool = False) -> AgentS
     return family(subject=quoted(change.path), check=f"{what} while the sync ran", remedy="run it again")
 
 
-# -- apply: a plan is carried out, or everything is as it was.
-
-_RECOVER = "agent-sync recover"
-
-
-def apply(plan: Plan, contents: Contents, checkout: Checkout, world: World, *, applied_lock: bytes) -> Applied:
-    """The targets are what the plan says, and the checkout remembers `applied_lock`; or nothing has changed.
-
-    The caller holds the project (`Checkout.hold`) and has recovered it. 1 What stands in the way is found; 2 everything
-    new is staged; 3 the journal is on the disk; 4 each target takes one rename; 5 one rename commits; 6 what was edited
-    is kept, and the transaction is cleared away.
-
-    Raises:
-        UnsafePath, FileSystemError, LimitExceeded, BlobCorrupt, BytesUnavailable, Cancelled: nothing has changed, or
-        all of
-            it is undone.
-        RollbackIncomplete: it could not be undone; the journal stays for `recover`.
-    """
-    _refuse_interrupted(checkout)
-    now_s = world.clock.now_s()
-    changes = survey(plan, world.project, now_s=now_s)
-    if not changes:
-        checkout.applied.write(applied_lock)
-        return Applied()
-    identity = f"{int(abs(now_s) * 1e6):x}"
-    transaction = Transaction.begin(checkout, identity)
-    account = RunReport(checkout.kept, observer=world.observer, now_s=now_s)
-    try:
-        Staging(contents, observer=world.observer, cancellation=world.cancellation).stage(changes, transaction)
-        transaction.open(write_journal(identity, changes), applied_lock=applied_lock)
-        execute_changes(changes, transaction, OpenDirectories(world.project), cancellation=world.cancellation)
-        transaction.commit()
-    except BaseException as error:
-        _roll_back(error, changes, transaction, account, world)
-        raise
-    _, interrupt = with_signals_deferred(lambda: _finalize(changes, transaction, account, world))
-    applied = _announce(changes, account, world.observer)
-    if interrupt is not None:
-        raise interrupt
-    return applied
-
-
-def _refuse_interrupted(checkout: Checkout) -> None:
-    if is_interrupted(checkout):
-        raise RollbackIncomplete(
-            subject=f"project {quoted(checkout.directory.name)}",
-            check="a sync was interrupted here",
-            remedy=f"undo it: {_RECOVER}",
-        )
+# -- The end of a run: rolled back, or finalized and announced.
 
 
 def _roll_back(
-    error: BaseException, changes: Sequence[Change], transaction: Transaction, account: RunReport, world: World
+    error: BaseException, changes: Sequence[Change], transaction: Transaction, report: RunReport, world: World
 ) -> None:
-    """The run that failed of `error` is undone; Ctrl-C pressed once more does not stop that."""
+    """Roll back the run that failed with `error`; Ctrl-C pressed once more does not stop that."""
     try:
-        settled, interrupt = with_signals_deferred(
-            lambda: recover_run(changes, transaction, account, project=world.project)
-        )
+        recovered, interrupt = defer_signals(lambda: recover_run(changes, transaction, report, project=world.project))
     except AgentSyncError as failure:
         raise RollbackIncomplete(
             subject=failure.subject,
             check=f"{failure.check}; this was to be undone because of: {str(error) or type(error).__name__}",
             remedy=failure.remedy if isinstance(failure, RollbackIncomplete) else f"remove the cause; then: {_RECOVER}",
         ) from failure
-    if settled.restored:
-        world.observer(RolledBack(settled.restored))
+    if recovered.restored:
+        world.observer(RolledBack(recovered.restored))
     if interrupt is not None:
         raise interrupt
 
 
-def _finalize(changes: Sequence[Change], transaction: Transaction, account: RunReport, world: World) -> None:
+def _finalize(changes: Sequence[Change], transaction: Transaction, report: RunReport, world: World) -> None:
+    """Finalize a committed run. It counts whatever happens here, so a failure is a warning."""
     try:
-        finalize(changes, transaction, OpenDirectories(world.project), account, project=world.project)
+        finalize(changes, transaction, OpenDirectories(world.project), report, project=world.project)
     except (FileSystemError, UnsafePath) as error:
         message = (
-            f"every file is written, but clearing up failed: {error.check}; the next command does it, or {_RECOVER}"
+            f"every file is written, but cleaning up failed: {error.check}; the next command does it, or {_RECOVER}"
         )
         world.observer(Warned("unfinished", error.subject, message))
 
 
-def _announce(changes: Sequence[Change], account: RunReport, observer: Observer) -> Applied:
+def _announce(changes: Sequence[Change], report: RunReport, observer: Observer) -> Applied:
     written = sorted_paths(_written(changes))
     removed = [change.path for change in changes if isinstance(change, FileChange) and change.after is None]
     for path in removed:
         observer(FileRemoved(path))
     for path in written:
         observer(FileWritten(path))
-    return Applied(tuple(written), tuple(removed), account.kept)
+    return Applied(tuple(written), tuple(removed), report.kept)
 
 
 def _written(changes: Sequence[Change]) -> list[RelPath]:
     paths: list[RelPath] = []
     for change in changes:
         if isinstance(change, NewDirectory):
-            paths.extend(join(change.path, arrival.key) for arrival in change.files)
+            paths.extend(join(change.path, file.key) for file in change.files)
         elif change.after is not None:
             paths.append(change.path)
     return paths

@@ -17,15 +17,13 @@ from agent_sync.ports import Stat
 from agent_sync.tree import Entry, RelPath, Sha256, safe_path
 from agent_sync.tree.names import fold
 
-# -- What a plan comes to on the disk: changes of which each takes one rename.
-
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A file put in place, replaced or (`after` is None) taken away.
+    """A file put in place, replaced or (`after` is None) removed.
 
-    `ours` is what may be lost of what stands there: what we wrote last, and nothing else. `stat` is what the file
-    system said of it, if its times are old enough that an edit would show in them.
+    `ours` is what may be lost of what is there: what we wrote last, and nothing else. `stat` is what the file system
+    said of it, if its times are old enough that an edit would show in them.
     """
 
     number: int
@@ -46,9 +44,7 @@ class StagedFile(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NewDirectory:
-    """A directory that does not exist yet, with all its files: staged as a whole, it takes one rename, not
-    thousands.
-    """
+    """A directory that does not exist yet, with all its files: staged as a whole, it takes one rename for them all."""
 
     number: int
     path: RelPath
@@ -58,15 +54,16 @@ class NewDirectory:
 Change = FileChange | NewDirectory
 
 
-# -- The journal: changes <-> bytes. What is read may come from whoever could write to the project, so it is checked.
+# -- Changes as the bytes of a journal, and back.
 
 VERSION = 1
 _IDENTITY = re.compile(r"[0-9a-f]{1,32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_MALFORMED = "the content is not that of a journal"
 
 
 def write_journal(identity: str, changes: Sequence[Change]) -> bytes:
-    """The journal of a run. `identity` tells the names it uses beside targets from those of other runs."""
+    """Return the journal of a run. `identity` tells the names that it uses beside targets from those of other runs."""
     return json.dumps(
         {"version": VERSION, "identity": identity, "changes": [_row(change) for change in changes]},
         separators=(",", ":"),
@@ -74,27 +71,27 @@ def write_journal(identity: str, changes: Sequence[Change]) -> bytes:
 
 
 def parse_journal(content: bytes) -> tuple[str, tuple[Change, ...]]:
-    """The identity and the changes of an interrupted run.
+    """Return the identity and the changes of an interrupted run.
 
     Raises: RollbackIncomplete if this is no journal of ours.
     """
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise _unusable("it is no JSON") from error
+        raise _unusable("the content is not JSON") from error
     match document:
         case {"version": int(version)} if version != VERSION:
-            raise _unusable(f"it is of version {version}")
+            raise _unusable(f"version {version} is unknown")
         case {"identity": str(identity), "changes": list(rows)} if _IDENTITY.fullmatch(identity):
             return identity, tuple(_change(number, row) for number, row in enumerate(rows))
         case _:
-            raise _unusable("it has not the shape of a journal")
+            raise _unusable(_MALFORMED)
 
 
 def _row(change: Change) -> list[object]:
     if isinstance(change, FileChange):
         return [change.path, change.ours, change.after]
-    return [change.path, [(arrival.key, *arrival.entry) for arrival in change.files]]
+    return [change.path, [(file.key, *file.entry) for file in change.files]]
 
 
 def _change(number: int, row: object) -> Change:
@@ -102,17 +99,17 @@ def _change(number: int, row: object) -> Change:
         case [str(path), ours, after]:
             return FileChange(number, _path(path), "", _entry(ours), _entry(after))
         case [str(path), list(files)]:
-            return NewDirectory(number, _path(path), tuple(_arrival(file) for file in files))
+            return NewDirectory(number, _path(path), tuple(_staged_file(file) for file in files))
         case _:
-            raise _unusable("it has not the shape of a journal")
+            raise _unusable(_MALFORMED)
 
 
-def _arrival(row: object) -> StagedFile:
+def _staged_file(row: object) -> StagedFile:
     match row:
         case [str(key), str(sha256), bool(executable)] if _SHA256.fullmatch(sha256):
             return StagedFile(_path(key), Entry(Sha256(sha256), executable), "")
         case _:
-            raise _unusable("it has not the shape of a journal")
+            raise _unusable(_MALFORMED)
 
 
 def _entry(row: object) -> Entry | None:
@@ -122,17 +119,20 @@ def _entry(row: object) -> Entry | None:
         case [str(sha256), bool(executable)] if _SHA256.fullmatch(sha256):
             return Entry(Sha256(sha256), executable)
         case _:
-            raise _unusable("it has not the shape of a journal")
+            raise _unusable(_MALFORMED)
 
 
 def _path(text: str) -> RelPath:
-    """A project that somebody sent must not have us move its files over `.git/hooks`, or out of it."""
+    """Return the path of a target, checked.
+
+    A project that somebody sent must not have us move its files over `.git/hooks`, or out of it.
+    """
     try:
         path = safe_path(text, subject="the journal")
     except UnsafePath as error:
         raise _unusable(error.check) from error
     if fold(path.partition("/")[0]) == STATE:
-        raise _unusable(f"it names a file in {STATE}/")
+        raise _unusable(f"a target is in {STATE}/")
     return path
 
 
@@ -140,5 +140,5 @@ def _unusable(check: str) -> RollbackIncomplete:
     return RollbackIncomplete(
         subject=f"file {TRANSACTION}/journal",
         check=f"a sync was interrupted, but its journal cannot be used: {check}",
-        remedy=f"what it replaced lies in {TRANSACTION}/undo/: put back what you need, then remove {TRANSACTION}/",
+        remedy=f"put back what you need from {TRANSACTION}/undo/ (what was replaced), then remove {TRANSACTION}/",
     )

@@ -20,11 +20,23 @@ from agent_sync.ports.files import sweep
 from agent_sync.tree import ROOT, Entry, RelPath, join, parent, sorted_paths
 from agent_sync_oci.text import quoted
 
-# -- Account: what one run kept and what it put back, also if it took several attempts to get that far.
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """An interrupted run that was recovered from.
+
+    It was `finished` if it had come to its last step, else undone; `restored` targets then are as they were before it.
+    """
+
+    finished: bool
+    restored: tuple[RelPath, ...] = ()
+    kept: tuple[KeptEdit, ...] = ()
 
 
 class RunReport:
-    """Notes what happens to targets besides the plan."""
+    """What one run kept and put back besides its plan, also if it took several attempts to get that far."""
 
     def __init__(self, kept: KeptEdits, *, observer: Observer, now_s: float) -> None:
         self._home = kept
@@ -43,70 +55,136 @@ class RunReport:
         """The targets that had been changed and are as they were."""
         return tuple(sorted_paths(self._restored))
 
-    def keep(self, path: RelPath, spot: Slot) -> None:
-        """What stands at `spot`, an edit of `path`, is in `kept/` before it is lost, and everybody is told."""
-        edit = self._home.take(path, name=spot.name, directory=spot.directory, now_s=self._now_s)
+    def keep(self, path: RelPath, slot: Slot) -> None:
+        """Move what is in `slot`, an edit of `path`, to `kept/` before it is lost, and announce it."""
+        edit = self._home.take(path, name=slot.name, directory=slot.directory, now_s=self._now_s)
         self._kept.append(edit)
         self._observer(EditKept(path, edit.place))
 
     def note_restored(self, path: RelPath) -> None:
-        """This target is as it was."""
+        """Note that this target is as it was."""
         self._restored.add(path)
 
 
-# -- What is left to do once a run is committed: edits are kept, emptied directories removed, the transaction cleared
-# away.
+def recover(checkout: Checkout, world: World) -> Recovered | None:
+    """Recover from an interrupted run in this checkout; return None if none had changed anything.
+
+    Every command that writes does this first, holding the project. It may be killed itself, and run again.
+
+    Raises:
+        RollbackIncomplete: some target cannot be put back, or the journal cannot be read; nothing of it is lost.
+        UnsafePath, FileSystemError: the system refused.
+    """
+    if not checkout.is_there() or checkout.directory.stat(TRANSACTION) is None:
+        return None
+    journal = read_journal(checkout)
+    if journal is None:  # killed while it staged, or while it cleaned up
+        sweep(TRANSACTION, directory=checkout.directory)
+        return None
+    identity, changes = parse_journal(journal)
+    # Whether a target is on another file system is not in the journal: it is found out by running into it.
+    transaction = Transaction(checkout, identity, crossed=True)
+    report = RunReport(checkout.kept, observer=world.observer, now_s=world.clock.now_s())
+    recovered, interrupt = defer_signals(lambda: recover_run(changes, transaction, report, project=world.project))
+    if interrupt is not None:
+        raise interrupt
+    return recovered
+
+
+def is_interrupted(checkout: Checkout) -> bool:
+    """Tell whether a run was cut short here and waits for `recover`."""
+    return checkout.is_there() and checkout.directory.stat(JOURNAL) is not None
+
+
+def recover_run(
+    changes: Sequence[Change], transaction: Transaction, report: RunReport, *, project: Directory
+) -> Recovered:
+    """Roll the run back if it was not committed, else finalize it; nothing of it is left then.
+
+    Raises: RollbackIncomplete, FileSystemError, UnsafePath; the journal stays then, and this may be tried again.
+    """
+    targets = OpenDirectories(project)
+    paths = [change.path for change in changes]
+    match transaction.state():
+        case State.STAGING:
+            transaction.close(targets, ())
+            return Recovered(finished=False, restored=report.restored, kept=report.kept)
+        case State.CHANGING:
+            _Rollback(transaction, targets, report, project).undo_all(changes)
+            project.flush()  # what went back is on the disk before the journal, which knows how, is removed
+            transaction.close(targets, paths)
+            return Recovered(finished=False, restored=report.restored, kept=report.kept)
+        case State.COMMITTED:
+            finalize(changes, transaction, targets, report, project=project)
+            return Recovered(finished=True, kept=report.kept)
+
+
+def defer_signals(work: Callable[[], T]) -> tuple[T, KeyboardInterrupt | None]:
+    """Return what `work` returns, begun again as often as somebody presses Ctrl-C, and the last of these to be raised.
+
+    `work` must bear being cut short anywhere and begun again.
+    """
+    interrupt: KeyboardInterrupt | None = None
+    while True:
+        try:
+            return work(), interrupt
+        except KeyboardInterrupt as error:
+            interrupt = error
+
+
+# -- Finalizing a committed run: edits are kept, emptied directories removed, the transaction cleared away.
 
 
 def finalize(
     changes: Sequence[Change],
     transaction: Transaction,
     targets: OpenDirectories,
-    account: RunReport,
+    report: RunReport,
     *,
     project: Directory,
 ) -> None:
-    """Nothing is left of the run but what it was for. May be cut short anywhere, and begun again.
+    """Remove everything of the run but what it was for. May be cut short anywhere, and begun again.
 
-    Raises: UnsafePath, FileSystemError; what is not finished then, `recover` finishes.
+    Raises: UnsafePath, FileSystemError; what is not finalized then, `recover` finalizes.
     """
     files = [change for change in changes if isinstance(change, FileChange)]
-    _keep_edits(files, transaction, targets, account)
+    _keep_edits(files, transaction, targets, report)
     _remove_emptied((change.path for change in files if change.after is None), project)
     transaction.close(targets, [change.path for change in changes])
 
 
 def _keep_edits(
-    changes: Iterable[FileChange], transaction: Transaction, targets: OpenDirectories, account: RunReport
+    changes: Iterable[FileChange], transaction: Transaction, targets: OpenDirectories, report: RunReport
 ) -> None:
-    names = frozenset(transaction.room(Area.UNDO).names(ROOT))
+    names = frozenset(transaction.area(Area.UNDO).names(ROOT))
     for change in changes:
         old = _replaced(change, names, transaction, targets)
         if old is not None and not _is_ours(change, old):
-            account.keep(change.path, old)
+            report.keep(change.path, old)
 
 
 def _replaced(
     change: FileChange, names: frozenset[str], transaction: Transaction, targets: OpenDirectories
 ) -> Slot | None:
+    """Return the slot of what the change replaced; one listing of `undo/` spares a look for each of 50,000 files."""
     key = str(change.number)
     if key in names:
-        return Slot(transaction.room(Area.UNDO), RelPath(key))
+        return Slot(transaction.area(Area.UNDO), RelPath(key))
     target = targets.find(change.path) if transaction.crossed else None
     return None if target is None else transaction.find(Area.UNDO, key, target.directory)
 
 
 def _is_ours(change: FileChange, old: Slot) -> bool:
-    """Whether what was replaced is what we had written, and no edit, not even one made while we ran."""
+    """Tell whether what was replaced is what we had written, and no edit, not even one made while we ran."""
     stat = old.stat()
-    if stat is None or stat.kind is Kind.DIRECTORY:  # a directory that gave way was empty
+    if stat is None or stat.kind is Kind.DIRECTORY:  # a directory that was displaced was empty
         return True
-    if change.stat is not None and _same(stat, change.stat):
+    if change.stat is not None and _is_same(stat, change.stat):
         return True
     return change.ours is not None and old.entry() == change.ours
 
 
-def _same(now: Stat, before: Stat) -> bool:
+def _is_same(now: Stat, before: Stat) -> bool:
     # Not the time of the last change: a new name and a lost one are changes to the file, too.
     return (now.inode, now.size, now.modified_ns, now.executable) == (
         before.inode,
@@ -117,36 +195,35 @@ def _same(now: Stat, before: Stat) -> bool:
 
 
 def _remove_emptied(removed: Iterable[RelPath], project: Directory) -> None:
-    """The directories that held nothing but what was removed are gone; one that cannot be removed does no harm."""
+    """Remove the directories that held nothing but what was removed; one that cannot be removed does no harm."""
     for directory in dict.fromkeys(parent(path) for path in removed):
         with suppress(FileSystemError, UnsafePath):
             while directory != ROOT and project.remove_directory(directory):
                 directory = parent(directory)
 
 
-# -- The targets become what they were before a run that did not end. May itself be cut short anywhere, and begun
-# anew.
+# -- Rolling back a run that was not committed.
 
 
-class Rollback:
-    """Undoes one run: by what lies on the disk alone, so it needs no memory of how far the run came.
+class _Rollback:
+    """Rolls back one run by what is on the disk alone, so it needs no memory of how far the run came.
 
-    What somebody else put at a target meanwhile is kept before the old file takes its place back; where nothing stood
+    What somebody else put at a target meanwhile is kept before the old file takes its place back; where nothing was
     before, it stays where it is.
     """
 
     def __init__(
-        self, transaction: Transaction, targets: OpenDirectories, account: RunReport, project: Directory
+        self, transaction: Transaction, targets: OpenDirectories, report: RunReport, project: Directory
     ) -> None:
         self._transaction = transaction
         self._targets = targets
-        self._account = account
+        self._report = report
         self._project = project
 
-    def undo(self, changes: Sequence[Change]) -> None:
-        """Everything is as it was.
+    def undo_all(self, changes: Sequence[Change]) -> None:
+        """Make every target what it was.
 
-        Raises: RollbackIncomplete if some of it could not be undone; the rest is, and trying again is safe.
+        Raises: RollbackIncomplete if some could not be undone; the others are, and trying again is safe.
         """
         failures: list[tuple[RelPath, AgentSyncError]] = []
         # What came goes first, and what went comes back last: a directory may have taken the place of a file.
@@ -171,7 +248,7 @@ class Rollback:
         present = target.stat()
         if self._transaction.find(Area.STAGE, key, target.directory) is not None:
             if old is not None and present is None:
-                old.move_to(target)  # an empty directory had given way already
+                old.move_to(target)  # an empty directory had been displaced already
             return
         if old is not None:
             self._put_back(change, old, target, present)
@@ -186,17 +263,17 @@ class Rollback:
         key = str(change.number)
         if present is not None and present.kind is Kind.DIRECTORY:
             raise FileSystemError(
-                subject=quoted(change.path), check="a directory stands where the file was", remedy="move it away"
+                subject=quoted(change.path), check="a directory is where the file was", remedy="move it away"
             )
-        self._settle_out(key, target, change.path, change.after)
+        self._dispose(key, target, change.path, change.after)
         if present is not None:
             self._save(change, old, target, present)
         old.move_to(target)
-        self._account.note_restored(change.path)
-        self._settle_out(key, target, change.path, change.after)
+        self._report.note_restored(change.path)
+        self._dispose(key, target, change.path, change.after)
 
     def _save(self, change: FileChange, old: Slot, target: Slot, present: Stat) -> None:
-        """What stands at the target is in `out` as well, or instead where the old thing could not replace it."""
+        """Bring what is at the target into `out`: linked, or moved where the old thing could not replace it."""
         key = str(change.number)
         before = old.stat()
         if present.kind is not Kind.FILE or before is None or before.kind is not Kind.FILE:
@@ -208,23 +285,24 @@ class Rollback:
                 self._transaction.link(target, Area.OUT, key)
 
     def _take_out(self, target: Slot, key: str, path: RelPath, ours: Entry) -> None:
-        """The file, which is the one that we wrote, no longer stands there. An edit of the last moment is kept."""
-        self._settle_out(key, target, path, ours)
+        """Remove the file at the target, which is the one that we wrote; an edit of the last moment is kept."""
+        self._dispose(key, target, path, ours)
         try:
             self._transaction.take(target, Area.OUT, key)
         except CrossDeviceLink:
             target.directory.remove(target.name)
-        self._account.note_restored(path)
-        self._settle_out(key, target, path, ours)
+        self._report.note_restored(path)
+        self._dispose(key, target, path, ours)
 
-    def _settle_out(self, key: str, target: Slot, path: RelPath, ours: Entry | None) -> None:
+    def _dispose(self, key: str, target: Slot, path: RelPath, ours: Entry | None) -> None:
+        """Remove what is in `out` under this key if it is ours, else keep it: also what an earlier attempt left."""
         out = self._transaction.find(Area.OUT, key, target.directory)
         if out is None:
             return
         if ours is not None and out.entry() == ours:
             out.directory.remove(out.name)
         else:
-            self._account.keep(path, out)
+            self._report.keep(path, out)
 
     def _undo_directory(self, change: NewDirectory) -> None:
         target = self._targets.find(change.path)
@@ -234,11 +312,12 @@ class Rollback:
         if found is None or found.kind is not Kind.DIRECTORY:
             return
         directories = {change.path}
-        for index, arrival in enumerate(change.files):
-            path = join(change.path, arrival.key)
-            spot = self._targets.find(path)
-            if spot is not None and spot.entry() == arrival.entry:
-                self._take_out(spot, f"{change.number}-{index}", path, arrival.entry)
+        # File by file, not the directory at once: others may have put files of theirs there by now.
+        for index, file in enumerate(change.files):
+            path = join(change.path, file.key)
+            slot = self._targets.find(path)
+            if slot is not None and slot.entry() == file.entry:
+                self._take_out(slot, f"{change.number}-{index}", path, file.entry)
             directories.update(_between(change.path, path))
         for directory in sorted(directories, key=len, reverse=True):
             self._project.remove_directory(directory)
@@ -249,7 +328,7 @@ def _is_removal(change: Change) -> bool:
 
 
 def _between(top: RelPath, path: RelPath) -> Iterator[RelPath]:
-    """The directories on the way from `top` to `path`."""
+    """Yield the directories on the way from `path` up to `top`, both left out."""
     while (path := parent(path)) != top:
         yield path
 
@@ -260,91 +339,6 @@ def _incomplete(failures: Sequence[tuple[RelPath, AgentSyncError]]) -> RollbackI
     more = f", and {others} more file{'s' if others > 1 else ''}" if others else ""
     return RollbackIncomplete(
         subject=f"file {quoted(path)}{more}",
-        check=f"it could not be put back as it was: {first.check}",
+        check=f"restoring the earlier content failed: {first.check}",
         remedy=f"{first.remedy or 'remove the cause'}; then: agent-sync recover",
     )
-
-
-# -- Bringing a run that did not end to one: undone if it had not come to its last step, else finished.
-
-T = TypeVar("T")
-
-
-def recover_run(
-    changes: Sequence[Change], transaction: Transaction, account: RunReport, *, project: Directory
-) -> Recovered:
-    """The run is settled, and nothing of it is left.
-
-    Raises: RollbackIncomplete, FileSystemError, UnsafePath; the journal stays then, and this may be tried again.
-    """
-    targets = OpenDirectories(project)
-    paths = [change.path for change in changes]
-    match transaction.state():
-        case State.STAGING:
-            transaction.close(targets, ())
-            return Recovered(finished=False, restored=account.restored, kept=account.kept)
-        case State.CHANGING:
-            Rollback(transaction, targets, account, project).undo(changes)
-            project.flush()
-            transaction.close(targets, paths)
-            return Recovered(finished=False, restored=account.restored, kept=account.kept)
-        case State.COMMITTED:
-            finalize(changes, transaction, targets, account, project=project)
-            return Recovered(finished=True, kept=account.kept)
-
-
-def with_signals_deferred(work: Callable[[], T]) -> tuple[T, KeyboardInterrupt | None]:
-    """What `work` gives, begun again as often as somebody presses Ctrl-C; and the last of these, to be raised then."""
-    interrupt: KeyboardInterrupt | None = None
-    while True:
-        try:
-            return work(), interrupt
-        except KeyboardInterrupt as error:
-            interrupt = error
-
-
-# -- recover: what an interrupted run left behind is undone, or finished if it was all but done.
-
-
-def recover(checkout: Checkout, world: World) -> Recovered | None:
-    """No interrupted run is left in this checkout; None if there was none that had changed anything.
-
-    Every command that writes does this first, holding the project. It may be killed itself, and run again.
-
-    Raises:
-        RollbackIncomplete: some target cannot be put back, or the journal cannot be read; nothing of it is lost.
-        UnsafePath, FileSystemError: the system refused.
-    """
-    if not checkout.is_there() or checkout.directory.stat(TRANSACTION) is None:
-        return None
-    journal = read_journal(checkout)
-    if journal is None:  # killed while it staged, or while it cleared up
-        sweep(TRANSACTION, directory=checkout.directory)
-        return None
-    identity, changes = parse_journal(journal)
-    # Whether a target lies on another file system is not in the journal: it is found out by running into it.
-    transaction = Transaction(checkout, identity, crossed=True)
-    account = RunReport(checkout.kept, observer=world.observer, now_s=world.clock.now_s())
-    settled, interrupt = with_signals_deferred(
-        lambda: recover_run(changes, transaction, account, project=world.project)
-    )
-    if interrupt is not None:
-        raise interrupt
-    return settled
-
-
-def is_interrupted(checkout: Checkout) -> bool:
-    """Whether a run was cut short here and waits for `recover`."""
-    return checkout.is_there() and checkout.directory.stat(JOURNAL) is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """An interrupted run that is settled now.
-
-    It was `finished` if it had come to its last step, else undone; `restored` targets then are as they were before it.
-    """
-
-    finished: bool
-    restored: tuple[RelPath, ...] = ()
-    kept: tuple[KeptEdit, ...] = ()

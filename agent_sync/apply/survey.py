@@ -15,43 +15,18 @@ from agent_sync.tree import ROOT, Entry, RelPath, join, parent
 from agent_sync.tree.names import fold
 from agent_sync_oci.text import quoted
 
-# -- Saying which target, and which source, a failure is about (spec §9.1).
-
-
-def add_error_context(error: AgentSyncError, source: str, path: str) -> None:
-    """The error, of whatever family it is, is about this target; what it was about before is part of what failed."""
-    if isinstance(error, Cancelled):
-        return
-    if not error.subject.endswith(quoted(path)):
-        error.check = f"{error.check} ({error.subject})"
-    error.subject = target_subject(source, path)
-    error.args = (f"{error.subject}: {error.check}",)
-
-
-def add_change_context(error: AgentSyncError, change: Change) -> None:
-    """The same for what happened to a change as a whole."""
-    add_error_context(error, change.source if isinstance(change, FileChange) else change.files[0].source, change.path)
-
-
-def target_subject(source: str, path: str) -> str:
-    """How an error names a target."""
-    return f"source {source}, file {quoted(path)}"
-
-
-# -- A plan against the disk as it is now -> changes; whatever stands in the way is told before anything is touched.
-
 # A clock's tick is at most 10 ms, a coarse file system's 2 s: an edit within one tick need not show in a file's times.
 _YOUNG_S = 2.5
 
 
 def survey(plan: Plan, project: Directory, *, now_s: float) -> tuple[Change, ...]:
-    """What has to be done, in the order of the paths; nothing is changed, so a dry run can ask as well.
+    """Return the changes that the plan takes, in the order of the paths; nothing is touched, so a dry run can ask too.
 
-    What stands at a target now is looked at again: if it is not what the plan saw, it counts as somebody's edit.
+    Each target is looked at again: what is not what the plan saw there counts as somebody's edit.
 
     Raises:
-        UnsafePath: a target, or a directory on its way, is a symlink, or it lies in `.agent-sync/`.
-        FileSystemError: something else stands there that is no file of ours.
+        UnsafePath: a target, or a directory on its way, is a symlink, or it is in `.agent-sync/`.
+        FileSystemError: something else is there that is no file of ours.
     """
     removed = frozenset(action.path for action in plan.actions if action.step is Step.REMOVE)
     found = _Survey(project, removed, now_s)
@@ -63,55 +38,55 @@ def survey(plan: Plan, project: Directory, *, now_s: float) -> tuple[Change, ...
 
 
 class _Survey:
-    """What was found so far."""
+    """The changes found so far."""
 
     def __init__(self, project: Directory, removed: frozenset[RelPath], now_s: float) -> None:
         self._project = project
         self._removed = removed
         self._now_ns = int(now_s * 1e9)
-        self._standing: dict[RelPath, RelPath | None] = {ROOT: None}
+        self._outermost_missing: dict[RelPath, RelPath | None] = {ROOT: None}
         self._files: list[FileChange] = []
-        self._arrivals: dict[RelPath, list[StagedFile]] = {}
+        self._new_files: dict[RelPath, list[StagedFile]] = {}
 
     def changes(self) -> tuple[Change, ...]:
-        """Everything found, numbered: the files, then the new directories."""
-        directories = enumerate(self._arrivals.items(), start=len(self._files))
+        """Return everything found, numbered: the files, then the new directories."""
+        directories = enumerate(self._new_files.items(), start=len(self._files))
         return (*self._files, *(NewDirectory(number, path, tuple(files)) for number, (path, files) in directories))
 
     def look(self, directory: RelPath, actions: Sequence[Action]) -> None:
-        """Note what these actions, all in one directory, come to."""
+        """Note the changes of these actions, which are all in one directory."""
         action = actions[0]
         try:
             missing = self._missing(directory)
             if missing is not None:
-                self._arrive(missing, actions)
+                self._add_to_new_directory(missing, actions)
                 return
             there = self._project.below(directory)
-            for action in actions:  # the one that fails is to blame
-                self._change(action, there)
+            for action in actions:  # the error below names the one that failed
+                self._note_file(action, there)
         except AgentSyncError as error:
             add_error_context(error, action.source, action.path)
             raise
 
-    def _arrive(self, missing: RelPath, actions: Iterable[Action]) -> None:
+    def _add_to_new_directory(self, missing: RelPath, actions: Iterable[Action]) -> None:
         cut = len(missing) + 1
-        arriving = [
+        files = [
             StagedFile(RelPath(each.path[cut:]), each.after, each.source) for each in actions if each.after is not None
         ]
-        if arriving:
-            self._arrivals.setdefault(missing, []).extend(arriving)
+        if files:
+            self._new_files.setdefault(missing, []).extend(files)
 
     def _missing(self, directory: RelPath) -> RelPath | None:
-        """The outermost directory that has to be made for `directory` to be there; None if it is."""
-        if directory in self._standing:
-            return self._standing[directory]
+        """Return the outermost directory that has to be made for `directory` to exist; None if it does."""
+        if directory in self._outermost_missing:
+            return self._outermost_missing[directory]
         missing = self._missing(parent(directory))
-        if missing is None and not self._stands(directory):
+        if missing is None and not self._exists(directory):
             missing = directory
-        self._standing[directory] = missing
+        self._outermost_missing[directory] = missing
         return missing
 
-    def _stands(self, directory: RelPath) -> bool:
+    def _exists(self, directory: RelPath) -> bool:
         stat = self._project.stat(directory)
         if stat is None or (stat.kind is Kind.FILE and directory in self._removed):
             return False
@@ -119,7 +94,7 @@ class _Survey:
             return True
         raise _in_the_way(directory, stat.kind, "where a directory is needed")
 
-    def _change(self, action: Action, there: Directory) -> None:
+    def _note_file(self, action: Action, there: Directory) -> None:
         name = RelPath(action.path.rpartition("/")[2])
         stat = there.stat(name)
         if stat is None and action.after is None:
@@ -132,15 +107,17 @@ class _Survey:
             self._refuse_foreign_files(action.path)
             self._note(action)
         else:
-            raise _in_the_way(action.path, stat.kind, "where the file belongs")
+            raise _in_the_way(action.path, stat.kind)
 
     def _note(self, action: Action, *, ours: Entry | None = None, stat: Stat | None = None) -> None:
         trusted = None if stat is None or ours is None or self._is_young(stat) else stat
         self._files.append(FileChange(len(self._files), action.path, action.source, ours, action.after, trusted))
 
     def _ours(self, action: Action, stat: Stat, there: Directory, name: RelPath) -> Entry | None:
+        """Return what the file is if we wrote it; None if it is somebody's edit."""
         if action.edited or action.before is None:
             return None
+        # Hashed again only where the times cannot prove that nobody wrote since the plan was made.
         if action.stat == stat and not self._is_young(stat):
             return action.before
         return action.before if Entry(there.digest(name), stat.executable) == action.before else None
@@ -149,12 +126,12 @@ class _Survey:
         return self._now_ns - max(stat.changed_ns, stat.modified_ns) < _YOUNG_S * 1e9
 
     def _refuse_foreign_files(self, directory: RelPath) -> None:
-        """Nothing, if all that the directory holds is going to be removed."""
+        """Raise FileSystemError unless all that the directory holds is going to be removed."""
         for level in levels(directory, directory=self._project):
             for name, stat in level.inside:
                 path = join(level.path, name)
                 if stat.kind is not Kind.DIRECTORY and path not in self._removed:
-                    raise _in_the_way(directory, Kind.DIRECTORY, f"where the file belongs, with {quoted(path)} in it")
+                    raise _in_the_way(directory, Kind.DIRECTORY, f"with {quoted(path)} in it")
 
 
 def _refuse_own_state(actions: Iterable[Action]) -> None:
@@ -162,19 +139,43 @@ def _refuse_own_state(actions: Iterable[Action]) -> None:
         if fold(action.path.partition("/")[0]) == STATE:
             raise UnsafePath(
                 subject=target_subject(action.source, action.path),
-                check=f"{STATE}/ is agent-sync's own",
+                check=f"{STATE}/ belongs to agent-sync itself",
                 remedy="choose another destination",
             )
 
 
-def _in_the_way(path: RelPath, kind: Kind, where: str) -> AgentSyncError:
+def _in_the_way(path: RelPath, kind: Kind, detail: str = "") -> AgentSyncError:
+    where = f" {detail}" if detail else ""
     if kind is Kind.LINK:
         return UnsafePath(
             subject=quoted(path),
-            check=f"a symbolic link stands {where}, and none is ever followed",
+            check=f"a symbolic link is in the way{where}, and links are never followed",
             remedy="remove the link, or choose another destination",
         )
     what = {Kind.FILE: "a file", Kind.DIRECTORY: "a directory"}.get(kind, "something that is no file")
     return FileSystemError(
-        subject=quoted(path), check=f"{what} stands {where}", remedy="move it away, or choose another destination"
+        subject=quoted(path), check=f"{what} is in the way{where}", remedy="move it away, or choose another destination"
     )
+
+
+# -- Error context: which target, and which source, a failure is about (spec §9.1).
+
+
+def add_error_context(error: AgentSyncError, source: str, path: str) -> None:
+    """Make the error, of whatever family it is, one about this target; its old subject joins the check."""
+    if isinstance(error, Cancelled):
+        return
+    if not error.subject.endswith(quoted(path)):
+        error.check = f"{error.check} ({error.subject})"
+    error.subject = target_subject(source, path)
+    error.args = (f"{error.subject}: {error.check}",)
+
+
+def add_change_context(error: AgentSyncError, change: Change) -> None:
+    """Do the same for what happened to a change as a whole."""
+    add_error_context(error, change.source if isinstance(change, FileChange) else change.files[0].source, change.path)
+
+
+def target_subject(source: str, path: str) -> str:
+    """Return the subject of an error about a target."""
+    return f"source {source}, file {quoted(path)}"

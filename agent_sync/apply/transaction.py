@@ -23,82 +23,6 @@ from agent_sync.ports import Directory, Kind, Stat
 from agent_sync.ports.files import copy, read_bounded, sweep
 from agent_sync.tree import ROOT, Entry, RelPath, join, parent
 
-# -- Spot: one name in a directory that is held open, so that no swap of a directory on the way to it can lead
-# elsewhere.
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """A place for one file or directory."""
-
-    directory: Directory
-    name: RelPath
-
-    def stat(self) -> Stat | None:
-        """What stands here."""
-        return self.directory.stat(self.name)
-
-    def entry(self) -> Entry | None:
-        """The file that stands here, read and hashed; None if none does."""
-        stat = self.stat()
-        if stat is None or stat.kind is not Kind.FILE:
-            return None
-        return Entry(self.directory.digest(self.name), stat.executable)
-
-    def move_to(self, other: Slot) -> None:
-        """What stands here stands there."""
-        self.directory.rename(self.name, other.name, into=other.directory)
-
-    def link_to(self, other: Slot) -> None:
-        """The file that stands here stands there as well."""
-        self.directory.link(self.name, other.name, into=other.directory)
-
-
-class OpenDirectories:
-    """The spots of targets. The directory of the last one stays open: its neighbours follow."""
-
-    def __init__(self, project: Directory) -> None:
-        self._project = project
-        self._path: RelPath | None = None
-        self._directory = project
-
-    def spot(self, path: RelPath) -> Slot:
-        """The spot of this target; the directory it is in stands there.
-
-        Raises: UnsafePath, FileSystemError.
-        """
-        directory = parent(path)
-        if directory != self._path:
-            self._path = None
-            self._directory = self._project.below(directory)
-            self._path = directory
-        return Slot(self._directory, RelPath(path.rpartition("/")[2]))
-
-    def find(self, path: RelPath) -> Slot | None:
-        """The same, or None if the directory is missing."""
-        directory = parent(path)
-        if directory != self._path:
-            stat = self._project.stat(directory)
-            if stat is None or stat.kind is Kind.FILE:
-                return None
-        return self.spot(path)
-
-    def make(self, path: RelPath) -> Slot:
-        """The same; the directory is made if it is missing."""
-        found = self.find(path)
-        if found is None:
-            self._project.make_directory(parent(path))
-        return found or self.spot(path)
-
-
-# -- Transaction: the directory `.agent-sync/txn/`, where a run keeps what it is about to put in place and what it took
-# away. stage/<n> what change n brings, until it is renamed to its target: where it is gone, the change was made
-# undo/<n> what stood there before out/<n> what undoing the change took away again, until it is clear whose it was
-# journal the changes; nothing outside this directory is touched before it is on the disk applied.lock renamed to
-# `.agent-sync/applied.lock` as the last step: where it is gone, the run is committed Where a target lies on another
-# file system, which no rename reaches, its own directory takes the place of these: the names there begin with `.agent-
-# sync-<identity>-`, and the journal has the identity.
-
 MAX_JOURNAL_BYTES = 100_000_000
 
 _JOURNAL = RelPath("journal")
@@ -115,44 +39,114 @@ class Area(Enum):
 
 
 class State(Enum):
-    """How far a run came, by what lies on the disk."""
+    """How far a run came, by what is on the disk."""
 
     STAGING = "staging"
     CHANGING = "changing"
     COMMITTED = "committed"
 
 
+# -- Slots: names in directories that are held open.
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One name in an open directory, for one file or directory: no swap of a parent can lead elsewhere."""
+
+    directory: Directory
+    name: RelPath
+
+    def stat(self) -> Stat | None:
+        """Return what is here; None if nothing is."""
+        return self.directory.stat(self.name)
+
+    def entry(self) -> Entry | None:
+        """Return the entry of the file here, read and hashed; None if no file is here."""
+        stat = self.stat()
+        if stat is None or stat.kind is not Kind.FILE:
+            return None
+        return Entry(self.directory.digest(self.name), stat.executable)
+
+    def move_to(self, other: Slot) -> None:
+        """Rename what is here to the other slot."""
+        self.directory.rename(self.name, other.name, into=other.directory)
+
+    def link_to(self, other: Slot) -> None:
+        """Give the file here a second name, in the other slot."""
+        self.directory.link(self.name, other.name, into=other.directory)
+
+
+class OpenDirectories:
+    """The slots of targets. The directory of the last one stays open, since its neighbors follow."""
+
+    def __init__(self, project: Directory) -> None:
+        self._project = project
+        self._path: RelPath | None = None
+        self._directory = project
+
+    def slot(self, path: RelPath) -> Slot:
+        """Return the slot of this target, whose directory exists.
+
+        Raises: UnsafePath, FileSystemError.
+        """
+        directory = parent(path)
+        if directory != self._path:
+            self._path = None  # if opening fails, the next call must not take the old directory for this one
+            self._directory = self._project.below(directory)
+            self._path = directory
+        return Slot(self._directory, RelPath(path.rpartition("/")[2]))
+
+    def find(self, path: RelPath) -> Slot | None:
+        """Return the slot; None if its directory is missing."""
+        directory = parent(path)
+        if directory != self._path:
+            stat = self._project.stat(directory)
+            if stat is None or stat.kind is Kind.FILE:
+                return None
+        return self.slot(path)
+
+    def make(self, path: RelPath) -> Slot:
+        """Return the slot, and make its directory if that is missing."""
+        found = self.find(path)
+        if found is None:
+            self._project.make_directory(parent(path))
+        return found or self.slot(path)
+
+
+# -- The transaction itself.
+
+
 class Transaction:
-    """One run's directory. `crossed` says that some target lies on another file system, or might."""
+    """One run's directory. `crossed` says that some target is on another file system, or might be."""
 
     def __init__(self, checkout: Checkout, identity: str, *, crossed: bool) -> None:
         self.crossed = crossed
         self._checkout = checkout
         self._project = checkout.directory
         self._prefix = f".agent-sync-{identity}-"
-        for room in Area:
-            self._project.make_directory(join(TRANSACTION, RelPath(room.value)))
+        for area in Area:
+            self._project.make_directory(join(TRANSACTION, RelPath(area.value)))
         self._home = self._project.below(TRANSACTION)
-        self._rooms = {room: self._home.below(RelPath(room.value)) for room in Area}
+        self._areas = {area: self._home.below(RelPath(area.value)) for area in Area}
         self._unflushed: Directory | None = None
 
     @classmethod
     def begin(cls, checkout: Checkout, identity: str) -> Transaction:
-        """A new run's; what a run left that was killed before its journal stood is cleared away."""
+        """Begin a new run, and clear away what a run left that was killed before its journal existed."""
         checkout.prepare()
         sweep(TRANSACTION, directory=checkout.directory)
         return cls(checkout, identity, crossed=False)
 
     def state(self) -> State:
-        """How far the run came."""
+        """Return how far the run came."""
         if self._home.stat(_JOURNAL) is None:
             return State.STAGING
         return State.COMMITTED if self._home.stat(_READY) is None else State.CHANGING
 
     def open(self, journal: bytes, *, applied_lock: bytes) -> None:
-        """Everything staged and the journal are on the disk: from now on the run can be undone.
+        """Bring everything staged and the journal onto the disk: from now on the run can be rolled back.
 
-        Raises: LimitExceeded, and nothing is written: `read_journal` would refuse the journal, so nothing could be.
+        Raises: LimitExceeded, and nothing is written: `read_journal` would refuse the journal.
         """
         if len(journal) > MAX_JOURNAL_BYTES:
             raise LimitExceeded(
@@ -161,75 +155,78 @@ class Transaction:
                 remedy="sync fewer files at once: add the targets one after the other",
             )
         self._home.create(_READY, (applied_lock,))
+        # The journal comes after the file that marks the run as uncommitted: in the other order a run that is killed in
+        # between would look committed.
         self._home.replace(_JOURNAL, journal)
         self._home.flush()
 
     def commit(self) -> None:
-        """The run counts: from now on it can only be finished."""
+        """Commit the run: from now on it can only be finalized."""
         self._flush_crossed()
         self._checkout.applied.commit(join(TRANSACTION, _READY))
 
     def close(self, targets: OpenDirectories, paths: Iterable[RelPath]) -> None:
-        """Nothing of the run is left; `paths` are the targets beside which something may lie."""
+        """Remove everything of the run; `paths` are the targets beside which something may be."""
         if self.crossed:
             self._remove_beside(targets, paths)
         self._home.remove(_JOURNAL)
         with suppress(FileSystemError, UnsafePath):  # without its journal it means nothing; the next run clears it away
             sweep(TRANSACTION, directory=self._project)
 
-    def room(self, room: Area) -> Directory:
-        """One of the three directories."""
-        return self._rooms[room]
+    def area(self, area: Area) -> Directory:
+        """Return one of the three directories."""
+        return self._areas[area]
 
-    def find(self, room: Area, key: str, there: Directory) -> Slot | None:
-        """What lies in `room` under this key, or in its stead in the directory `there` of the target."""
-        spots = (self._spot(room, key), self._beside(room, key, there)) if self.crossed else (self._spot(room, key),)
-        return next((spot for spot in spots if spot.stat() is not None), None)
+    def find(self, area: Area, key: str, there: Directory) -> Slot | None:
+        """Return the slot of this key in `area`, or in its stead in the target's directory `there`; None if empty."""
+        slots = (self._slot(area, key), self._beside(area, key, there)) if self.crossed else (self._slot(area, key),)
+        return next((slot for slot in slots if slot.stat() is not None), None)
 
     def is_beside(self, name: str) -> bool:
-        """Whether this is the name of something of ours in the directory of a target."""
+        """Tell whether this is the name of something of ours in the directory of a target."""
         return name.startswith(self._prefix)
 
-    def take(self, target: Slot, room: Area, key: str) -> None:
-        """What stands at the target is in `room` instead."""
+    def take(self, target: Slot, area: Area, key: str) -> None:
+        """Move what is at the target to `area`."""
         try:
-            target.move_to(self._spot(room, key))
+            target.move_to(self._slot(area, key))
         except CrossDeviceLink:
-            target.move_to(self._cross(room, key, target.directory))
+            target.move_to(self._cross(area, key, target.directory))
 
-    def link(self, target: Slot, room: Area, key: str) -> None:
-        """The file that stands at the target is in `room` as well."""
+    def link(self, target: Slot, area: Area, key: str) -> None:
+        """Give the file at the target a second name in `area`."""
         try:
-            target.link_to(self._spot(room, key))
+            target.link_to(self._slot(area, key))
         except CrossDeviceLink:
-            target.link_to(self._cross(room, key, target.directory))
+            target.link_to(self._cross(area, key, target.directory))
 
     def place(self, key: str, target: Slot) -> None:
-        """What is staged under this key stands at the target, in one step."""
-        staged = self._spot(Area.STAGE, key)
+        """Put what is staged under this key at the target, in one step."""
+        staged = self._slot(Area.STAGE, key)
         try:
             staged.move_to(target)
         except CrossDeviceLink:
             copied = self._cross(Area.STAGE, key, target.directory)
             copy(staged.name, copied.name, source=staged.directory, into=copied.directory)
-            staged.move_to(self._spot(Area.STAGE, f"{key}-copied"))
+            # Renamed, not removed: what recovery looks for is the absence of the staged name, and a rename is atomic.
+            staged.move_to(self._slot(Area.STAGE, f"{key}-copied"))
             copied.move_to(target)
 
-    def _spot(self, room: Area, key: str) -> Slot:
-        return Slot(self._rooms[room], RelPath(key))
+    def _slot(self, area: Area, key: str) -> Slot:
+        return Slot(self._areas[area], RelPath(key))
 
-    def _beside(self, room: Area, key: str, there: Directory) -> Slot:
-        return Slot(there, RelPath(f"{self._prefix}{key}.{room.value}"))
+    def _beside(self, area: Area, key: str, there: Directory) -> Slot:
+        return Slot(there, RelPath(f"{self._prefix}{key}.{area.value}"))
 
-    def _cross(self, room: Area, key: str, there: Directory) -> Slot:
+    def _cross(self, area: Area, key: str, there: Directory) -> Slot:
         self.crossed = True
         if self._unflushed is not there:
             self._flush_crossed()
             self._unflushed = there
-        return self._beside(room, key, there)
+        return self._beside(area, key, there)
 
     def _flush_crossed(self) -> None:
-        """The other file system keeps no order with ours: what is there must be on the disk before our last rename."""
+        """Flush the other file system, which keeps no order with ours, before our last rename."""
         if self._unflushed is not None:
             self._unflushed.flush()
             self._unflushed = None
@@ -244,7 +241,7 @@ class Transaction:
 
 
 def read_journal(checkout: Checkout) -> bytes | None:
-    """The journal of a run that did not end; None if there is none.
+    """Return the journal of a run that did not end; None if there is none.
 
     Raises: UnsafePath, FileSystemError, LimitExceeded.
     """

@@ -93,7 +93,7 @@ def test_a_link_put_at_a_target_is_replaced_and_not_followed(killed: KilledBefor
 def test_what_cannot_be_put_back_stays_in_the_journal_and_the_rest_is_put_back(killed: KilledBeforeCommit) -> None:
     killed.directory.drop(EDITED)
     killed.directory.put(f"{EDITED}/theirs", "a directory in the way")
-    with pytest.raises(RollbackIncomplete, match="directory stands") as caught:
+    with pytest.raises(RollbackIncomplete, match="a directory is where the file was") as caught:
         killed.checkout.recover()
     assert caught.value.subject == f'file "{EDITED}"'
     assert "agent-sync recover" in str(caught.value.remedy)
