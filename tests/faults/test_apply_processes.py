@@ -37,9 +37,9 @@ checkout = ACheckout(DiskDirectory(sys.argv[1]))
 for round in range(15):
     with checkout.checkout.hold(wait_s=60):
         owner = (checkout.checkout.applied.read() or b"").decode()
-        checkout.written = a_tree({f"{directory}/{n}.md": f"{owner} {n}" for directory in ("a", "b") for n in
-        range(20)}) files = {f"{directory}/{n}.md": f"{name} {n}" for directory in ("a", "b") for n in range(20)}
-        checkout.sync(files, lock=name.encode())
+        files = [(f"{directory}/{n}.md", n) for directory in ("a", "b") for n in range(20)]
+        checkout.written = a_tree({path: f"{owner} {n}" for path, n in files})
+        checkout.sync({path: f"{name} {n}" for path, n in files}, lock=name.encode())
 """
 
 
