@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agent_sync.config.schema import config_schema_text, policy_schema_text
 from agent_sync.lock.schema import lock_schema_text
-from tests.reference.command_line import command_line
+from tests.reference.command_line import command_line, document_schemas
 from tests.reference.errors import errors
 
 Generator = Callable[[], Mapping[str, str]]
@@ -30,7 +30,7 @@ def lock_schema() -> Mapping[str, str]:
     return {"schemas/agent-sync.lock.schema.json": lock_schema_text()}
 
 
-GENERATORS: tuple[Generator, ...] = (config_schemas, lock_schema, command_line, errors)
+GENERATORS: tuple[Generator, ...] = (config_schemas, lock_schema, document_schemas, command_line, errors)
 
 _ROOT = Path(__file__).resolve().parents[1]
 

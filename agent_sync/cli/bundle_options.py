@@ -1,8 +1,9 @@
-"""What the commands of bundles take: places, names, and who signs."""
+"""What the commands of bundles take: references, names, and the options that say who signs."""
 
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
@@ -26,50 +27,58 @@ _DIGEST_PREFIX = "sha256:"
 
 ReferenceArgument = Annotated[
     str,
-    typer.Argument(metavar="PLACE", help="HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]."),
+    typer.Argument(
+        metavar="REFERENCE", help="HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG], or oci-archive:FILE[:TAG]."
+    ),
 ]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="The name that signatures are bound to.")]
-PlainHttp = Annotated[
-    bool, typer.Option("--plain-http", help="Speak to a registry without TLS; on loopback that is done anyway.")
-]
+PlainHttp = Annotated[bool, typer.Option("--plain-http", help="Use plain HTTP.")]
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="Sign with this private key.")]
 TrustConfig = Annotated[
     str | None,
     typer.Option(
         "--trust-config",
         metavar="FILE",
-        help="Sign at the services that this file names: without a key, or with one and into a log.",
+        help="Use the signing services of this file: keyless, or with --key for a log entry.",
     ),
 ]
 IdentityToken = Annotated[
     str | None,
-    typer.Option("--identity-token", metavar="TOKEN", help="Who signs; else SIGSTORE_ID_TOKEN, or the CI's own."),
+    typer.Option(
+        "--identity-token",
+        metavar="TOKEN",
+        help="The identity that signs.  [default: SIGSTORE_ID_TOKEN, or the token of the CI]",
+    ),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class SigningOptions:
-    """What was said about who signs."""
+    """The options that say who signs."""
 
     key: str | None = None
     trust_config: str | None = None
     identity_token: str | None = None
 
     @property
-    def given(self) -> bool:
-        """Whether anything was."""
-        return any((self.key, self.trust_config, self.identity_token))
+    def given(self) -> tuple[str, ...]:
+        """The flags that were given."""
+        values = {"--key": self.key, "--trust-config": self.trust_config, "--identity-token": self.identity_token}
+        return tuple(flag for flag, value in values.items() if value)
 
 
 def reference_of(text: str, session: Session) -> Reference:
-    """The place; a directory or file is meant from the current directory. Raises UsageError."""
+    """Return the reference; a path in it is relative to the current directory. Raises UsageError."""
     from agent_sync.bundle.names import resolve_relative
 
     return resolve_relative(session.directory, parse_reference(text))
 
 
 def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> Signing:
-    """Who signs. Raises UsageError if that is not clear, cannot be done `offline`, or a file cannot be used."""
+    """Return who signs.
+
+    Raises: UsageError (nobody is named, `offline` forbids the services, or a file cannot be used), FileSystemError.
+    """
     from agent_sync.bundle.sign import key_signing, keyless_signing
 
     reject_conflicting(key=bool(options.key), identity_token=bool(options.identity_token))
@@ -78,8 +87,8 @@ def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> S
         if offline:
             raise UsageError(
                 subject="--trust-config",
-                check="it names services to ask, and --offline opens no connection",
-                remedy="leave --offline out, or sign with --key alone",
+                check="signing services cannot be reached with --offline",
+                remedy="omit --offline, or sign with --key alone",
             )
         config = read_path_argument(options.trust_config, session, what="the trust configuration")
     if options.key:
@@ -89,13 +98,13 @@ def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> S
         return keyless_signing(_token(options, session.environment), config)
     raise UsageError(
         subject="signing",
-        check="nothing says who signs",
+        check="no key and no identity was given",
         remedy="give --key FILE, or --trust-config FILE with an identity token",
     )
 
 
 def read_path_argument(path: str, session: Session, *, what: str) -> bytes:
-    """The bytes of a file that was named on the command line. Raises UsageError if there is none, FileSystemError."""
+    """Return the bytes of a file that argv names. Raises UsageError if it does not exist, FileSystemError."""
     from agent_sync.adapters.files import read_file
 
     content = read_file(posixpath.join(session.directory, path))
@@ -133,28 +142,32 @@ def _hex_digits(text: str) -> str:
 
 
 def new_pass_phrase(session: Session) -> bytes:
-    """The pass phrase for a new key; a person types it twice. Raises UsageError."""
+    """Return the pass phrase for a new key, which a person types twice. Raises UsageError."""
     given = _pass_phrase(session)
-    if PASS_PHRASE not in session.environment and _bytes(session.ask_secret("the same again: ") or "") != given:
-        raise UsageError(subject="the pass phrase", check="the second was another", remedy="begin again")
+    if PASS_PHRASE not in session.environment and _bytes(session.ask_secret("repeat the pass phrase: ") or "") != given:
+        raise UsageError(subject="pass phrase", check="the two entries differ", remedy="try again")
     return given
 
 
 def _no_such_file(path: str, *, what: str) -> UsageError:
-    return UsageError(subject=f"{what} {path}", check="there is no such file", remedy="correct its name")
+    return UsageError(
+        subject=f"{what} {path}",
+        check="no such file",
+        remedy=f"list the directory: ls {shlex.quote(posixpath.dirname(path) or '.')}",
+    )
 
 
 def _pass_phrase(session: Session) -> bytes:
     given = session.environment.get(PASS_PHRASE)
-    if given is None and (given := session.ask_secret("pass phrase of the key: ")) is None:
+    if given is None and (given := session.ask_secret("pass phrase for the key: ")) is None:
         raise UsageError(
-            subject="the key's pass phrase", check="nobody can be asked for it", remedy=f"set {PASS_PHRASE}"
+            subject="pass phrase for the key", check="not set, and no terminal to ask on", remedy=f"set {PASS_PHRASE}"
         )
     return _bytes(given)
 
 
 def _bytes(text: str) -> bytes:
-    """As they were in the environment or came from the keyboard, whatever they mean."""
+    """Return the bytes as the environment or the keyboard had them, whatever their encoding."""
     return text.encode("utf-8", "surrogateescape")
 
 
@@ -165,7 +178,7 @@ def _token(options: SigningOptions, environment: Mapping[str, str]) -> str:
     if token is None:
         raise UsageError(
             subject="keyless signing",
-            check="there is no identity token, and this is no CI that gives one",
+            check="no identity token was given, and the environment provides none",
             remedy=f"give --identity-token, or set {TOKEN}",
         )
     return token

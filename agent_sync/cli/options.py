@@ -1,14 +1,17 @@
-"""What several commands take: names of sources, and the flags of every command (spec §9.8)."""
+"""What several commands take: names of sources, a policy, and the options of every command (spec §9.8)."""
 
 from __future__ import annotations
 
 import inspect
+import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Annotated
 
 import typer
 
+from agent_sync.cli.commands import MODULES
 from agent_sync.errors import UsageError
 
 Names = Annotated[
@@ -17,13 +20,13 @@ Names = Annotated[
 
 PolicyFile = Annotated[
     str | None,
-    typer.Option("--policy", metavar="FILE", help="Demand what this policy file says, too; it takes nothing away."),
+    typer.Option("--policy", metavar="FILE", help="Also enforce this policy file (it can only add requirements)."),
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class GlobalOptions:
-    """What was said on the command line; `config` and `lockfile` are paths from the current directory."""
+    """The options that every command takes; `config` and `lockfile` are paths from the current directory."""
 
     config: str | None = None
     lockfile: str | None = None
@@ -35,31 +38,38 @@ class GlobalOptions:
     no_color: bool = False
 
 
+_TAKE_POLICY = frozenset({"sync", "pull", "bundle verify"})
+_COMMAND = re.compile(rf"agent-sync ({'|'.join(name.replace('_', ' ') for name in MODULES)})\b(?! --policy)")
+
 _ABOUT = {
     "config": "The configuration; its directory is the project.  [default: agent-sync.yaml]",
-    "lockfile": "The lock.  [default: agent-sync.lock beside the configuration]",
-    "no_inherit": "Read the project's configuration only, not the user's and the system's; recommended in CI.",
-    "offline": "Open no connection: what is not in the store is an error.",
+    "lockfile": "The lock file.  [default: agent-sync.lock beside the configuration]",
+    "no_inherit": "Ignore the user's and the system's configuration; recommended in CI.",
+    "offline": "Work offline; fail if something is not cached.",
     "json": "Write one JSON document instead of text.",
-    "verbose": "Say more: each file, each source, what commands print.",
-    "quiet": "Write errors only.",
-    "no_color": "No colours, nothing that moves; NO_COLOR=1 does the same.",
+    "verbose": "Show more: each file, each source, and the output of commands.",
+    "quiet": "Show errors only.",
+    "no_color": "Disable colors and progress bars, like NO_COLOR=1.",
 }
 
 
 def flag_name(name: str) -> str:
-    """The flag of a field, such as `--no-color`."""
+    """Return the flag of a field, such as `--no-color`."""
     return f"--{name.replace('_', '-')}"
 
 
+GLOBAL_FLAGS = tuple(flag_name(field.name) for field in fields(GlobalOptions))
 _TAKES_VALUE = {flag_name(field.name): field.default is None for field in fields(GlobalOptions)}
 
 
-def global_parameters() -> Iterator[inspect.Parameter]:
-    """A parameter for each flag, as typer reads them from a signature."""
+def global_parameters(*, hidden: bool = False) -> Iterator[inspect.Parameter]:
+    """Yield a parameter for each flag, as typer reads them from a signature; `hidden` ones are not in the help."""
     for field in fields(GlobalOptions):
         option = typer.Option(
-            flag_name(field.name), help=_ABOUT[field.name], metavar="PATH" if field.default is None else None
+            flag_name(field.name),
+            help=_ABOUT[field.name],
+            metavar="PATH" if field.default is None else None,
+            hidden=hidden,
         )
         kind = str | None if field.default is None else bool
         yield inspect.Parameter(
@@ -68,23 +78,41 @@ def global_parameters() -> Iterator[inspect.Parameter]:
 
 
 def split_options(values: Mapping[str, object]) -> tuple[GlobalOptions, dict[str, object]]:
-    """What typer has read -> the flags that every command takes, and the command's own values."""
+    """Return what typer has read in two parts: the options of every command, and the command's own values."""
     names = {field.name for field in fields(GlobalOptions)}
     options = GlobalOptions(**{name: value for name, value in values.items() if name in names})  # type: ignore[arg-type]
     return options, {name: value for name, value in values.items() if name not in names}
 
 
 def reject_conflicting(**given: bool) -> None:
-    """Nothing, unless more than one of these flags was given: they exclude each other. Raises UsageError."""
+    """Raise UsageError if more than one of these flags was given: they exclude each other."""
     flags = [flag_name(name) for name, is_given in given.items() if is_given]
     if len(flags) > 1:
-        raise UsageError(
-            subject=" and ".join(flags), check="they exclude each other", remedy=f"give {' or '.join(flags)}"
-        )
+        raise UsageError(subject=" and ".join(flags), check="mutually exclusive", remedy=f"give {' or '.join(flags)}")
+
+
+def with_options(text: str, options: GlobalOptions, policy: str | None = None) -> str:
+    """Return the text with every command in it about the same project: `agent-sync --config team.yaml sync`.
+
+    A command that takes `--policy` gets the one that was given, too.
+    """
+    given = [
+        *(["--config", options.config] if options.config is not None else []),
+        *(["--lockfile", options.lockfile] if options.lockfile is not None else []),
+        *(["--no-inherit"] if options.no_inherit else []),
+    ]
+    if not given and policy is None:
+        return text
+
+    def completed(command: re.Match[str]) -> str:
+        last = ["--policy", policy] if policy is not None and command[1] in _TAKE_POLICY else []
+        return " ".join(("agent-sync", *map(shlex.quote, given), command[1], *map(shlex.quote, last)))
+
+    return _COMMAND.sub(completed, text)
 
 
 def leading_flags(arguments: Sequence[str]) -> list[str]:
-    """The global flags, with their values, that `arguments` begin with."""
+    """Return the global flags, with their values, that `arguments` begin with."""
     end = 0
     while end < len(arguments):
         flag, equals, _ = arguments[end].partition("=")

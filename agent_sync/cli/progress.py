@@ -170,7 +170,9 @@ class TerminalObserver:
             case Warned():
                 self._warn(event)
             case BlobSetAside(digest=digest):
-                self._warn(Warned("blob-set-aside", f"blob {digest}", "it was corrupt, and lies aside now"))
+                self._warn(
+                    Warned("blob-set-aside", f"blob {digest}", "corrupt; set aside, and fetched again when needed")
+                )
             case RolledBack(paths=paths):
                 self.rolled_back.extend(paths)
             case EditKept():
@@ -190,7 +192,7 @@ class TerminalObserver:
         if self.rolled_back:
             lines.append("rolled back; these files are as they were before:")
             lines += listed("  ", self.rolled_back)
-        lines += [f"kept an edit of {printable_line(each.path)}: {printable_line(each.kept)}" for each in self.edits]
+        lines += [f"kept your edit of {printable_line(each.path)}: {printable_line(each.kept)}" for each in self.edits]
         return lines
 
     def _warn(self, warning: Warned) -> None:
@@ -205,11 +207,11 @@ class TerminalObserver:
 def _detail(event: Event) -> list[Line]:
     match event:
         case SourceStarted(source=source):
-            return [(Styled("source ", Style.FAINT), printable_line(source), ": looking")]
+            return [(Styled("source ", Style.FAINT), printable_line(source), ": resolving")]
         case SourceFinished(source=source, error=error):
             return [(Styled("source ", Style.FAINT), printable_line(source), ": done" if error is None else ": failed")]
         case CommandOutput(source=source, text=text):
             printed = (f"  {line}" for line in text.rstrip("\n").split("\n"))
-            return [(Styled("source ", Style.FAINT), printable_line(source), ": its command printed"), *printed]
+            return [(Styled("source ", Style.FAINT), printable_line(source), ": output of its command"), *printed]
         case _:
             return []

@@ -6,14 +6,15 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import TYPE_CHECKING, Any
 
-from agent_sync.cli.documents import Fields, document, error_fields, failure_fields
 from agent_sync.cli.error_text import error_lines
-from agent_sync.cli.options import GlobalOptions, reject_conflicting
+from agent_sync.cli.options import GlobalOptions, reject_conflicting, with_options
 from agent_sync.cli.progress import TerminalObserver
 from agent_sync.cli.screen import OutputLost, Screen, Streams
 from agent_sync.cli.text import Line
+from agent_sync.documents_out.envelope import Document, document_text, error_document, failure_document
 from agent_sync.errors import AgentSyncError, Cancelled
 
 if TYPE_CHECKING:
@@ -22,195 +23,207 @@ if TYPE_CHECKING:
     from agent_sync.receipt.recorder import Recorder
     from agent_sync.store.cache import Cache
 
-
-# -- Answers of one command line, kept as receipts.
-
-
-@dataclass(frozen=True, slots=True)
-class Receipts:
-    """Keeps what the process with these arguments and this environment answers."""
-
-    arguments: Sequence[str]
-    environment: Mapping[str, str]
-
-    def recorder(self) -> Recorder:
-        """For a run that begins now; it may use what earlier ones have hashed."""
-        from agent_sync.receipt.recorder import Recorder, known_files
-
-        return Recorder(started_ns=time.time_ns(), known=lambda: known_files(self.environment))
-
-    def keep(self, recorder: Recorder) -> None:
-        """The answer that these notes are about can be given again, if nothing speaks against it."""
-        from agent_sync.receipt.recorder import save
-
-        save(recorder, self.arguments, self.environment, created_s=int(time.time()))
-
-
-# -- Session: one run of a command, with its options, its screen, and what it opens.
-
-
-@dataclass(frozen=True, slots=True)
-class Invocation:
-    """What a process gives to its program; nothing of it is read anywhere else. `directory` is the current one.
-
-    With a `memory` an answer that can be given again is kept.
-    """
-
-    streams: Streams
-    environment: Mapping[str, str]
-    cancellation: Cancellation
-    directory: str = "."
-    memory: Receipts | None = None
-
-
-class Session:
-    """One run. It can be made before anything is opened, so that what fails at once is shown as it was asked for."""
-
-    def __init__(self, options: GlobalOptions, surroundings: Invocation, *, recorder: Recorder | None = None) -> None:
-        self.options = options
-        self._surroundings = surroundings
-        self._recorder = recorder
-        environment = surroundings.environment
-        self._environment = environment if recorder is None else recorder.environment(environment)
-        self.screen = Screen(
-            surroundings.streams,
-            self._environment,
-            no_color=options.no_color,
-            quiet=options.quiet,
-            hear=None if recorder is None else recorder.say,
-        )
-        self.listener = TerminalObserver(self.screen, verbose=options.verbose, document=options.json)
-
-    def project(self, *, policy: str | None = None) -> Project:
-        """The project in the current directory, or where `--config` says; `policy` is a file with further demands.
-
-        Raises: UsageError, FileSystemError.
-        """
-        from agent_sync.wiring import open_project, recorded_project
-
-        project = open_project(
-            self._surroundings.directory,
-            config=self.options.config,
-            lockfile=self.options.lockfile,
-            no_inherit=self.options.no_inherit,
-            policy=policy,
-            offline=self.options.offline,
-            observer=self.listener,
-            environment=self._environment,
-        )
-        if self._recorder is not None:
-            project = recorded_project(project, self._recorder)
-        return project.within(cancellation=self._surroundings.cancellation)
-
-    def cache(self) -> Cache:
-        """The user's store. Raises UsageError, FileSystemError."""
-        from agent_sync.wiring import open_cache
-
-        cache = open_cache(observer=self.listener, environment=self._environment)
-        return replace(cache, cancellation=self._surroundings.cancellation)
-
-    def show(self, lines: Iterable[Line]) -> None:
-        """The lines are on standard output, unless a document is wanted there. FileSystemError if it cannot be
-        written.
-        """
-        if not self.options.json:
-            self.screen.show(lines)
-
-    @property
-    def directory(self) -> str:
-        """The current directory, as an absolute path."""
-        return os.path.abspath(self._surroundings.directory)
-
-    @property
-    def environment(self) -> Mapping[str, str]:
-        """The environment's variables."""
-        return self._surroundings.environment
-
-    def ask_secret(self, question: str) -> str | None:
-        """What the person at the terminal types, unseen; None where nobody can be asked."""
-        if self.options.json or not self.screen.can_ask:
-            return None
-        self.listener.finish()
-        return self.screen.ask_secret(question)
-
-    def ask(self, question: str) -> str | None:
-        """What the person at the terminal answers; None where nobody can be asked."""
-        if self.options.json or not self.screen.can_ask:
-            return None
-        self.listener.finish()
-        return self.screen.ask(question)
-
-
-# -- What a command has to say: the same facts as text and as fields of a document.
-
 DONE = 0
-"""Exit code: done, or clean."""
+"""The exit code of a command that did what it was asked to; it found nothing to report."""
 
 FOUND = 1
-"""Exit code: `check`, `verify` or `diff` found drift or newer versions, or an update was declined."""
+"""The exit code for drift, newer versions, or a question that was declined."""
+
+_INTERRUPTED = "interrupted; nothing half-written"
+
+
+class InternalError(AgentSyncError):
+    """An error that agent-sync did not foresee: a bug."""
+
+    rule = "internal"
+
+
+class Section(Enum):
+    """A section of the main help."""
+
+    EVERYDAY = "Everyday commands"
+    REPAIR = "Clean up and repair"
+    BUNDLES = "Bundles"
+    MACHINE = "Cache, Nix, and this machine"
+    ALL = "Commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """A command: its words, the function that answers, the document that `--json` writes, and examples for its help.
+
+    The function takes the session and what its signature tells typer to parse; its docstring is the help. `document` is
+    the typed dictionary that its answers hold. `repeatable` says whether, with these values, the answer of a run that
+    changed nothing may be given again as long as everything it depends on is the same.
+    """
+
+    name: str
+    run: Callable[..., Answer]
+    document: type[Any] = dict
+    section: Section = Section.EVERYDAY
+    examples: Sequence[str] = ()
+    repeatable: Callable[[Mapping[str, object]], bool] = lambda _values: False
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`lines` for a person, `fields` for a program; what failed although there is an answer; and the exit code.
+    """What a command answers: `lines` for a person, `document` for a program, and what failed nevertheless.
 
-    Without a `code` the failure decides, and without a failure everything is done.
+    Without a `code` the failure decides the exit code, and without a failure it is 0.
     """
 
-    fields: Fields
+    document: Document
     lines: Iterable[Line] = ()
     failure: AgentSyncError | None = None
     code: int | None = None
 
     @property
     def exit_code(self) -> int:
-        """The code that the program ends with."""
+        """The exit code of the program."""
         if self.code is not None:
             return self.code
         return DONE if self.failure is None else self.failure.exit_code
 
 
 @dataclass(frozen=True, slots=True)
-class Verb:
-    """A command: its words, the function that answers, and for its readers the fields of its document and examples.
+class Receipts:
+    """The receipts of the process with these arguments and this environment."""
 
-    The function takes the session and what its signature tells typer to read; its docstring is the help. `repeatable`
-    says whether, with these values, an answer that has changed nothing may be given again as long as all that it rests
-    on is the same.
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+
+    def recorder(self) -> Recorder:
+        """Return the recorder of a run that begins now; it may use what earlier runs have hashed."""
+        from agent_sync.receipt.recorder import Recorder, known_files
+
+        return Recorder(started_ns=time.time_ns(), known=lambda: known_files(self.environment))
+
+    def keep(self, recorder: Recorder) -> None:
+        """Save a receipt for the answer that was recorded, unless something forbids it."""
+        from agent_sync.receipt.recorder import save
+
+        save(recorder, self.arguments, self.environment, created_s=int(time.time()))
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What a process gives to its program; nothing of it is read anywhere else. `directory` is the current one.
+
+    With `receipts`, an answer that can be given again is saved.
     """
 
-    name: str
-    run: Callable[..., Answer]
-    fields: Mapping[str, str]
-    examples: Sequence[str] = ()
-    repeatable: Callable[[Mapping[str, object]], bool] = lambda _values: False
+    streams: Streams
+    environment: Mapping[str, str]
+    cancellation: Cancellation
+    directory: str = "."
+    receipts: Receipts | None = None
 
 
-# -- One run of a command: the verb answers, the answer is shown, and whatever stops it becomes text and an exit code.
+class Session:
+    """One run, with its options, its screen, and what it opens.
 
-_INTERRUPTED = "interrupted; nothing half-written"
+    Nothing is opened when it is made, so that an error at the very start is already shown as the options want it.
+    """
+
+    def __init__(
+        self,
+        options: GlobalOptions,
+        invocation: Invocation,
+        *,
+        recorder: Recorder | None = None,
+    ) -> None:
+        self.options = options
+        self._policy: str | None = None
+        self._invocation = invocation
+        self._recorder = recorder
+        environment = invocation.environment
+        self._environment = environment if recorder is None else recorder.environment(environment)
+        self.screen = Screen(
+            invocation.streams,
+            self._environment,
+            no_color=options.no_color,
+            quiet=options.quiet,
+            on_output=None if recorder is None else recorder.say,
+        )
+        self.observer = TerminalObserver(self.screen, verbose=options.verbose, document=options.json)
+
+    def project(self, *, policy: str | None = None) -> Project:
+        """Return the project in the current directory, or where `--config` says; `policy` is one more policy file.
+
+        Raises: UsageError, FileSystemError.
+        """
+        from agent_sync.wiring import open_project, recorded_project
+
+        self._policy = policy  # next steps name it, too
+        project = open_project(
+            self._invocation.directory,
+            config=self.options.config,
+            lockfile=self.options.lockfile,
+            no_inherit=self.options.no_inherit,
+            policy=policy,
+            offline=self.options.offline,
+            observer=self.observer,
+            environment=self._environment,
+        )
+        if self._recorder is not None:
+            project = recorded_project(project, self._recorder)
+        return project.within(cancellation=self._invocation.cancellation)
+
+    def cache(self) -> Cache:
+        """Return the user's cache. Raises UsageError, FileSystemError."""
+        from agent_sync.wiring import open_cache
+
+        cache = open_cache(observer=self.observer, environment=self._environment)
+        return replace(cache, cancellation=self._invocation.cancellation)
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Write the lines to standard output, unless a document is to be there. Raises OutputLost."""
+        if not self.options.json:
+            self.screen.show(lines)
+
+    def step(self, text: str) -> str:
+        """Return a next step, such as `agent-sync sync`, with the options that were given."""
+        return with_options(text, self.options, self._policy)
+
+    @property
+    def directory(self) -> str:
+        """The current directory, as an absolute path."""
+        return os.path.abspath(self._invocation.directory)
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment's variables."""
+        return self._invocation.environment
+
+    def ask_secret(self, question: str) -> str | None:
+        """Return what the person at the terminal types, unseen; None without a terminal."""
+        if self.options.json or not self.screen.can_ask:
+            return None
+        self.observer.finish()
+        return self.screen.ask_secret(question)
+
+    def ask(self, question: str) -> str | None:
+        """Return what the person at the terminal answers; None without a terminal."""
+        if self.options.json or not self.screen.can_ask:
+            return None
+        self.observer.finish()
+        return self.screen.ask(question)
 
 
-class InternalError(AgentSyncError):
-    """Something that agent-sync did not foresee: a fault of ours."""
-
-    rule = "internal"
-
-
-def run_verb(verb: Verb, options: GlobalOptions, values: Mapping[str, object], surroundings: Invocation) -> int:
-    """The exit code of the command; everything that there is to say has been said."""
-    memory = surroundings.memory if verb.repeatable(values) else None
-    recorder = None if memory is None else memory.recorder()
-    session = Session(options, surroundings, recorder=recorder)
+def run_verb(verb: Verb, options: GlobalOptions, values: Mapping[str, object], invocation: Invocation) -> int:
+    """Run the command and report its outcome; return the exit code."""
+    receipts = invocation.receipts if verb.repeatable(values) else None
+    recorder = None if receipts is None else receipts.recorder()
+    session = Session(options, invocation, recorder=recorder)
     run = _Run(verb, session)
     try:
         reject_conflicting(verbose=options.verbose, quiet=options.quiet)
         code = run.answered(verb.run(session, **values))
-        if memory is not None and recorder is not None and code == DONE:
-            memory.keep(recorder)
+        if receipts is not None and recorder is not None and code == DONE:
+            receipts.keep(recorder)
         return code
     except OutputLost as error:
-        return run.unheard(error)
+        return run.output_lost(error)
     except (KeyboardInterrupt, Cancelled):  # nothing but a signal cancels a run of the command line
         return run.interrupted()
     except AgentSyncError as error:
@@ -218,65 +231,66 @@ def run_verb(verb: Verb, options: GlobalOptions, values: Mapping[str, object], s
     except Exception as error:  # noqa: BLE001  # the last resort: exit code 70
         return run.broken(error)
     finally:
-        session.listener.finish()
+        session.observer.finish()
 
 
 class _Run:
-    """Tells the outcome of one run, as text or as a document."""
+    """Reports the outcome of one run, as text or as a document."""
 
     def __init__(self, verb: Verb, session: Session) -> None:
         self._verb = verb
         self._session = session
 
     def answered(self, answer: Answer) -> int:
-        self._session.listener.finish()
-        failed = {} if answer.failure is None else failure_fields(answer.failure)
-        if not self._document(answer.exit_code, answer.fields, failed):
+        self._session.observer.finish()
+        failed: Document = {} if answer.failure is None else failure_document(answer.failure)
+        if not self._write_document(answer.exit_code, answer.document, failed):
             self._session.show(answer.lines)
-            self._tell(() if answer.failure is None else error_lines(answer.failure))
+            self._say(() if answer.failure is None else self._error_lines(answer.failure))
         return answer.exit_code
 
     def failed(self, error: AgentSyncError) -> int:
-        code = error.exit_code
-        self._undone(code, failure_fields(error), error_lines(error))
-        return code
+        self._report(error.exit_code, failure_document(error), self._error_lines(error))
+        return error.exit_code
 
-    def unheard(self, error: OutputLost) -> int:
-        self._tell(error_lines(error))
+    def output_lost(self, error: OutputLost) -> int:
+        self._say(self._error_lines(error))
         return error.exit_code
 
     def interrupted(self) -> int:
         cancelled = Cancelled(subject="this run", check=_INTERRUPTED, remedy="run it again")
-        self._undone(cancelled.exit_code, {"error": error_fields(cancelled)}, (_INTERRUPTED,))
+        self._report(cancelled.exit_code, {"error": error_document(cancelled)}, (_INTERRUPTED,))
         return cancelled.exit_code
 
     def broken(self, error: Exception) -> int:
-        fault = InternalError(
+        bug = InternalError(
             subject=f"agent-sync {self._verb.name}",
             check=f"{type(error).__name__}: {error}",
-            remedy="this is a fault of agent-sync, please report it, with the command, `agent-sync info`"
-            " and what --verbose adds",
+            remedy="please report this bug with the command, the output of `agent-sync info`, and what --verbose adds",
         )
-        self._undone(fault.exit_code, failure_fields(fault), [*self._traceback(error), *error_lines(fault)])
-        return fault.exit_code
+        self._report(bug.exit_code, failure_document(bug), [*self._traceback(error), *self._error_lines(bug)])
+        return bug.exit_code
 
-    def _undone(self, code: int, fields: Fields, lines: Iterable[Line]) -> None:
-        """A run that brought no answer is told, and what it had done already and has put back."""
-        listener = self._session.listener
-        listener.finish()
+    def _report(self, code: int, document: Document, lines: Iterable[Line]) -> None:
+        """Report a run without an answer, and what it had already done and has undone."""
+        observer = self._session.observer
+        observer.finish()
         try:
-            if self._document(code, fields, {"rolled_back": listener.rolled_back}):
+            if self._write_document(code, document, {"rolled_back": observer.rolled_back}):
                 return
         except OutputLost as lost:
-            self.unheard(lost)
-        self._tell([*lines, *listener.undone()])
+            self.output_lost(lost)
+        self._say([*lines, *observer.undone()])
 
-    def _document(self, code: int, *parts: Fields) -> bool:
-        """Whether a document is wanted; it has been written then."""
+    def _write_document(self, code: int, *parts: Document) -> bool:
+        """Write the document if one is wanted; return whether that is so."""
         if self._session.options.json:
-            warnings = self._session.listener.warnings
-            self._session.screen.write(document(self._verb.name, code, *parts, warnings=warnings))
+            warnings = self._session.observer.warnings
+            self._session.screen.write(document_text(self._verb.name, code, *parts, warnings=warnings))
         return self._session.options.json
+
+    def _error_lines(self, error: AgentSyncError) -> Iterable[Line]:
+        return error_lines(error, complete=self._session.step)
 
     def _traceback(self, error: Exception) -> list[Line]:
         if not self._session.options.verbose:
@@ -285,5 +299,5 @@ class _Run:
 
         return "".join(traceback.format_exception(error)).rstrip("\n").split("\n")  # type: ignore[return-value]
 
-    def _tell(self, lines: Iterable[Line]) -> None:
+    def _say(self, lines: Iterable[Line]) -> None:
         self._session.screen.say(*lines, error=True)

@@ -1,4 +1,4 @@
-"""The screen: results go to standard output, messages to standard error, and either may be gone."""
+"""The screen: results go to standard output, messages to standard error, and the reader of either may be gone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from agent_sync.errors import FileSystemError
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """What the program reads and writes."""
+    """The streams that the program reads and writes."""
 
     stdin: TextIO
     stdout: TextIO
@@ -28,11 +28,10 @@ class OutputLost(FileSystemError):
 
 
 class Screen:
-    """Writes lines; in colour only where a terminal shows them and nobody objects. With `quiet` only errors.
+    """Writes lines, in color only on a terminal; with `quiet`, errors only.
 
-    `live` says whether something that moves may be drawn on standard error, `can_ask` whether somebody sits there who
-    can be asked. `suspend_display` is what has to be entered around every write. `hear` is told every byte that was
-    written, and to which descriptor.
+    `live` says whether progress may be drawn on standard error, `can_ask` whether a person is at the terminal. Every
+    write happens within `suspend_display`. `on_output` gets every byte that is written, and its descriptor.
     """
 
     def __init__(
@@ -42,12 +41,12 @@ class Screen:
         *,
         no_color: bool = False,
         quiet: bool = False,
-        hear: Callable[[int, bytes], None] | None = None,
+        on_output: Callable[[int, bytes], None] | None = None,
     ) -> None:
         plain = no_color or bool(environment.get("NO_COLOR")) or environment.get("TERM") == "dumb"
         self._streams = streams
         self._quiet = quiet
-        self._hear = hear
+        self._on_output = on_output
         self._color_out = not plain and _is_terminal(streams.stdout)
         self._color_err = not plain and _is_terminal(streams.stderr)
         self.live = self._color_err and not quiet
@@ -55,17 +54,14 @@ class Screen:
         self.suspend_display: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def show(self, lines: Iterable[Line]) -> None:
-        """The lines are on standard output, unless its reader has gone. OutputLost if it cannot be written."""
+        """Write the lines to standard output; nothing happens if its reader has gone. Raises OutputLost."""
         if not self._quiet:
             self.write("".join(f"{render(line, color=self._color_out)}\n" for line in lines))
 
     def write(self, text: str) -> None:
-        """The text is on standard output as it is, even with `quiet`; for a document that a program reads.
-
-        Raises: OutputLost.
-        """
+        """Write the text to standard output as it is, even with `quiet`: a program reads it. Raises OutputLost."""
         stdout = self._streams.stdout
-        self._tell_listener(1, stdout, text)
+        self._record(1, stdout, text)
         try:
             with self.suspend_display():
                 stdout.write(text)
@@ -74,36 +70,38 @@ class Screen:
             release(stdout)  # whoever reads has seen enough: that is no failure
         except OSError as error:
             release(stdout)
-            check = f"it cannot be written: {error.strerror}"
-            raise OutputLost(subject="standard output", check=check, remedy="write it to another place") from error
+            check = f"cannot be written: {error.strerror}"
+            raise OutputLost(
+                subject="standard output", check=check, remedy="redirect the output to another file"
+            ) from error
 
     def say(self, *lines: Line, error: bool = False) -> None:
-        """The lines are on standard error; with `quiet` only if they are about an error."""
+        """Write the lines to standard error; with `quiet` only if they are about an error."""
         if self._quiet and not error:
             return
-        self._tell("".join(f"{render(line, color=self._color_err)}\n" for line in lines))
+        self._write_error("".join(f"{render(line, color=self._color_err)}\n" for line in lines))
 
     def ask(self, question: str) -> str:
-        """What the person at the terminal answers to the question; empty at the end of input."""
-        self._tell(render(question, color=False))
+        """Ask the person at the terminal, and return the answer; empty at the end of input."""
+        self._write_error(render(question, color=False))
         answer = self._streams.stdin.readline()
         if not answer:
-            self._tell("\n")  # nobody pressed Enter
+            self._write_error("\n")  # nobody pressed Enter
         return answer.strip()
 
     def ask_secret(self, question: str) -> str:
-        """The same, but what is typed is not shown."""
+        """Ask for something secret: what is typed is not shown."""
         import getpass
 
         return getpass.getpass(render(question, color=False), stream=self._streams.stderr)
 
     @property
     def stderr(self) -> TextIO:
-        """Where something that moves is drawn."""
+        """The stream that progress is drawn on."""
         return self._streams.stderr
 
-    def _tell(self, text: str) -> None:
-        self._tell_listener(2, self._streams.stderr, text)
+    def _write_error(self, text: str) -> None:
+        self._record(2, self._streams.stderr, text)
         try:
             with self.suspend_display():
                 self._streams.stderr.write(text)
@@ -111,13 +109,13 @@ class Screen:
         except OSError:  # nobody is left to be told
             release(self._streams.stderr)
 
-    def _tell_listener(self, descriptor: int, stream: TextIO, text: str) -> None:
-        if self._hear is not None:
-            self._hear(descriptor, text.encode(stream.encoding, stream.errors or "strict"))
+    def _record(self, descriptor: int, stream: TextIO, text: str) -> None:
+        if self._on_output is not None:
+            self._on_output(descriptor, text.encode(stream.encoding, stream.errors or "strict"))
 
 
 def standard_streams() -> Streams:
-    """The process's own. One that was closed before the program began leads nowhere; no file will get its number."""
+    """Return the streams of this process. A stream that was closed leads nowhere, and no file gets its number."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -128,7 +126,7 @@ def standard_streams() -> Streams:
 
 
 def release(stream: TextIO) -> None:
-    """What is still to be written to a stream that nobody reads goes nowhere; the interpreter flushes it once more."""
+    """Discard what is still to be written to a stream that nobody reads: the interpreter flushes it once more."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
@@ -136,7 +134,7 @@ def release(stream: TextIO) -> None:
 
 
 def _opened(stream: TextIO | None, mode: Literal["r", "w"]) -> TextIO:
-    """The stream; what its encoding lacks is no reason to stop. Python has None for one that was closed."""
+    """Return the stream, which escapes what its encoding lacks. Python has None for a stream that was closed."""
     if stream is None:
         return open(os.devnull, mode, encoding="utf-8")
     if isinstance(stream, io.TextIOWrapper):

@@ -1,36 +1,20 @@
-"""Text for a terminal: lines with styles, columns, escaped foreign text, sizes, and times."""
+"""Text for a terminal: lines with styles, columns, escaped foreign text, sizes, and digests."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
 
 from agent_sync_oci.text import printable, printable_line
 
-
-def width(text: str) -> int:
-    """How many columns of a terminal the text takes."""
-    if text.isascii():
-        return len(text)
-    return sum(_columns(each) for each in text)
-
-
-def _columns(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
-
-
-# -- Lines of text for a person, with a meaning in place of a colour.
-
 _RESET = "\x1b[0m"
+_DIGEST_CHARACTERS = 12
 
 
 class Style(Enum):
-    """What a piece of text means, and the colour (SGR parameters) that it has on a terminal."""
+    """What a piece of text means, and its color (SGR parameters) on a terminal."""
 
     ERROR = "1;31"
     WARNING = "1;33"
@@ -44,7 +28,7 @@ class Style(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Styled:
-    """A piece of a line that means something."""
+    """A piece of a line with a meaning."""
 
     text: str
     style: Style
@@ -55,26 +39,49 @@ Line = Piece | tuple[Piece, ...]
 
 
 def render(line: Line, *, color: bool) -> str:
-    """The line as it is written, without its end: escaped first, so that the only ESC in it is ours."""
+    """Return the line as it is written, without its end: escaped first, so that every ESC in it is ours."""
     pieces = line if isinstance(line, tuple) else (line,)
     return "".join(_render_piece(piece, color=color) for piece in pieces)
 
 
 def align(rows: Sequence[Sequence[Piece]]) -> Iterator[Line]:
-    """The rows as a table: every column but the last is as wide as its widest cell, and two spaces part them."""
+    """Yield the rows as a table: each column but the last is as wide as its widest cell, with two spaces between."""
     widths = [max(width(printable_line(_text(cell))) for cell in column) for column in zip(*rows, strict=True)]
     for row in rows:
         yield tuple(_pad(row, widths))
 
 
 def listed(lead: str, paths: Iterable[str]) -> Iterator[Line]:
-    """Each path on a line of its own behind `lead`."""
+    """Yield a line for each path, after `lead`."""
     return (f"{lead}{printable_line(path)}" for path in paths)
 
 
 def counted(number: int, thing: str) -> str:
-    """`1 file`, `2 files`."""
+    """Return `1 file` or `2 files`."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def bytes_text(size: int) -> str:
+    """Return `512 B`, `1.4 kB`, or `20.0 MB`: decimal units, like the limits of the configuration."""
+    amount, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def short_digest(digest: str) -> str:
+    """Return `sha256:1f2e3d4c5b6a`: as much of a digest as a person compares; whoever copies it needs the whole one."""
+    algorithm, _, hexadecimal = digest.partition(":")
+    return f"{algorithm}:{hexadecimal[:_DIGEST_CHARACTERS]}"
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(each) for each in text)
 
 
 def _render_piece(piece: Piece, *, color: bool) -> str:
@@ -95,21 +102,7 @@ def _pad(row: Sequence[Piece], widths: Sequence[int]) -> Iterator[Piece]:
             yield " " * (columns - width(text) + 2)
 
 
-# -- Numbers for a person.
-
-_LAST_S = 253_402_300_799  # the end of the year 9999, which is as far as a date goes
-
-
-def bytes_text(size: int) -> str:
-    """`512 B`, `1.4 kB`, `20.0 MB`: decimal units, as the limits of the configuration are written."""
-    amount, unit = float(size), "B"
-    for larger in ("kB", "MB", "GB", "TB"):
-        if amount < 1000:
-            break
-        amount, unit = amount / 1000, larger
-    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
-
-
-def time_text(when_s: float) -> str:
-    """Seconds since 1970 as `2026-11-21T04:20:11Z`."""
-    return datetime.fromtimestamp(min(max(when_s, 0.0), _LAST_S), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -104,7 +104,7 @@ def unknown_key_warning(unknown: UnknownKey, document: Document) -> Warned:
     place = document.place(unknown.path, key=True)
     hint = f"; did you mean `{near}`?" if near is not None else ""
     where = format_path(unknown.path[:-1]) or "the file"
-    message = f"the key {quoted(unknown.name)} in {where} is not known and ignored{hint}"
+    message = f"unknown key {quoted(unknown.name)} in {where} is ignored{hint}"
     return Warned("unknown-key", place.file, message, place)
 
 

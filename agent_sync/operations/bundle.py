@@ -180,7 +180,7 @@ class CopyResult:
     """The bundle, where it is now, and how many blobs and bytes travelled, or did not need to."""
 
     name: str
-    place: Reference
+    reference: Reference
     digest: Digest
     blobs: int
     bytes: int
@@ -214,7 +214,7 @@ def bundle_copy(inputs: Inputs, request: CopyRequest) -> CopyResult:
         bundle, copied = copy_bundle(tag_or_digest(request.source), source, receiver, check=world.cancellation.check)
     return CopyResult(
         name=bundle.name,
-        place=replace(request.target, tag=tag, digest=bundle.index.digest),
+        reference=replace(request.target, tag=tag, digest=bundle.index.digest),
         digest=bundle.index.digest,
         blobs=copied.blobs,
         bytes=copied.bytes,

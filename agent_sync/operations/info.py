@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent_sync._version import __version__
+from agent_sync._version import __distribution__, __version__
 from agent_sync.config import Config, ConfigPaths, ToolDirectory, tool_directories
 from agent_sync.ports import World
 
@@ -27,6 +27,7 @@ class InfoResult:
     configuration defines.
     """
 
+    distribution: str
     version: str
     spec_version: str
     format_version: int
@@ -49,6 +50,7 @@ def info(places: ConfigPaths, world: World) -> InfoResult:
     files = _config_files(places, world)
     config = _config(places, world) if any(each.found for each in files if each.level != "policy") else Config()
     return InfoResult(
+        distribution=__distribution__,
         version=__version__,
         spec_version=SPEC_VERSION,
         format_version=config.version,

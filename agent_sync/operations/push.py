@@ -44,7 +44,7 @@ class PushResult:
     """The bundle: its name, its reference with the digest, and the titles of its parts: sent, or present already."""
 
     name: str
-    place: Reference
+    reference: Reference
     digest: Digest
     sent: tuple[str, ...]
     present: tuple[str, ...]
@@ -69,7 +69,7 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
     inputs.world.roots.remember(content, path=inputs.lock_file.path)
     return PushResult(
         name=name,
-        place=replace(request.place, tag=tag, digest=pushed.index.digest),
+        reference=replace(request.place, tag=tag, digest=pushed.index.digest),
         digest=pushed.index.digest,
         sent=pushed.sent,
         present=pushed.present,

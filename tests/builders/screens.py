@@ -16,6 +16,7 @@ from agent_sync.cli.run import Invocation, Verb, run_verb
 from agent_sync.cli.screen import Streams
 from agent_sync.ports import Cancellation
 from tests.builders.command_line import CommandMachine
+from tests.builders.result_documents import validated
 
 ESC = "\x1b"
 
@@ -52,16 +53,19 @@ class Here:
     typed: str = ""
 
     def run(self, *words: str) -> Told:
-        """The whole program."""
+        """Run the whole program; a document that it writes is valid."""
         streams = self._streams()
-        return self._told(run(words, self._surroundings(streams)), streams)
+        told = self._told(run(words, self._invocation(streams)), streams)
+        if told.out.startswith("{"):
+            validated(told.out)
+        return told
 
     def run_verb(self, verb: Verb, **options: Any) -> Told:  # noqa: ANN401  # those of GlobalOptions
         """One verb, with these global options."""
         streams = self._streams()
-        return self._told(run_verb(verb, GlobalOptions(**options), {}, self._surroundings(streams)), streams)
+        return self._told(run_verb(verb, GlobalOptions(**options), {}, self._invocation(streams)), streams)
 
-    def _surroundings(self, streams: Streams) -> Invocation:
+    def _invocation(self, streams: Streams) -> Invocation:
         return Invocation(streams, self.variables, Cancellation(), directory=str(self.directory))
 
     def _streams(self) -> Streams:

@@ -21,7 +21,7 @@ def test_from_nothing_to_files_and_back(tmp_path: Path) -> None:
     assert "--yes" in machine.run("update", expect=2).err
     machine.run("update", "--yes")
     assert machine.run("sync").out == "wrote 1 file\n"
-    assert machine.run("sync").out == "nothing to do; 1 file is as locked\n"
+    assert machine.run("sync").out == "up to date (1 file)\n"
     machine.put(".claude/rules.md", "mine\n")
     assert "-mine" in machine.run("diff", expect=1).out
     assert "agent-sync restore .claude/rules.md" in machine.run("sync").out
@@ -109,7 +109,7 @@ def test_many_orphans_are_told_in_few_lines(tmp_path: Path) -> None:
     assert ".cursor/rules/f29.md" in machine.run("sync", "--verbose").out
     assert "removed 30 files" in machine.run("sync", "--prune").out
     assert machine.run("prune", "--dry-run").out == "the files are gone already; the lock would change\n"
-    assert machine.run("prune").out == "the files are gone already; the lock is written\n"
+    assert machine.run("prune").out == "the files are gone already; lock updated\n"
     assert machine.run("prune").out == "nothing to prune\n"
 
 

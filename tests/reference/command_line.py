@@ -1,16 +1,18 @@
-"""docs/reference/command-line.md, written from the program: its commands, their options, their documents."""
+"""The command line's reference page, and the JSON Schemas of its documents, written from the program."""
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
-from agent_sync.cli.documents import ENVELOPE, ON_FAILURE
 from agent_sync.cli.options import global_parameters
 from agent_sync.cli.parser import CommandGroup, CommandTable, load_verb, named_command
 from agent_sync.cli.program import COMMANDS, NAME
-from agent_sync.cli.run import DONE, FOUND, Verb
+from agent_sync.cli.run import DONE, FOUND, Section, Verb
+from agent_sync.documents_out.envelope import Envelope, Failure
+from agent_sync.documents_out.schema import Field, document_schema_text, fields_of
 from tests.reference.errors import families, meaning_of
 
 PATH = "docs/reference/command-line.md"
@@ -20,44 +22,55 @@ _INTRODUCTION = """\
 
 *Written by `python -m tests.generated` from the program itself.*
 
-Results go to standard output, messages (warnings, errors, progress, questions) to standard error. `agent-sync COMMAND
---help` says the same as this page. Whatever comes from a file, a server or a name is shown with control characters and
-invisible ones as `\\xNN` or `\\uNNNN`, on a terminal and in a pipe: no text can act on a terminal. Colours, and
-progress that moves, appear on a terminal only, and not with `--no-color`, `NO_COLOR=1` or `TERM=dumb`.
+Results go to standard output; messages (warnings, errors, progress, questions) go to standard error. `agent-sync
+COMMAND
+--help` shows the same text as this page. In everything that comes from a file, a server, or a name, control characters
+and invisible characters are shown as `\\xNN` or `\\uNNNN`, on a terminal and in a pipe: no text can act on a terminal.
+Colors and progress bars appear on a terminal only, and not with `--no-color`, `NO_COLOR=1`, or `TERM=dumb`.
 
-A question is asked on a terminal only. Where nobody can be asked (no terminal, `--json`, `--quiet`), `update` ends with
-exit code 2 and writes nothing, unless `--yes` answers before.
+Questions are asked on a terminal only. Without a terminal, and with `--json` or `--quiet`, `update` ends with exit code
+2 and writes nothing unless `--yes` is given.
 
-SIGINT (Ctrl-C), SIGTERM and SIGHUP mean the same: the command stops, undoes what it had begun, and ends with code 130.
+SIGINT (Ctrl-C), SIGTERM, and SIGHUP have the same effect: the command stops, undoes what it had begun, and ends with
+code 130.
 """
 
 _DOCUMENTS = """\
-With `--json` standard output has one document, also when the command fails, and also with `--quiet`. Its shape is fixed
-by `schema_version`; programs should pass over fields that they do not know. Paths are relative to the project's
-directory unless they are absolute. Each command's own fields are in its section; every document has these:
+With `--json`, standard output holds one JSON document, even if the command fails, and even with `--quiet`. Each command
+has a JSON Schema in [`schemas/documents/`](../../schemas/documents/). Programs should ignore fields that they do not
+know. Paths are relative to the project's directory unless they are absolute. The sections below list the fields of each
+command; every document has these:
 """
 
 _QUIET = """\
-`--quiet` leaves errors: neither results nor warnings are written, and the exit code tells the rest. `--verbose` adds
-each file and source, what custom commands print, and the traceback of a fault of ours. They exclude each other.
+With `--quiet`, only errors are shown; the exit code tells the rest. `--verbose` adds each file and source, the output
+of custom commands, and the traceback of an internal error. The two are mutually exclusive.
 """
 
 _VARIABLES = {
-    "AGENT_SYNC_SYSTEM_CONFIG": "the system's configuration, in place of `/etc/agent-sync/agent-sync.yaml`",
-    "AGENT_SYNC_USER_CONFIG": "the user's configuration, in place of the one in the user's configuration directory",
+    "AGENT_SYNC_SYSTEM_CONFIG": "the system's configuration, instead of `/etc/agent-sync/agent-sync.yaml`",
+    "AGENT_SYNC_USER_CONFIG": "the user's configuration, instead of the one in the user's configuration directory",
     "AGENT_SYNC_NO_INHERIT": "`1` or `true`: `--no-inherit`; recommended in CI",
-    "AGENT_SYNC_POLICY": "the machine's policy, in place of `/etc/agent-sync/policy.yaml`",
-    "AGENT_SYNC_CACHE": "the directory of the store",
+    "AGENT_SYNC_POLICY": "the machine's policy, instead of `/etc/agent-sync/policy.yaml`",
+    "AGENT_SYNC_CACHE": "the directory of the cache",
     "AGENT_SYNC_OFFLINE": "`1` or `true`: `--offline`",
-    "AGENT_SYNC_SOURCES": "a JSON object, source name to directory: `sync` takes these trees, if they are as locked",
-    "NIX_STORE_DIR": "where the Nix store lies that `nix import` and `nix export` are for",
+    "AGENT_SYNC_SOURCES": "a JSON object, source name to directory: `sync` uses these trees if they match the lock",
+    "NIX_STORE_DIR": "the Nix store of `nix import` and `nix export`",
     "NO_COLOR": "not empty: `--no-color`",
 }
 
 
 def command_line() -> Mapping[str, str]:
-    """The page, by its path."""
+    """Return the page, by its path."""
     return {PATH: "\n".join(_page())}
+
+
+def document_schemas() -> Mapping[str, str]:
+    """Return the JSON Schema of each command's document, by its path."""
+    return {
+        f"schemas/documents/{verb.name.replace(' ', '-')}.schema.json": document_schema_text(verb.name, verb.document)
+        for verb in _verbs(COMMANDS)
+    }
 
 
 def _exit_codes() -> Iterator[tuple[int, str]]:
@@ -67,19 +80,21 @@ def _exit_codes() -> Iterator[tuple[int, str]]:
 
 
 def _page() -> Iterator[str]:
-    verbs = list(_verbs(COMMANDS))
+    verbs = sorted(_verbs(COMMANDS), key=lambda verb: list(Section).index(verb.section))
     yield _INTRODUCTION
-    yield from ("| command | |", "|---|---|")
-    yield from (f"| [`{NAME} {verb.name}`](#{_anchor(verb)}) | {_summary(verb)} |" for verb in verbs)
-    yield "\n## Options of every command\n\nThey may stand in front of the command's name or behind it.\n"
+    for section, members in groupby(verbs, key=lambda verb: verb.section):
+        yield from (f"| {section.value} | |", "|---|---|")
+        yield from (f"| [`{NAME} {verb.name}`](#{_anchor(verb)}) | {_summary(verb)} |" for verb in members)
+        yield ""
+    yield "## Global options\n\nEvery command takes these options, before or after its name.\n"
     yield from _table("option", ((_option(each.name, each.annotation), _help(each)) for each in global_parameters()))
     yield f"\n{_QUIET}"
     yield from ("## Environment\n", *_table("variable", ((f"`{name}`", text) for name, text in _VARIABLES.items())))
     yield from ("\n## Exit codes\n", *_table("code", ((str(code), meaning) for code, meaning in _exit_codes())))
     yield "\n[errors.md](errors.md) has the code of each error.\n\n## Documents\n"
     yield _DOCUMENTS
-    yield from _table("field", ((f"`{name}`", text) for name, text in ENVELOPE.items()))
-    yield from ("\nand where something failed:\n", *_table("field", _fields(ON_FAILURE)))
+    yield from _table("field", _fields(Envelope))
+    yield from ("\nIf something failed, it also has:\n", *_table("field", _fields(Failure)))
     for verb in verbs:
         yield from _section(verb)
     yield ""
@@ -106,7 +121,7 @@ def _section(verb: Verb) -> Iterator[str]:
     rows += [(_flags(each), _text(each.help)) for each in options]
     if rows:
         yield from ("", *_table("option", rows))
-    yield from ("\nIts document has:\n", *_table("field", _fields(verb.fields)))
+    yield from ("\nIts document has:\n", *_table("field", _fields(verb.document)))
     yield "\n```sh\n" + "\n".join(verb.examples) + "\n```"
 
 
@@ -115,8 +130,13 @@ def _table(head: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
     yield from (f"| {first} | {second} |" for first, second in rows)
 
 
-def _fields(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    return ((f"`{name}`", text) for name, text in fields.items())
+def _fields(document: type[Any]) -> Iterator[tuple[str, str]]:
+    return ((f"`{field.name}`", _described(field)) for field in fields_of(document))
+
+
+def _described(field: Field) -> str:
+    members = ", ".join(f"`{member.name}`" for member in field.members)
+    return f"{field.description}: {members}" if members else field.description
 
 
 def _anchor(verb: Verb) -> str:

@@ -17,11 +17,11 @@ _INTRODUCTION = """\
 
 *Written by `python -m tests.generated` from the program itself.*
 
-An error says what it is about (`subject`), which check failed (`check`) and what to do (`remedy`); where it is about a
-spot in a file it also shows the line. On a terminal and in a pipe:
+An error has a `subject`, the `check` that failed, and usually a `remedy`. Its first line, subject and check, is a whole
+sentence. An error about a place in a file shows the line:
 
 ```
-error[unknown-tool]: no tool is called "cursr"
+error[unknown-tool]: targets[0].tools[0]: unknown tool "cursr"
   --> agent-sync.yaml:14:13
    |
 14 |     tools: [cursr, claude-code]
@@ -29,12 +29,12 @@ error[unknown-tool]: no tool is called "cursr"
 help: did you mean "cursor"? Define your own under tool_definitions.
 ```
 
-With `--json` the same facts are in the field `error` of the document. In Python it is an exception, and its family is
-its base class: `agent_sync.AgentSyncError` is the root of all, the others are in `agent_sync.errors`. The library
-raises and never exits.
+With `--json`, the field `error` of the document has the same facts. In Python, every error is an exception:
+`agent_sync.AgentSyncError` is the root of all, and the others are in `agent_sync.errors`. The library raises and never
+exits.
 
-Where several sources failed, each is told. If none succeeded and all failed for one reason, the code is that reason's,
-otherwise it is 14.
+If several sources fail, each error is shown. If no source succeeded and all failed for the same reason, the exit code
+is that of the reason; otherwise it is 14.
 
 | code | rule | exception | what it says |
 |--:|---|---|---|"""

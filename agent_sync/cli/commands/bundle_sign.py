@@ -13,12 +13,14 @@ from agent_sync.cli.bundle_options import (
     reference_of,
     signing_of,
 )
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import Answer, Section, Session, Verb
+from agent_sync.cli.text import short_digest
+from agent_sync.documents_out.bundles import SignDocument, sign_document
 
 
 def bundle_sign(
     session: Session,
-    place: ReferenceArgument,
+    reference: ReferenceArgument,
     *,
     name: Name = None,
     key: Key = None,
@@ -26,21 +28,22 @@ def bundle_sign(
     identity_token: IdentityToken = None,
     plain_http: PlainHttp = False,
 ) -> Answer:
-    """Lay a signature of yours beside a bundle that lies there already; its digest stays what it is.
+    """Add your signature to an existing bundle.
 
-    You vouch for what lies there at this moment: name it with its digest, and it is what you have looked at.
+    The digest of the bundle stays the same. You sign whatever the reference names at this moment: give the digest, and
+    you sign exactly the bundle that you have inspected.
     """
     project = session.project()
     options = SigningOptions(key, trust_config, identity_token)
     signing = signing_of(options, session, offline=project.world.offline)
-    result = project.bundle_sign(reference_of(place, session), signing, name=name, plain_http=plain_http)
-    fields = {"name": result.name, "digest": result.digest}
-    return Answer(fields, lines=(f"signed {result.name} {result.digest}",))
+    result = project.bundle_sign(reference_of(reference, session), signing, name=name, plain_http=plain_http)
+    return Answer(sign_document(result), lines=(f"signed {result.name} {short_digest(result.digest)}",))
 
 
 VERB = Verb(
     "bundle sign",
     bundle_sign,
-    fields={"name": "the name that the signature binds to the bundle", "digest": "the digest of the bundle"},
+    document=SignDocument,
+    section=Section.BUNDLES,
     examples=("agent-sync bundle sign registry.example.com/team/agents@sha256:... --key security.key",),
 )

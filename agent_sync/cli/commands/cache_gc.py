@@ -7,53 +7,42 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.run import Answer, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted, listed
+from agent_sync.cli.run import Answer, Section, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted, listed, short_digest
+from agent_sync.documents_out.machine import CacheGcDocument, cache_gc_document
 
 if TYPE_CHECKING:
     from agent_sync.store.cache import Reclaimed
 
-_KEEP_DAYS = 90  # KEEP_DAYS of store.cache; importing it for a help text would load the cache
+_KEEP_DAYS = 90  # as the cache itself has it; importing that for a help text would load the cache
 
 
 def cache_gc(
     session: Session,
     keep_days: Annotated[
-        int, typer.Option("--keep-days", min=0, metavar="DAYS", help="Keep what locks seen in so many days need.")
+        int,
+        typer.Option("--keep-days", min=0, metavar="DAYS", help="Keep what any lock used in this many days needs."),
     ] = _KEEP_DAYS,
 ) -> Answer:
-    """Remove from the store what no lock needs any more."""
+    """Delete cached content that no lock needs."""
     reclaimed = session.cache().gc(keep_days=keep_days)
-    return Answer(_fields(reclaimed), lines=_lines(reclaimed, verbose=session.options.verbose))
+    return Answer(cache_gc_document(reclaimed), lines=_lines(reclaimed, verbose=session.options.verbose))
 
 
 def _lines(reclaimed: Reclaimed, *, verbose: bool) -> Iterator[Line]:
     if verbose:
-        yield from ((Styled("remove", Style.REMOVED), f" {digest}") for digest in reclaimed.removed)
-    yield from listed("not seen lately: ", (root.path for root in reclaimed.forgotten))
+        yield from ((Styled("remove", Style.REMOVED), f" {short_digest(digest)}") for digest in reclaimed.removed)
+    yield from listed("not used lately: ", (root.path for root in reclaimed.forgotten))
     yield (
-        f"removed {counted(len(reclaimed.removed), 'blob')}, {bytes_text(reclaimed.freed_bytes)};"
+        f"removed {counted(len(reclaimed.removed), 'blob')} ({bytes_text(reclaimed.freed_bytes)}),"
         f" kept {counted(len(reclaimed.kept), 'blob')}"
     )
-
-
-def _fields(reclaimed: Reclaimed) -> dict[str, object]:
-    return {
-        "removed": reclaimed.removed,
-        "kept": len(reclaimed.kept),
-        "freed_bytes": reclaimed.freed_bytes,
-        "forgotten": [root.path for root in reclaimed.forgotten],
-    }
 
 
 VERB = Verb(
     "cache gc",
     cache_gc,
-    fields={
-        "removed": "the digests of what was removed",
-        "kept": "how many blobs were kept",
-        "freed_bytes": "the bytes that were freed",
-        "forgotten": "the paths of the locks that were not seen lately, and keep nothing any more",
-    },
+    document=CacheGcDocument,
+    section=Section.MACHINE,
     examples=("agent-sync cache gc", "agent-sync cache gc --keep-days 30"),
 )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.documents import error_fields
 from agent_sync.cli.error_text import error_lines
-from agent_sync.cli.run import DONE, Answer, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, counted
+from agent_sync.cli.run import DONE, Answer, Section, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, counted, short_digest
+from agent_sync.documents_out.machine import CacheVerifyDocument, cache_verify_document
 from agent_sync.errors import BlobCorrupt
 
 if TYPE_CHECKING:
@@ -16,50 +16,36 @@ if TYPE_CHECKING:
 
 
 def cache_verify(session: Session) -> Answer:
-    """Hash everything in the store, and compare it with what known locks say of it.
+    """Verify the digest of everything in the cache.
 
-    What is corrupt is set aside, and fetched again when it is needed; the exit code is 5 then. It is 4 if a lock
-    disagrees with its blob.
+    Cached content is also compared with the locks that are known. Corrupt content is set aside and fetched again when
+    it is needed; the exit code is then 5. The exit code is 4 if a lock disagrees with its cached content.
     """
     audit = session.cache().verify()
-    return Answer(_fields(audit), lines=_lines(audit), code=_code(audit))
+    return Answer(cache_verify_document(audit), lines=_lines(audit), code=_code(audit))
 
 
 def _code(audit: Audit) -> int:
     if audit.corrupt:
-        return _corrupt(audit.corrupt[0]).exit_code
+        return BlobCorrupt.exit_code
     return audit.disagreements[0].exit_code if audit.disagreements else DONE
-
-
-def _corrupt(digest: str) -> BlobCorrupt:
-    return BlobCorrupt(digest=digest, subject=f"blob {digest}", check="its bytes are not what its name says")
 
 
 def _lines(audit: Audit) -> Iterator[Line]:
     for digest in audit.corrupt:
-        yield (Styled("corrupt", Style.ERROR), f" {digest}, set aside")
+        yield (Styled("corrupt", Style.ERROR), f" {short_digest(digest)}, set aside")
     for disagreement in audit.disagreements:
         yield from error_lines(disagreement)
-    faults = [counted(len(audit.corrupt), "corrupt one")] if audit.corrupt else []
+    faults = [f"{len(audit.corrupt)} corrupt"] if audit.corrupt else []
     faults += [counted(len(audit.disagreements), "disagreement")] if audit.disagreements else []
-    yield f"{counted(audit.checked, 'blob')} read, {', '.join(faults) or 'all are whole'}"
-
-
-def _fields(audit: Audit) -> dict[str, object]:
-    return {
-        "checked": audit.checked,
-        "corrupt": audit.corrupt,
-        "disagreements": [error_fields(error) for error in audit.disagreements],
-    }
+    found = f"checked: {', '.join(faults)}" if faults else "verified"
+    yield f"{counted(audit.checked, 'blob')} {found}"
 
 
 VERB = Verb(
     "cache verify",
     cache_verify,
-    fields={
-        "checked": "how many blobs were read",
-        "corrupt": "the digests of those that were set aside",
-        "disagreements": "what locks say that is not true of their blobs, as errors",
-    },
+    document=CacheVerifyDocument,
+    section=Section.MACHINE,
     examples=("agent-sync cache verify",),
 )

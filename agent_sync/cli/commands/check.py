@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.run import DONE, FOUND, Answer, Session, Verb
+from agent_sync.cli.run import DONE, FOUND, Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, counted
+from agent_sync.documents_out.files import CheckDocument, check_document
 from agent_sync.errors import BytesUnavailable
 from agent_sync_oci.text import printable_line
 
@@ -21,25 +22,24 @@ def check(
     session: Session,
     *,
     strict: Annotated[
-        bool,
-        typer.Option("--strict", help="Foreign files in directories that a tool shares with its user are drift, too."),
+        bool, typer.Option("--strict", help="Count foreign files in shared directories as drift.")
     ] = False,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Trust what was hashed before where nothing looks touched.")
-    ] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Trust earlier hashes of files that look untouched.")] = False,
     deep: Annotated[
-        bool, typer.Option("--deep", help="Also verify the store's copy of everything that is locked.")
+        bool, typer.Option("--deep", help="Also verify the cached copy of everything that is locked.")
     ] = False,
-    frozen: Annotated[bool, typer.Option("--frozen", help="The lock alone: the configuration is not read.")] = False,
+    frozen: Annotated[
+        bool, typer.Option("--frozen", help="Use the lock alone; do not read the configuration.")
+    ] = False,
 ) -> Answer:
     """Compare the project's files with the lock.
 
-    The exit code is 1 if they differ. Reported are changed, missing and orphaned files, and unexpected ones in
-    directories that only agent-sync fills. What --deep cannot verify, because the store does not have it, is a warning;
-    with --strict the exit code is 9 then.
+    The exit code is 1 if they differ. The report names changed, missing, and orphaned files, and unexpected files in
+    directories that only agent-sync fills. Whatever --deep cannot verify because it is not cached is a warning; with
+    --strict the exit code is then 9.
     """
     result = session.project().check(strict=strict, fast=fast, deep=deep, frozen=frozen)
-    return Answer(_fields(result), lines=_lines(result), code=_code(result))
+    return Answer(check_document(result), lines=_lines(result, session), code=_code(result))
 
 
 def _code(result: CheckResult) -> int:
@@ -48,7 +48,7 @@ def _code(result: CheckResult) -> int:
     return BytesUnavailable.exit_code if result.strict and result.unverified else DONE
 
 
-def _lines(result: CheckResult) -> Iterator[Line]:
+def _lines(result: CheckResult, session: Session) -> Iterator[Line]:
     drift = result.drift
     foreign = Style.REMOVED if result.strict else Style.FAINT
     for word, style, paths in (
@@ -60,24 +60,25 @@ def _lines(result: CheckResult) -> Iterator[Line]:
     ):
         for path in paths:
             yield (Styled(f"{word:<10}", style), f" {printable_line(path)}{_notes(path, result)}")
-    yield from _summary(result)
+    yield _summary(result)
+    if not result.clean:
+        yield from _next_steps(result, session)
 
 
 def _notes(path: RelPath, result: CheckResult) -> str:
-    """` (team-rules, edited)`."""
+    """Return ` (team-rules, edited)`."""
     notes = [printable_line(result.sources[path])] if path in result.sources else []
     notes += ["edited"] if path in result.edited else []
     return f" ({', '.join(notes)})" if notes else ""
 
 
-def _summary(result: CheckResult) -> Iterator[Line]:
+def _summary(result: CheckResult) -> Line:
     drift = result.drift
     checked = counted(result.files, "file")
-    unverified = f"; {len(result.unverified)} not verified in the store" if result.unverified else ""
+    unverified = f"; {len(result.unverified)} not verified in the cache" if result.unverified else ""
     if result.clean:
         foreign = f"; {counted(len(drift.foreign), 'foreign file')} in shared directories" if drift.foreign else ""
-        yield f"{checked} checked, no drift{foreign}{unverified}"
-        return
+        return f"{checked} checked, no drift{foreign}{unverified}"
     found = {
         "changed": drift.changed,
         "missing": drift.missing,
@@ -86,49 +87,28 @@ def _summary(result: CheckResult) -> Iterator[Line]:
         "foreign": drift.foreign if result.strict else (),
     }
     counts = ", ".join(f"{len(paths)} {word}" for word, paths in found.items() if paths)
-    yield f"{checked} checked: {counts}{unverified}"
+    return f"{checked} checked: {counts}{unverified}"
+
+
+def _next_steps(result: CheckResult, session: Session) -> Iterator[Line]:
+    drift = result.drift
+    prune = session.step("agent-sync prune")
     if drift.changed or drift.missing:
-        yield "agent-sync diff shows what changed, agent-sync sync writes what the lock says"
+        yield f"to see the changes: {session.step('agent-sync diff')}"
+        yield f"to write the locked files: {session.step('agent-sync sync')}"
     if drift.unexpected:
-        yield "what is unexpected is yours to move away, or to allow with `shared: true` on the target"
+        yield "move unexpected files, or set `shared: true` on the target"
     if len(drift.orphaned) > len(result.edited):
-        yield "agent-sync prune removes what is declared no more"
+        yield f"to delete files that are no longer declared: {prune}"
     if result.edited:
-        yield "what was edited prune leaves: delete it or move it away, then agent-sync prune"
-
-
-def _fields(result: CheckResult) -> dict[str, object]:
-    def owned(paths: tuple[RelPath, ...]) -> list[dict[str, str]]:
-        return [{"path": path, "source": result.sources[path]} for path in paths]
-
-    return {
-        "clean": result.clean,
-        "strict": result.strict,
-        "files": result.files,
-        "changed": owned(result.drift.changed),
-        "missing": owned(result.drift.missing),
-        "orphaned": [{**each, "edited": each["path"] in result.edited} for each in owned(result.drift.orphaned)],
-        "unexpected": result.drift.unexpected,
-        "foreign": result.drift.foreign,
-        "unverified": result.unverified,
-    }
+        yield f"edited files are not pruned: delete or move them, then {prune}"
 
 
 VERB = Verb(
     "check",
     check,
-    fields={
-        "clean": "whether there is no drift",
-        "strict": "whether foreign files count",
-        "files": "how many files were compared",
-        "changed": "files that are not what the lock says: `path`, `source`",
-        "missing": "files that are not there: `path`, `source`",
-        "orphaned": "files of an earlier lock that are still there: `path`, `source`, and whether they were `edited`:"
-        " `prune` leaves such files",
-        "unexpected": "files that nothing declares, in directories that only agent-sync fills",
-        "foreign": "files that nothing declares, in directories that are shared",
-        "unverified": "with `--deep`, what could not be verified, because its bytes are not in the store",
-    },
+    document=CheckDocument,
+    section=Section.EVERYDAY,
     examples=("agent-sync check", "agent-sync check --strict --no-inherit"),
     repeatable=lambda values: not values["deep"],
 )

@@ -5,38 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, listed
+from agent_sync.documents_out.machine import InitDocument, init_document
 
 if TYPE_CHECKING:
     from agent_sync.operations.init import InitResult
 
 
 def init(session: Session) -> Answer:
-    """Write a commented agent-sync.yaml for the tools used here.
+    """Write a commented agent-sync.yaml for the tools found here.
 
-    A tool is used here if its directory is there; if none is, the file is for claude-code. The first source is the
-    directory agents/, which is made with one file in it unless it exists.
+    A tool is found if its directory exists; if none is found, the configuration is for claude-code. The first source is
+    the directory agents/, which is created with one file unless it exists.
     """
     result = session.project().init()
-    fields = {"written": result.written, "tools": result.tools, "tools_found": result.found}
-    return Answer(fields, lines=_lines(result))
+    return Answer(init_document(result), lines=_lines(result, session))
 
 
-def _lines(result: InitResult) -> Iterator[Line]:
+def _lines(result: InitResult, session: Session) -> Iterator[Line]:
     yield from listed("wrote ", result.written)
-    found = "found here" if result.found else "none was found here"
+    found = "found here" if result.found else "no tool was found here"
     yield f"tools: {', '.join(result.tools)} ({found})"
-    yield "next: agent-sync update, then agent-sync sync"
+    yield f"next: {session.step('agent-sync update')}, then {session.step('agent-sync sync')}"
 
 
-VERB = Verb(
-    "init",
-    init,
-    fields={
-        "written": "the files that were written",
-        "tools": "the tools that the configuration is for",
-        "tools_found": "whether signs of them were found here",
-    },
-    examples=("agent-sync init",),
-)
+VERB = Verb("init", init, document=InitDocument, section=Section.EVERYDAY, examples=("agent-sync init",))

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 
 from agent_sync.cli.bundle_options import new_pass_phrase
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import Answer, Section, Session, Verb
+from agent_sync.documents_out.bundles import KeysDocument, keys_document
 
 
 def keys_generate(
@@ -17,25 +18,23 @@ def keys_generate(
         str, typer.Option("--output", metavar="PREFIX", help="Write PREFIX.key and PREFIX.pub.")
     ] = "agent-sync",
 ) -> Answer:
-    """Make a key pair for signing bundles: ECDSA P-256, the private half encrypted as cosign does it.
+    """Generate a key pair for signing bundles.
 
-    The pass phrase comes from AGENT_SYNC_KEY_PASSWORD or the terminal. cosign takes both files, and agent-sync takes
-    cosign's. A file that is there is never written over.
+    The key is ECDSA P-256, and its private half is encrypted as cosign does it. The pass phrase comes from
+    AGENT_SYNC_KEY_PASSWORD or the terminal. cosign accepts both files, and agent-sync accepts cosign's. An existing
+    file is never overwritten.
     """
     from agent_sync import wiring
 
     files = wiring.keys_generate(posixpath.join(session.directory, output), new_pass_phrase(session))
-    lines = (f"wrote {output}.key, which only you can read", f"wrote {output}.pub, for whoever verifies")
-    return Answer({"private": files.private, "public": files.public, "hint": files.hint}, lines=lines)
+    lines = (f"wrote {output}.key, readable only by you", f"wrote {output}.pub, for those who verify")
+    return Answer(keys_document(files), lines=lines)
 
 
 VERB = Verb(
     "keys generate",
     keys_generate,
-    fields={
-        "private": "the file with the encrypted private key",
-        "public": "the file with the public key",
-        "hint": "how signatures name the key",
-    },
+    document=KeysDocument,
+    section=Section.BUNDLES,
     examples=("agent-sync keys generate", "agent-sync keys generate --output keys/security"),
 )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line
+from agent_sync.documents_out.sources import MigrateDocument, migrate_document
 
 if TYPE_CHECKING:
     from agent_sync.operations.migrate import MigrateResult
@@ -19,31 +20,27 @@ def migrate(
     *,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; write nothing.")] = False,
 ) -> Answer:
-    """Bring the lock to the current version of its format.
+    """Upgrade the lock file format.
 
-    It also gets its canonical spelling. Version 1 is the first one, so that no meaning can change yet.
+    The lock file is also put into its canonical form. Version 1 is the first version, so that no meaning changes yet.
     """
     result = session.project().migrate(dry_run=dry_run)
-    fields = {"dry_run": dry_run, "found": result.found, "changed": result.changed}
-    return Answer(fields, lines=_lines(result, dry_run=dry_run))
+    return Answer(migrate_document(result, dry_run=dry_run), lines=_lines(result, dry_run=dry_run))
 
 
 def _lines(result: MigrateResult, *, dry_run: bool) -> Iterator[Line]:
     if not result.found:
-        yield "there is no lock, and nothing to migrate"
+        yield "no lock file: nothing to migrate"
     elif not result.changed:
-        yield "the lock is in the current version: nothing to migrate"
+        yield "the lock file has the current format: nothing to migrate"
     else:
-        yield f"the lock {'would be' if dry_run else 'is'} written anew: same meaning, canonical spelling"
+        yield f"{'would rewrite' if dry_run else 'rewrote'} the lock file: same meaning, canonical form"
 
 
 VERB = Verb(
     "migrate",
     migrate,
-    fields={
-        "dry_run": "whether nothing was to be written",
-        "found": "whether there is a lock",
-        "changed": "whether it was, or would be, written anew",
-    },
+    document=MigrateDocument,
+    section=Section.REPAIR,
     examples=("agent-sync migrate --dry-run",),
 )

@@ -7,23 +7,26 @@ from typing import Annotated
 
 import typer
 
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.run import Answer, Section, Session, Verb
+from agent_sync.documents_out.machine import NixHashDocument, nix_hash_document
 
 
 def nix_hash(
-    session: Session, path: Annotated[str, typer.Argument(metavar="PATH", help="A directory or file.")]
+    session: Session, path: Annotated[str, typer.Argument(metavar="PATH", help="A directory or a file.")]
 ) -> Answer:
-    """Print the narHash of a directory or file, as `nix hash path` does; Nix need not be installed.
+    """Print the narHash of a directory or file.
 
-    It is the `narHash` of a lock for a directory that holds exactly the locked files.
+    The hash is that of `nix hash path`, but Nix need not be installed. For a directory with exactly the locked files,
+    the hash equals the `narHash` in the lock.
     """
     result = session.project().nix_hash(posixpath.join(session.directory, path))
-    return Answer({"path": result.path, "narHash": result.nar_hash}, lines=(result.nar_hash,))
+    return Answer(nix_hash_document(result), lines=(result.nar_hash,))
 
 
 VERB = Verb(
     "nix hash",
     nix_hash,
-    fields={"path": "the absolute path", "narHash": "its hash"},
+    document=NixHashDocument,
+    section=Section.MACHINE,
     examples=("agent-sync nix hash ./rules",),
 )

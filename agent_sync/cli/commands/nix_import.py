@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from agent_sync.cli.report import path_fields, path_lines
-from agent_sync.cli.run import Answer, Session, Verb
+from agent_sync.cli.report import nix_path_lines
+from agent_sync.cli.run import Answer, Section, Session, Verb
+from agent_sync.documents_out.machine import NixImportDocument, nix_import_document
 
 
 def nix_import(session: Session) -> Answer:
-    """Put every tree that the lock pins into the Nix store of this machine.
+    """Add every tree of the lock to the local Nix store.
 
-    What agent-sync does not have is fetched first. Afterwards `from = "store"` of the Nix library finds each of them,
-    without a network and without a cache.
+    Content that is not cached is fetched first. Afterwards `from = "store"` of the Nix library finds each tree, without
+    a network and without a cache.
     """
     result = session.project().nix_import()
-    return Answer({"paths": path_fields(result.paths)}, lines=path_lines(result.paths))
+    return Answer(nix_import_document(result), lines=nix_path_lines(result.paths))
 
 
 VERB = Verb(
     "nix import",
     nix_import,
-    fields={"paths": "what is in the Nix store now: the `path`, and `what` of the lock it is"},
+    document=NixImportDocument,
+    section=Section.MACHINE,
     examples=("agent-sync nix import",),
 )

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent_sync.cli.options import Names
-from agent_sync.cli.run import Answer, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, align, time_text
+from agent_sync.cli.run import Answer, Section, Session, Verb
+from agent_sync.cli.text import Line, Style, Styled, align
+from agent_sync.documents_out.envelope import iso_time
+from agent_sync.documents_out.sources import StatusDocument, status_document
 
 if TYPE_CHECKING:
     from agent_sync.operations.status import StatusResult
@@ -19,12 +21,12 @@ _STYLES = {"synced": Style.ADDED, "pending": Style.CHANGED, "missing": Style.REM
 def status(session: Session, names: Names = None) -> Answer:
     """Show the state of each source.
 
-    synced: as locked. drifted: changed here. missing: a file is gone. pending: an update or a sync has yet to come, for
-    instance because the directory of a local source has changed since it was locked. Upstream is not asked: verify
-    does.
+    synced: as locked. drifted: a file was changed here. missing: a file does not exist. pending: an update or a sync is
+    due, for instance because the directory of a local source has changed. Upstream is not asked; `agent-sync verify`
+    does that.
     """
     result = session.project().status(names or ())
-    return Answer(_fields(result), lines=_lines(result))
+    return Answer(status_document(result), lines=_lines(result))
 
 
 def _lines(result: StatusResult) -> Iterator[Line]:
@@ -39,31 +41,14 @@ def _lines(result: StatusResult) -> Iterator[Line]:
         for row in result.rows
     ]
     yield from align([[Styled(title, Style.STRONG) for title in _TITLES], *rows])
-    yield f"last sync: {'unknown' if result.last_sync_s is None else time_text(result.last_sync_s)}"
-
-
-def _fields(result: StatusResult) -> dict[str, object]:
-    sources = [
-        {
-            "name": row.name,
-            "type": row.type,
-            "pinned_at": row.pinned_at,
-            "targets": row.targets,
-            "state": row.state.value,
-        }
-        for row in result.rows
-    ]
-    return {"sources": sources, "last_sync": None if result.last_sync_s is None else time_text(result.last_sync_s)}
+    yield f"last sync: {'unknown' if result.last_sync_s is None else iso_time(result.last_sync_s)}"
 
 
 VERB = Verb(
     "status",
     status,
-    fields={
-        "sources": "each source: `name`, `type`, `pinned_at`, the directories of its `targets`, and its `state`"
-        " (synced, drifted, missing, pending)",
-        "last_sync": "when files were last written, in UTC; null if that is unknown",
-    },
+    document=StatusDocument,
+    section=Section.EVERYDAY,
     examples=("agent-sync status", "agent-sync status base-rules --json"),
     repeatable=lambda _values: True,
 )

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.cli.documents import ENVELOPE
 from agent_sync.cli.parser import load_verb
+from agent_sync.documents_out.envelope import Envelope
+from agent_sync.documents_out.schema import fields_of
 from tests.builders.command_line import CommandMachine, a_local_machine, a_machine
 from tests.builders.screens import ESC, Here, Told, inside
 
@@ -39,7 +40,7 @@ def run(machine: CommandMachine, line: str, *, code: int = 0, at: Here | None = 
 def test_every_document_has_the_fields_that_are_documented(synced: CommandMachine, command: str) -> None:
     document = run(synced, f"--json {command}").document
     verb = load_verb(command.removesuffix(" --yes").replace(" ", "_"))
-    assert document.keys() == ENVELOPE.keys() | verb.fields.keys()
+    assert document.keys() == {field.name for kind in (Envelope, verb.document) for field in fields_of(kind)}
     assert document["command"] == verb.name
 
 
@@ -118,10 +119,10 @@ def test_sync_says_how_a_replaced_edit_comes_back_and_restore_does_it(synced: Co
     told = run(synced, "sync --verbose")
     assert told.out == (
         "replace .cursor/rules/a.md (rules, edited here: the edit is kept)\n"
-        "wrote 1 file; 1 file is as locked\n"
-        "kept your edit of .cursor/rules/a.md; to have it back: agent-sync restore .cursor/rules/a.md\n"
+        "wrote 1 file; 1 file up to date\n"
+        "kept your edit of .cursor/rules/a.md; to bring it back: agent-sync restore .cursor/rules/a.md\n"
     )
-    assert run(synced, "restore .cursor/rules/a.md").out.startswith("restored .cursor/rules/a.md, as kept since ")
+    assert run(synced, "restore .cursor/rules/a.md").out.startswith("restored .cursor/rules/a.md, kept since ")
     assert synced.read(".cursor/rules/a.md") == "mine\n"
     assert run(synced, "restore .cursor/rules/a.md --json", code=2).document["error"]["rule"] == "usage"
 
@@ -159,11 +160,11 @@ def test_orphans_are_named_and_prune_removes_them(synced: CommandMachine) -> Non
     run(synced, "update --yes")
     told = run(synced, "sync")
     orphans = "  .cursor/rules/a.md\n  .cursor/rules/b.md\n"
-    assert told.out == f"wrote 2 files\ndeclared no more; agent-sync prune removes them:\n{orphans}"
+    assert told.out == f"wrote 2 files\nno longer declared (run agent-sync prune to delete):\n{orphans}"
     assert "orphaned   .cursor/rules/a.md (rules)\n" in run(synced, "check", code=1).out
     removal = "remove  .cursor/rules/a.md (rules)\nremove  .cursor/rules/b.md (rules)\n"
     assert run(synced, "prune --dry-run").out == f"{removal}would remove 2 files; the lock would change\n"
-    assert run(synced, "prune").out == f"{removal}removed 2 files; the lock is written\n"
+    assert run(synced, "prune").out == f"{removal}removed 2 files; lock updated\n"
     assert run(synced, "prune").out == "nothing to prune\n"
 
 
@@ -171,7 +172,7 @@ def test_an_edited_orphan_stays_and_is_named(synced: CommandMachine) -> None:
     synced.configure(a_local_machine_config().replace("cursor", "windsurf"))
     run(synced, "update --yes")
     synced.put(".cursor/rules/a.md", "mine\n")
-    told = "declared no more, but edited: delete them or move them away, then agent-sync prune:\n  .cursor/rules/a.md\n"
+    told = "no longer declared, but edited: delete or move them, then run agent-sync prune:\n  .cursor/rules/a.md\n"
     assert told in run(synced, "sync --prune").out
     assert told in run(synced, "prune").out
     assert run(synced, "prune --json").document["kept_back"] == [".cursor/rules/a.md"]
@@ -187,8 +188,8 @@ def test_check_tells_every_kind_of_drift(synced: CommandMachine) -> None:
         "missing    .cursor/rules/b.md (rules)\n"
         "unexpected .cursor/rules/stray.md\n"
         "2 files checked: 1 changed, 1 missing, 1 unexpected\n"
-        "agent-sync diff shows what changed, agent-sync sync writes what the lock says\n"
-        "what is unexpected is yours to move away, or to allow with `shared: true` on the target\n"
+        "to see the changes: agent-sync diff\nto write the locked files: agent-sync sync\n"
+        "move unexpected files, or set `shared: true` on the target\n"
     )
     document = run(synced, "check --json", code=1).document
     assert document["clean"] is False
@@ -242,10 +243,10 @@ def test_diff_is_empty_or_ends_with_1(synced: CommandMachine) -> None:
 
 
 def test_verify_ends_with_1_if_upstream_moved(synced: CommandMachine) -> None:
-    assert run(synced, "verify").out == "1 source as locked: rules\n"
+    assert run(synced, "verify").out == "1 source up to date: rules\n"
     synced.put("rules/a.md", "changed\n")
     told = run(synced, "verify rules", code=1)
-    assert told.out == "changed  rules  (2 files), other content\nagent-sync update locks what upstream has now\n"
+    assert told.out == "changed  rules  (2 files), new content\nto lock the newer versions: agent-sync update\n"
     (changed,) = run(synced, "verify --json", code=1).document["changed"]
     assert changed["name"] == "rules"
 
@@ -255,19 +256,19 @@ def test_a_source_that_cannot_be_asked_is_told_beside_the_others(tmp_path: Path)
     run(machine, "update --yes")
     (machine.project / "rules/link.md").symlink_to("/etc/hostname")
     told = run(machine, "verify", code=7)
-    assert told.out == "failed  rules  could not be asked\n"
+    assert told.out == "failed  rules  could not be checked\n"
     assert "source rules" in told.err
     (failure,) = run(machine, "verify --json", code=7).document["failures"]
     assert failure["source"] == "rules"
 
 
 def test_migrate_has_nothing_to_do_yet(machine: CommandMachine) -> None:
-    assert run(machine, "migrate").out == "there is no lock, and nothing to migrate\n"
+    assert run(machine, "migrate").out == "no lock file: nothing to migrate\n"
     run(machine, "update --yes")
-    assert run(machine, "migrate").out == "the lock is in the current version: nothing to migrate\n"
+    assert run(machine, "migrate").out == "the lock file has the current format: nothing to migrate\n"
     text = machine.read("agent-sync.lock")
     machine.put("agent-sync.lock", f"# a comment\n{text}")
-    assert run(machine, "migrate --dry-run").out == "the lock would be written anew: same meaning, canonical spelling\n"
+    assert run(machine, "migrate --dry-run").out == "would rewrite the lock file: same meaning, canonical form\n"
     assert machine.read("agent-sync.lock") != text
     run(machine, "migrate")
     assert machine.read("agent-sync.lock") == text
@@ -282,9 +283,9 @@ def test_info_tells_versions_places_and_tools(machine: CommandMachine, tmp_path:
         f"project: {machine.project}/agent-sync.yaml (found)\n",
         f"lock           {machine.project}/agent-sync.lock (not found)\n",
         f"cache          {machine.home}/.cache/agent-sync/store (0 B)\n",
-        "claude-code: .claude/ (shared with its user)\n",
+        "claude-code: .claude/ (shared with you)\n",
         "mine: .mine/ (custom)\n",
-        "--no-inherit reads the project's only, as CI should\n",
+        "--no-inherit reads only the project's, as CI should)\n",
     ):
         assert part in told.out
     assert run(machine, "info --no-inherit --json").document["inherit"] is False
@@ -299,8 +300,8 @@ def test_the_cache_is_listed_verified_and_reclaimed(synced: CommandMachine) -> N
     listed = run(synced, "cache list").out
     assert f"  {synced.project}/agent-sync.lock: source rules\n" in listed
     assert listed.endswith(" kB\n")
-    assert run(synced, "cache verify").out == "2 blobs read, all are whole\n"
-    assert run(synced, "cache gc").out == "removed 0 blobs, 0 B; kept 2 blobs\n"
+    assert run(synced, "cache verify").out == "2 blobs verified\n"
+    assert run(synced, "cache gc").out == "removed 0 blobs (0 B), kept 2 blobs\n"
     assert "DAYS" not in run(synced, "cache gc --keep-days -1", code=2).out
 
 
@@ -310,5 +311,5 @@ def test_a_corrupt_blob_ends_cache_verify_with_5(synced: CommandMachine) -> None
     victim.chmod(0o600)
     victim.write_bytes(b"changed")
     told = run(synced, "cache verify", code=5)
-    assert f"corrupt sha256:{victim.name}, set aside\n2 blobs read, 1 corrupt one\n" == told.out
+    assert f"corrupt sha256:{victim.name[:12]}, set aside\n2 blobs checked: 1 corrupt\n" == told.out
     assert "warning[blob-set-aside]" in told.err

@@ -91,9 +91,9 @@ def test_what_failed_is_told_and_the_rest_is_asked_about(tmp_path: Path) -> None
     )
     told = asked(machine, "y\n")
     assert told.code == 14
-    assert "gone  failed, stays as it is locked\n" in told.out
+    assert "gone  failed; never locked\n" in told.out
     assert f"{QUESTION}error[config-invalid]: " in told.err
-    assert "  --> source gone\n" in told.err
+    assert "error[config-invalid]: source gone: " in told.err
     assert machine.exists("agent-sync.lock")
 
 
@@ -102,7 +102,7 @@ def test_if_everything_failed_nobody_is_asked(tmp_path: Path) -> None:
     (machine.project / "rules/link.md").symlink_to("/etc/hostname")
     told = asked(machine, "y\n")
     assert told.code == 7
-    assert told.out == "rules  failed, stays as it is locked\n"
+    assert told.out == "rules  failed; never locked\n"
     assert QUESTION not in told.err
     assert not machine.exists("agent-sync.lock")
 

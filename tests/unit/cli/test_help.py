@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync._version import __version__
-from agent_sync.cli.parser import CommandGroup, CommandTable
+from agent_sync.cli.parser import CommandGroup, CommandTable, load_verb
 from agent_sync.cli.program import COMMANDS
 from tests.builders.screens import here
 
@@ -21,25 +22,18 @@ HEAVY = {"pydantic", "pygit2", "httpx", "yaml", "rich", "click", "importlib.meta
 HELP_OF_PRUNE = """\
 Usage: agent-sync prune [OPTIONS]
 
-  Remove what was written and is declared no more.
+  Delete files that are no longer declared.
 
-  Its entries in the lock go, too. Only files that still are what was written
-  are removed; one that was edited since stays, and is reported.
+  Their lock entries are deleted as well. A file that was edited since it was
+  written stays and is reported.
 
 Options:
-  --dry-run        Show what would be removed; remove nothing.
-  --config PATH    The configuration; its directory is the project.  [default:
-                   agent-sync.yaml]
-  --lockfile PATH  The lock.  [default: agent-sync.lock beside the
-                   configuration]
-  --no-inherit     Read the project's configuration only, not the user's and
-                   the system's; recommended in CI.
-  --offline        Open no connection: what is not in the store is an error.
-  --json           Write one JSON document instead of text.
-  --verbose        Say more: each file, each source, what commands print.
-  --quiet          Write errors only.
-  --no-color       No colours, nothing that moves; NO_COLOR=1 does the same.
-  -h, --help       Show this message and exit.
+  --dry-run   Show what would be deleted; delete nothing.
+  -h, --help  Show this message and exit.
+
+Global options (see agent-sync --help):
+  --config --lockfile --no-inherit --offline --json --verbose --quiet
+  --no-color
 
   Examples:
     agent-sync prune --dry-run
@@ -62,7 +56,23 @@ def test_r098_the_help_of_every_command_names_every_global_flag(
     assert here(tmp_path).run(*command.split(), "--help").code == 0
     shown = capsys.readouterr().out
     assert shown.startswith(f"Usage: agent-sync {command} ")
-    assert [flag for flag in GLOBAL if f" {flag} " not in shown] == []
+    assert [flag for flag in GLOBAL if flag not in shown.split()] == []
+
+
+def test_the_main_help_explains_the_global_flags_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    here(tmp_path).run("--help")
+    explained = capsys.readouterr().out.partition("Global options")[2]
+    assert [flag for flag in GLOBAL if f"\n  {flag} " not in explained] == []
+
+
+@pytest.mark.parametrize("command", [*every_command()])
+def test_the_first_line_of_a_help_is_short(command: str) -> None:
+    """language rule 3: at most 60 characters, one sentence."""
+    doc = inspect.getdoc(load_verb(command.replace(" ", "_")).run)
+    assert doc is not None
+    first, _, _ = doc.partition("\n")
+    assert len(first) <= 60
+    assert first.endswith(".")
 
 
 def test_help_reads_like_this(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -73,7 +83,7 @@ def test_help_reads_like_this(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_an_argument_is_shown_as_people_write_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     here(tmp_path).run("restore", "-h")
     assert "Usage: agent-sync restore [OPTIONS] PATH\n" in (shown := capsys.readouterr().out)
-    assert "\n  PATH  The file, from the project's directory.\n" in shown
+    assert "\n  PATH  The file, relative to the project's directory.\n" in shown
     here(tmp_path).run("status", "-h")
     assert "Usage: agent-sync status [OPTIONS] [NAME]...\n" in capsys.readouterr().out
 
@@ -84,7 +94,7 @@ def test_the_help_of_the_program_names_every_command_in_one_line(
     assert here(tmp_path).run("--help").code == 0
     shown = capsys.readouterr().out
     assert [name for name in COMMANDS if f"\n  {name} " not in shown] == []
-    assert "..." not in shown.partition("Commands:")[2]
+    assert "..." not in shown.partition("Everyday commands:")[2]
 
 
 @pytest.mark.parametrize("words", [(), ("cache",), ("--json",)])
@@ -94,7 +104,7 @@ def test_without_a_command_the_help_is_on_standard_error(
     assert here(tmp_path).run(*words).code == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "Commands:" in captured.err
+    assert "ommands:\n" in captured.err
 
 
 def test_the_version_is_told_among_other_flags_too(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -103,21 +113,25 @@ def test_the_version_is_told_among_other_flags_too(tmp_path: Path, capsys: pytes
 
 
 @pytest.mark.parametrize(
-    ("line", "check", "remedy"),
+    ("line", "headline", "remedy"),
     [
-        ("snyc", "No such command 'snyc'. Did you mean 'sync'?", "see agent-sync --help"),
-        ("cache lst", "No such command 'lst'. Did you mean 'list'?", "see agent-sync cache --help"),
-        ("sync --dry-rn", "No such option: --dry-rn (Possible options: --dry-run)", "see agent-sync sync --help"),
-        ("sync extra", "Got unexpected extra argument(s) (extra)", "see agent-sync sync --help"),
-        ("restore", "Missing argument 'PATH'.", "see agent-sync restore --help"),
-        ("check --config", "Option '--config' requires an argument.", "see agent-sync check --help"),
-        ("--no-such check", "No such option: --no-such", "see agent-sync --help"),
+        ("snyc", "agent-sync: no such command 'snyc'. Did you mean 'sync'?", "see agent-sync --help"),
+        ("cache lst", "agent-sync cache: no such command 'lst'. Did you mean 'list'?", "see agent-sync cache --help"),
+        (
+            "sync --dry-rn",
+            "agent-sync sync: no such option: --dry-rn (Possible options: --dry-run)",
+            "see agent-sync sync --help",
+        ),
+        ("sync extra", "agent-sync sync: got unexpected extra argument(s) (extra)", "see agent-sync sync --help"),
+        ("restore", "agent-sync restore: missing argument 'PATH'", "see agent-sync restore --help"),
+        ("check --config", "agent-sync check: option '--config' requires an argument", "see agent-sync check --help"),
+        ("--no-such check", "agent-sync: no such option: --no-such", "see agent-sync --help"),
     ],
 )
-def test_wrong_usage_is_an_error_like_every_other(line: str, check: str, remedy: str, tmp_path: Path) -> None:
+def test_wrong_usage_is_an_error_like_every_other(line: str, headline: str, remedy: str, tmp_path: Path) -> None:
     told = here(tmp_path).run(*line.split())
     assert (told.code, told.out) == (2, "")
-    assert told.err.startswith(f"error[usage]: {check}\n")
+    assert told.err.startswith(f"error[usage]: {headline}\n")
     assert told.err.endswith(f"help: {remedy}\n")
 
 
@@ -129,7 +143,11 @@ def test_or_a_document(line: str, tmp_path: Path) -> None:
 
 
 def test_behind_two_dashes_json_is_a_word_like_any_other(tmp_path: Path) -> None:
-    assert here(tmp_path).run("restore", "--", "a", "--json").err.startswith("error[usage]: Got unexpected")
+    assert (
+        here(tmp_path)
+        .run("restore", "--", "a", "--json")
+        .err.startswith("error[usage]: agent-sync restore: got unexpected")
+    )
 
 
 def test_a_word_that_would_act_on_the_terminal_is_shown_escaped(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent_sync.cli.documents import ENVELOPE
 from agent_sync.cli.parser import load_verb
+from agent_sync.documents_out.envelope import Envelope
+from agent_sync.documents_out.schema import fields_of
 from tests.builders.command_line import CommandMachine, a_local_machine
 from tests.builders.screens import Told, inside
 
@@ -31,7 +32,7 @@ def run(machine: CommandMachine, *words: str, code: int = 0) -> Told:
 def test_every_document_has_the_fields_that_are_documented(machine: CommandMachine, words: tuple[str, str]) -> None:
     document = run(machine, "--json", "nix", *words).document
     verb = load_verb(f"nix_{words[0]}")
-    assert document.keys() == ENVELOPE.keys() | verb.fields.keys()
+    assert document.keys() == {field.name for kind in (Envelope, verb.document) for field in fields_of(kind)}
     assert document["command"] == verb.name == f"nix {words[0]}"
 
 
@@ -70,7 +71,7 @@ def test_export_signs_with_a_key_in_a_file(machine: CommandMachine) -> None:
 
 
 def test_a_key_that_is_not_there_or_none_is_wrong_usage_and_writes_nothing(machine: CommandMachine) -> None:
-    assert "there is no such file" in run(machine, "nix", "export", "cache", "--sign", "nothing", code=2).err
+    assert "no such file" in run(machine, "nix", "export", "cache", "--sign", "nothing", code=2).err
     machine.put("secret", "do not tell")
     told = run(machine, "nix", "export", "cache", "--sign", "secret", code=2)
     assert "it is not a name, a colon and" in told.err
@@ -88,7 +89,7 @@ def test_import_without_nix_is_an_error_of_the_machine(machine: CommandMachine) 
     elsewhere = CommandMachine(machine.project, machine.home, {**machine.variables, "PATH": str(machine.home)})
     told = run(elsewhere, "nix", "import", code=17)
     assert "cannot be started" in told.err
-    assert "--> nix\n" in told.err
+    assert "error[file-system]: nix: " in told.err
 
 
 def test_cache_verify_computes_the_nar_hash_anew(machine: CommandMachine) -> None:

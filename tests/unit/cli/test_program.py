@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -87,15 +88,30 @@ def test_an_encoding_without_our_letters_does_no_harm(tmp_path: Path) -> None:
     assert code == 0, err
 
 
+@contextmanager
+def usual_signals() -> Iterator[None]:
+    """Start processes with the usual dispositions: a child inherits what is ignored here, as SIGHUP is under nohup."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.getsignal(number) for number in numbers}
+    for number in numbers:
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def start_update(machine: CommandMachine) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*PROGRAM, "update", "--yes"],
-        cwd=machine.project,
-        env=environment(machine),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    with usual_signals():
+        return subprocess.Popen(
+            [*PROGRAM, "update", "--yes"],
+            cwd=machine.project,
+            env=environment(machine),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

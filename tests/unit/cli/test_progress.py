@@ -77,22 +77,22 @@ def test_a_message_is_written_while_the_picture_is_away() -> None:
 @pytest.mark.parametrize(("at_terminal", "options"), [(False, {}), (True, {"json": True}), (True, {"no_color": True})])
 def test_elsewhere_nothing_moves(tmp_path: Path, options: dict[str, bool], *, at_terminal: bool) -> None:
     def slow(session: Session) -> Answer:
-        session.listener(SourceStarted("base"))
+        session.observer(SourceStarted("base"))
         time.sleep(0.6)
         return Answer({})
 
-    told = here(tmp_path, at_terminal=at_terminal).run_verb(Verb("update", slow, {}), **options)
+    told = here(tmp_path, at_terminal=at_terminal).run_verb(Verb("update", slow), **options)
     assert told.err == ""
     assert ESC not in told.out
 
 
 def test_the_same_work_at_a_terminal_is_shown(tmp_path: Path) -> None:
     def slow(session: Session) -> Answer:
-        session.listener(SourceStarted("base"))
+        session.observer(SourceStarted("base"))
         time.sleep(1.5)
         return Answer({})
 
-    assert "base" in here(tmp_path, at_terminal=True).run_verb(Verb("update", slow, {})).err
+    assert "base" in here(tmp_path, at_terminal=True).run_verb(Verb("update", slow)).err
 
 
 def test_a_terminal_that_goes_away_does_no_harm() -> None:

@@ -12,7 +12,7 @@ from agent_sync.errors import Cancelled, LockMissing, NetworkError, PartialFailu
 from agent_sync.events import BlobSetAside, CommandOutput, EditKept, Event, RolledBack, SourceStarted, Warned
 from tests.builders.screens import ESC, here
 
-MISSING = LockMissing(subject="agent-sync.lock", check="there is no lock", remedy="make one")
+MISSING = LockMissing(subject="agent-sync.lock", check="no such file", remedy="make one")
 
 
 def a_verb(act: Callable[[Session], Answer | None] = lambda _: None, *, name: str = "sync") -> Verb:
@@ -21,13 +21,13 @@ def a_verb(act: Callable[[Session], Answer | None] = lambda _: None, *, name: st
     def run(session: Session) -> Answer:
         return act(session) or Answer({"done": True}, lines=("done",))
 
-    return Verb(name, run, {})
+    return Verb(name, run)
 
 
 def raising(error: BaseException, *events: Event) -> Verb:
     def act(session: Session) -> None:
         for event in events:
-            session.listener(event)
+            session.observer(event)
         raise error
 
     return a_verb(act)
@@ -36,7 +36,7 @@ def raising(error: BaseException, *events: Event) -> Verb:
 def announcing(*events: Event) -> Verb:
     def act(session: Session) -> None:
         for event in events:
-            session.listener(event)
+            session.observer(event)
 
     return a_verb(act)
 
@@ -71,7 +71,7 @@ def test_quiet_writes_errors_only(tmp_path: Path) -> None:
 def test_an_error_is_text_on_standard_error(tmp_path: Path) -> None:
     told = here(tmp_path).run_verb(raising(MISSING))
     assert (told.code, told.out) == (4, "")
-    assert told.err == "error[lock-missing]: there is no lock\n  --> agent-sync.lock\nhelp: make one\n"
+    assert told.err == "error[lock-missing]: agent-sync.lock: no such file\nhelp: make one\n"
 
 
 def test_or_the_document_with_the_same_exit_code(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ def test_or_the_document_with_the_same_exit_code(tmp_path: Path) -> None:
             "rule": "lock-missing",
             "exit_code": 4,
             "subject": "agent-sync.lock",
-            "check": "there is no lock",
+            "check": "no such file",
             "remedy": "make one",
             "place": None,
         },
@@ -98,7 +98,7 @@ def test_a_failure_beside_an_answer_is_told_behind_it_and_decides_the_code(tmp_p
     failure = PartialFailure({"a": NetworkError(subject="source a", check="gone")}, succeeded=1)
     verb = a_verb(lambda _: Answer({"done": True}, lines=("the rest is done",), failure=failure))
     told = here(tmp_path).run_verb(verb)
-    assert (told.code, told.out, told.err) == (14, "the rest is done\n", "error[network]: gone\n  --> source a\n")
+    assert (told.code, told.out, told.err) == (14, "the rest is done\n", "error[network]: source a: gone\n")
     document = here(tmp_path).run_verb(verb, json=True).document
     assert document["done"] is True
     assert document["exit_code"] == 14
@@ -112,7 +112,7 @@ def test_what_was_rolled_back_is_named(tmp_path: Path) -> None:
     assert told.err.endswith(
         "rolled back; these files are as they were before:\n"
         "  .cursor/a.md\n  .cursor/b.md\n"
-        "kept an edit of .cursor/a.md: .agent-sync/kept/1/a.md\n"
+        "kept your edit of .cursor/a.md: .agent-sync/kept/1/a.md\n"
     )
     document = here(tmp_path).run_verb(raising(MISSING, *events), json=True).document
     assert document["rolled_back"] == [".cursor/a.md", ".cursor/b.md"]
@@ -130,7 +130,7 @@ def test_an_interruption_ends_with_130(error: BaseException, tmp_path: Path) -> 
 def test_a_fault_of_ours_ends_with_70_and_says_how_to_report_it(tmp_path: Path) -> None:
     told = here(tmp_path).run_verb(raising(ZeroDivisionError("what \x1b[5m")))
     assert (told.code, told.out) == (70, "")
-    assert "error[internal]: ZeroDivisionError: what \\x1b[5m\n  --> agent-sync sync\nhelp: " in told.err
+    assert "error[internal]: agent-sync sync: ZeroDivisionError: what \\x1b[5m\nhelp: " in told.err
     assert "report" in told.err
     assert "Traceback" not in told.err
     assert here(tmp_path).run_verb(raising(ZeroDivisionError()), json=True).document["error"]["rule"] == "internal"
@@ -160,7 +160,7 @@ def test_verbose_tells_more_and_what_commands_print_stays_text(tmp_path: Path) -
     events = (SourceStarted("a"), CommandOutput("a", "one\x1b[2J\nerror[x]: y\n"))
     assert here(tmp_path).run_verb(announcing(*events)).err == ""
     assert here(tmp_path).run_verb(announcing(*events), verbose=True).err == (
-        "source a: looking\nsource a: its command printed\n  one\\x1b[2J\n  error[x]: y\n"
+        "source a: resolving\nsource a: output of its command\n  one\\x1b[2J\n  error[x]: y\n"
     )
 
 

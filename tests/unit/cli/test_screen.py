@@ -17,7 +17,7 @@ from agent_sync.ports import Cancellation
 from tests.builders.screens import ESC, Terminal, here
 
 RED = (Styled("red", Style.ERROR),)
-COLORFUL = Verb("status", lambda _: Answer({}, lines=(RED,)), {})
+COLORFUL = Verb("status", lambda _: Answer({}, lines=(RED,)))
 
 
 class Failing(io.StringIO):
@@ -104,7 +104,7 @@ def test_an_error_that_no_document_can_tell_is_told_as_text() -> None:
     def fail(_: object) -> Answer:
         raise LockMissing(subject="agent-sync.lock", check="there is no lock")
 
-    code, err = run_with(Failing(OSError(errno.EIO, "Input/output error")), Verb("sync", fail, {}), json=True)
+    code, err = run_with(Failing(OSError(errno.EIO, "Input/output error")), Verb("sync", fail), json=True)
     assert code == 4
     assert "Input/output error" in err
     assert "there is no lock" in err

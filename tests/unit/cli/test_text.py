@@ -8,7 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_sync.cli.text import Piece, Style, Styled, align, bytes_text, counted, render, time_text, width
+from agent_sync.cli.text import (
+    Piece,
+    Style,
+    Styled,
+    align,
+    bytes_text,
+    counted,
+    render,
+    width,
+)
+from agent_sync.documents_out.envelope import iso_time
 from agent_sync_oci.text import printable, printable_line
 
 ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -82,4 +92,4 @@ def test_bytes_have_decimal_units(size: int, text: str) -> None:
     ("when_s", "text"), [(0.0, "1970-01-01T00:00:00Z"), (-5.0, "1970-01-01T00:00:00Z"), (1e18, "9999-12-31T23:59:59Z")]
 )
 def test_times_are_in_utc_whatever_the_clock_says(when_s: float, text: str) -> None:
-    assert time_text(when_s) == text
+    assert iso_time(when_s) == text

@@ -73,8 +73,8 @@ def test_a_second_copy_sends_nothing(sender: MemoryProject) -> None:
 
 def test_into_a_registry_the_tag_of_the_source_is_taken_where_none_is_named(sender: MemoryProject) -> None:
     push(sender)
-    assert copy(sender, V1, parse_reference("mirror.example.com/agents")).place.tag == "v1"
-    assert copy(sender, V1, STICK).place.tag == "latest"
+    assert copy(sender, V1, parse_reference("mirror.example.com/agents")).reference.tag == "v1"
+    assert copy(sender, V1, STICK).reference.tag == "latest"
 
 
 def test_a_copy_does_not_put_itself_before_what_was_found_there_first(sender: MemoryProject) -> None:

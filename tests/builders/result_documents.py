@@ -1,0 +1,32 @@
+"""What `--json` writes, held against the schema of its command: a field that the schema lacks is a fault as well."""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from typing import Any
+
+import jsonschema  # type: ignore[import-untyped]
+
+from agent_sync.cli.parser import load_verb
+from agent_sync.documents_out.schema import Schema, document_schema
+
+
+def validated(text: str) -> dict[str, Any]:
+    """Return the document; it is valid, and has no field that its schema does not name."""
+    document: dict[str, Any] = json.loads(text)
+    jsonschema.validate(document, _closed_schema(document["command"]))
+    return document
+
+
+@cache
+def _closed_schema(command: str) -> Schema:
+    if command in ("", "bundle", "cache", "keys", "nix"):  # a command line without a command has only errors
+        return _closed(document_schema(command, dict))
+    return _closed(document_schema(command, load_verb(command.replace(" ", "_")).document))
+
+
+def _closed(schema: Schema) -> Schema:
+    objects = [schema, *schema["$defs"].values()]
+    closed = [{**each, "additionalProperties": False} for each in objects]
+    return {**closed[0], "$defs": dict(zip(schema["$defs"], closed[1:], strict=True))}
