@@ -272,8 +272,7 @@ def test_every_document_has_the_fields_that_are_documented(
     assert isinstance(site, Site)
     document = site.run(*map(str, said), "--json").document
     fields = {field.name for kind in (Envelope, load_verb(verb).document) for field in fields_of(kind)}
-    optional = {"signer", "states", "logged"} if verb == "bundle_verify" else set()
-    assert document.keys() == fields - optional
+    assert document.keys() == fields - {"signer", "states", "logged"}
 
 
 def test_at_a_terminal_the_lock_is_asked_for(publisher: Site, receiver: Site, tmp_path: Path) -> None:
