@@ -1,5 +1,4 @@
-"""What is made of the locked files: templates, custom commands and overrides in, changed files out, with the recipe's
-digest.
+"""Derive files from the locked ones by templates, custom commands and overrides, with the digest of the recipe.
 
 Everything is deterministic: the same recipe over the same bytes makes the same bytes, on every machine (spec §6, §11).
 """

@@ -1,4 +1,4 @@
-"""A custom command in the sandbox: a source's files in, the directory that it filled out (spec §6.3)."""
+"""Run a custom command in the sandbox: a source's files in, the directory that it filled out (spec §6.3)."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from agent_sync.ports import Command, Contents, Directory, Kind, Stat, World
 from agent_sync.sources.local import find_files, pack_directory
 from agent_sync.tree import RelPath, Tree, join, safe_path
 from agent_sync.tree.names import project_path
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import printable_line, quoted
 
 if TYPE_CHECKING:
     from agent_sync.config.model import CustomTransform
     from agent_sync.lock import PackedTree
 
-_SHOWN_CHARACTERS = 200  # the end says most; --verbose shows all
+_MAX_LINES, _MAX_COLUMNS = 10, 200  # of what a command printed last: the end says most; --verbose shows all
 _INPUT, _OUTPUT, _PROGRAM = RelPath("input"), RelPath("output"), RelPath("program")
 
 
 def run_command(
     transform: CustomTransform, tree: Tree, contents: Contents, world: World, *, limits: Limits
 ) -> PackedTree:
-    """What the command made of `tree`: every file of its output directory, packed in the store.
+    """Run the command over `tree`, and return its output directory, packed.
 
     Raises:
-        TransformFailed: it exited non-zero, or cannot be sandboxed here; what it printed is in the error.
+        TransformFailed: the command exited non-zero, or cannot be sandboxed here; what it printed is in the error.
         DigestMismatch: `output_hash` is given and the canonical tar of the output has another digest.
         LimitExceeded, Cancelled, ConfigInvalid.
     """
@@ -52,17 +52,18 @@ def run_command(
             remedy = _misplaced_script(transform, world.project)
             raise _failed(subject, finished.exit_code, finished.printed, remedy=remedy)
         output = scratch.below(_OUTPUT)
-        made = find_files(output, subject=f"{subject}, its output", limits=limits)
-        packed = pack_directory(output, made, world, subject=f"{subject}, its output")
+        made = find_files(output, subject=f"{subject}, output", limits=limits)
+        packed = pack_directory(output, made, world, subject=f"{subject}, output")
     _refuse_other_output(transform, packed, subject)
     return packed
 
 
 def program_files(transform: CustomTransform, project: Directory) -> Iterator[tuple[RelPath, Stat]]:
-    """Every file of the project that the command may run or read: its first word if that is a path, and all below
-    `reads`.
+    """Yield every file of the project that the command may run or read, with what the file system says of it.
 
-    Raises: ConfigInvalid if one of them is not there, UnsafePath if one is a link or outside.
+    These are its first word, if that is a path, and everything below `reads`.
+
+    Raises: ConfigInvalid if one of them is missing, UnsafePath if one is a link or outside of the project.
     """
     subject = f"custom transform of source {transform.source}"
     first = transform.words[0]
@@ -70,7 +71,7 @@ def program_files(transform: CustomTransform, project: Directory) -> Iterator[tu
     for path in sorted({*program, *transform.reads}):
         stat = project.stat(path)
         if stat is None:
-            check = f"{quoted(path)} is not in the project"
+            check = f"{quoted(path)} is missing from the project"
             part = ("command",) if path in program else ("reads", transform.reads.index(path))
             raise ConfigInvalid(subject=subject, check=check, remedy="correct `command:` or `reads:`", part=part)
         if stat.kind is Kind.DIRECTORY:
@@ -83,8 +84,9 @@ def program_files(transform: CustomTransform, project: Directory) -> Iterator[tu
 def _prepare_directories(
     scratch: Directory, transform: CustomTransform, tree: Tree, contents: Contents, world: World
 ) -> None:
-    """Three directories: the input, an empty output, and copies of the program: the child never sees the project
-    itself.
+    """Fill the directories of the command: input, empty output, and copies of its program.
+
+    They are copies because the child never sees the project itself.
     """
     for directory in (_INPUT, _OUTPUT, _PROGRAM):
         scratch.make_directory(directory)
@@ -96,30 +98,40 @@ def _prepare_directories(
 
 
 def _misplaced_script(transform: CustomTransform, project: Directory) -> str | None:
-    """What to do about a file of the project that is not the first word, as in `python3 x.py`: no command finds it."""
+    """Return what to do about a script that is not the first word, as in `python3 x.py`; None if there is none."""
     for word in transform.words[1:]:
         with suppress(UnsafePath, FileSystemError):
             if project.stat(safe_path(word.removeprefix("./"), subject=word)) is not None:
                 return (
-                    f"{quoted(word)} is not looked for in the project, but among the source's files: make it the first"
-                    " word, executable, with `#!` and its interpreter in the first line"
+                    f"{quoted(word)} is looked up among the source's files, not in the project: make it the first word,"
+                    " executable, with `#!` and its interpreter in the first line"
                 )
     return None
 
 
 def _failed(subject: str, exit_code: int, printed: str, *, remedy: str | None) -> TransformFailed:
-    how = f"it exited with {exit_code}" if exit_code > 0 else f"signal {-exit_code} ended it"
-    tail = printed.strip()[-_SHOWN_CHARACTERS:]
-    said = f"; it printed at last: {quoted(tail)}" if tail else ""
+    how = f"exited with {exit_code}" if exit_code > 0 else f"ended by signal {-exit_code}"
+    last = _last_lines(printed)
     by_hand = "run the command by hand on the source's files, or see --verbose"
-    return TransformFailed(subject=subject, check=f"{how}{said}", remedy=remedy or by_hand, part=("command",))
+    return TransformFailed(
+        subject=subject,
+        check=f"{how}; last output:\n{last}" if last else how,
+        remedy=remedy or by_hand,
+        part=("command",),
+    )
+
+
+def _last_lines(printed: str) -> str:
+    """Return the last lines that the command printed, fit for a terminal."""
+    lines = printed.strip().splitlines()[-_MAX_LINES:]
+    return "\n".join(printable_line(line.expandtabs(), longest=_MAX_COLUMNS) for line in lines)
 
 
 def _refuse_other_output(transform: CustomTransform, packed: PackedTree, subject: str) -> None:
     if transform.output_hash is not None and transform.output_hash != packed.blob:
         raise DigestMismatch(
             subject=subject,
-            check=f"the canonical tar of its output is {packed.blob}, output_hash says {transform.output_hash}",
+            check=f"the canonical tar of the output is {packed.blob}, output_hash says {transform.output_hash}",
             remedy="if the new output is wanted, put its digest under `output_hash:`",
             part=("output_hash",),
         )

@@ -1,8 +1,9 @@
-"""Overrides: files of the project put before, after or in place of an output (spec §6.2)."""
+"""Put files of the project before, after or in place of outputs (spec §6.2)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import LimitExceeded, TransformFailed
@@ -14,7 +15,7 @@ from agent_sync.transform.recipe import Locating, overrides_recipe
 from agent_sync.tree import RelPath, sorted_paths
 from agent_sync.tree.tarball import FileToPack
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import closest, quoted
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Override
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from agent_sync.ports import Contents, Directory, World
 
 
+_MAX_COMPARED = 2_000
+
 MatchedOverrides = Mapping[RelPath, Sequence["Override"]]
 """The overrides of each output that has any, by path in tree order."""
 
@@ -30,9 +33,9 @@ MatchedOverrides = Mapping[RelPath, Sequence["Override"]]
 def match_overrides(
     outputs: Mapping[RelPath, Output], overrides: Sequence[Override], locating: Locating, *, incomplete: bool = False
 ) -> MatchedOverrides:
-    """Which overrides apply to which outputs: one of a name applies to each file of that name by itself.
+    """Return the overrides of each output that has any; one of a file name is for each output of that name.
 
-    `incomplete` says that a source could not be had, whose files an override may be for: then it may match nothing.
+    `incomplete` says that a source failed, and an override may be for its files: then it may match nothing.
 
     Raises: TransformFailed if an override matches no output (spec §6.2 rule 3).
     """
@@ -41,12 +44,7 @@ def match_overrides(
         matching = [path for path in outputs if override_matches(override.target, path)]
         if not matching and not incomplete:
             with locating(override):
-                raise TransformFailed(
-                    subject=f"override of {quoted(override.target)}",
-                    check="no output has this path or file name",
-                    remedy="correct `target:` (a file name, or with a `/` the whole output path), or remove it",
-                    part=("target",),
-                )
+                raise _no_such_output(override.target, outputs)
         for path in matching:
             found.setdefault(path, []).append(override)
     return {path: found[path] for path in sorted_paths(found)}
@@ -59,8 +57,9 @@ def recipe(
     project: Directory,
     locating: Locating,
 ) -> Digest:
-    """The digest of what decides the rendered files: bases, overrides, and their files. ConfigInvalid if one is
-    missing.
+    """Return the digest of what decides the derived files: bases, overrides, and their files.
+
+    Raises: ConfigInvalid if a file of an override is missing.
     """
     return overrides_recipe({path: outputs[path].entry for path in chosen}, overrides, project, locating)
 
@@ -75,7 +74,7 @@ def apply_overrides(
     limits: Limits,
     locating: Locating,
 ) -> Rendered:
-    """What the overrides make of the outputs, packed in the store; several on one file apply in order.
+    """Apply the overrides to the outputs, and pack what they make; several on one file apply in order.
 
     Raises: LimitExceeded, ConfigInvalid, BytesUnavailable, Cancelled.
     """
@@ -114,6 +113,28 @@ def _files(
         yield FileToPack(path, len(content), (content,), executable=entry.executable)
 
 
+def _no_such_output(target: str, outputs: Mapping[RelPath, Output]) -> TransformFailed:
+    near = _likely_output(target.removeprefix("./"), outputs)
+    correct = "correct `target:` (a file name, or with a `/` the whole output path), or remove the override"
+    return TransformFailed(
+        subject=f"override of {quoted(target)}",
+        check="no output has this path or file name",
+        remedy=correct if near is None else f"did you mean {quoted(near)}?",
+        part=("target",),
+    )
+
+
+def _likely_output(target: str, outputs: Mapping[RelPath, Output]) -> str | None:
+    """Return the output that is most likely meant: one of the same file name, or else of nearly the same path."""
+    name = target.rpartition("/")[2]
+    namesakes = [path for path in outputs if path.rpartition("/")[2] == name]
+    if len(namesakes) == 1:
+        return namesakes[0]
+    candidates = namesakes if namesakes or "/" in target else {path.rpartition("/")[2] for path in outputs}
+    # Comparing takes time in proportion to the number: a hint is not worth more.
+    return closest(target, islice(candidates or outputs, _MAX_COMPARED))
+
+
 def _needs_base(overrides: Sequence[Override]) -> bool:
     return overrides[0].strategy != "replace"
 
@@ -129,5 +150,5 @@ def _combine(content: bytes, extra: bytes, strategy: str) -> bytes:
 
 
 def _join_lines(first: bytes, second: bytes) -> bytes:
-    """Both, with a newline between when the first part lacks one."""
+    """Return both, with a newline between when the first part lacks one."""
     return first + (b"\n" if first and not first.endswith(b"\n") else b"") + second

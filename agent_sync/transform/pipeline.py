@@ -1,4 +1,4 @@
-"""A source's transforms, one after the other: Tree -> Tree, and what came out different as one packed tree."""
+"""Apply a source's transforms one after the other, and pack what came out different as one tree."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ def apply_transforms(
     limits: Limits,
     locating: Locating,
 ) -> Transformed:
-    """What the transforms make of the source, whose files `contents` has; the result is in the store and in `contents`.
+    """Apply the transforms to the source, whose files `contents` has; it has those of the result afterwards.
 
     Raises: TransformFailed, MissingVariable, DigestMismatch (output_hash), LimitExceeded, BytesUnavailable, Cancelled.
     """
+    # Asked before and after: the recipe must be that of the files which the command really saw.
     recipe = transforms_recipe(source, transforms, variables, world.project, locating)
     tree = source.tree
     for transform in transforms:
@@ -42,7 +43,7 @@ def apply_transforms(
     if recipe != transforms_recipe(source, transforms, variables, world.project, locating):
         raise TransformFailed(
             subject=f"source {source.name}",
-            check="a file that its command runs or reads changed meanwhile",
+            check="a file that the command runs or reads changed while it ran",
             remedy="run it again when nothing writes there",
         )
     return Transformed(
@@ -61,7 +62,7 @@ def _step(
     *,
     limits: Limits,
 ) -> Tree:
-    """The tree after one transform; `contents` has its files."""
+    """Return the tree after one transform; `contents` has its files then."""
     if isinstance(transform, CustomTransform):
         packed = run_command(transform, tree, contents, world, limits=limits)
         contents.add_tree(packed)

@@ -1,4 +1,4 @@
-"""Recipes: the digest of everything that decides what transforms or overrides make, their input included.
+"""Digest everything that decides what transforms or overrides make, their input included: the recipe.
 
 Equal recipes give equal results; so a recorded one is used again without running anything, and a lock in which
 somebody merged a new source with an old result is noticed (docs/decisions/0005-recipes-cover-their-input.md).
@@ -30,8 +30,10 @@ def transforms_recipe(
     project: Directory,
     locating: Locating,
 ) -> Digest:
-    """The recipe of one source: its files, its transforms in order, the variables if one is a template, and the digest
-    of every file that a command runs or reads.
+    """Return the recipe of one source.
+
+    It covers the source's files, its transforms in order, the variables if one is a template, and every file that a
+    command runs or reads.
     """
     steps = []
     for transform in transforms:
@@ -43,9 +45,7 @@ def transforms_recipe(
 def overrides_recipe(
     bases: Mapping[RelPath, Entry], overrides: Iterable[Override], project: Directory, locating: Locating
 ) -> Digest:
-    """The recipe of the rendered outputs: the files that overrides are laid over, the overrides in order, and the
-    digest of each one's file.
-    """
+    """Return the recipe of what overrides derive: the files that they are laid over, and the overrides' own."""
     steps = []
     for each in overrides:
         with locating(each):
@@ -63,7 +63,7 @@ def _override_digest(override: Override, project: Directory) -> str:
     if stat is None or stat.kind is not Kind.FILE:
         raise ConfigInvalid(
             subject=f"override of {quoted(override.target)}",
-            check=f"its file {quoted(override.file)} is not a file of the project",
+            check=f"{quoted(override.file)} is not a file of the project",
             remedy="create it, or correct `file:` (relative to the project root)",
             part=("file",),
         )

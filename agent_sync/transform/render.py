@@ -26,7 +26,7 @@ def render_files(
     *,
     limits: Limits,
 ) -> Iterator[FileToPack]:
-    """The files that come out different, in tree order, one in memory at a time.
+    """Yield the files that come out different, in tree order, one in memory at a time.
 
     Raises: TransformFailed, MissingVariable (both with file and line), LimitExceeded.
     """
@@ -44,9 +44,7 @@ def render_files(
 
 
 def template_data(transform: TemplateTransform, variables: Mapping[str, Any]) -> dict[str, Any]:
-    """What a template sees: the variables, and over them the transform's `vars`, whose texts are rendered once against
-    the variables.
-    """
+    """Return what a template sees: the variables, and over them `vars`, whose texts are rendered against them once."""
     rendered = {}
     for key, value in transform.vars.items():
         try:
@@ -76,7 +74,7 @@ def _selected(transform: TemplateTransform, tree: Tree) -> Iterator[tuple[RelPat
 
 
 def _text(content: bytes) -> str | None:
-    """The content as text; None for a binary file, which passes through."""
+    """Return the content as text; None for a binary file, which passes through."""
     if b"\0" in content:
         return None
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agent_sync.lock import Declared, LocalPin, LockedSource, PackedTree, Placement, Rendered, Transformed
+from agent_sync.lock import Declared, LocalPin, Lock, LockedSource, PackedTree, Placement, Rendered, Transformed
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 from tests.builders.trees import Files, a_tree, sha256
@@ -25,6 +25,11 @@ def a_source(name: str, files: Files, *, made: Files | None = None, removed: Ite
 def a_placement(source: str, to: str, *, tool: str | None = None, shared: bool = False) -> Placement:
     """The source's files in the directory `to`."""
     return Placement(source, RelPath(to), tool=tool, shared=shared)
+
+
+def a_lock(source: LockedSource, *placements: Placement) -> Lock:
+    """A lock of this one source."""
+    return Lock(sources=(source,), outputs=placements)
 
 
 def overridden(files: Files, **owners: str) -> Rendered:

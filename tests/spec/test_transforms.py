@@ -181,6 +181,13 @@ def test_r045_a_command_that_fails_fails_its_source(tmp_path: Path) -> None:
     assert not machine.exists("agent-sync.lock")
 
 
+def test_r045_what_a_command_printed_last_is_an_indented_block(tmp_path: Path) -> None:
+    machine = with_command(tmp_path, "seq 20; printf 'error: no such luck\\n\\033[2Jcleared\\n' >&2; exit 3")
+    ran = machine.run("update", "--yes", expect=11)
+    block = [*(str(number) for number in range(13, 21)), "error: no such luck", r"\x1b[2Jcleared"]
+    assert "exited with 3; last output:\n" + "".join(f"  {line}\n" for line in block) in ran.err
+
+
 def test_r046_custom_transforms_work_and_can_be_switched_off_loudly(tmp_path: Path) -> None:
     machine = with_command(tmp_path, 'tr a-z A-Z < a.md > "$AGENT_SYNC_OUTPUT/a.md"')
     machine.lock_and_sync()

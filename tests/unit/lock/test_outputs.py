@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from agent_sync.lock import Lock, LockedSource, Placement
+from agent_sync.lock import Lock, Placement
 from agent_sync.lock.outputs import Derivation, Layer, Output, outputs_of
 from agent_sync.tree import Entry, RelPath
-from tests.builders.locks import a_placement, a_source, overridden
+from tests.builders.locks import a_lock, a_placement, a_source, overridden
 from tests.builders.trees import sha256
 
 PLAIN = a_source("a", {"x.md": "x", "sub/y.md": "y"})
@@ -18,10 +18,6 @@ TRANSFORMED = a_source(
 )
 RULES = a_placement("a", ".claude/rules", tool="claude-code")
 TOP = a_placement("a", ".")
-
-
-def a_lock(source: LockedSource, *placements: Placement) -> Lock:
-    return Lock(sources=(source,), outputs=placements)
 
 
 @pytest.mark.parametrize(
