@@ -37,10 +37,10 @@ class InstalledNix:
         """These store paths are in the store, from the binary cache in the directory `cache`."""
         bounds = Bounds("Nix's store", _TIMEOUT_S, poll=cancellation.check)
         with _address(cache) as address:
-            words = ("nix", "--extra-experimental-features", "nix-command", "copy", "--from", address)
+            argv = ("nix", "--extra-experimental-features", "nix-command", "copy", "--from", address)
             for start in range(0, len(paths), _AT_ONCE):
                 wanted = paths[start : start + _AT_ONCE]
-                _refuse_failed(run((*words, *wanted), bounds, environment=self._environment, directory=cache))
+                _refuse_failed(run((*argv, *wanted), bounds, environment=self._environment, directory=cache))
 
 
 @contextmanager
@@ -54,15 +54,15 @@ def _address(directory: str) -> Iterator[str]:
         yield f"file://{plain}/cache"
 
 
-def _refuse_failed(ended: Completed) -> None:
-    if ended.exit_code != 0:
+def _refuse_failed(completed: Completed) -> None:
+    if completed.exit_code != 0:
         raise FileSystemError(
             subject="Nix's store",
-            check=f"nix copy ended with {ended.exit_code}: {_last_line(ended.complaint)}",
+            check=f"nix copy ended with {completed.exit_code}: {_last_line(completed.stderr)}",
             remedy="see whether Nix works here: nix store ping",
         )
 
 
-def _last_line(complaint: str) -> str:
-    lines = [line for line in complaint.splitlines() if line.strip() and "--show-trace" not in line]
-    return lines[-1].strip() if lines else "it said nothing"
+def _last_line(stderr: str) -> str:
+    lines = [line for line in stderr.splitlines() if line.strip() and "--show-trace" not in line]
+    return lines[-1].strip() if lines else "no output"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from agent_sync.errors import AgentSyncError, CrossDeviceLink, FileSystemError, UnsafePath
 from agent_sync_oci.text import quoted
@@ -41,6 +43,16 @@ def file_error(error: OSError, *, doing: str, path: str) -> AgentSyncError:
 
         return FileSystemError(subject=subject, check=check, remedy=f"check permissions: ls -ld {shlex.quote(path)}")
     return FileSystemError(subject=subject, check=check, remedy=_REMEDIES.get(error.errno or 0, "run it again"))
+
+
+@contextmanager
+def translated(doing: str, path: str) -> Iterator[None]:
+    """Raise an OSError within as ours, of the file that it names, or else of `path`."""
+    try:
+        yield
+    except OSError as error:
+        at = error.filename if isinstance(error.filename, str) else path
+        raise file_error(error, doing=doing, path=at) from error
 
 
 def symlink_error(path: str, part: object = None) -> UnsafePath:

@@ -1,4 +1,4 @@
-"""Runs another program within bounds of time and size, and ends it with everything that it started."""
+"""Run another program within bounds of time and size, and end it with everything that it started."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
+from agent_sync.adapters.os_errors import translated
 from agent_sync.errors import FileSystemError, LimitExceeded
 
 _CHUNK_BYTES = 1 << 16
@@ -30,15 +31,15 @@ class Completed:
 
     exit_code: int
     output: bytes
-    complaint: str
+    stderr: str
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How long a program may take, and how much it may write and say; `subject` names what it works for.
+    """How long a program may take, and how much it may write and print; `subject` names what it works for.
 
-    `setting` is the key under `limits:` that `timeout_s` comes from, None if it is fixed. `poll` is called
-    several times a second; what it raises ends the program.
+    `setting` is the key under `limits:` that `timeout_s` comes from, None if it is fixed. `poll` is called several
+    times a second; what it raises ends the program.
     """
 
     subject: str
@@ -50,24 +51,28 @@ class Bounds:
 
 
 def run(
-    words: Sequence[str], bounds: Bounds, *, environment: Mapping[str, str], directory: str, questions: bytes = b""
+    argv: Sequence[str], bounds: Bounds, *, environment: Mapping[str, str], directory: str, stdin: bytes = b""
 ) -> Completed:
-    """The program has ended. It runs in `directory`, in a session of its own, so that it can ask nobody on the
-    terminal.
+    """Run the program in `directory` until it has ended.
 
-    `questions` is its standard input. No file that it writes grows past `max_file_bytes`: it is killed when it tries.
+    It has a session of its own, so it can ask nobody on the terminal. No file that it writes grows past
+    `max_file_bytes`: it is killed when it tries.
 
     Raises:
         LimitExceeded: it took longer or printed more than it may; it and all of its children were killed.
         AgentSyncError: the same, by whatever `poll` raised.
-        FileSystemError: it cannot be started.
+        FileSystemError: it cannot be started, or what it says cannot be kept in `directory`.
     """
     deadline = time.monotonic() + bounds.timeout_s
     # Files, not pipes: a master connection that ssh leaves behind keeps them open, and we would wait for its end.
-    with tempfile.TemporaryFile(dir=directory) as stdin, tempfile.TemporaryFile(dir=directory) as complaints:
-        stdin.write(questions)
-        stdin.seek(0)
-        process = _start(_bounded(words, bounds), environment, directory, stdin, complaints)
+    with (
+        translated("use", directory),
+        tempfile.TemporaryFile(dir=directory) as given,
+        tempfile.TemporaryFile(dir=directory) as errors,
+    ):
+        given.write(stdin)
+        given.seek(0)
+        process = _start(_bounded(argv, bounds), environment, directory, given, errors)
         try:
             output = _read(process, deadline, bounds)
             process.wait(timeout=max(0.0, deadline - time.monotonic()))
@@ -75,25 +80,25 @@ def run(
             raise _too_slow(bounds) from error
         finally:
             _terminate(process)
-        return Completed(process.returncode, output, _tail(complaints))
+        return Completed(process.returncode, output, _tail(errors))
 
 
-def _bounded(words: Sequence[str], bounds: Bounds) -> Sequence[str]:
+def _bounded(argv: Sequence[str], bounds: Bounds) -> Sequence[str]:
     if bounds.max_file_bytes is None:
-        return words
+        return argv
     blocks = max(bounds.max_file_bytes, _SMALLEST_FILE_BYTES) // _BLOCK_BYTES
-    return ("/bin/sh", "-c", _BOUND, str(blocks), *words)
+    return ("/bin/sh", "-c", _BOUND, str(blocks), *argv)
 
 
 def _start(
-    words: Sequence[str], environment: Mapping[str, str], directory: str, stdin: IO[bytes], complaints: IO[bytes]
+    argv: Sequence[str], environment: Mapping[str, str], directory: str, stdin: IO[bytes], stderr: IO[bytes]
 ) -> subprocess.Popen[bytes]:
     try:
         return subprocess.Popen(
-            words,
+            argv,
             stdin=stdin,
             stdout=subprocess.PIPE,
-            stderr=complaints,
+            stderr=stderr,
             env=dict(environment),
             cwd=directory,
             start_new_session=True,
@@ -101,12 +106,12 @@ def _start(
     except OSError as error:
         check = f"cannot be started: {error.strerror}"
         raise FileSystemError(
-            subject=words[0], check=check, remedy="see that it is installed and may be run"
+            subject=f"program {argv[0]}", check=check, remedy="see that it is installed and may be run"
         ) from error
 
 
 def _read(process: subprocess.Popen[bytes], deadline: float, bounds: Bounds) -> bytes:
-    """All that it prints, until it closes its standard output."""
+    """Return all that the program prints, until it closes its standard output."""
     assert process.stdout is not None
     read = bytearray()
     with selectors.DefaultSelector() as selector:
@@ -128,7 +133,7 @@ def _read(process: subprocess.Popen[bytes], deadline: float, bounds: Bounds) -> 
 
 
 def _terminate(process: subprocess.Popen[bytes]) -> None:
-    """Nothing of it runs any more, if it has not ended by itself."""
+    """Kill the program and its children, if it has not ended by itself."""
     if process.poll() is None:
         os.killpg(process.pid, signal.SIGKILL)  # still its own: it has not been waited for
         process.wait()
@@ -136,15 +141,15 @@ def _terminate(process: subprocess.Popen[bytes]) -> None:
         process.stdout.close()
 
 
-def _tail(complaints: IO[bytes]) -> str:
-    length = complaints.seek(0, os.SEEK_END)
-    complaints.seek(max(0, length - _STDERR_BYTES))
-    return complaints.read(_STDERR_BYTES).decode("utf-8", "backslashreplace")
+def _tail(stderr: IO[bytes]) -> str:
+    length = stderr.seek(0, os.SEEK_END)
+    stderr.seek(max(0, length - _STDERR_BYTES))
+    return stderr.read(_STDERR_BYTES).decode("utf-8", "backslashreplace")
 
 
 def _too_slow(bounds: Bounds) -> LimitExceeded:
     return LimitExceeded(
         subject=bounds.subject,
-        check=f"it took longer than {bounds.timeout_s:.3g} s{f' ({bounds.setting})' if bounds.setting else ''}",
+        check=f"took longer than {bounds.timeout_s:.3g} s{f' ({bounds.setting})' if bounds.setting else ''}",
         remedy=f"try again, or raise `{bounds.setting}` under `limits:`" if bounds.setting else "try again",
     )

@@ -62,13 +62,13 @@ def test_what_follows_a_signature_makes_it_none(tmp_path: Path, ssh_key: SshKey)
     """Nobody has signed it, and it would look as if somebody had."""
     signed = _signed_tag(tmp_path, ssh_key.signer)
     more = replace(signed, signature=(signed.signature or b"") + b"and release v2 as well\n")
-    assert "not whole" in _refused(tmp_path, more, allowed_signers=ssh_key.allowed_signer("alice").encode())
+    assert "not one whole" in _refused(tmp_path, more, allowed_signers=ssh_key.allowed_signer("alice").encode())
 
 
 def test_two_signatures_are_none(tmp_path: Path, ssh_key: SshKey) -> None:
     signed = _signed_tag(tmp_path, ssh_key.signer)
     twice = replace(signed, signature=(signed.signature or b"") * 2)
-    assert "not whole" in _refused(tmp_path, twice, allowed_signers=ssh_key.allowed_signer("alice").encode())
+    assert "not one whole" in _refused(tmp_path, twice, allowed_signers=ssh_key.allowed_signer("alice").encode())
 
 
 def test_a_signature_for_another_purpose_is_refused(tmp_path: Path, ssh_key: SshKey) -> None:
@@ -124,7 +124,7 @@ def test_a_signature_over_a_forgeable_digest_is_refused(tmp_path: Path, gpg_home
 def test_other_kinds_of_signature_are_refused(tmp_path: Path, kind: str) -> None:
     body = base64.b64encode(b"x" * 40).decode()
     signed = SignedObject(b"payload", f"-----BEGIN {kind}-----\n{body}\n-----END {kind}-----\n".encode())
-    assert "neither" in _refused(tmp_path, signed, allowed_signers=b"x", keyring=b"x")
+    assert "not one whole" in _refused(tmp_path, signed, allowed_signers=b"x", keyring=b"x")
 
 
 @pytest.mark.parametrize("keyring", [b"", b"no keys", b"\xff" * 100, b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n\n!\n"])
@@ -204,7 +204,7 @@ def test_what_is_signed_is_locked_and_what_is_not_is_refused(tmp_path: Path, gpg
     )
     source = f"name: rules, signed: {demanded}, keyring: keys.gpg"
     world.locked(git_sources(f"{source}, ref: good", repo=str(repository.path)))
-    with pytest.raises(Untrusted, match="there is none"):
+    with pytest.raises(Untrusted, match="is missing"):
         world.locked(git_sources(f"{source}, ref: bad", repo=str(repository.path)))
 
 

@@ -103,7 +103,7 @@ def test_a_signature_by_another_key_is_refused(signing: Signing) -> None:
 
 
 def test_no_signature_is_refused(signing: Signing) -> None:
-    with pytest.raises(Untrusted, match="there is none"):
+    with pytest.raises(Untrusted, match="is missing"):
         signing.checker.signer(replace(signing.tag, signature=None), **signing.hers)
 
 

@@ -180,7 +180,7 @@ class MemorySignatures:
     def signer(self, signed: SignedObject, *, allowed_signers: bytes | None, keyring: bytes | None) -> str:
         self.seen.append(signed)
         if signed.signature is None:
-            raise Untrusted(subject="the signature", check="there is none", remedy="have it signed")
+            raise Untrusted(subject="the signature", check="is missing", remedy="have it signed")
         if signed.signature not in ((allowed_signers or b"") + (keyring or b"")).splitlines():
             raise Untrusted(subject="the signature", check="nobody known has made it", remedy="do not use it")
         return signed.signature.decode()

@@ -19,12 +19,10 @@ from agent_sync.sources.addresses import Protocol, protocol_of, repository_probl
 from agent_sync_oci.redaction import holds_credential, redact
 from agent_sync_oci.text import quoted
 
-# -- A repository's address as git is to have it, looked at once more: the configuration is not the only way in here.
-
 
 @dataclass(frozen=True, slots=True)
 class GitAddress:
-    """`text` as git is to have it, and how git reaches it."""
+    """An address in the spelling that git is given, and the protocol by which git reaches it."""
 
     text: str
     protocol: Protocol
@@ -34,10 +32,11 @@ class GitAddress:
 
 
 def read_address(repo: str, *, root: str) -> GitAddress:
-    """The repository that `repo` names; a plain relative path starts at the directory `root` (absolute).
+    """Return the repository that `repo` names; a plain relative path starts at the directory `root` (absolute).
 
-    Raises:
-        Untrusted: it would start a program, is made to be read as an option, or holds a password.
+    The address is checked once more: the configuration is not its only origin.
+
+    Raises: Untrusted if it would start a program, is made to be read as an option, or holds a password.
     """
     protocol = protocol_of(repo)
     fault = (repository_problem(repo) or _fault_when_decoded(repo)) if repo else "is empty"
@@ -54,7 +53,7 @@ def read_address(repo: str, *, root: str) -> GitAddress:
 
 
 def _fault_when_decoded(repo: str) -> str | None:
-    """An encoded line break becomes one in git's protocol, and in what credential helpers are asked (CVE-2020-5260)."""
+    """Refuse an encoded line break, which becomes one in what credential helpers are asked (CVE-2020-5260)."""
     if "://" in repo and repository_problem(unquote(repo)) is not None:
         return "is not what it seems when its percent signs are decoded"
     return None
@@ -131,7 +130,7 @@ class InstalledGit:
     settings: tuple[Setting, ...]
 
     def environment(self, address: GitAddress, repository: str) -> dict[str, str]:
-        """The whole environment for speaking to `address` from the bare repository in the directory `repository`."""
+        """Return the whole environment for contacting `address` from the bare repository in `repository`."""
         settings = [*self.settings, *_OURS, *_allowed(address.protocol), ("remote.origin.url", address.text)]
         return {
             **self.base,
@@ -147,7 +146,7 @@ class InstalledGit:
 
 
 def find_git(environment: Mapping[str, str], directory: str) -> InstalledGit | None:
-    """The `git` on this environment's PATH with its user's settings; None if there is none, or one from before 2021.
+    """Return the `git` on PATH with its user's settings; None if there is none, or one from before 2021.
 
     `directory` is any empty directory. Raises ConfigInvalid if the user's git configuration cannot be read.
     """
@@ -163,12 +162,12 @@ def find_git(environment: Mapping[str, str], directory: str) -> InstalledGit | N
 
 
 def certificates(environment: Mapping[str, str]) -> str | None:
-    """The file of the authorities that this environment wants trusted, as git, curl or OpenSSL would be told of it."""
+    """Return the file of the authorities to trust, as the environment names it for git, curl, or OpenSSL."""
     return next((environment[name] for name in _CA_VARIABLES if environment.get(name)), None)
 
 
 def isolated(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment less everything that steers git, and with messages in English, since they are read here."""
+    """Return the environment less everything that steers git, with messages in English, since they are parsed here."""
     kept = {
         name: value
         for name, value in environment.items()
@@ -182,24 +181,25 @@ def _without_settings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def _version(program: str, environment: Mapping[str, str], directory: str) -> tuple[int, int]:
-    ended = run((program, "version"), _bounds(), environment=isolated(environment) | _NO_SETTINGS, directory=directory)
-    found = re.match(rb"git version (\d+)\.(\d+)", ended.output)
+    settings = isolated(environment) | _NO_SETTINGS
+    completed = run((program, "version"), _bounds(), environment=settings, directory=directory)
+    found = re.match(rb"git version (\d+)\.(\d+)", completed.output)
     return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _user_settings(program: str, environment: Mapping[str, str], directory: str) -> Iterable[Setting]:
-    """Of what is set for the system and the user (never for a repository): what passes, in order."""
+    """Yield the settings of the system and the user (never of a repository) that are kept, in order."""
     seen = isolated(environment) | {name: environment[name] for name in _WHERE_SETTINGS_ARE if name in environment}
     seen["GIT_CEILING_DIRECTORIES"] = directory.rpartition("/")[0]  # a home directory may be a repository
-    words = (program, "config", "--list", "-z", "--show-scope", "--includes")
-    ended = run(words, _bounds(), environment=seen, directory=directory)
-    if ended.exit_code:
+    argv = (program, "config", "--list", "-z", "--show-scope", "--includes")
+    completed = run(argv, _bounds(), environment=seen, directory=directory)
+    if completed.exit_code:
         raise ConfigInvalid(
             subject="the git configuration of this user",
-            check=f"cannot be read: {quoted(ended.complaint.strip())}",
-            remedy="`git config --list` shows the same fault",
+            check=f"cannot be read: {quoted(completed.stderr.strip())}",
+            remedy="run git config --list, which shows the same error",
         )
-    fields = ended.output.decode("utf-8", "surrogateescape").split("\0")
+    fields = completed.output.decode("utf-8", "surrogateescape").split("\0")
     for scope, setting in zip(fields[::2], fields[1::2], strict=False):
         key, has_value, value = setting.partition("\n")
         if scope in ("system", "global") and _KEPT_SETTING.fullmatch(key):
@@ -207,7 +207,7 @@ def _user_settings(program: str, environment: Mapping[str, str], directory: str)
 
 
 def _allowed(protocol: str) -> Iterable[Setting]:
-    """Only what the address says itself, and https: so a redirect leads nowhere but to https."""
+    """Allow the protocol of the address, and https: so a redirect leads nowhere but to https."""
     yield f"protocol.{protocol}.allow", "user"
     if protocol in ("http", "https"):
         yield "protocol.https.allow", "always"

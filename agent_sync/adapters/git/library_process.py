@@ -1,4 +1,4 @@
-"""The process that `library` starts: reads one order (JSON) from standard input; lists refs or fetches, by libgit2."""
+"""List refs or fetch by libgit2, as one order (JSON) on standard input says: the process that GitLibrary starts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _MOST_MEMORY_BYTES = 2 << 30  # of addresses, most of which are the mapped pack
 
 
 class Login(pygit2.RemoteCallbacks):
-    """Logs in with the ssh agent, or with what ~/.netrc has for the machine; once: asking again changes nothing."""
+    """Log in with the ssh agent, or with the entry of ~/.netrc for the host; once: asking again changes nothing."""
 
     def __init__(self, address: str) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Login(pygit2.RemoteCallbacks):
         username_from_url: str | None,
         allowed_types: CredentialType,
     ) -> pygit2.Username | pygit2.UserPass | pygit2.KeypairFromAgent:
-        """What libgit2 asks for. Raises GitError if there is nothing, or if it was tried."""
+        """Return what libgit2 asks for. Raise GitError if there is nothing, or if it was tried."""
         if allowed_types & CredentialType.USERNAME:
             return pygit2.Username(username_from_url or "git")
         if not self._tried:
@@ -44,7 +44,7 @@ class Login(pygit2.RemoteCallbacks):
         raise pygit2.GitError("authentication required, and no credentials are known here")
 
     def certificate_check(self, certificate: None, valid: bool, host: bytes) -> bool:  # noqa: ARG002, FBT001
-        """Whether the server is who it should be; without this answer libgit2 lets every ssh server pass."""
+        """Return whether the server is who it should be; without this answer libgit2 lets every ssh server pass."""
         return valid
 
     def _from_netrc(self) -> pygit2.UserPass | None:
@@ -56,7 +56,7 @@ class Login(pygit2.RemoteCallbacks):
 
 
 def main() -> int:
-    """The exit code: 0, or 128 with libgit2's complaint on standard error."""
+    """Return the exit code: 0, or 128 with libgit2's message on standard error."""
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY_BYTES, _MOST_MEMORY_BYTES))
     order = json.load(sys.stdin)
     for level in _LEVELS:
@@ -64,14 +64,14 @@ def main() -> int:
     if order["certificates"]:
         pygit2.settings.ssl_cert_file = order["certificates"]
     try:
-        _obey(order["address"], order["repository"], order["refs"])
+        _run(order["address"], order["repository"], order["refs"])
     except (pygit2.GitError, KeyError, ValueError, OSError, MemoryError) as error:
         sys.stderr.write(f"fatal: {error}\n")
         return _FAILED
     return 0
 
 
-def _obey(address: str, repository: str, refs: Sequence[str] | None) -> None:
+def _run(address: str, repository: str, refs: Sequence[str] | None) -> None:
     remote = pygit2.Repository(repository).remotes.create_anonymous(address)
     callbacks = Login(address)
     if refs is None:

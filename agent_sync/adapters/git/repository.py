@@ -1,4 +1,4 @@
-"""Open remote repositories, and keep the promises of the port whatever the transport."""
+"""Open remote repositories, by the `git` command where there is one, otherwise by libgit2."""
 
 from __future__ import annotations
 
@@ -6,27 +6,25 @@ import importlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from agent_sync.adapters.git.environment import GitAddress, InstalledGit, certificates, find_git, isolated, read_address
 from agent_sync.adapters.git.transport import Budget, GitCommand, GitLibrary, Transport, make_repository, read_refs
 from agent_sync.errors import ConfigInvalid, NetworkError
-from agent_sync.ports import Cancellation, Directory, GitCommit, GitEntry, GitRepository, SignedObject
+from agent_sync.ports import Cancellation, GitCommit, GitEntry, GitRepository, Scratch, SignedObject
 from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from agent_sync.adapters.git.objects import Objects
 
 
-# -- One remote repository and what has been fetched from it: the port's promises, whatever the transport.
-
 _READING = "agent_sync.adapters.git.objects"  # loads pygit2, which only a repository in use needs
 _ID = re.compile("[0-9a-f]{40}")
 
 
 class FetchedRepository:
-    """A `GitRepository`. Objects lie in bare repositories below `directory`, which its owner removes."""
+    """A `GitRepository`. Its objects are in bare repositories below `directory`, which its owner removes."""
 
     def __init__(self, address: GitAddress, directory: str, transport: Callable[[str], Transport]) -> None:
         self._address = address
@@ -45,7 +43,7 @@ class FetchedRepository:
         return self._refs
 
     def expand(self, short: str) -> str | None:
-        # All branches and tags, even if a tip begins like this: a commit can be made to begin like any seven digits.
+        # All branches and tags, even if one points to such a commit: an id can be made to begin like any seven digits.
         found = self._history().commits_beginning_with(short.lower())
         if len(found) > 1:
             raise ConfigInvalid(
@@ -92,7 +90,7 @@ class FetchedRepository:
         return self._objects.signed(oid)
 
     def _refuse_other_than_ids(self, oids: Sequence[str]) -> None:
-        """They may come from a lock written by hand, and git takes more than ids where it is given some."""
+        """Ids may come from a lock written by hand, and git takes more than ids where it is given some."""
         for oid in oids:
             if _ID.fullmatch(oid) is None:
                 check = f"{quoted(oid)} is no object id"
@@ -105,7 +103,7 @@ class FetchedRepository:
         return self._fetched
 
     def _history(self) -> Objects:
-        """All commits of all branches and tags; apart, because git believes that it has what such commits need."""
+        """Return all commits of branches and tags; apart, because git assumes that it has what such commits need."""
         if self._all_commits is None:
             directory = make_repository(f"{self._directory}/history.git")
             self._transport.fetch_history(directory, self.advertised)
@@ -118,19 +116,16 @@ class FetchedRepository:
         return Objects(directory, subject=str(self._address))
 
 
-# -- Opens remote repositories, by the `git` command where there is one, otherwise by libgit2.
-
-
 class RemoteGit:
     """A `GitHost`. Repositories may be opened from several threads at once.
 
-    `scratch` gives a directory that is removed in the end; `root` is where plain relative addresses start (absolute).
+    `scratch` makes a directory that is removed in the end; plain relative addresses start at `root` (absolute).
     """
 
     def __init__(
         self,
         environment: Mapping[str, str],
-        scratch: Callable[[], AbstractContextManager[Directory]],
+        scratch: Scratch,
         *,
         root: str,
     ) -> None:

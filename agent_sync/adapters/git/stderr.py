@@ -1,4 +1,4 @@
-"""What a failed transfer means: git's complaint, which is text of any shape and origin, as one of our errors."""
+"""Translate the standard error of a failed git, which is text of any shape and origin, into one of our errors."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from agent_sync.adapters.git.environment import GitAddress
-from agent_sync.errors import AgentSyncError, ConfigInvalid, NetworkError, UnsafePath, Untrusted
+from agent_sync.errors import AgentSyncError, ConfigInvalid, FileSystemError, NetworkError, UnsafePath, Untrusted
 from agent_sync_oci.redaction import redact
 from agent_sync_oci.text import quoted
 
@@ -18,6 +18,7 @@ _LOGIN = {
 _WEB_LOGIN = "log in through git's credential helper (git help credentials) or an entry in ~/.netrc"
 _OBJECTS = re.compile(r"object (?P<oid>[0-9a-f]{40}): (?P<fault>[A-Za-z0-9]+): (?P<words>[^\n]*)")
 _UNSAFE_NAMES = frozenset({"hasDot", "hasDotdot", "hasDotgit", "fullPathname", "emptyName", "duplicateEntries"})
+_DISK_FAULT = re.compile(r"No space left on device|Input/output error|Disk quota exceeded|Read-only file system")
 _MESSAGE_LINES = re.compile(r"^(?:fatal|error|remote|ssh): .*$|^ssh.*$|^.*Permission denied.*$", re.MULTILINE)
 
 NO_SUCH_WANT = re.compile(
@@ -25,7 +26,7 @@ NO_SUCH_WANT = re.compile(
     r"|want [0-9a-f]{40} not valid"  # JGit
     r"|dumb http transport does not support|Couldn't find remote ref|couldn't find remote ref"
 )
-"""What a server says that gives out the refs of its refs only: then everything has to be fetched."""
+"""The answer of a server that gives out only what its refs point to: then everything has to be fetched."""
 
 COMMIT_GONE = re.compile(r"not our ref (?P<oid>[0-9a-f]{40})|not our ref")
 
@@ -41,26 +42,26 @@ _KNOWN_FAILURES = (
     _KnownFailure(
         COMMIT_GONE,
         NetworkError,
-        "the remote does not have this commit (any more)",
-        "it may have been replaced by a force-push: choose another ref (what was locked is in the store or the caches)",
+        "this commit is not, or no longer, in the repository",
+        "choose another ref: a force-push may have replaced it (what was locked is in the cache or in `caches:`)",
     ),
     _KnownFailure(
         re.compile(r"mismatched algorithms|unknown object format"),
         NetworkError,
-        "it is a SHA-256 repository, which cannot be read yet",
+        "SHA-256 repositories cannot be read yet",
         "use a repository in git's SHA-1 format",
     ),
     _KnownFailure(
         re.compile(r"Protocol .{0,20}not supported or disabled|unsupported protocol|transport '.*' not allowed"),
         Untrusted,
-        "it redirects to a protocol that is not allowed there",
+        "redirect to a protocol that is not allowed",
         "write the address that it finally leads to, if you trust it",
     ),
     _KnownFailure(
         re.compile(r"dubious ownership"),
         Untrusted,
         "the directory belongs to another user",
-        "change its owner, or reach it by ssh or https: git's safe.directory is not looked at here",
+        "change its owner, or reach it by ssh or https: git's safe.directory is not read here",
     ),
     _KnownFailure(
         re.compile(
@@ -69,48 +70,58 @@ _KNOWN_FAILURES = (
             re.IGNORECASE,
         ),
         NetworkError,
-        "it does not let us in",
+        "authentication failed",
         None,
     ),
     _KnownFailure(
         re.compile(r"not found|does not appear to be a git|does not exist|could not find repository", re.IGNORECASE),
         NetworkError,
-        "there is no such repository, or none that we may see",
+        "repository not found, or access denied",
         "check the address under `repo:`, and the login where it is private",
     ),
     _KnownFailure(
         re.compile(r"[Cc]ertificate|SSL|TLS"),
         NetworkError,
-        "no trusted connection came about",
+        "the server's certificate is not trusted",
         "if the server's authority is your own: name its file in GIT_SSL_CAINFO or git's http.sslCAInfo",
     ),
     _KnownFailure(
         re.compile(r"bad boolean|bad config|bad numeric"),
         ConfigInvalid,
-        "the user's git configuration holds a bad value",
+        "a value in the user's git configuration is malformed",
         "look at credential.* and http.* in `git config --list`",
     ),
 )
 
 
-def transfer_failed(address: GitAddress, complaint: str) -> AgentSyncError:
-    """The error that tells what `complaint`, the end of git's standard error, means; it holds no credential."""
-    if (objects := _OBJECTS.search(complaint)) is not None:
+def transfer_failed(address: GitAddress, stderr: str, repository: str) -> AgentSyncError:
+    """Return the error that `stderr`, the end of git's standard error, means; it holds no credential.
+
+    `repository` is the directory of the temporary repository, which a fault of this machine's disk is about.
+    """
+    local = "\n".join(line for line in stderr.splitlines() if not line.startswith("remote:"))
+    if _DISK_FAULT.search(local):
+        return FileSystemError(
+            subject=f"file {quoted(repository)}",
+            check=f"cannot be written or read: {last_line(local)}",
+            remedy="free some space, look at the system's log (dmesg), or set AGENT_SYNC_CACHE to another directory",
+        )
+    if (objects := _OBJECTS.search(stderr)) is not None:
         return _bad_objects(address, objects)
-    reading = next((each for each in _KNOWN_FAILURES if each.pattern.search(complaint)), None)
-    if reading is None:
+    known = next((each for each in _KNOWN_FAILURES if each.pattern.search(stderr)), None)
+    if known is None:
         return NetworkError(
             subject=str(address),
-            check=f"the transfer failed: {last_line(complaint)}",
+            check=f"the transfer failed: {last_line(stderr)}",
             remedy="check the address and the network, and try again",
         )
-    remedy = reading.remedy if reading.remedy is not None else _LOGIN.get(address.protocol, _WEB_LOGIN)
-    return reading.error(subject=str(address), check=f"{reading.what}: {last_line(complaint)}", remedy=remedy)
+    remedy = known.remedy if known.remedy is not None else _LOGIN.get(address.protocol, _WEB_LOGIN)
+    return known.error(subject=str(address), check=f"{known.what}: {last_line(stderr)}", remedy=remedy)
 
 
-def last_line(complaint: str) -> str:
-    """What git said last, quoted for a message: one line, escaped, without credentials."""
-    lines = _MESSAGE_LINES.findall(complaint) or complaint.strip().splitlines()[-1:] or ["it gave no reason"]
+def last_line(stderr: str) -> str:
+    """Return git's last message, quoted: one line, escaped, without credentials."""
+    lines = _MESSAGE_LINES.findall(stderr) or stderr.strip().splitlines()[-1:] or ["no reason given"]
     chosen = next((line for line in lines if not line.startswith("fatal: Could not read from remote")), lines[-1])
     return quoted(redact(chosen))
 

@@ -19,38 +19,42 @@ from typing import Protocol
 
 from agent_sync.adapters.git.environment import GitAddress, InstalledGit
 from agent_sync.adapters.git.stderr import NO_SUCH_WANT, transfer_failed
+from agent_sync.adapters.os_errors import translated
 from agent_sync.adapters.program import Bounds, Completed, run
 from agent_sync.errors import LimitExceeded, NetworkError
 from agent_sync.ports import Cancellation
 
-# -- What brings objects here: a protocol of two implementations, and the bounds that both keep.
-
 _BLOCK_BYTES = 512  # a bound on a file's size is rounded down to whole blocks
 _TOO_LARGE = "File too large"  # what a program says that survives the attempt (EFBIG)
 _LONGEST_LISTING_BYTES = 1 << 26  # a million refs
-
+_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--recurse-submodules=no")
+_BARE = {
+    "HEAD": "ref: refs/heads/none\n",
+    "config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
+}
+_NO_SUCH_FILTER = re.compile(r"filter.* not (?:recognized|supported|allowed)", re.IGNORECASE)
 
 Refs = Callable[[], Mapping[str, str]]
-"""Asks what refs the remote lists, once: ref name -> object id."""
+"""Returns the refs that the remote lists, which it is asked for once: ref name -> object id."""
 
 
 class Transport(Protocol):
-    """Speaks to one remote; objects land in bare repositories, which are directories that `make_repository` made."""
+    """Transfers objects from one remote into bare repositories, directories that `make_repository` has made."""
 
     def list_refs(self) -> bytes:
-        """Lines of object id, tab, ref name."""
+        """Return lines of object id, tab, ref name."""
         ...
 
     def fetch(self, repository: str, oids: Sequence[str], refs: Refs, *, without_blobs: bool) -> None:
-        """These commits and tags are in `repository` with all that they need, or perhaps without their blobs."""
+        """Fetch these commits and tags with all that they need; their blobs may be left out where `without_blobs`."""
         ...
 
     def fetch_blobs(self, repository: str, oids: Sequence[str]) -> None:
-        """These blobs are in `repository`."""
+        """Fetch these blobs."""
         ...
 
     def fetch_history(self, repository: str, refs: Refs) -> None:
-        """All commits behind these refs are in `repository`; trees and blobs may be missing."""
+        """Fetch all commits behind these refs; trees and blobs may be left out."""
         ...
 
 
@@ -65,7 +69,7 @@ class Budget:
 
     @contextmanager
     def spend(self, repository: str) -> Iterator[Bounds]:
-        """Bounds for one transfer into this repository; the time it takes is gone afterwards."""
+        """Yield the bounds of one transfer into this repository; the time that it takes is deducted afterwards."""
 
         def poll() -> None:
             self.cancellation.check()
@@ -86,9 +90,9 @@ class Budget:
         finally:
             self.remaining_s -= time.monotonic() - start
 
-    def refuse_too_large(self, repository: str, ended: Completed) -> None:
-        """Nothing, if a transfer that ended like this kept the bound; LimitExceeded if it went to it or past."""
-        stopped = ended.exit_code != 0 and _TOO_LARGE in ended.complaint
+    def refuse_too_large(self, repository: str, completed: Completed) -> None:
+        """Raise LimitExceeded if the transfer that ended like this reached the bound, or passed it."""
+        stopped = completed.exit_code != 0 and _TOO_LARGE in completed.stderr
         self._refuse_more_than(-1 if stopped else self.max_bytes - _BLOCK_BYTES, repository)
 
     def _refuse_more_than(self, max_bytes: int, repository: str) -> None:
@@ -98,61 +102,65 @@ class Budget:
     def _too_large(self) -> LimitExceeded:
         return LimitExceeded(
             subject=str(self.address),
-            check=f"it sends more than {self.max_bytes} bytes (max_source_size)",
+            check=f"the remote sends more than {self.max_bytes} bytes (max_source_size)",
             remedy="narrow the source with `paths:`, or raise `max_source_size` under `limits:`",
         )
 
 
 def make_repository(directory: str) -> str:
-    """An empty bare repository is in `directory`, whose path comes back: no template, no hook, no setting of
-    anybody's.
+    """Make an empty bare repository, without templates, hooks, or anybody's settings; return its path.
+
+    Raises: FileSystemError.
     """
-    os.makedirs(f"{directory}/objects/pack")
-    os.makedirs(f"{directory}/refs")
-    with open(f"{directory}/HEAD", "x", encoding="ascii") as head:
-        head.write("ref: refs/heads/none\n")
-    with open(f"{directory}/config", "x", encoding="ascii") as config:
-        config.write("[core]\n\trepositoryformatversion = 0\n\tbare = true\n")
+    with translated("make the repository", directory):
+        os.makedirs(f"{directory}/objects/pack")
+        os.makedirs(f"{directory}/refs")
+        for name, content in _BARE.items():
+            with open(f"{directory}/{name}", "x", encoding="ascii") as file:
+                file.write(content)
     return directory
 
 
 def size_of_objects(repository: str) -> int:
-    """The length of all that was sent into this repository, unfinished packs included, in bytes."""
-    sizes = (
-        _size(os.path.join(directory, name))
-        for directory, _, names in os.walk(f"{repository}/objects")
-        for name in names
-        if not name.endswith((".idx", ".rev", ".promisor"))
-    )
-    return sum(sizes)
+    """Return the length of all that was sent into this repository, unfinished packs included, in bytes.
+
+    Raises: FileSystemError.
+    """
+    with translated("look at", repository):
+        return sum(
+            _size(os.path.join(directory, name))
+            for directory, _, names in os.walk(f"{repository}/objects")
+            for name in names
+            if not name.endswith((".idx", ".rev", ".promisor"))  # made here, not sent
+        )
 
 
 def _size(path: str) -> int:
     try:
         return os.lstat(path).st_size
     except FileNotFoundError:
-        return 0  # it has got its final name meanwhile
+        return 0  # git has given it its final name meanwhile
 
 
 def read_refs(address: GitAddress, listing: bytes) -> dict[str, str]:
-    """Ref name -> object id, of a listing; names that are not UTF-8 are left out, since none can be asked for.
+    """Return ref name -> object id, of a listing; names that are not UTF-8 are left out, since none can be declared.
 
-    Raises: NetworkError if it is empty, no such listing, or one of a SHA-256 repository.
+    Raises: NetworkError if the listing is empty, malformed, or of a SHA-256 repository.
     """
     refs: dict[str, str] = {}
     for line in listing.splitlines():
         oid, tab, name = line.partition(b"\t")
         if not tab or len(oid) not in (40, 64) or oid.strip(b"0123456789abcdef"):
-            raise _no_refs(address, "what it lists are no refs", "check the address")
+            raise _no_refs(address, "does not list refs", "check the address")
         if len(oid) == 64:
-            what = "it is a SHA-256 repository, which cannot be read yet"
+            what = "is a SHA-256 repository, which cannot be read yet"
             raise _no_refs(address, what, "use a repository in git's SHA-1 format")
         try:
             refs[name.decode("utf-8")] = oid.decode("ascii")
         except UnicodeDecodeError:
             continue
     if not refs:  # also what git makes of a page for people, as a captive portal sends one
-        raise _no_refs(address, "it lists nothing: it is empty, or there is no repository", "check the address")
+        raise _no_refs(address, "lists nothing: it is empty, or no repository", "check the address")
     return refs
 
 
@@ -161,21 +169,15 @@ def _no_refs(address: GitAddress, check: str, remedy: str) -> NetworkError:
 
 
 def branches_and_tags(refs: Mapping[str, str]) -> tuple[str, ...]:
-    """The ids behind what those have made who may push; not `refs/pull/`, where anybody can put a commit."""
+    """Return the ids of what those who may push have made; not `refs/pull/`, where anybody can put a commit."""
     ours = ("refs/heads/", "refs/tags/")
     return tuple(
         oid for name, oid in refs.items() if (name == "HEAD" or name.startswith(ours)) and not name.endswith("^{}")
     )
 
 
-# -- Transport by the `git` command: protocol 2, shallow, and without blobs where only a few are wanted.
-
-_FETCH = ("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance", "--recurse-submodules=no")
-_NO_SUCH_FILTER = re.compile(r"filter.* not (?:recognized|supported|allowed)", re.IGNORECASE)
-
-
 class GitCommand:
-    """The remote at `budget.address`, spoken to by the installed git; no process per object, and never a checkout."""
+    """Transport by the installed git; no process for each object, and never a checkout."""
 
     def __init__(self, git: InstalledGit, budget: Budget, *, home: str) -> None:
         self._git = git
@@ -183,67 +185,62 @@ class GitCommand:
         self._home = home
 
     def list_refs(self) -> bytes:
-        ended = self._run(self._home, ("ls-remote", "--quiet", "origin"))
-        if ended.exit_code:
-            raise transfer_failed(self._budget.address, ended.complaint)
-        return ended.output
+        completed = self._run(self._home, ("ls-remote", "--quiet", "origin"))
+        if completed.exit_code:
+            raise transfer_failed(self._budget.address, completed.stderr, self._home)
+        return completed.output
 
     def fetch(self, repository: str, oids: Sequence[str], refs: Refs, *, without_blobs: bool) -> None:
         filters = ("blob:none", None) if without_blobs else (None,)
-        ended = self._fetch(repository, oids, filters, "--depth=1")
-        if ended.exit_code and NO_SUCH_WANT.search(ended.complaint):
-            # This server gives out the refs of its refs only; what is wanted is one of them or lies behind one.
+        completed = self._fetch(repository, oids, filters, "--depth=1")
+        if completed.exit_code and NO_SUCH_WANT.search(completed.stderr):
+            # This server gives out only what its refs point to: the wanted object is one of those, or behind one.
             advertised = set(refs().values())
-            ended = self._fetch(
+            completed = self._fetch(
                 repository, (*branches_and_tags(refs()), *(oid for oid in oids if oid in advertised)), filters
             )
-        self._refuse_failure(repository, ended)
+        self._refuse_failure(repository, completed)
 
     def fetch_blobs(self, repository: str, oids: Sequence[str]) -> None:
         # What git itself does when it misses a blob of a partial clone, but for all of them at once.
         self._refuse_failure(repository, self._fetch(repository, oids, ("blob:none",)))
 
     def fetch_history(self, repository: str, refs: Refs) -> None:
-        ended = self._fetch(repository, branches_and_tags(refs()), ("tree:0", "blob:none", None))
-        self._refuse_failure(repository, ended)
+        completed = self._fetch(repository, branches_and_tags(refs()), ("tree:0", "blob:none", None))
+        self._refuse_failure(repository, completed)
 
     def _fetch(self, repository: str, oids: Iterable[str], filters: Iterable[str | None], *options: str) -> Completed:
-        """How fetching ended, with the first of these filters that the remote lets pass."""
+        """Fetch with the first of these filters that the remote accepts."""
         wanted = "".join(f"{oid}\n" for oid in dict.fromkeys(oids))
-        ended = None
+        completed = None
         for each in filters:
             narrowed = "--no-filter" if each is None else f"--filter={each}"  # one that was tried would be remembered
-            words = (*_FETCH, *options, narrowed, "--stdin", "--end-of-options", "origin")
-            ended = self._run(repository, words, wanted)
-            if not ended.exit_code or not _NO_SUCH_FILTER.search(ended.complaint):
+            argv = (*_FETCH, *options, narrowed, "--stdin", "--end-of-options", "origin")
+            completed = self._run(repository, argv, wanted)
+            if not completed.exit_code or not _NO_SUCH_FILTER.search(completed.stderr):
                 break
-        assert ended is not None
-        return ended
+        assert completed is not None
+        return completed
 
-    def _run(self, repository: str, words: Iterable[str], questions: str = "") -> Completed:
+    def _run(self, repository: str, argv: Iterable[str], stdin: str = "") -> Completed:
         environment = self._git.environment(self._budget.address, repository)
         with self._budget.spend(repository) as bounds:
             return run(
-                (self._git.program, *words),
+                (self._git.program, *argv),
                 bounds,
                 environment=environment,
                 directory=repository,
-                questions=questions.encode("ascii"),
+                stdin=stdin.encode("ascii"),
             )
 
-    def _refuse_failure(self, repository: str, ended: Completed) -> None:
-        self._budget.refuse_too_large(repository, ended)
-        if ended.exit_code:
-            raise transfer_failed(self._budget.address, ended.complaint)
-
-
-# -- Transport by libgit2, for machines without the `git` command: whole histories of refs, by a process of its own. A
-# process, because libgit2's settings (where a user's configuration lies, whom to trust) are global to the program
-# that loads it, and because a connection that hangs in a library can only be killed.
+    def _refuse_failure(self, repository: str, completed: Completed) -> None:
+        self._budget.refuse_too_large(repository, completed)
+        if completed.exit_code:
+            raise transfer_failed(self._budget.address, completed.stderr, repository)
 
 
 class GitLibrary:
-    """The remote at `budget.address`, spoken to by libgit2, which can neither ask for one commit nor leave out blobs.
+    """Transport by libgit2, which can neither ask for one commit nor leave out blobs.
 
     `certificates`: a file of authorities to trust in place of the machine's.
     """
@@ -265,13 +262,13 @@ class GitLibrary:
         self._run(repository, _ref_names(refs()) if behind_no_tip else sorted(leading))
 
     def fetch_blobs(self, repository: str, oids: Sequence[str]) -> None:
-        """Nothing to do: `fetch` has brought them."""
+        """Do nothing: `fetch` has brought them."""
 
     def fetch_history(self, repository: str, refs: Refs) -> None:
         self._run(repository, _ref_names(refs()))
 
     def _run(self, repository: str, refs: Sequence[str] | None) -> bytes:
-        """The list of refs, or nothing after fetching `refs`."""
+        """Return the list of refs; nothing after fetching `refs`."""
         order = {
             "address": self._budget.address.text,
             "repository": repository,
@@ -279,17 +276,17 @@ class GitLibrary:
             "certificates": self._certificates,
         }
         with self._budget.spend(repository) as bounds:
-            ended = run(
+            completed = run(
                 (sys.executable, "-I", "-m", "agent_sync.adapters.git.library_process"),
                 bounds,
                 environment=self._environment,
                 directory=repository,
-                questions=json.dumps(order).encode("ascii"),
+                stdin=json.dumps(order).encode("ascii"),
             )
-        self._budget.refuse_too_large(repository, ended)
-        if ended.exit_code:
-            raise transfer_failed(self._budget.address, ended.complaint)
-        return ended.output
+        self._budget.refuse_too_large(repository, completed)
+        if completed.exit_code:
+            raise transfer_failed(self._budget.address, completed.stderr, repository)
+        return completed.output
 
 
 def _ref_names(refs: Mapping[str, str]) -> list[str]:

@@ -120,7 +120,7 @@ def test_a_signed_commit_is_demanded_of_the_commit(git: MemoryGit, remote: Memor
     remote.commit({"a": "1"}, signature=b"alice")
     GitWorld(git, files=FILES).locked(config)
     remote.tag("v1", remote.commit({"a": "2"}), signature=b"alice")
-    with pytest.raises(Untrusted, match="there is none"):
+    with pytest.raises(Untrusted, match="is missing"):
         GitWorld(git, files=FILES).locked(config)
 
 
