@@ -17,7 +17,7 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.transfer.concurrent import concurrently
-from agent_sync_oci.transfer.copy import CopyResult, copy
+from agent_sync_oci.transfer.copy import TransferResult, copy
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class CopyTarget:
 
 def copy_bundle(
     wanted: Digest | str, source: Registry, receiver: CopyTarget, *, check: Check
-) -> tuple[BundleIndex, CopyResult]:
+) -> tuple[BundleIndex, TransferResult]:
     """The bundle is there with its signatures, under the same digest; its tag moves when all of it is there.
 
     What the receiver is said to have does not travel. If it does not have it after all, nothing is switched.

@@ -7,30 +7,25 @@ from __future__ import annotations
 
 from agent_sync_oci.digest import Digest
 
-# -- Media types that are not ours: those of the OCI image specification 1.1, and of signatures.
-
 IMAGE_INDEX = "application/vnd.oci.image.index.v1+json"
 IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 EMPTY_CONFIG = "application/vnd.oci.empty.v1+json"
 SIGSTORE_BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 IN_TOTO = "application/vnd.in-toto+json"
 
-
-# -- The image layout: where a directory keeps blobs, and the two files that make it a layout (OCI image spec 1.1,
-# image- layout.md).
-
+# The image layout: two files, and a directory of blobs.
 LAYOUT_FILE = "oci-layout"
 LAYOUT_CONTENT = b'{"imageLayoutVersion":"1.0.0"}'
 INDEX_FILE = "index.json"
 EMPTY_INDEX = f'{{"manifests":[],"mediaType":"{IMAGE_INDEX}","schemaVersion":2}}'.encode()
 BLOBS_DIRECTORY = "blobs/sha256"
 REF_NAME = "org.opencontainers.image.ref.name"
-"""The annotation of an entry of the index that tags it."""
+"""The annotation with which an entry of `index.json` has a tag."""
 KIND = "kind"
 COSIGN_IMAGE = "dev.cosignproject.cosign/image"
-"""By an entry of this kind cosign knows which manifest of a layout it is to check."""
+"""The annotation `kind` of the entry that cosign verifies in a layout."""
 
 
 def blob_path(digest: Digest) -> str:
-    """The blob's place below the layout directory, with `/` between the parts."""
+    """Return the path of a blob below the layout directory, with `/` between the parts."""
     return f"{BLOBS_DIRECTORY}/{digest.hex}"

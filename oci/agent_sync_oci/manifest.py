@@ -24,16 +24,16 @@ from agent_sync_oci.strict_json import (
 )
 from agent_sync_oci.text import quoted
 
-MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # what registries take (OCI distribution spec 1.1, "Pushing Manifests")
+MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # what registries accept (OCI distribution spec 1.1, "Pushing Manifests")
 EMPTY_CONTENT = b"{}"
-"""What `EMPTY` describes."""
+"""The content that `EMPTY` describes."""
 
 _DOCKER = "application/vnd.docker."
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What content is and how to know it; `size` in bytes. What else one may say, such as `urls`, is not used."""
+    """What some content is, and how to recognize it; `size` in bytes. Other fields, such as `urls`, are not used."""
 
     media_type: str
     digest: Digest
@@ -42,7 +42,7 @@ class Descriptor:
     artifact_type: str | None = None
 
     def document(self) -> dict[str, object]:
-        """It as JSON has it."""
+        """Return the descriptor as JSON has it."""
         return {
             "mediaType": self.media_type,
             "digest": self.digest,
@@ -57,7 +57,7 @@ EMPTY = Descriptor(EMPTY_CONFIG, Digest.of(EMPTY_CONTENT), len(EMPTY_CONTENT))
 
 @dataclass(frozen=True, slots=True)
 class _Document:
-    """What manifests and indexes share; two are equal if their bytes are."""
+    """What manifests and indexes have in common; two are equal if their bytes are."""
 
     content: bytes = field(repr=False)
     artifact_type: str | None = field(compare=False)
@@ -72,13 +72,13 @@ class _Document:
 
     @property
     def descriptor(self) -> Descriptor:
-        """Media type, digest and size alone: an artifact type in an index makes some clients change its bytes."""
+        """Media type, digest and size, and no artifact type: in an index, one makes some clients change its bytes."""
         return Descriptor(self.media_type, self.digest, len(self.content))
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest(_Document):
-    """One artifact: a config and layers. Made by `make` or `read_manifest`."""
+    """One artifact: a config and layers. Created by `make` or `read_manifest`."""
 
     config: Descriptor = field(compare=False)
     layers: tuple[Descriptor, ...] = field(compare=False)
@@ -95,7 +95,7 @@ class Manifest(_Document):
         subject: Descriptor | None = None,
         annotations: Mapping[str, str] = NOTHING,
     ) -> Self:
-        """The manifest that says this, and nothing else: no time of creation, so that it is the same on every day."""
+        """Return the manifest of these, and nothing else: no time of creation, so that its digest is reproducible."""
         listed = {"config": config.document(), "layers": [layer.document() for layer in layers]}
         made = read_manifest(_encoded(IMAGE_MANIFEST, listed, artifact_type, subject, annotations), IMAGE_MANIFEST)
         assert isinstance(made, cls)
@@ -103,13 +103,13 @@ class Manifest(_Document):
 
     @property
     def listed_type(self) -> str:
-        """The artifact type under which a list of referrers has it (distribution spec 1.1, "Listing Referrers")."""
+        """The artifact type in a list of referrers (distribution spec 1.1, "Listing Referrers")."""
         return self.artifact_type or self.config.media_type
 
 
 @dataclass(frozen=True, slots=True)
 class Index(_Document):
-    """Several manifests under one digest. Made by `make` or `read_manifest`."""
+    """Several manifests under one digest. Created by `make` or `read_manifest`."""
 
     manifests: tuple[Descriptor, ...] = field(compare=False)
 
@@ -124,7 +124,7 @@ class Index(_Document):
         subject: Descriptor | None = None,
         annotations: Mapping[str, str] = NOTHING,
     ) -> Self:
-        """The index that says this, and nothing else."""
+        """Return the index of these, and nothing else."""
         listed = {"manifests": [manifest.document() for manifest in manifests]}
         made = read_manifest(_encoded(IMAGE_INDEX, listed, artifact_type, subject, annotations), IMAGE_INDEX)
         assert isinstance(made, cls)
@@ -132,12 +132,12 @@ class Index(_Document):
 
     @property
     def listed_type(self) -> str | None:
-        """The artifact type under which a list of referrers has it."""
+        """The artifact type in a list of referrers."""
         return self.artifact_type
 
 
 def read_manifest(content: bytes, media_type: str | None, *, subject: str | None = None) -> Manifest | Index:
-    """What these bytes say, which somebody (a Content-Type, a descriptor) has said are of `media_type`.
+    """Return the manifest or index in these bytes, which a Content-Type or a descriptor has called `media_type`.
 
     `subject` names them in errors, if they have a better name than their digest.
 
@@ -148,37 +148,35 @@ def read_manifest(content: bytes, media_type: str | None, *, subject: str | None
     """
     name = subject or f"manifest {Digest.of(content)}"
     if len(content) > MAX_MANIFEST_BYTES:
-        raise LimitExceeded(
-            subject=name, check=f"it has {len(content)} bytes, and at most {MAX_MANIFEST_BYTES} are read"
-        )
-    spelt = StrictObject(read_json(content, subject=name), name)
-    if _is_index(spelt, media_type):
+        raise LimitExceeded(subject=name, check=f"{len(content)} bytes, and at most {MAX_MANIFEST_BYTES} are read")
+    document = StrictObject(read_json(content, subject=name), name)
+    if _is_index(document, media_type):
         return Index(
             content=content,
-            artifact_type=spelt.media_type("artifactType"),
-            subject=_subject(spelt),
-            annotations=spelt.annotations(),
-            manifests=_descriptors(spelt, "manifests"),
+            artifact_type=document.media_type("artifactType"),
+            subject=_subject(document),
+            annotations=document.annotations(),
+            manifests=_descriptors(document, "manifests"),
         )
     return Manifest(
         content=content,
-        artifact_type=spelt.media_type("artifactType"),
-        subject=_subject(spelt),
-        annotations=spelt.annotations(),
-        config=_descriptor(spelt, "config"),
-        layers=_descriptors(spelt, "layers"),
+        artifact_type=document.media_type("artifactType"),
+        subject=_subject(document),
+        annotations=document.annotations(),
+        config=_descriptor(document, "config"),
+        layers=_descriptors(document, "layers"),
     )
 
 
 def read_descriptor(value: object, *, subject: str) -> Descriptor:
-    """The descriptor that a value out of `read_json` spells; `subject` names it in errors. Raises DigestMismatch."""
-    spelt = StrictObject(value, subject)
+    """Return the descriptor in a value of `read_json`; `subject` names it in errors. Raises DigestMismatch."""
+    document = StrictObject(value, subject)
     return Descriptor(
-        spelt.media_type("mediaType") or spelt.lies("it has no mediaType"),
-        spelt.digest(),
-        spelt.size(),
-        spelt.annotations(),
-        spelt.media_type("artifactType"),
+        document.media_type("mediaType") or document.reject("mediaType is missing"),
+        document.digest(),
+        document.size(),
+        document.annotations(),
+        document.media_type("artifactType"),
     )
 
 
@@ -199,42 +197,42 @@ def _encoded(
     return canonical_json(document)
 
 
-def _descriptor(spelt: StrictObject, key: str) -> Descriptor:
-    return read_descriptor(spelt.value.get(key), subject=f"{spelt.subject}, {key}")
+def _descriptor(document: StrictObject, key: str) -> Descriptor:
+    return read_descriptor(document.value.get(key), subject=f"{document.subject}, {key}")
 
 
-def _descriptors(spelt: StrictObject, key: str) -> tuple[Descriptor, ...]:
-    found = spelt.value[key]
-    if found is None:  # how Go spells an empty list
+def _descriptors(document: StrictObject, key: str) -> tuple[Descriptor, ...]:
+    found = document.value[key]
+    if found is None:  # Go writes an empty list as `null`
         return ()
     if not isinstance(found, list):
-        spelt.lies(f"its {key} are no list")
+        document.reject(f"{key} is not a list")
     return tuple(
-        read_descriptor(each, subject=f"{spelt.subject}, {key} {number}") for number, each in enumerate(found, 1)
+        read_descriptor(each, subject=f"{document.subject}, {key} {number}") for number, each in enumerate(found, 1)
     )
 
 
-def _subject(spelt: StrictObject) -> Descriptor | None:
-    return None if spelt.value.get("subject") is None else _descriptor(spelt, "subject")
+def _subject(document: StrictObject) -> Descriptor | None:
+    return None if document.value.get("subject") is None else _descriptor(document, "subject")
 
 
-def _is_index(spelt: StrictObject, media_type: str | None) -> bool:
-    """Whether it is an index, and not a manifest. Raises DigestMismatch for what is neither, or both."""
-    version = spelt.value.get("schemaVersion")
+def _is_index(document: StrictObject, media_type: str | None) -> bool:
+    """Return whether this is an index, and not a manifest. Raises DigestMismatch for what is neither, or both."""
+    version = document.value.get("schemaVersion")
     if type(version) is not int or version != 2:
-        spelt.lies(f"its schemaVersion is {quoted(version)} instead of 2")
-    keys = spelt.value.keys()
+        document.reject(f"schemaVersion is {quoted(version)} instead of 2")
+    keys = document.value.keys()
     as_manifest, as_index = keys & MANIFEST_KEYS, keys & INDEX_KEYS
     if as_manifest and as_index:
-        spelt.lies("it is a manifest and an index at once")
+        document.reject("a manifest and an index at once")
     if keys & OTHER_KEYS:
-        spelt.lies(f"it has the keys of another kind of manifest: {', '.join(sorted(keys & OTHER_KEYS))}")
+        document.reject(f"keys of another kind of manifest: {', '.join(sorted(keys & OTHER_KEYS))}")
     if not as_index and as_manifest != MANIFEST_KEYS:
-        spelt.lies("it has neither a config and layers nor manifests")
+        document.reject("neither a config with layers nor manifests")
     meant = IMAGE_INDEX if as_index else IMAGE_MANIFEST
-    for who, said in ("it says itself", spelt.media_type("mediaType")), ("the place says", media_type):
+    for who, said in ("its mediaType", document.media_type("mediaType")), ("the registry", media_type):
         if said is not None and said.startswith(_DOCKER):
-            spelt.lies(f"{who} that it is {quoted(said)}, which is no OCI artifact")
+            document.reject(f"{quoted(said)}, according to {who}, is not an OCI artifact")
         if said is not None and said != meant:
-            spelt.lies(f"it is shaped like {meant}, and {who} that it is {quoted(said)}")
+            document.reject(f"shaped like {meant}, but {quoted(said)} according to {who}")
     return bool(as_index)

@@ -1,10 +1,11 @@
-"""References: how a place that holds artifacts is spelt, and what of it is meant.
+"""References to artifacts: a repository of a registry, or an image layout on this machine.
 
     registry.example.com/team/agents:v1@sha256:...    a repository of a registry
     oci:DIR:v1                                        an image layout in a directory
     oci-archive:FILE:v1                               the same in one tar file
 
-The tag and the digest can be left out. There is no default host and no default tag: what is meant is said.
+Tag and digest are optional. No host and no tag is ever assumed. Source: distribution/reference, reference.go;
+distribution spec 1.1, "Pulling manifests".
 """
 
 from __future__ import annotations
@@ -16,9 +17,8 @@ from typing import NoReturn
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import InvalidReference
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import printable, quoted
 
-# The grammar of references (distribution/reference, reference.go; distribution spec 1.1, "Pulling manifests").
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"(?P<name>{_LABEL}(?:\.{_LABEL})*|\[(?P<ipv6>[0-9a-f:.]+)\])(?::(?P<port>[1-9][0-9]{{0,4}}))?")
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -31,7 +31,6 @@ _DIGEST = re.compile(r"(?P<before>.*)@(?P<digest>sha[0-9]+:.*)")
 
 LAYOUT = "oci:"
 ARCHIVE = "oci-archive:"
-_SYNTAX = "write HOST/REPOSITORY[:TAG], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +52,12 @@ class RegistryReference:
 
     @property
     def wanted(self) -> Digest | str | None:
-        """What `Registry.manifest` is asked for: the digest if there is one, else the tag."""
+        """The argument of `Registry.manifest`: the digest if there is one, else the tag."""
         return self.digest or self.tag
 
     @property
     def address(self) -> str:
-        """The repository as a URL: a registry on this machine is spoken to in plain HTTP."""
+        """The repository as a URL: plain HTTP for a registry on this machine."""
         return f"{'http' if self.is_loopback else 'https'}://{self.name}"
 
     @property
@@ -92,7 +91,7 @@ class LayoutReference:
 
     @property
     def wanted(self) -> Digest | str | None:
-        """What `Registry.manifest` is asked for: the digest if there is one, else the tag."""
+        """The argument of `Registry.manifest`: the digest if there is one, else the tag."""
         return self.digest or self.tag
 
 
@@ -114,7 +113,7 @@ class ArchiveReference:
 
     @property
     def wanted(self) -> Digest | str | None:
-        """What `Registry.manifest` is asked for: the digest if there is one, else the tag."""
+        """The argument of `Registry.manifest`: the digest if there is one, else the tag."""
         return self.digest or self.tag
 
 
@@ -122,11 +121,11 @@ Reference = RegistryReference | LayoutReference | ArchiveReference
 
 
 def parse_reference(text: str) -> Reference:
-    """The place that `text` spells; `str` spells it back. Raises InvalidReference."""
+    """Return the reference in `text`; `str` gives the text back. Raises InvalidReference."""
     if not text.isprintable():
-        _refuse(text, "it has a character that cannot be printed")
+        _refuse(text, "unprintable character")
     if "://" in text:
-        _refuse(text, "it is a URL", "leave out what stands before the host, and the `//`")
+        _refuse(text, "a URL instead of a reference", "leave out the scheme and the `//` before the host")
     if text.startswith(LAYOUT):
         return LayoutReference(*_path(text, LAYOUT))
     if text.startswith(ARCHIVE):
@@ -135,7 +134,7 @@ def parse_reference(text: str) -> Reference:
 
 
 def is_tag(text: str) -> bool:
-    """Whether a registry takes `text` as a tag."""
+    """Return whether a registry accepts `text` as a tag."""
     return _TAG.fullmatch(text) is not None
 
 
@@ -144,15 +143,13 @@ def _registry_reference(text: str) -> RegistryReference:
     host, slash, rest = before.partition("/")
     repository, colon, tag = rest.partition(":")
     if "@" in host:
-        _refuse(text, "there are credentials in it", "leave them out, and log in with `docker login` or the like")
+        _refuse(text, "credentials in a reference", "leave them out, and log in with `docker login`")
     if not slash or not _names_a_host(host):
-        _refuse(
-            text, "it does not begin with a registry's host", "write the host, such as registry.example.com/team/agents"
-        )
+        _refuse(text, "the host of a registry is missing", _hint_for_path(text))
     if len(repository) > _MAX_REPOSITORY_LENGTH or _REPOSITORY.fullmatch(repository) is None:
         _refuse(
             text,
-            f"{quoted(repository)} is no repository",
+            f"{quoted(repository)} is not a repository name",
             "use lower-case letters, digits and . _ - between the slashes",
         )
     return RegistryReference(_host(text, host.lower()), repository, _tag(text, tag) if colon else None, digest)
@@ -162,7 +159,7 @@ def _path(text: str, kind: str) -> tuple[str, str | None, Digest | None]:
     before, digest = _without_digest(text.removeprefix(kind))
     path, colon, tag = before.partition(":")
     if not path:
-        _refuse(text, "it names no file or directory", f"write {kind}PATH or {kind}PATH:TAG")
+        _refuse(text, "the path is missing", f"write {kind}PATH or {kind}PATH:TAG")
     return path, _tag(text, tag) if colon else None, digest
 
 
@@ -173,20 +170,25 @@ def _without_digest(text: str) -> tuple[str, Digest | None]:
     try:
         return split["before"], Digest.parse(split["digest"])
     except ValueError:
-        _refuse(text, f"{quoted(split['digest'])} is no digest", "write sha256: and 64 digits in lower case")
+        _refuse(
+            text, f"{quoted(split['digest'])} is not a digest", "write sha256: and 64 hexadecimal digits in lower case"
+        )
 
 
 def _names_a_host(first: str) -> bool:
-    """As every client decides it: else `team/agents` would be the repository `agents` of a host called `team`."""
+    """Return whether the part before the first slash is a host, by the rule that every client follows.
+
+    Without it, `team/agents` would be the repository `agents` of a host called `team`.
+    """
     return "." in first or ":" in first or first.lower() == "localhost"
 
 
 def _host(text: str, host: str) -> str:
     match = _HOST.fullmatch(host)
     if match is None or len(match["name"]) > _MAX_HOST_LENGTH or not _is_ipv6(match["ipv6"]):
-        _refuse(text, f"{quoted(host)} is no host")
+        _refuse(text, f"{quoted(host)} is not a host name")
     if match["port"] is not None and int(match["port"]) > 65535:
-        _refuse(text, f"{match['port']} is no port")
+        _refuse(text, f"{match['port']} is not a port")
     return host
 
 
@@ -200,7 +202,9 @@ def _is_ipv6(text: str | None) -> bool:
 def _tag(text: str, tag: str) -> str:
     if not is_tag(tag):
         _refuse(
-            text, f"{quoted(tag)} is no tag", "use letters, digits and . _ -, at most 128; a path must have no colon"
+            text,
+            f"{quoted(tag)} is not a tag",
+            "use at most 128 letters, digits and . _ - in a tag, and no colon in a path",
         )
     return tag
 
@@ -209,5 +213,15 @@ def _suffix(tag: str | None, digest: Digest | None) -> str:
     return (f":{tag}" if tag is not None else "") + (f"@{digest}" if digest is not None else "")
 
 
-def _refuse(text: str, check: str, remedy: str = _SYNTAX) -> NoReturn:
+def _hint_for_path(text: str) -> str:
+    """Return what to write instead, where the text looks like a path on this machine."""
+    path, _, _ = text.partition("@")
+    if path.endswith((".tar", ".tgz")):
+        return f"did you mean {ARCHIVE}{printable(text)}?"
+    if path.startswith(("/", "./", "../", "~")) or path in (".", ".."):
+        return f"did you mean {LAYOUT}{printable(text)}? For a tar file, write {ARCHIVE}{printable(text)}"
+    return "write the host, too, such as registry.example.com/team/agents"
+
+
+def _refuse(text: str, check: str, remedy: str | None = None) -> NoReturn:
     raise InvalidReference(subject=f"reference {quoted(_CREDENTIALS.sub('***@', text))}", check=check, remedy=remedy)

@@ -52,7 +52,7 @@ def read_json(content: bytes, *, subject: str) -> object:
         if b"\\u" in content:
             canonical_json(value)  # a lone surrogate, which only an escape can spell, has no UTF-8
     except ValueError as error:
-        raise DigestMismatch(subject=subject, check=f"it is not strict JSON: {error}") from error
+        raise DigestMismatch(subject=subject, check=f"not strict JSON: {error}") from error
     return value
 
 
@@ -65,16 +65,16 @@ def _refuse_too_much(content: bytes, subject: str) -> None:
         depth += 1 if opens else -1
         opened += opens
         if depth > MAX_DEPTH:
-            raise LimitExceeded(subject=subject, check=f"it is nested more than {MAX_DEPTH} levels deep")
+            raise LimitExceeded(subject=subject, check=f"nested more than {MAX_DEPTH} levels deep")
         if opened > MAX_BRACKETS:
-            raise LimitExceeded(subject=subject, check=f"it has more than {MAX_BRACKETS} lists and objects")
+            raise LimitExceeded(subject=subject, check=f"more than {MAX_BRACKETS} lists and objects")
 
 
 def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     value: dict[str, object] = {}
     for key, each in pairs:
         if key in value:
-            raise ValueError(f"the key {quoted(key)} is there twice")
+            raise ValueError(f"key {quoted(key)} is there twice")
         value[key] = each
     return value
 
@@ -85,7 +85,7 @@ def _finite(digits: str) -> float:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise ValueError(f"{quoted(text)} is no number")
+    raise ValueError(f"{quoted(text)} is not a number")
 
 
 # -- An object of a manifest's JSON, whose fields come out checked (OCI image spec 1.1, descriptor.md).
@@ -111,14 +111,15 @@ class StrictObject:
     def __init__(self, value: object, subject: str) -> None:
         self.subject = subject
         if not isinstance(value, dict):
-            self.lies("it is no JSON object")
+            self.reject("not a JSON object")
         self.value: dict[str, object] = value
         for key in value:
             # Clients in Go take `Manifests` for `manifests`, so that one of them would see what we do not.
             if key not in _KNOWN and (meant := _FOLDED.get(key.casefold())):
-                self.lies(f"it has the key {quoted(key)}, which some programs take for {meant!r}")
+                self.reject(f"key {quoted(key)}, which some programs take for {quoted(meant)}")
 
-    def lies(self, check: str) -> NoReturn:
+    def reject(self, check: str) -> NoReturn:
+        """Raise DigestMismatch: the object is not what an honest program writes."""
         raise DigestMismatch(
             subject=self.subject, check=check, remedy="do not use it: ask whoever published it, or fetch it elsewhere"
         )
@@ -128,7 +129,7 @@ class StrictObject:
         if text in (None, ""):  # clients in Go write an empty text for none
             return None
         if not isinstance(text, str) or _MEDIA_TYPE.fullmatch(text) is None:
-            self.lies(f"its {key} {quoted(text)} is no media type")
+            self.reject(f"{key} {quoted(text)} is not a media type")
         return text
 
     def digest(self) -> Digest:
@@ -136,12 +137,12 @@ class StrictObject:
         try:
             return Digest.parse(text if isinstance(text, str) else "")
         except ValueError:
-            self.lies(f"its digest {quoted(text)} is not sha256: and 64 digits in lower case")
+            self.reject(f"digest {quoted(text)} is not sha256: and 64 hexadecimal digits in lower case")
 
     def size(self) -> int:
         size = self.value.get("size")
         if type(size) is not int or not 0 <= size <= _LARGEST:
-            self.lies(f"its size {quoted(size)} is no number of bytes")
+            self.reject(f"size {quoted(size)} is not a number of bytes")
         return size
 
     def annotations(self) -> Mapping[str, str]:
@@ -149,5 +150,5 @@ class StrictObject:
         if found is None:
             return NOTHING
         if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
-            self.lies("its annotations are no map from text to text")
+            self.reject("annotations are not a map from text to text")
         return MappingProxyType(found)

@@ -65,7 +65,7 @@ def test_what_another_says_of_the_kind_must_agree() -> None:
 
 def test_a_docker_manifest_is_called_one() -> None:
     docker = "application/vnd.docker.distribution.manifest.v2+json"
-    assert "no OCI artifact" in refused(spelt({**A_MANIFEST, "mediaType": docker}), docker)
+    assert "not an OCI artifact" in refused(spelt({**A_MANIFEST, "mediaType": docker}), docker)
     assert "another kind" in refused(spelt({**A_MANIFEST, "fsLayers": []}))
 
 

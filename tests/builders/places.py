@@ -94,7 +94,7 @@ PLACES: dict[str, MakePlace] = {
 
 def overwrite(file: Path, digest: Digest, content: bytes) -> None:
     """A blob in an archive has other bytes, as many as before."""
-    archive = ArchiveFile.open(str(file), place=str(file))
+    archive = ArchiveFile.open(str(file), label=str(file))
     assert archive is not None
     span = archive.blobs[digest]
     archive.close()

@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-# -- An archive as it lies on the disk: where in it each blob is, and what its index lists.
-
-
 @dataclass(frozen=True, slots=True)
 class Span:
     """A piece of an open file: `size` bytes from `offset`."""
@@ -53,30 +50,30 @@ class Span:
     size: int
 
     def open(self) -> BinaryIO:
-        """The bytes of the piece, from their beginning."""
+        """Open the piece for reading, from its beginning."""
         return io.BufferedReader(_SpanReader(self))
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveFile:
-    """An image layout in a tar file that is open for reading. Whether its blobs are good was not looked at."""
+    """An image layout in a tar file that is open for reading; its blobs are not verified."""
 
     descriptor: int
     identity: tuple[int, ...]
-    """Changes when the file does."""
+    """Changes whenever the file does."""
     blobs: dict[Digest, Span]
     index: LayoutIndex
     others: tuple[str, ...]
-    """The files in it that are no part of an image layout."""
+    """The files in the archive that are not part of an image layout."""
 
     @classmethod
-    def open(cls, path: str, *, place: str) -> Self | None:
-        """The archive at `path`, which `place` names in errors; None if there is none.
+    def open(cls, path: str, *, label: str) -> Self | None:
+        """Open the archive at `path`, which errors call `label`; None if there is no such file.
 
         Raises:
             OSError: the system refused.
-            DigestMismatch, LimitExceeded: it is no archive of plain files, or its index is none.
-            FileSystemError: it is no image layout.
+            DigestMismatch, LimitExceeded: not an archive of plain files, or its index is invalid.
+            FileSystemError: not an image layout.
         """
         try:
             descriptor = open_file(path)
@@ -84,23 +81,23 @@ class ArchiveFile:
             return None
         with ExitStack() as on_error:
             on_error.callback(release, descriptor)
-            archive = cls._read(descriptor, place)
+            archive = cls._read(descriptor, label)
             on_error.pop_all()
         return archive
 
     @classmethod
-    def _read(cls, descriptor: int, place: str) -> Self:
-        found = _files(descriptor, place)
+    def _read(cls, descriptor: int, label: str) -> Self:
+        found = _files(descriptor, label)
         oci_layout, index_json = found.pop(LAYOUT_FILE, None), found.pop(INDEX_FILE, None)
         if oci_layout is None or index_json is None:
             missing = LAYOUT_FILE if oci_layout is None else INDEX_FILE
             raise FileSystemError(
-                subject=place,
-                check=f"it is no image layout: {missing} is missing",
-                remedy="write it with `skopeo copy ... oci-archive:FILE` or the like",
+                subject=label,
+                check=f"not an image layout: {missing} is missing",
+                remedy="write the archive with `skopeo copy ... oci-archive:FILE` or `agent-sync push`",
             )
-        check_version(oci_layout.open(), subject=place)
-        index = read_index(index_json.open(), subject=place)
+        check_version(oci_layout.open(), subject=label)
+        index = read_index(index_json.open(), subject=label)
         blobs = {digest: found.pop(name) for name in tuple(found) if (digest := _digest(name)) is not None}
         return cls(descriptor, file_identity(os.fstat(descriptor)), blobs, index, tuple(found))
 
@@ -108,9 +105,9 @@ class ArchiveFile:
         release(self.descriptor)
 
 
-def _files(descriptor: int, place: str) -> dict[str, Span]:
+def _files(descriptor: int, label: str) -> dict[str, Span]:
     with open(descriptor, "rb", closefd=False) as file:
-        members = TarReader(file, subject=place, file_size=os.fstat(descriptor).st_size)
+        members = TarReader(file, subject=label, file_size=os.fstat(descriptor).st_size)
         return {member.name: _span(descriptor, member) for member in members if not member.is_directory}
 
 
@@ -141,15 +138,10 @@ class _SpanReader(io.RawIOBase):
         return len(chunk)
 
 
-# -- An image layout in one tar file, as `skopeo copy` and `podman save --format oci-archive` write it. Blobs are read
-# where they lie in the file; nothing is extracted. What is put goes to a nameless file beside it; closing writes the
-# whole archive anew, blobs in order of their digests, and then gives it its name in one step.
-
-
 class ArchiveRegistry(ImageLayout):
-    """Implements `Registry`. A file that is missing holds nothing, and appears when a registry with changes is closed.
+    """Implements `Registry`. A missing file holds nothing, and appears when a registry with changes is closed.
 
-    What an existing archive holds is carried over. If the `with` block ends in an error, it stays as it was.
+    The content of an existing archive is carried over. If the `with` block ends in an error, the file stays as it was.
     """
 
     def __init__(self, file: str) -> None:
@@ -173,7 +165,7 @@ class ArchiveRegistry(ImageLayout):
         staging = self._staging_made()
         span = staging.reserve(blob.size)
         with open_body() as body:
-            copy_verified(chunks_of(body), blob, staging.writer(span, place=self.name), place="the sender")
+            copy_verified(chunks_of(body), blob, staging.writer(span, label=self.name), label="the sender")
         with self._changing:
             self._staged[blob.digest] = span
 
@@ -209,12 +201,12 @@ class ArchiveRegistry(ImageLayout):
             if after != before:
                 self._new_index = after
 
-    # -- what is there
+    # -- the existing archive
 
     def _opened(self) -> ArchiveFile | None:
         with self._changing, file_errors(self.name, "read"):
             if not self._looked:
-                self._old = ArchiveFile.open(self._path, place=self.name)
+                self._old = ArchiveFile.open(self._path, label=self.name)
                 self._looked = True
             return self._old
 
@@ -222,7 +214,7 @@ class ArchiveRegistry(ImageLayout):
         old = self._opened()
         return self._staged.get(digest) or (None if old is None else old.blobs.get(digest))
 
-    # -- what is new
+    # -- the new archive
 
     def _staging_made(self) -> _Staging:
         with self._changing, file_errors(self.name, "write"):
@@ -231,11 +223,11 @@ class ArchiveRegistry(ImageLayout):
                 if old is not None and old.others:
                     raise FileSystemError(
                         subject=self.name,
-                        check=f"it holds {quoted(old.others[0])}, which is no part of an image layout"
+                        check=f"file {quoted(old.others[0])} in the archive is not part of an image layout"
                         " and would be lost",
                         remedy="name a file that does not exist yet",
                     )
-                self._staging = _Staging(self._directory_path or ".", place=self.name)
+                self._staging = _Staging(self._directory_path or ".", label=self.name)
             return self._staging
 
     def _write(self) -> None:
@@ -243,10 +235,10 @@ class ArchiveRegistry(ImageLayout):
         old = self._opened()
         blobs = {**({} if old is None else old.blobs), **self._staged}
         directory = self._staging_made().directory
-        with AtomicFile(directory, place=self.name) as file:
+        with AtomicFile(directory, label=self.name) as file:
             for chunk in self._archive(blobs):
                 file.write(chunk)
-            file.flush()  # a stick is pulled out as soon as we have ended
+            file.flush()  # a USB stick is pulled out as soon as the command has ended
             file.publish(self._file_name)
         os.fsync(directory)
 
@@ -257,7 +249,7 @@ class ArchiveRegistry(ImageLayout):
         yield directory_header(above) + directory_header(BLOBS_DIRECTORY)
         for digest, span in sorted(blobs.items()):
             yield file_header(blob_path(digest), span.size)
-            yield from chunks_of_file(span.open(), place=self.name)
+            yield from chunks_of_file(span.open(), label=self.name)
             yield bytes(padded(span.size) - span.size)
         yield END
 
@@ -269,41 +261,41 @@ class ArchiveRegistry(ImageLayout):
         if now != (None if self._old is None else self._old.identity):
             raise FileSystemError(
                 subject=self.name,
-                check="another process has written it meanwhile",
-                remedy="run this again: what is there now will be carried over",
+                check="another process has written the archive meanwhile",
+                remedy="run the command again: what the archive has now will be carried over",
             )
 
 
 class _Staging:
-    """A file without a name, in which new blobs lie one after the other. Its methods raise OSError."""
+    """A file without a name for new blobs, one after the other. Its methods raise OSError."""
 
-    def __init__(self, directory: str, *, place: str) -> None:
+    def __init__(self, directory: str, *, label: str) -> None:
         os.makedirs(directory, exist_ok=True)
         self.directory = os.open(directory, OPEN_DIRECTORY)
         with ExitStack() as on_error:
             on_error.callback(release, self.directory)
             remove_stale(self.directory)
-            self._file = AtomicFile(self.directory, place=place)
+            self._file = AtomicFile(self.directory, label=label)
             self._file.hide()
             on_error.pop_all()
         self._end = 0
         self._reserving = threading.Lock()
 
     def reserve(self, size: int) -> Span:
-        """The place of a new blob, which nobody else gets."""
+        """Return the span of a new blob, which no other thread gets."""
         with self._reserving:
             span = Span(self._file.descriptor, self._end, size)
             self._end += size
             return span
 
-    def writer(self, span: Span, *, place: str) -> Write:
-        """Fills the span from its beginning. Raises FileSystemError, which names `place`."""
+    def writer(self, span: Span, *, label: str) -> Write:
+        """Return what fills the span from its beginning. Raises FileSystemError, which names `label`."""
         at = span.offset
 
         def write(chunk: bytes) -> None:
             nonlocal at
             view = memoryview(chunk)
-            with file_errors(place, "write"):
+            with file_errors(label, "write"):
                 while view:
                     written = os.pwrite(span.descriptor, view, at)
                     at += written

@@ -19,58 +19,60 @@ from typing import BinaryIO, Self
 from agent_sync_oci.errors import FileSystemError
 from agent_sync_oci.registry.protocol import chunks_of
 
-# -- Files of a layout or archive, opened so that no link below the place is followed and no fifo keeps us waiting.
+# -- reading ---------------------------------------------------------------------------------------------------------
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-# O_NONBLOCK: a fifo must not keep us waiting for its other end.
+# O_NONBLOCK: the file may be a fifo, whose other end might never be opened.
 _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 _REMEDIES = {
-    errno.EACCES: "give yourself the permission",
-    errno.EPERM: "give yourself the permission",
-    errno.EROFS: "it lies on a read-only file system: use another place",
-    errno.ENOSPC: "free some space, then run it again",
-    errno.EDQUOT: "free some space, then run it again",
+    errno.EACCES: "check permissions: ls -ld {path}",
+    errno.EPERM: "check permissions: ls -ld {path}",
+    errno.EROFS: "name a path on a file system that can be written",
+    errno.ENOSPC: "free some space, then run the command again",
+    errno.EDQUOT: "free some space, then run the command again",
     errno.EMFILE: "allow more open files: ulimit -n",
-    errno.ENOTDIR: "move away what stands there; a link in a layout is never followed",
-    errno.ELOOP: "move away what stands there; a link in a layout is never followed",
+    errno.ENOTDIR: "move the file or link away; a link in a layout is never followed",
+    errno.ELOOP: "move the link away; a link in a layout is never followed",
 }
 
 
 @contextmanager
-def file_errors(place: str, doing: str) -> Iterator[None]:
-    """What the system refuses in here is a FileSystemError, which says that `doing` something with `place` failed."""
+def file_errors(label: str, doing: str) -> Iterator[None]:
+    """Raise FileSystemError for what the system refuses in the block: `label` names the file, `doing` the action."""
     try:
         yield
     except OSError as error:
         raise FileSystemError(
-            subject=place,
+            subject=label,
             check=f"cannot {doing}: {error.strerror or error}",
-            remedy=_REMEDIES.get(error.errno or 0, "look at the place, then run it again"),
+            remedy=_REMEDIES.get(error.errno or 0, "check {path}, then run the command again").format(
+                path=label.partition(":")[2] or label
+            ),
         ) from error
 
 
 def open_directory(name: str, parent: int) -> int:
-    """The descriptor of a directory below another; never through a link. Raises OSError."""
+    """Open a directory below another, never through a link, and return its descriptor. Raises OSError."""
     return os.open(name, OPEN_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)
 
 
 def open_file(name: str, parent: int | None = None) -> int:
-    """The descriptor of a regular file, for reading: below a directory, where links are not followed, or anywhere.
+    """Open a regular file for reading, and return its descriptor.
 
-    Raises OSError; ENXIO for what is no regular file.
+    Below `parent`, where links are not followed, or anywhere. Raises OSError; ENXIO for what is not a regular file.
     """
     descriptor = os.open(name, _READING | (os.O_NOFOLLOW if parent is not None else 0), dir_fd=parent)
     with ExitStack() as on_error:
         on_error.callback(release, descriptor)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.ENXIO, "it is no regular file", name)
+            raise OSError(errno.ENXIO, "not a regular file", name)
         on_error.pop_all()
     return descriptor
 
 
 def open_reader(name: str, parent: int | None = None) -> BinaryIO:
-    """The same as something that bytes can be read from."""
+    """Open a regular file for reading, as `open_file` does. Raises OSError."""
     descriptor = open_file(name, parent)
     with ExitStack() as on_error:
         on_error.callback(release, descriptor)
@@ -80,7 +82,7 @@ def open_reader(name: str, parent: int | None = None) -> BinaryIO:
 
 
 def size_of(name: str, parent: int) -> int | None:
-    """The bytes of a regular file below a directory; None if there is none. Raises OSError."""
+    """Return the size in bytes of a regular file below a directory; None if there is none. Raises OSError."""
     try:
         found = os.stat(name, dir_fd=parent, follow_symlinks=False)
     except FileNotFoundError:
@@ -89,19 +91,19 @@ def size_of(name: str, parent: int) -> int | None:
 
 
 def file_identity(found: os.stat_result) -> tuple[int, ...]:
-    """What tells a file from one that was put in its place, and from what it was before somebody wrote to it."""
+    """Return what tells a file from one that was put in its place, and from what it was before it was written to."""
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def release(descriptor: int) -> None:
-    """The descriptor is closed. Nothing was written through it, so what the system says of that is of no interest."""
+    """Close a descriptor through which nothing was written, whatever the system says of that."""
     with suppress(OSError):
         os.close(descriptor)
 
 
 @contextmanager
 def read_from(file: BinaryIO) -> Iterator[BinaryIO]:
-    """The file, for the block; that it cannot be closed is of no interest to who only reads."""
+    """Close the file after the block; an error in closing does not matter to who only reads."""
     try:
         yield file
     finally:
@@ -109,22 +111,25 @@ def read_from(file: BinaryIO) -> Iterator[BinaryIO]:
             file.close()
 
 
-def chunks_of_file(file: BinaryIO, *, place: str) -> Iterator[bytes]:
-    """What is left in `file`, piece by piece. Raises FileSystemError, which names `place`."""
+def chunks_of_file(file: BinaryIO, *, label: str) -> Iterator[bytes]:
+    """Yield what is left in `file`, piece by piece. Raises FileSystemError, which names `label`."""
     chunks = chunks_of(file)
     while True:
-        with file_errors(place, "read"):
+        with file_errors(label, "read"):
             chunk = next(chunks, b"")
         if not chunk:
             return
         yield chunk
 
 
-# -- Bringing all that was written to a file system to its disk, with one call.
+# -- writing ---------------------------------------------------------------------------------------------------------
 
 
 def flush_file_system(descriptor: int) -> None:
-    """All that was written to this file's file system is on the disk: syncfs(2), or sync(2) where there is none."""
+    """Bring all that was written to this file's file system to its disk. Raises OSError.
+
+    One call for any number of blobs: syncfs(2), or sync(2) where the system has none.
+    """
     syncfs = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if syncfs is None:
         os.sync()
@@ -133,57 +138,53 @@ def flush_file_system(descriptor: int) -> None:
         raise OSError(code, os.strerror(code))
 
 
-# -- Files that appear whole under their name, or not at all. A file that is not finished bears a name of its own and
-# is locked by whoever writes it, so that what a killed process left can be told from what another one is writing, and
-# removed.
-
 TEMPORARY = ".unfinished-"
-"""How the name of every file begins that is not finished."""
+"""The prefix of the name of every file that is not finished."""
 
 _CREATING = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class AtomicFile:
-    """A file that is being written in a directory, by its `descriptor`; gone after the block unless it was published.
+    """A file that appears whole under its name, or not at all: gone after the block unless it was published.
 
-    What the system refuses is a FileSystemError, which names `place`.
+    Every method raises FileSystemError, which names `label`.
     """
 
-    def __init__(self, directory: int, *, place: str) -> None:
+    def __init__(self, directory: int, *, label: str) -> None:
         self._directory = directory
-        self._place = place
+        self._label = label
         self._published = False
-        with file_errors(place, "write"):
+        with file_errors(label, "write"):
             self._name, self.descriptor = _create(directory)
 
     def write(self, chunk: bytes, /) -> None:
-        """All of the chunk is written, after what was written before."""
-        with file_errors(self._place, "write"):
+        """Append the whole chunk."""
+        with file_errors(self._label, "write"):
             write_all(self.descriptor, chunk)
 
     def flush(self) -> None:
-        """All that was written survives a power cut."""
-        with file_errors(self._place, "write"):
+        """Bring what was written to the disk."""
+        with file_errors(self._label, "write"):
             os.fsync(self.descriptor)
 
     def publish(self, name: str) -> None:
-        """The file is called `name`, in place of what was."""
-        with file_errors(self._place, "write"):
+        """Rename the file to `name`, in place of what was there."""
+        with file_errors(self._label, "write"):
             os.rename(self._name, name, src_dir_fd=self._directory, dst_dir_fd=self._directory)
         self._published = True
 
     def hide(self) -> None:
-        """The file has no name any more, and can still be used."""
-        with file_errors(self._place, "write"):
+        """Take the file's name away; the file can still be used."""
+        with file_errors(self._label, "write"):
             os.unlink(self._name, dir_fd=self._directory)
 
     def close(self) -> None:
-        """Nothing is left of what was not published."""
+        """Close the file, and remove it unless it was published."""
         if self._published:
-            with file_errors(self._place, "write"):
-                os.close(self.descriptor)  # some systems say only now that there is no space left (NFS)
+            with file_errors(self._label, "write"):
+                os.close(self.descriptor)  # NFS may report only now that the disk is full
             return
-        with suppress(OSError):  # what cannot be removed now is swept later
+        with suppress(OSError):  # what cannot be removed now is removed by `remove_stale`
             os.unlink(self._name, dir_fd=self._directory)
         release(self.descriptor)
 
@@ -197,15 +198,15 @@ class AtomicFile:
 
 
 def remove_stale(directory: int) -> None:
-    """No unfinished file is left that nobody writes any more. Raises OSError."""
+    """Remove every unfinished file that nobody writes any more. Raises OSError."""
     for name in os.listdir(directory):
         if name.startswith(TEMPORARY):
-            with suppress(OSError):  # another sweeper was faster, or it is no file of ours
+            with suppress(OSError):  # another process was faster, or the file is not ours
                 _remove_if_stale(name, directory)
 
 
 def write_all(descriptor: int, chunk: bytes) -> None:
-    """All of `chunk` is written; the system may take it in parts. Raises OSError."""
+    """Write all of `chunk`, which the system may take in parts. Raises OSError."""
     view = memoryview(chunk)
     while view:
         view = view[os.write(descriptor, view) :]
@@ -227,7 +228,7 @@ def _create(directory: int) -> tuple[str, int]:
             on_error.pop_all()
         if locked:
             return name, descriptor
-        release(descriptor)  # somebody took it for a left one, before we held it
+        release(descriptor)  # another process took the file for a stale one before the lock was held
 
 
 def _remove_if_stale(name: str, directory: int) -> None:
@@ -240,7 +241,7 @@ def _remove_if_stale(name: str, directory: int) -> None:
 
 
 def _lock(descriptor: int) -> bool:
-    """Whether this descriptor now holds the file, and the file still has a name."""
+    """Return whether this descriptor now holds the lock of the file, and the file still has a name."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

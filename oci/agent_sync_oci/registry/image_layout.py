@@ -1,4 +1,4 @@
-"""The seven calls on an image layout, whatever it lies in: a directory, or one tar file."""
+"""The seven calls of `Registry` on an image layout, be it a directory or one tar file."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _MAX_LISTED_BYTES = 64 * 1024 * 1024
 
 
 class ImageLayout(ABC):
-    """Implements `Registry` on what a subclass can do with bytes. Any thread may use it."""
+    """Implements `Registry` on what a subclass can do with bytes. Any thread may call."""
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self._known: dict[Digest, _Listed] = {}  # what has a digest stays as it is
+        self._known: dict[Digest, _Listed] = {}  # never invalid: what has a digest does not change
         self._by_subject: tuple[LayoutIndex, dict[Digest, list[Descriptor]]] | None = None
 
     # -- what a subclass does
@@ -49,28 +49,28 @@ class ImageLayout(ABC):
 
     @abstractmethod
     def _abandon(self) -> None:
-        """Nothing is held, and what was not finished is not there."""
+        """Release everything, and remove what was not finished."""
 
     @abstractmethod
     def _open(self, digest: Digest) -> BinaryIO | None:
-        """The blob's bytes, not verified; None if it is not here."""
+        """Open the blob, not verified; None if the blob is not here."""
 
     @abstractmethod
     def _index(self) -> LayoutIndex:
-        """The index as it is now."""
+        """Return the index as it is now."""
 
     @abstractmethod
     def _change_index(self, change: Callable[[LayoutIndex], LayoutIndex]) -> None:
-        """The index is what `change` makes of it; nobody else changes it meanwhile."""
+        """Replace the index by what `change` makes of it, while no other process can change it."""
 
-    # -- what is made of it
+    # -- the seven calls
 
     def manifest(self, wanted: Digest | str) -> Manifest | Index:
         if isinstance(wanted, Digest):
             return self._manifest(wanted, None)
         found = self._index().find(wanted, subject=self.name)
         if found is None:
-            raise NotFound(subject=f"tag {quoted(wanted)} in {self.name}", check="it is not there")
+            raise NotFound(subject=f"tag {quoted(wanted)} in {self.name}", check="not found")
         return self._manifest(found.digest, found)
 
     def put_manifest(self, manifest: Manifest | Index, *, tag: str | None = None) -> bool:
@@ -93,9 +93,9 @@ class ImageLayout(ABC):
     def get_blob(self, blob: Descriptor, write: Write) -> None:
         file = self._open(blob.digest)
         if file is None:
-            raise NotFound(subject=f"blob {blob.digest} in {self.name}", check="it is not there")
+            raise NotFound(subject=f"blob {blob.digest} in {self.name}", check="not found")
         with read_from(file):
-            copy_verified(chunks_of_file(file, place=self.name), blob, write, place=self.name)
+            copy_verified(chunks_of_file(file, label=self.name), blob, write, label=self.name)
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
         index, before = self._index(), self._by_subject
@@ -104,7 +104,7 @@ class ImageLayout(ABC):
         found = by_subject.get(subject, ())
         if len(found) > MAX_REFERRERS:
             raise LimitExceeded(
-                subject=f"referrers of {subject} in {self.name}", check=f"there are more than {MAX_REFERRERS}"
+                subject=f"referrers of {subject} in {self.name}", check=f"more than {MAX_REFERRERS} are listed"
             )
         return tuple(found)
 
@@ -122,33 +122,33 @@ class ImageLayout(ABC):
         else:
             self._abandon()
 
-    # -- how
+    # -- reading
 
     def _manifest(self, digest: Digest, said: Descriptor | None) -> Manifest | Index:
         subject = f"manifest {digest} in {self.name}"
         file = self._open(digest)
         if file is None:
-            raise NotFound(subject=subject, check="it is not there")
+            raise NotFound(subject=subject, check="not found")
         with read_from(file), file_errors(self.name, "read a manifest"):
             content = file.read(MAX_MANIFEST_BYTES + 1)
-        # Before its text is looked at: what does not have its digest comes from nobody knows whom.
+        # Before the text is parsed: what does not have its digest may come from anybody.
         if len(content) <= MAX_MANIFEST_BYTES and Digest.of(content) != digest:
-            raise DigestMismatch(subject=subject, check=f"its bytes have the digest {Digest.of(content)}")
+            raise DigestMismatch(subject=subject, check=f"the content has the digest {Digest.of(content)}")
         if said is not None and said.size != len(content):
-            raise DigestMismatch(subject=subject, check=f"it has {len(content)} bytes, and the index says {said.size}")
+            raise DigestMismatch(subject=subject, check=f"{len(content)} bytes, but the index says {said.size}")
         return read_manifest(content, None if said is None else said.media_type, subject=subject)
 
     def _referring(self, index: LayoutIndex) -> dict[Digest, list[Descriptor]]:
-        """What the index lists as a referrer, by its subject."""
+        """Return what the index lists as a referrer, by its subject."""
         entries = {entry.digest: entry.descriptor for entry in index.entries}
         if sum(each.size for each in entries.values()) > _MAX_LISTED_BYTES:
             raise LimitExceeded(
-                subject=self.name, check=f"its index lists more than {_MAX_LISTED_BYTES} bytes of manifests"
+                subject=self.name, check=f"the index lists more than {_MAX_LISTED_BYTES} bytes of manifests"
             )
         by_subject: dict[Digest, list[Descriptor]] = {}
         for entry in entries.values():
             if entry.digest not in self._known:
-                # What is missing, or no manifest that we read, refers to nothing.
+                # What is missing, or not a valid manifest, refers to nothing.
                 with suppress(DigestMismatch, NotFound, LimitExceeded):
                     self._known[entry.digest] = _Listed.of(self._manifest(entry.digest, entry))
             listed = self._known.get(entry.digest)
@@ -159,7 +159,7 @@ class ImageLayout(ABC):
 
 @dataclass(frozen=True, slots=True)
 class _Listed:
-    """A manifest that the index lists: its subject, and how a list of referrers has it."""
+    """A manifest that the index lists: its subject, and its entry in a list of referrers."""
 
     subject: Digest | None
     descriptor: Descriptor
@@ -172,17 +172,17 @@ class _Listed:
 
 
 def check_version(oci_layout: BinaryIO, *, subject: str) -> None:
-    """This `oci-layout` file is of the version that is known. Raises FileSystemError."""
+    """Raise FileSystemError unless this `oci-layout` file has the version that is known."""
     content = oci_layout.read(_MAX_LAYOUT_FILE_BYTES)
     try:
-        spelt = read_json(content, subject=subject)
+        document = read_json(content, subject=subject)
     except (DigestMismatch, LimitExceeded) as error:
-        raise FileSystemError(subject=subject, check=f"its file oci-layout: {error.check}") from error
-    version = spelt.get("imageLayoutVersion") if isinstance(spelt, dict) else None
+        raise FileSystemError(subject=subject, check=f"file oci-layout: {error.check}") from error
+    version = document.get("imageLayoutVersion") if isinstance(document, dict) else None
     if version != "1.0.0":
-        raise FileSystemError(subject=subject, check=f"it is an image layout of version {quoted(version)}, not 1.0.0")
+        raise FileSystemError(subject=subject, check=f"image layout of version {quoted(version)}, not 1.0.0")
 
 
 def read_index(index_json: BinaryIO, *, subject: str) -> LayoutIndex:
-    """The index in this `index.json` file. Raises DigestMismatch, LimitExceeded."""
+    """Return the index in this `index.json` file. Raises DigestMismatch, LimitExceeded."""
     return LayoutIndex.read(index_json.read(MAX_MANIFEST_BYTES + 1), subject=f"index.json of {subject}")

@@ -1,8 +1,7 @@
 """An image layout in a directory: what a bundle is on a USB stick, or on a disk that several machines share.
 
 The directory may be reached through links; inside, none is followed. Blobs and the index appear whole under their
-names,
-and no change that another process makes to the index is lost.
+names, and no change that another process makes to the index is lost.
 """
 
 from __future__ import annotations
@@ -43,35 +42,34 @@ from agent_sync_oci.registry.image_layout import ImageLayout, check_version, rea
 from agent_sync_oci.registry.layout_index import NO_ENTRIES, LayoutIndex
 from agent_sync_oci.registry.protocol import OpenBody, chunks_of, copy_verified
 
-# -- The lock under which the index of a layout directory is changed: its `oci-layout` file, held with flock(2). Every
-# layout has that file and nobody replaces it, so no lock file is left behind. The kernel lets go of it when its
-# process ends, however it ends.
-
-# O_NOFOLLOW and O_NONBLOCK: it may be a link or a fifo that somebody left for us.
+# O_NOFOLLOW and O_NONBLOCK: the file may be a link or a fifo that somebody has put there.
 _OPENING = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _POLL_S = 0.01
 WAIT_S = 60.0
 
 
 @contextmanager
-def index_locked(directory: int, *, place: str, wait_s: float = WAIT_S) -> Iterator[int]:
-    """The descriptor of the `oci-layout` file, made empty if it was missing; in the block nobody else has it.
+def index_locked(directory: int, *, label: str, wait_s: float = WAIT_S) -> Iterator[int]:
+    """Hold the lock under which the index of a layout changes, and yield the descriptor of the locked file.
+
+    That file is `oci-layout`, made empty if it was missing: every layout has it and nobody replaces it, so no lock file
+    is left behind. The kernel releases the lock when its process ends, however that happens.
 
     Raises:
-        FileSystemError: another process holds it for longer than `wait_s`.
+        FileSystemError: another process holds the lock for longer than `wait_s`.
         OSError: the system refused.
     """
     descriptor = os.open(LAYOUT_FILE, _OPENING, 0o644, dir_fd=directory)
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise OSError(errno.ENXIO, "it is no regular file", LAYOUT_FILE)
-        _wait_for(descriptor, place, wait_s)
+            raise OSError(errno.ENXIO, "not a regular file", LAYOUT_FILE)
+        _wait_for(descriptor, label, wait_s)
         yield descriptor
     finally:
         release(descriptor)
 
 
-def _wait_for(descriptor: int, place: str, wait_s: float) -> None:
+def _wait_for(descriptor: int, label: str, wait_s: float) -> None:
     give_up = time.monotonic() + wait_s
     while True:
         try:
@@ -79,29 +77,29 @@ def _wait_for(descriptor: int, place: str, wait_s: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= give_up:
                 raise FileSystemError(
-                    subject=place,
-                    check="another process is changing it, and does not come to an end",
-                    remedy="end that process, then run this again",
+                    subject=label,
+                    check=f"locked by another process for more than {wait_s:g} s",
+                    remedy="end that process, then run the command again",
                 ) from None
         time.sleep(_POLL_S)
 
 
-# -- The `index.json` file of a layout directory: read again only when it is another one, changed under a lock.
-
-
 class IndexFile:
-    """Its methods are given the directory's descriptor; they raise OSError, and what reading an index raises."""
+    """The `index.json` of a layout: read again only when the file has changed, and changed under the lock.
 
-    def __init__(self, *, place: str, wait_s: float) -> None:
-        self._place = place
+    Its methods take the directory's descriptor; they raise OSError, and what reading an index raises.
+    """
+
+    def __init__(self, *, label: str, wait_s: float) -> None:
+        self._label = label
         self._wait_s = wait_s
         self._index = NO_ENTRIES
         self._identity: tuple[int, ...] = ()
-        self._descriptor: int | None = None  # held open, so that no other file can have its number meanwhile
+        self._descriptor: int | None = None  # kept open, so that no other file can get its inode number meanwhile
         self._reading = threading.Lock()
 
     def read(self, directory: int) -> LayoutIndex:
-        """The index as it is now; empty if there is no such file."""
+        """Return the index as it is now; an empty one if the file is missing."""
         with self._reading:
             try:
                 now = os.stat(INDEX_FILE, dir_fd=directory, follow_symlinks=False)
@@ -112,49 +110,46 @@ class IndexFile:
             return self._index
 
     def change(self, directory: int, change: Callable[[LayoutIndex], LayoutIndex]) -> None:
-        """The index is what `change` makes of it; whoever else asks for the lock does not change it meanwhile."""
-        with index_locked(directory, place=self._place, wait_s=self._wait_s):
+        """Replace the index by what `change` makes of it, under the lock."""
+        with index_locked(directory, label=self._label, wait_s=self._wait_s):
             before = self.read(directory)
             after = change(before)
             if after != before:
-                with AtomicFile(directory, place=self._place) as file:
+                with AtomicFile(directory, label=self._label) as file:
                     file.write(after.content)
                     file.publish(INDEX_FILE)
                     with self._reading:
-                        self._know(after, os.dup(file.descriptor), file_identity(os.fstat(file.descriptor)))
+                        self._remember(after, os.dup(file.descriptor), file_identity(os.fstat(file.descriptor)))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Release the file."""
         with self._reading:
-            self._release_lock()
+            self._release()
 
     def _read_again(self, directory: int) -> None:
         descriptor = open_file(INDEX_FILE, directory)
         with ExitStack() as on_error:
             on_error.callback(release, descriptor)
-            found = file_identity(os.fstat(descriptor))  # before it is read: somebody may write to it meanwhile
+            found = file_identity(os.fstat(descriptor))  # before reading: somebody may write to the file meanwhile
             with open(descriptor, "rb", closefd=False) as file:
-                index = read_index(file, subject=self._place)
+                index = read_index(file, subject=self._label)
             on_error.pop_all()
-        self._know(index, descriptor, found)
+        self._remember(index, descriptor, found)
 
-    def _know(self, index: LayoutIndex, descriptor: int, found: tuple[int, ...]) -> None:
-        """This is the index in the file that is open there, and was `found` so."""
-        self._release_lock()
+    def _remember(self, index: LayoutIndex, descriptor: int, found: tuple[int, ...]) -> None:
+        """Keep the index of the file that is open there, and that was `found` so."""
+        self._release()
         self._index, self._descriptor, self._identity = index, descriptor, found
 
-    def _release_lock(self) -> None:
+    def _release(self) -> None:
         if self._descriptor is not None:
             release(self._descriptor)
         self._descriptor, self._identity = None, ()
 
 
-# -- A directory that is an image layout, or becomes one: its descriptors, and the files that make it a layout.
-
-
 @dataclass(frozen=True, slots=True)
 class OpenLayout:
-    """The descriptors of the layout's directory, and of the one in which its blobs are."""
+    """The descriptors of a layout's directory, and of the directory of its blobs."""
 
     root: int
     blobs: int
@@ -165,29 +160,32 @@ class OpenLayout:
 
 
 class LayoutDirectory:
-    """Opened when it is first asked for. Its methods raise OSError, and FileSystemError for what is no layout."""
+    """A directory that is an image layout, or becomes one; opened when it is first needed.
 
-    def __init__(self, path: str, *, place: str, wait_s: float) -> None:
+    Its methods raise OSError, and FileSystemError for what is not a layout.
+    """
+
+    def __init__(self, path: str, *, label: str, wait_s: float) -> None:
         self._path = path
-        self._place = place
+        self._label = label
         self._wait_s = wait_s
         self._opened: OpenLayout | None = None
         self._made = False
         self._changing = threading.Lock()
 
-    def if_any(self) -> OpenLayout | None:
-        """The layout, for reading; None if there is no directory, or nothing is in it yet."""
+    def existing(self) -> OpenLayout | None:
+        """Open the layout for reading; None if the directory is missing, or empty yet."""
         with self._changing:
             return self._open()
 
-    def made(self) -> OpenLayout:
-        """The layout, for writing: made if it is missing, and clear of what a killed process left."""
+    def create(self) -> OpenLayout:
+        """Open the layout for writing: make it if it is missing, and remove what a killed process left."""
         with self._changing:
             if not self._made:
                 os.makedirs(self._path, exist_ok=True)
                 self._make()
             opened = self._open()
-            assert opened is not None  # it was made
+            assert opened is not None, "the layout was just made"
             if not self._made:
                 remove_stale(opened.root)
                 remove_stale(opened.blobs)
@@ -195,7 +193,7 @@ class LayoutDirectory:
             return opened
 
     def close(self, *, flush: bool) -> None:
-        """Nothing is held. With `flush`, what was written survives if the disk is pulled out at once."""
+        """Release everything. With `flush`, what was written survives if the disk is pulled out at once."""
         with self._changing:
             opened, self._opened = self._opened, None
             if opened is None:
@@ -218,11 +216,11 @@ class LayoutDirectory:
         return self._opened
 
     def _open_layout(self, root: int) -> OpenLayout | None:
-        if not size_of(LAYOUT_FILE, root):  # it is empty for a moment, while another process makes it
+        if not size_of(LAYOUT_FILE, root):  # empty for a moment, while another process makes the layout
             self._refuse_other_files(root)
             return None
         with read_from(open_reader(LAYOUT_FILE, root)) as file:
-            check_version(file, subject=self._place)
+            check_version(file, subject=self._label)
         above, name = BLOBS_DIRECTORY.split("/")
         blobs = open_directory(above, root)
         try:
@@ -234,12 +232,12 @@ class LayoutDirectory:
         root = os.open(self._path, OPEN_DIRECTORY)
         try:
             self._refuse_other_files(root)
-            with index_locked(root, place=self._place, wait_s=self._wait_s) as oci_layout:
+            with index_locked(root, label=self._label, wait_s=self._wait_s) as oci_layout:
                 if os.fstat(oci_layout).st_size == 0:
                     write_all(oci_layout, LAYOUT_CONTENT)
                 _make_directories(root)
-                if INDEX_FILE not in os.listdir(root):  # a link is no reason to put an empty index in its place
-                    with AtomicFile(root, place=self._place) as index:
+                if INDEX_FILE not in os.listdir(root):  # not `exists`: a dangling link must not be replaced
+                    with AtomicFile(root, label=self._label) as index:
                         index.write(EMPTY_INDEX)
                         index.publish(INDEX_FILE)
         finally:
@@ -250,8 +248,8 @@ class LayoutDirectory:
         # Asked last: another process may be making the layout, and makes this file before any other.
         if others and size_of(LAYOUT_FILE, root) is None:
             raise FileSystemError(
-                subject=self._place,
-                check="it is no image layout, and there are other files in it",
+                subject=self._label,
+                check="not an image layout, and not empty",
                 remedy="name a directory that is empty or does not exist yet",
             )
 
@@ -268,33 +266,28 @@ def _make_directories(root: int) -> None:
         release(blobs)
 
 
-# -- An image layout in a directory: what a bundle is on a stick, or on a disk that several machines share. The
-# directory may be reached through links; in it, none is followed. Blobs and the index appear whole under their names,
-# and no change that another process makes to the index is lost.
-
-
 class LayoutRegistry(ImageLayout):
-    """Implements `Registry`. A directory that is missing holds nothing, and is made on first writing."""
+    """Implements `Registry`. A missing directory holds nothing, and is made by the first write."""
 
     def __init__(self, directory: str, *, wait_s: float = WAIT_S) -> None:
-        """`wait_s` is how long another process may keep us from changing the index."""
+        """`wait_s` is how long another process may hold the lock of the index."""
         super().__init__(LAYOUT + directory)
-        self._directory = LayoutDirectory(directory, place=self.name, wait_s=wait_s)
-        self._index_file = IndexFile(place=self.name, wait_s=wait_s)
+        self._directory = LayoutDirectory(directory, label=self.name, wait_s=wait_s)
+        self._index_file = IndexFile(label=self.name, wait_s=wait_s)
 
     def blob_size(self, digest: Digest) -> int | None:
         with file_errors(self.name, "look for a blob"):
-            here = self._directory.if_any()
+            here = self._directory.existing()
             return None if here is None else size_of(digest.hex, here.blobs)
 
     def put_blob(self, blob: Descriptor, open_body: OpenBody, *, mount_from: str | None = None) -> None:  # noqa: ARG002
         with file_errors(self.name, "write"):
-            here = self._directory.made()
+            here = self._directory.create()
             if size_of(blob.digest.hex, here.blobs) == blob.size:
                 return
-        with AtomicFile(here.blobs, place=self.name) as file:
+        with AtomicFile(here.blobs, label=self.name) as file:
             with open_body() as body:
-                copy_verified(chunks_of(body), blob, file.write, place="the sender")
+                copy_verified(chunks_of(body), blob, file.write, label="the sender")
             file.publish(blob.digest.hex)
 
     def close(self) -> None:
@@ -308,7 +301,7 @@ class LayoutRegistry(ImageLayout):
 
     def _open(self, digest: Digest) -> BinaryIO | None:
         with file_errors(self.name, f"read the blob {digest}"):
-            here = self._directory.if_any()
+            here = self._directory.existing()
             try:
                 return None if here is None else open_reader(digest.hex, here.blobs)
             except FileNotFoundError:
@@ -316,9 +309,9 @@ class LayoutRegistry(ImageLayout):
 
     def _index(self) -> LayoutIndex:
         with file_errors(self.name, "read index.json"):
-            here = self._directory.if_any()
+            here = self._directory.existing()
             return NO_ENTRIES if here is None else self._index_file.read(here.root)
 
     def _change_index(self, change: Callable[[LayoutIndex], LayoutIndex]) -> None:
         with file_errors(self.name, "change index.json"):
-            self._index_file.change(self._directory.made().root, change)
+            self._index_file.change(self._directory.create().root, change)

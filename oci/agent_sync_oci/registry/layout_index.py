@@ -21,20 +21,20 @@ from agent_sync_oci.text import quoted
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry, by its JSON and what that describes."""
+    """One entry: its JSON, and what that describes."""
 
-    spelt: Mapping[str, object] = field(repr=False)
+    document: Mapping[str, object] = field(repr=False)
     descriptor: Descriptor = field(compare=False)
     tag: str | None = field(compare=False)
-    """The tag, if a registry would take it as one; other programs write whole references there."""
+    """The tag, if a registry would accept it; other programs write whole references there."""
 
     @classmethod
-    def read(cls, spelt: object) -> Self:
-        """The entry that this JSON is. Raises DigestMismatch."""
-        descriptor = read_descriptor(spelt, subject="entry of index.json")
+    def read(cls, document: object) -> Self:
+        """Return the entry of this JSON. Raises DigestMismatch."""
+        descriptor = read_descriptor(document, subject="entry of index.json")
         tag = descriptor.annotations.get(REF_NAME)
-        assert isinstance(spelt, dict)
-        return cls(spelt, descriptor, tag if tag is not None and is_tag(tag) else None)
+        assert isinstance(document, dict)
+        return cls(document, descriptor, tag if tag is not None and is_tag(tag) else None)
 
     @property
     def digest(self) -> Digest:
@@ -46,34 +46,34 @@ class Entry:
 
     @property
     def is_plain(self) -> bool:
-        """Whether it names nothing, so that an entry with a tag says all that it says."""
+        """Whether the entry has no name, so that an entry with a tag says all that this one says."""
         return REF_NAME not in self.descriptor.annotations
 
     def annotated(self, annotations: Mapping[str, str]) -> Entry:
-        """The entry with these annotations beside its own."""
-        return Entry.read({**self.spelt, "annotations": {**self.descriptor.annotations, **annotations}})
+        """Return the entry with these annotations beside its own."""
+        return Entry.read({**self.document, "annotations": {**self.descriptor.annotations, **annotations}})
 
 
 @dataclass(frozen=True, slots=True)
 class LayoutIndex:
-    """An `index.json`; a change makes another."""
+    """An `index.json`; each change makes another."""
 
     entries: tuple[Entry, ...]
     rest: Mapping[str, object] = field(repr=False)
-    """What the file says beside the entries."""
+    """The other fields of the file."""
 
     @classmethod
     def read(cls, content: bytes, *, subject: str) -> Self:
-        """The index that these bytes spell. Raises DigestMismatch, LimitExceeded."""
+        """Return the index in these bytes. Raises DigestMismatch, LimitExceeded."""
         read_manifest(content, IMAGE_INDEX, subject=subject)
         rest = read_json(content, subject=subject)
         assert isinstance(rest, dict)
-        return cls(tuple(Entry.read(spelt) for spelt in rest.pop("manifests") or ()), rest)
+        return cls(tuple(Entry.read(document) for document in rest.pop("manifests") or ()), rest)
 
     @property
     def content(self) -> bytes:
         """The bytes of the file."""
-        entries = [dict(entry.spelt) for entry in sorted(self.entries, key=_order)]
+        entries = [dict(entry.document) for entry in sorted(self.entries, key=_order)]
         return canonical_json({**self.rest, "mediaType": IMAGE_INDEX, "manifests": entries})
 
     def tags(self) -> tuple[str, ...]:
@@ -81,25 +81,28 @@ class LayoutIndex:
         return tuple(sorted({entry.tag for entry in self.entries if entry.tag is not None}))
 
     def find(self, tag: str, *, subject: str) -> Descriptor | None:
-        """What the tag names. Raises DigestMismatch, naming `subject`, if that is two things."""
+        """Return what the tag names; None if nothing.
+
+        Raises DigestMismatch, naming `subject`, if the tag names two things.
+        """
         found = {entry.digest: entry.descriptor for entry in self.entries if entry.tag == tag}
         if len(found) > 1:
             raise DigestMismatch(subject=subject, check=f"the tag {quoted(tag)} names {len(found)} manifests")
         return next(iter(found.values()), None)
 
     def tagging(self, manifest: Manifest | Index, tag: str) -> LayoutIndex:
-        """The index in which the tag names this manifest, and no other."""
+        """Return the index in which the tag names this manifest, and no other."""
         before = self._of(manifest.digest)
         signed = {KIND: COSIGN_IMAGE} if any(entry.is_signed for entry in before) else {}
         kept = [each for each in self.entries if each.tag != tag and not (each.is_plain and each in before)]
         return self._with(kept, _listed(manifest).annotated({**signed, REF_NAME: tag}))
 
     def listing(self, manifest: Manifest | Index) -> LayoutIndex:
-        """The index in which this manifest is, tagged or not."""
+        """Return the index that has this manifest, tagged or not."""
         return self if self._of(manifest.digest) else self._with(self.entries, _listed(manifest))
 
     def signing(self, signed: Descriptor) -> LayoutIndex:
-        """The index in which what `signed` describes is, and is marked as something that has signatures."""
+        """Return the index that has what `signed` describes, marked as something that has signatures."""
         plain = Descriptor(signed.media_type, signed.digest, signed.size)
         before = self._of(signed.digest) or [Entry.read(plain.document())]
         others = [entry for entry in self.entries if entry.digest != signed.digest]
@@ -116,7 +119,10 @@ NO_ENTRIES = LayoutIndex.read(EMPTY_INDEX, subject="an empty index")
 
 
 def _listed(manifest: Manifest | Index) -> Entry:
-    """The entry of this manifest: a referrer's with its artifact type, so that others need not open it to know that."""
+    """Return the entry of this manifest.
+
+    A referrer's has its artifact type, so that others need not open the manifest to know it.
+    """
     plain = manifest.descriptor
     kind = manifest.listed_type if manifest.subject is not None else None
     return Entry.read(Descriptor(plain.media_type, plain.digest, plain.size, artifact_type=kind).document())

@@ -1,4 +1,4 @@
-"""A repository in memory: for tests, and the shortest account of what the protocol means."""
+"""A repository in memory: for tests, and the shortest definition of what the protocol means."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class MemoryRegistry:
         subject = f"manifest {quoted(wanted)} in {self.name}"
         digest = wanted if isinstance(wanted, Digest) else self.tagged.get(wanted)
         if digest is None or digest not in self.manifests:
-            raise NotFound(subject=subject, check="it is not there")
+            raise NotFound(subject=subject, check="not found")
         found = self.manifests[digest]
         if found.digest != digest:
-            raise DigestMismatch(subject=subject, check=f"its bytes have the digest {found.digest}")
+            raise DigestMismatch(subject=subject, check=f"the content has the digest {found.digest}")
         return found
 
     def put_manifest(self, manifest: Manifest | Index, *, tag: str | None = None) -> bool:
@@ -46,15 +46,15 @@ class MemoryRegistry:
 
     def get_blob(self, blob: Descriptor, write: Write) -> None:
         if blob.digest not in self.blobs:
-            raise NotFound(subject=f"blob {blob.digest} in {self.name}", check="it is not there")
-        copy_verified((self.blobs[blob.digest],), blob, write, place=self.name)
+            raise NotFound(subject=f"blob {blob.digest} in {self.name}", check="not found")
+        copy_verified((self.blobs[blob.digest],), blob, write, label=self.name)
 
     def put_blob(self, blob: Descriptor, open_body: OpenBody, *, mount_from: str | None = None) -> None:  # noqa: ARG002
         if self.blob_size(blob.digest) is not None:
             return
         content = bytearray()
         with open_body() as body:
-            copy_verified(chunks_of(body), blob, content.extend, place="the sender")
+            copy_verified(chunks_of(body), blob, content.extend, label="the sender")
         self.blobs[blob.digest] = bytes(content)
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
@@ -67,14 +67,14 @@ class MemoryRegistry:
                 if each.subject is not None and each.subject.digest == subject
             )
         if len(found) > MAX_REFERRERS:
-            raise LimitExceeded(subject=f"referrers of {subject}", check=f"there are more than {MAX_REFERRERS}")
+            raise LimitExceeded(subject=f"referrers of {subject}", check=f"more than {MAX_REFERRERS} are listed")
         return found
 
     def tags(self) -> tuple[str, ...]:
         return tuple(sorted(self.tagged))
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: nothing is open."""
 
     def __enter__(self) -> Self:
         return self

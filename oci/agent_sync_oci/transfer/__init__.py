@@ -1,6 +1,6 @@
-"""Moving artifacts between places: send blobs, copy all that a manifest reaches, attach and find referrers.
+"""Move artifacts between registries: copy all that a manifest reaches, attach referrers and find them.
 
-Registries (any implementation of the protocol) and digests go in; the same bytes are in the other place afterwards.
+Any implementation of `Registry` serves, on either side; what arrives has the same bytes.
 """
 
 from __future__ import annotations

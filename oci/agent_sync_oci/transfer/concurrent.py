@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 
-# -- Several transfers at once: a network has more than one of them in flight in the time of a round trip.
-
 MAX_TRANSFERS = 8
 """More did not help (measured against a registry on loopback)."""
 
@@ -31,9 +29,9 @@ _Result = TypeVar("_Result")
 def concurrently(
     work: Callable[[_Item], _Result], items: Iterable[_Item], *, at_once: int = MAX_TRANSFERS
 ) -> list[_Result]:
-    """What `work` returns for each item, in the order of the items.
+    """Return what `work` returns for each item, in the order of the items.
 
-    The first error in that order is raised, when all that had begun has ended; what had not begun never does.
+    Raises the first error in that order, when all work that had begun has ended; other work never begins.
     """
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="transfer")
     try:
@@ -42,22 +40,21 @@ def concurrently(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-# -- From a call that writes to a call that reads: a blob goes from one place to another without lying anywhere
-# between. `Registry.get_blob` writes, `Registry.put_blob` reads. A relay runs the first in a thread and hands its
-# pieces to the second, a few at a time, so that memory does not grow with the blob.
-
-_MAX_BUFFERED_BYTES = 1 << 20  # on their way
+_MAX_BUFFERED_BYTES = 1 << 20  # between the two calls
 
 
 class Pipe(io.RawIOBase):
-    """The reading end. What the writing call raises is raised here, in place of the end; closing ends that call."""
+    """The reading end. What the writing call raises is raised here, in place of the end; closing ends that call.
+
+    Nothing is stored in between: the pieces change hands in memory.
+    """
 
     def __init__(self, produce: Callable[[Write], object]) -> None:
-        """`produce` is called at once, in a thread of its own, with what takes its pieces."""
+        """Call `produce` at once, in a thread of its own, with what takes its pieces."""
         self._pieces: deque[memoryview] = deque()
         self._bytes = 0
         self._moved = threading.Condition()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="relay")
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="pipe")
         self._produced = self._pool.submit(produce, self._take)
         self._produced.add_done_callback(self._wake)
 
@@ -103,4 +100,4 @@ class Pipe(io.RawIOBase):
 
 
 class _PipeClosed(Exception):
-    """Ends a call that writes to a relay that was closed."""
+    """Ends a call that writes to a closed pipe."""

@@ -12,50 +12,15 @@ from typing import BinaryIO
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound
+from agent_sync_oci.http.deadline import never_cancelled
 from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.manifest import Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import OpenBody, Registry, Write
 from agent_sync_oci.transfer.concurrent import Pipe, concurrently
 from agent_sync_oci.transfer.referrers import attach, list_referrers
 
-# -- Sending blobs: several at once, each once, and none that is there already.
-
 BlobUpload = tuple[Descriptor, OpenBody]
 
-
-@dataclass(frozen=True, slots=True)
-class PushResult:
-    """How many blobs and bytes went out, and how many blobs the place had."""
-
-    blobs: int = 0
-    bytes: int = 0
-    skipped: int = 0
-
-
-def push_blobs(registry: Registry, blobs: Iterable[BlobUpload], *, mount_from: str | None = None) -> PushResult:
-    """Every blob is in the registry.
-
-    `mount_from` names a repository of the same registry that may have some of them. A body is opened only if the blob
-    is needed. The first error is raised, when all transfers that had begun have ended.
-    """
-    once = {blob.digest: (blob, open_body) for blob, open_body in blobs}
-
-    def put(outgoing: BlobUpload) -> Descriptor | None:
-        blob, open_body = outgoing
-        opened = threading.Event()
-
-        def noted() -> BinaryIO:
-            opened.set()
-            return open_body()
-
-        registry.put_blob(blob, noted, mount_from=mount_from)
-        return blob if opened.is_set() else None
-
-    sent = [blob for blob in concurrently(put, once.values()) if blob is not None]
-    return PushResult(len(sent), sum(blob.size for blob in sent), len(once) - len(sent))
-
-
-# -- Copying an artifact: everything that a manifest reaches, byte for byte, so that digests and signatures stay good.
 
 MAX_MANIFESTS = 10_000
 MAX_MANIFESTS_BYTES = 64 * 1024 * 1024
@@ -63,16 +28,35 @@ MAX_MANIFESTS_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class CopyResult:
-    """How many blobs and bytes went over, and how many blobs the target had or was said to have."""
+class TransferResult:
+    """How many blobs and bytes were sent, and how many blobs the target had or was said to have."""
 
-    blobs: int
-    bytes: int
-    skipped: int
+    blobs: int = 0
+    bytes: int = 0
+    skipped: int = 0
 
 
-def _never_cancelled() -> None:
-    """What is called between pieces, unless somebody wants to be."""
+def push_blobs(registry: Registry, blobs: Iterable[BlobUpload], *, mount_from: str | None = None) -> TransferResult:
+    """Send several blobs at once, each only once, and none that the registry has.
+
+    `mount_from` names a repository of the same registry that may have some of them. A body is opened only if the blob
+    is needed. Raises the first error, when all transfers that had begun have ended.
+    """
+    once = {blob.digest: (blob, open_body) for blob, open_body in blobs}
+
+    def put(outgoing: BlobUpload) -> Descriptor | None:
+        blob, open_body = outgoing
+        opened = threading.Event()
+
+        def open_and_note() -> BinaryIO:
+            opened.set()
+            return open_body()
+
+        registry.put_blob(blob, open_and_note, mount_from=mount_from)
+        return blob if opened.is_set() else None
+
+    sent = [blob for blob in concurrently(put, once.values()) if blob is not None]
+    return TransferResult(len(sent), sum(blob.size for blob in sent), len(once) - len(sent))
 
 
 def copy(
@@ -84,15 +68,15 @@ def copy(
     have: Container[Digest] = (),
     tag: str | None = None,
     mount_from: str | None = None,
-    check: Callable[[], object] = _never_cancelled,
-) -> CopyResult:
-    """The target has the manifest `root` and all that it reaches; `tag`, if given, names it there.
+    check: Callable[[], object] = never_cancelled,
+) -> TransferResult:
+    """Copy the manifest `root` and all that it reaches; `tag`, if given, names it in the target.
 
     Blobs go first, then manifests, each after what it names, and the tag moves last, so that whoever looks meanwhile
     sees nothing that is not whole.
 
     Args:
-        with_referrers: what was attached to any of the manifests goes with them, and what was attached to that.
+        with_referrers: copy what is attached to any of the manifests, too, and what is attached to that.
         have: blobs that the receiver has, and that are left out.
         mount_from: a repository of the target's registry that may have some of the blobs.
         check: called between pieces; what it raises ends the copy.
@@ -100,11 +84,11 @@ def copy(
     reached = _walk(source, root, with_referrers=with_referrers)
     blobs = {blob.digest: blob for manifest in reached.values() for blob in _blobs(manifest)}
     wanted = [blob for digest, blob in sorted(blobs.items()) if digest not in have]
-    sent = push_blobs(target, (_outgoing(source, blob, check) for blob in wanted), mount_from=mount_from)
+    sent = push_blobs(target, (_upload(source, blob, check) for blob in wanted), mount_from=mount_from)
     _put_manifests(target, reached)
     if tag is not None:
         target.put_manifest(reached[root], tag=tag)
-    return CopyResult(sent.blobs, sent.bytes, sent.skipped + len(blobs) - len(wanted))
+    return TransferResult(sent.blobs, sent.bytes, sent.skipped + len(blobs) - len(wanted))
 
 
 _Reached = dict[Digest, Manifest | Index]
@@ -119,30 +103,28 @@ class _Listed:
 
 
 def _walk(source: Registry, root: Digest, *, with_referrers: bool) -> _Reached:
-    """Every manifest that is to be copied, by its digest."""
+    """Return every manifest that is to be copied, by its digest."""
     first = source.manifest(root)
     reached: _Reached = {root: first}
     found = [first]
     while found:
-        leads = concurrently(partial(_leads, source, with_referrers=with_referrers), found)
+        leads = concurrently(partial(_listed_by, source, with_referrers=with_referrers), found)
         new = {each.listed.digest: each for some in leads for each in some if each.listed.digest not in reached}
-        _refuse_too_much(source, root, reached, new.values())
+        _check_limits(source, root, reached, new.values())
         found = [each for each in concurrently(partial(_follow, source), new.values()) if each is not None]
         reached.update((each.digest, each) for each in found)
     return reached
 
 
-def _leads(source: Registry, manifest: Manifest | Index, *, with_referrers: bool) -> list[_Listed]:
+def _listed_by(source: Registry, manifest: Manifest | Index, *, with_referrers: bool) -> list[_Listed]:
     referrers = list_referrers(source, manifest.digest) if with_referrers else ()
     attached = [_Listed(each, manifest.digest) for each in referrers if _is_manifest(each)]
-    return [
-        *attached,
-        *map(_Listed, _children(manifest)),
-    ]  # the last one counts: what is listed as a child must be there
+    # Children last, since the last one counts: what is listed as a child must be there.
+    return [*attached, *map(_Listed, _children(manifest))]
 
 
 def _follow(source: Registry, lead: _Listed) -> Manifest | Index | None:
-    """The manifest; None if it is listed as a referrer and is none, which anybody who may push can bring about."""
+    """Return the manifest; None for what is listed as a referrer and is none, which anybody who may push can do."""
     try:
         manifest = source.manifest(lead.listed.digest)
     except (DigestMismatch, NotFound, LimitExceeded):
@@ -154,18 +136,18 @@ def _follow(source: Registry, lead: _Listed) -> Manifest | Index | None:
     if (manifest.media_type, len(manifest.content)) != (lead.listed.media_type, lead.listed.size):
         raise DigestMismatch(
             subject=f"manifest {manifest.digest} in {source.name}",
-            check=f"it has {len(manifest.content)} bytes of {manifest.media_type}, and the index that lists it says "
+            check=f"{len(manifest.content)} bytes of {manifest.media_type}, but the index that lists it says "
             f"{lead.listed.size} of {lead.listed.media_type}",
         )
     return manifest
 
 
-def _refuse_too_much(source: Registry, root: Digest, reached: _Reached, new: Collection[_Listed]) -> None:
+def _check_limits(source: Registry, root: Digest, reached: _Reached, new: Collection[_Listed]) -> None:
     size = sum(len(each.content) for each in reached.values()) + sum(each.listed.size for each in new)
     if len(reached) + len(new) > MAX_MANIFESTS or size > MAX_MANIFESTS_BYTES:
         raise LimitExceeded(
             subject=f"manifest {root} in {source.name}",
-            check=f"it reaches more than {MAX_MANIFESTS} manifests or {MAX_MANIFESTS_BYTES} bytes of them",
+            check=f"reaches more than {MAX_MANIFESTS} manifests or {MAX_MANIFESTS_BYTES} bytes of them",
         )
 
 
@@ -178,13 +160,13 @@ def _children(manifest: Manifest | Index) -> Iterable[Descriptor]:
 
 
 def _blobs(manifest: Manifest | Index) -> Iterable[Descriptor]:
-    """What an index lists beside manifests is a blob to whoever keeps it."""
+    """Return what a registry stores as blobs, which is whatever an index lists beside manifests."""
     if isinstance(manifest, Manifest):
         return (manifest.config, *manifest.layers)
     return (each for each in manifest.manifests if not _is_manifest(each))
 
 
-def _outgoing(source: Registry, blob: Descriptor, check: Callable[[], object]) -> BlobUpload:
+def _upload(source: Registry, blob: Descriptor, check: Callable[[], object]) -> BlobUpload:
     def produce(write: Write) -> None:
         def checked(piece: bytes) -> None:
             check()
@@ -196,7 +178,7 @@ def _outgoing(source: Registry, blob: Descriptor, check: Callable[[], object]) -
 
 
 def _put_manifests(target: Registry, reached: _Reached) -> None:
-    """Each manifest after what it lists, and after its subject."""
+    """Send each manifest after what it lists, and after its subject."""
     order = TopologicalSorter({digest: _before(manifest) & reached.keys() for digest, manifest in reached.items()})
     order.prepare()
     while order.is_active():
@@ -211,7 +193,7 @@ def _before(manifest: Manifest | Index) -> set[Digest]:
 
 
 def _by_subject(manifests: Iterable[Manifest | Index]) -> Iterable[list[Manifest | Index]]:
-    """Those of one subject together: they may have to be entered into one list, where we would overtake ourselves."""
+    """Group manifests by subject: those of one subject may share one list, which is changed by one writer at a time."""
     groups: dict[Digest, list[Manifest | Index]] = {}
     for manifest in sorted(manifests, key=lambda each: each.digest):
         groups.setdefault(manifest.digest if manifest.subject is None else manifest.subject.digest, []).append(manifest)

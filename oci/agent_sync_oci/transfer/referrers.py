@@ -1,4 +1,4 @@
-"""What was attached to a manifest: signatures and the like (distribution spec 1.1, "Listing Referrers").
+"""Referrers: what was attached to a manifest, such as signatures (distribution spec 1.1, "Listing Referrers").
 
 A registry without the referrers API has them in an index at the tag `sha256-<digits of the subject>`, which every
 client keeps up to date by itself.
@@ -15,15 +15,15 @@ from agent_sync_oci.manifest import Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import MAX_REFERRERS, Registry
 
 MAX_CONSIDERED = 64
-"""Of the referrers of one type. Whoever may push can attach any number, and each costs a request."""
+"""Referrers of one type that are read. Whoever may push can attach any number, and each costs a request."""
 
 _ATTEMPTS = 8
 
 
 def attach(registry: Registry, manifest: Manifest | Index) -> None:
-    """The manifest is in the registry and is found as a referrer of its subject.
+    """Store a manifest so that it is found as a referrer of its subject.
 
-    Raises RegistryError if others keep changing the list and ours does not stay in it.
+    Raises RegistryError if others keep changing the list, so that the manifest does not stay in it.
     """
     assert manifest.subject is not None
     if registry.put_manifest(manifest):
@@ -38,29 +38,29 @@ def attach(registry: Registry, manifest: Manifest | Index) -> None:
         registry.put_manifest(Index.make(artifact_type=None, manifests=(*listed, entry)), tag=tag)
     raise RegistryError(
         subject=f"tag {tag} in {registry.name}",
-        check="others keep changing it, so that what was attached does not stay in it",
-        remedy="run this again when they have finished",
+        check="other processes keep changing the list of referrers",
+        remedy="run the command again when they have finished",
     )
 
 
 def list_referrers(registry: Registry, subject: Digest) -> tuple[Descriptor, ...]:
-    """All that the registry lists as a referrer of the subject, in its order; by the API, else at the fallback tag.
+    """Return all that the registry lists as referrers of the subject, in its order: by the API, or at the fallback tag.
 
     Raises LimitExceeded for more than MAX_REFERRERS.
     """
     listed = registry.referrers(subject) or _listed_at(registry, _fallback_tag(subject))
     if len(listed) > MAX_REFERRERS:
         raise LimitExceeded(
-            subject=f"referrers of {subject} in {registry.name}", check=f"there are more than {MAX_REFERRERS}"
+            subject=f"referrers of {subject} in {registry.name}", check=f"more than {MAX_REFERRERS} are listed"
         )
     return listed
 
 
 def referrers(registry: Registry, subject: Digest, *, artifact_type: str | None) -> tuple[Manifest, ...]:
-    """The referrers of this type (None: of any), in the registry's order; of more than MAX_CONSIDERED the first.
+    """Return the referrers of this type (None: of any) in the registry's order; at most MAX_CONSIDERED are read.
 
-    What is listed and then is missing, is no manifest that may be read, or has another subject, is passed over: whoever
-    may push can list it, and it must not keep the others from being found.
+    One that is missing, invalid, or has another subject is passed over: whoever may push can list it, and it must not
+    keep the others from being found.
     """
     wanted = [each for each in list_referrers(registry, subject) if _may_be(each, artifact_type)]
     found = []
@@ -73,7 +73,8 @@ def referrers(registry: Registry, subject: Digest, *, artifact_type: str | None)
 
 
 def _may_be(listed: Descriptor, artifact_type: str | None) -> bool:
-    """Some registries and clients list no type, or that of the empty config: then only the manifest can tell."""
+    """Return whether the manifest has to be read: it may be of this type."""
+    # Some registries and clients list no type, or that of the empty config: then only the manifest can tell.
     unknown = listed.artifact_type is None or listed.artifact_type == EMPTY_CONFIG
     return listed.media_type == IMAGE_MANIFEST and (
         artifact_type is None or unknown or listed.artifact_type == artifact_type
@@ -93,7 +94,7 @@ def _listed_at(registry: Registry, tag: str) -> tuple[Descriptor, ...]:
     if isinstance(found, Index):
         return found.manifests
     raise DigestMismatch(
-        subject=f"tag {tag} in {registry.name}", check="it names a manifest, where a list of referrers should be"
+        subject=f"tag {tag} in {registry.name}", check="names a manifest instead of a list of referrers"
     )
 
 

@@ -117,7 +117,7 @@ def test_fields_that_are_not_known_are_no_harm() -> None:
 
 def test_an_error_says_where_it_is() -> None:
     spelt = {**json.loads(a_manifest().content), "layers": [EMPTY.document(), {**EMPTY.document(), "size": -1}]}
-    with pytest.raises(DigestMismatch, match="manifest at the tag v1, layers 2: its size"):
+    with pytest.raises(DigestMismatch, match="manifest at the tag v1, layers 2: size"):
         read_manifest(json.dumps(spelt).encode(), None, subject="manifest at the tag v1")
     with pytest.raises(DigestMismatch, match="the answer: it is no JSON object"):
         read_descriptor([], subject="the answer")

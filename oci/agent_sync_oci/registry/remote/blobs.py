@@ -171,4 +171,4 @@ class Upload:
 
     def _pieces(self) -> Iterator[bytes]:
         with self.open_body() as body:
-            yield from verified(chunks_of(body), self.blob, place="the sender")
+            yield from verified(chunks_of(body), self.blob, label="the sender")

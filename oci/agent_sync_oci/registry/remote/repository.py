@@ -109,7 +109,7 @@ class RemoteRegistry:
 
     def get_blob(self, blob: Descriptor, write: Write) -> None:
         with self._deadline.one_call(), closing(Download(self._client, blob).pieces()) as pieces:
-            copy_verified(pieces, blob, write, place=self.name)
+            copy_verified(pieces, blob, write, label=self.name)
 
     def put_blob(self, blob: Descriptor, open_body: OpenBody, *, mount_from: str | None = None) -> None:
         with self._deadline.one_call():

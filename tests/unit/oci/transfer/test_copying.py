@@ -15,7 +15,7 @@ from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import OpenBody, Write
-from agent_sync_oci.transfer.copy import CopyResult, copy
+from agent_sync_oci.transfer.copy import TransferResult, copy
 from agent_sync_oci.transfer.referrers import attach, referrers
 from tests.builders.artifacts import (
     SOME_TYPE,
@@ -88,7 +88,7 @@ def test_everything_arrives_byte_for_byte_from_any_place_in_any_place(both: tupl
         copy(origin, source, index.digest, with_referrers=True, tag="v1")
     with both[0].open() as source, both[1].open() as target:
         copied = copy(source, target, index.digest, with_referrers=True, tag="v2")
-    assert copied == CopyResult(blobs=7, bytes=sum(map(len, origin.blobs.values())), skipped=0)
+    assert copied == TransferResult(blobs=7, bytes=sum(map(len, origin.blobs.values())), skipped=0)
     with both[1].open() as target:
         assert target.manifest("v2") == index
         for child in index.manifests:

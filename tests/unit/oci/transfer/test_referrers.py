@@ -89,7 +89,7 @@ def test_a_list_that_somebody_overwrites_is_written_again() -> None:
 def test_a_list_that_is_always_overwritten_is_an_error() -> None:
     registry = Contended(times=1_000)
     subject = put_artifact(registry, b"one")
-    with pytest.raises(RegistryError, match="others keep changing it"):
+    with pytest.raises(RegistryError, match="other processes keep changing"):
         attach(registry, a_signature(registry, subject))
 
 

@@ -15,7 +15,7 @@ from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import OpenBody, Write
 from agent_sync_oci.transfer.concurrent import MAX_TRANSFERS, Pipe, concurrently
-from agent_sync_oci.transfer.copy import PushResult, push_blobs
+from agent_sync_oci.transfer.copy import TransferResult, push_blobs
 from tests.builders.artifacts import blob_of, described, put_blob
 
 
@@ -35,10 +35,10 @@ def test_every_blob_is_sent_once_and_none_that_is_there() -> None:
     registry = MemoryRegistry()
     put_blob(registry, b"there")
     sent = push_blobs(registry, [outgoing(b"one"), outgoing(b"three"), outgoing(b"one"), (described(b"there"), never)])
-    assert sent == PushResult(blobs=2, bytes=8, skipped=1)
+    assert sent == TransferResult(blobs=2, bytes=8, skipped=1)
     assert [blob_of(registry, described(content)) for content in (b"one", b"three")] == [b"one", b"three"]
-    assert push_blobs(registry, [(described(b"one"), never)]) == PushResult(blobs=0, bytes=0, skipped=1)
-    assert push_blobs(registry, []) == PushResult()
+    assert push_blobs(registry, [(described(b"one"), never)]) == TransferResult(blobs=0, bytes=0, skipped=1)
+    assert push_blobs(registry, []) == TransferResult()
 
 
 def test_eight_are_on_their_way_at_once() -> None:
