@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agent_sync.errors import CrossDeviceLink, FileSystemError, ProjectBusy, UnsafePath, UsageError
-from agent_sync.lock.reader import MAX_LOCK_BYTES
+from agent_sync.lock.file import MAX_LOCK_BYTES
 from agent_sync.ports import AppliedState, Directory, Kind
 from agent_sync.ports.files import copy, levels, read_bounded
 from agent_sync.tree import ROOT, RelPath, join, parent, safe_path

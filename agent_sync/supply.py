@@ -7,77 +7,42 @@ The lock's digests decide; no location is trusted.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from agent_sync.bundle.items import Item, derived_items, item_of
-from agent_sync.errors import BytesUnavailable, DigestMismatch
+from agent_sync.config import request_for
+from agent_sync.errors import AgentSyncError, BytesUnavailable, DigestMismatch, PartialFailure
 from agent_sync.limits import Limits
-from agent_sync.lock import Lock, LockedSource, PackedTree, UrlPin
+from agent_sync.lock import Lock, LockedSource
 from agent_sync.plan.derive import derive
-from agent_sync.ports import Kind, World
+from agent_sync.ports import BlobStore, Kind, World
+from agent_sync.sources.base import Context, Request
+from agent_sync.sources.content import Content, PackedTree, SingleFile
+from agent_sync.sources.directory import find_files, pack_directory
 from agent_sync.sources.dispatch import refetch
-from agent_sync.sources.local import find_files, pack_directory
 from agent_sync.store.contents import Contents
-from agent_sync.tree import Change, Entry, RelPath, Sha256, Tree, describe_changes
+from agent_sync.store.verify import is_whole
+from agent_sync.tree import Change, RelPath, Sha256, Tree, describe_changes
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from agent_sync.config import Config
 
-
-# -- Trees that somebody else laid out on the disk, taken only if they are what the lock says (AGENT_SYNC_SOURCES).
-
-_REMEDY = "hand over the tree that this lock pins"
+_REMEDY = "supply the tree that this lock pins"
 
 
-def from_supplied(source: LockedSource, path: str, world: World) -> PackedTree:
-    """The source's tree, read from the directory `path`, is in the store; of a url, `path` may be the file itself.
+def source_context(world: World) -> Context:
+    """Return the ports that source types use."""
 
-    Raises: DigestMismatch if it is not exactly the locked tree.
-    """
-    what = f"source {source.name}"
-    if isinstance(source.pin, UrlPin):
-        directory, name = posixpath.split(path)
-        stat = world.at(directory).stat(RelPath(name)) if name else None
-        if stat is not None and stat.kind is Kind.FILE:
-            return _from_file(source.pin, directory, RelPath(name), world, what=what)
-    return tree_from_directory(source.tree, path, world, what=what)
+    def whole(digest: Digest) -> bool:
+        return is_whole(digest, world.store, observer=world.observer)
 
-
-def tree_from_directory(tree: Tree, directory: str, world: World, *, what: str) -> PackedTree:
-    """The same for any tree of a lock; `what` says which, for messages."""
-    subject = _subject(what, directory)
-    place = world.at(directory)
-    packed = pack_directory(place, find_files(place, subject=subject, limits=Limits()), world, subject=subject)
-    changes = tree.changes_to(packed.files)
-    if changes:
-        check = f"the supplied files are not what the lock says: {describe_changes(changes)}"
-        raise DigestMismatch(subject=subject, check=check, remedy=_REMEDY)
-    return packed
-
-
-def _from_file(pin: UrlPin, directory: str, name: RelPath, world: World, *, what: str) -> PackedTree:
-    expected = Digest.from_hex(pin.sha256)
-    with world.store.writer() as writer:
-        for chunk in world.at(directory).chunks(name):
-            world.cancellation.check()
-            writer.write(chunk)
-        try:
-            writer.commit(expected)
-        except DigestMismatch as error:
-            subject = _subject(what, posixpath.join(directory, name))
-            raise DigestMismatch(subject=subject, check=error.check, remedy=_REMEDY) from error
-    return PackedTree(Tree({pin.key: Entry(pin.sha256)}))
-
-
-def _subject(what: str, path: str) -> str:
-    return f"{what}, handed over in {quoted(path)}"
-
-
-# -- Supplier: makes sure that bytes of a lock are in the store.
+    return Context(world, open_contents=partial(_open_contents, world.store), is_whole=whole)
 
 
 class Supplier:
@@ -95,27 +60,28 @@ class Supplier:
         self._config = config
         self._demands = demands
         self._supplied = supplied or {}
-        self._packed: dict[str, PackedTree] = {}
+        self._found: dict[str, Content] = {}
 
     def sources(self, sources: Iterable[LockedSource]) -> None:
-        """The files of these sources, before any transform, are in the store.
+        """Supply the files of these sources, before any transform.
 
         Raises: BytesUnavailable (offline, or gone upstream), DigestMismatch, NetworkError, LimitExceeded, Untrusted.
         """
         missing = [source for source in sources if not self._is_here(source)]
         for source in missing:
             if source.name in self._supplied:
-                self._packed[source.name] = from_supplied(source, self._supplied[source.name], self._world)
-        self._ask_caches(item_of(source) for source in missing if source.name not in self._packed)
-        wanted = [source for source in missing if source.name not in self._packed and not self._is_here(source)]
-        self._packed.update(refetch(wanted, self._config, self._demands, self._world))
+                self._found[source.name] = _from_supplied(source, self._supplied[source.name], self._world)
+        self._ask_caches(item_of(source) for source in missing if source.name not in self._found)
+        wanted = [source for source in missing if source.name not in self._found and not self._is_here(source)]
+        if wanted:
+            self._found.update(self._refetch(wanted))
 
     def add_to(self, contents: Contents, sources: Iterable[LockedSource]) -> None:
         """`contents` serves the files of these sources, before any transform; raises what `sources` raises."""
         wanted = list(sources)
         self.sources(wanted)
         for source in wanted:
-            contents.add_source(source, packed=self._packed.get(source.name))
+            contents.add_source(source, found=self._found.get(source.name))
 
     def made(self, lock: Lock) -> None:
         """What transforms and overrides made is in the store.
@@ -139,16 +105,33 @@ class Supplier:
         self.add_to(contents, [source for source in lock.sources if left & _digests(source.tree)])
         return contents
 
-    def _is_here(self, source: LockedSource) -> bool:
-        packed = self._packed.get(source.name)
-        if packed is not None and packed.blob is not None:
-            return self._has(packed)
-        if isinstance(source.pin, UrlPin):
-            return self._world.store.size(Digest.from_hex(source.pin.sha256)) is not None
-        return self._has(source.pin.packed)
+    def _refetch(self, sources: Sequence[LockedSource]) -> Mapping[str, Content]:
+        outcomes = refetch(list(map(self._request, sources)), source_context(self._world))
+        failures = {
+            name: each if self._config is None else self._config.located(name, each)
+            for name, each in outcomes.items()
+            if isinstance(each, AgentSyncError)
+        }
+        if len(failures) == 1:
+            raise next(iter(failures.values()))
+        if failures:
+            raise PartialFailure(failures, succeeded=0)
+        return {name: each for name, each in outcomes.items() if not isinstance(each, AgentSyncError)}
 
-    def _has(self, packed: PackedTree) -> bool:
-        return packed.blob is not None and self._world.store.size(packed.blob) is not None
+    def _request(self, source: LockedSource) -> Request[Any, Any]:
+        """Return what the configuration declares of the source, if it does, else what the lock records."""
+        if self._config is not None:
+            for declared in self._config.sources:
+                if declared.name == source.name and declared.type == source.declaration.type:
+                    return request_for(declared, self._config, source)
+        return Request(source.name, None, self._demands.limits, self._demands.security, locked=source)
+
+    def _is_here(self, source: LockedSource) -> bool:
+        found = self._found.get(source.name)
+        return self._has(source.pin.content if found is None or found.blob is None else found)
+
+    def _has(self, content: Content) -> bool:
+        return content.blob is not None and self._world.store.size(content.blob) is not None
 
     def _have(self, made: Iterable[PackedTree], lock: Lock) -> None:
         """These are in the store: handed over, from a cache, or made again, all together."""
@@ -156,7 +139,7 @@ class Supplier:
         for packed in wanted:
             directory = self._supplied.get(packed.nar_hash or "")
             if directory is not None and not self._has(packed):
-                tree_from_directory(packed.files, directory, self._world, what="what transforms or overrides made")
+                _read_tree(packed.files, directory, self._world, what="what transforms or overrides derived")
         if not all(map(self._has, wanted)):
             self._ask_caches(derived_items(lock))
         if not all(map(self._has, wanted)):
@@ -174,8 +157,8 @@ class Supplier:
         if self._config is None:
             raise BytesUnavailable(
                 subject="agent-sync.lock",
-                check="the store does not have what transforms or overrides made, and --frozen cannot make it again",
-                remedy="run `agent-sync sync` without --frozen once, or take the store along",
+                check="what transforms or overrides derived is not cached, and --frozen cannot derive it",
+                remedy="run `agent-sync sync` without --frozen once, or copy the cache here",
             )
         bare = replace(lock, sources=tuple(replace(each, transformed=None) for each in lock.sources), rendered=None)
         again = derive(bare, self._config, self._world, supply=self)
@@ -201,16 +184,58 @@ def _overridden_files(lock: Lock) -> Tree:
 
 
 def _not_reproduced(subject: str, changes: Sequence[Change]) -> DigestMismatch:
-    named = f": {describe_changes(changes)}" if changes else ""
+    listed = f": {describe_changes(changes)}" if changes else ""
     return DigestMismatch(
         subject=subject,
-        check=f"a second run does not make what the lock records{named}",
+        check=f"a second run does not make what the lock records{listed}",
         remedy="a transform must depend on nothing but its input; record what it makes now: agent-sync update",
     )
 
 
-# -- A lock's bytes into the store: what a plan needs goes in, a `Contents` that can serve every byte of it comes out.
-# Each blob is looked for in the store, then in the directories that were handed over, then upstream, and whatever comes
-# is judged by the lock's digests; nothing here trusts a place.
+def _from_supplied(source: LockedSource, path: str, world: World) -> Content:
+    """Read the source's files from the directory `path`; of a single file, `path` may be the file itself.
 
-__all__ = ["Supplier"]
+    Raises: DigestMismatch unless they are exactly what is locked.
+    """
+    what, content = f"source {source.name}", source.pin.content
+    if isinstance(content, SingleFile):
+        directory, name = posixpath.split(path)
+        stat = world.at(directory).stat(RelPath(name)) if name else None
+        if stat is not None and stat.kind is Kind.FILE:
+            return _read_file(content, directory, RelPath(name), world, what=what)
+    return _read_tree(source.tree, path, world, what=what)
+
+
+def _read_tree(tree: Tree, directory: str, world: World, *, what: str) -> PackedTree:
+    """Read any tree of a lock; `what` says which, for messages."""
+    subject, supplied = _subject(what, directory), world.at(directory)
+    packed = pack_directory(supplied, find_files(supplied, subject=subject, limits=Limits()), world, subject=subject)
+    changes = tree.changes_to(packed.files)
+    if changes:
+        check = f"the supplied files differ from the lock: {describe_changes(changes)}"
+        raise DigestMismatch(subject=subject, check=check, remedy=_REMEDY)
+    return packed
+
+
+def _read_file(content: SingleFile, directory: str, name: RelPath, world: World, *, what: str) -> SingleFile:
+    with world.store.writer() as writer:
+        for chunk in world.at(directory).chunks(name):
+            world.cancellation.check()
+            writer.write(chunk)
+        try:
+            writer.commit(content.blob)
+        except DigestMismatch as error:
+            subject = _subject(what, posixpath.join(directory, name))
+            raise DigestMismatch(subject=subject, check=error.check, remedy=_REMEDY) from error
+    return content
+
+
+def _subject(what: str, path: str) -> str:
+    return f"{what}, supplied in {quoted(path)}"
+
+
+@contextmanager
+def _open_contents(store: BlobStore, packed: PackedTree) -> Iterator[Contents]:
+    with Contents(store) as contents:
+        contents.add_tree(packed)
+        yield contents

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from agent_sync._version import __version__
 from agent_sync.bundle.items import item_of
-from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, OciPin, UrlPin
+from agent_sync.lock import Lock, LockedSource
+from agent_sync.sources import describe
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.strict_json import canonical_json
 
@@ -45,36 +46,15 @@ def provenance_of(lock: Lock) -> Provenance:
 
 
 def _declaration(source: LockedSource) -> Mapping[str, object]:
-    declared = source.declared
-    said = {
-        "type": declared.type,
-        "repo": declared.repo,
-        "ref": declared.ref,
-        "paths": list(declared.paths),
-        "exclude": list(declared.exclude),
-        "root": declared.root,
-        "url": declared.url,
-        "path": declared.path,
-        "reference": declared.reference,
-    }
-    return {"name": source.name, **{key: value for key, value in said.items() if value}}
+    return {"name": source.name, **describe(source).parameters}
 
 
 def _material(source: LockedSource) -> Material:
     from agent_sync_oci.signing.statement import Material
 
-    item = item_of(source)
+    item, described = item_of(source), describe(source)
     digests = {} if item is None else {"sha256": item.blob.hex}
-    match source.pin:
-        case GitPin(commit=commit):
-            uri = f"git+{source.declared.repo}@{commit}"
-            return Material(uri, {**digests, "gitCommit": commit}, source.name)
-        case UrlPin(url=url):
-            return Material(url, digests, source.name)
-        case OciPin(digest=digest):
-            return Material(f"oci://{source.declared.reference}", {**digests, "ociDigest": digest.hex}, source.name)
-        case LocalPin(path=path):
-            return Material(f"file:{path}", digests, source.name)
+    return Material(described.uri, {**digests, **described.digests}, source.name)
 
 
 # -- What a lock consists of, as a CycloneDX bill of materials; and the one door to the library that writes those.
@@ -120,28 +100,16 @@ def _component(source: LockedSource) -> Component:
     from cyclonedx.model import ExternalReference, ExternalReferenceType, HashAlgorithm, HashType, XsUri
     from cyclonedx.model.component import Component, ComponentType
 
-    item = item_of(source)
-    uri, kind, version = _origin(source)
+    item, described = item_of(source), describe(source)
+    references = []
+    if described.location is not None:
+        kind = ExternalReferenceType(described.location_type)
+        references.append(ExternalReference(type=kind, url=XsUri(described.location)))
     return Component(
         name=source.name,
         type=ComponentType.DATA,
         bom_ref=f"source:{source.name}",
-        version=version,
+        version=described.version,
         hashes=[] if item is None else [HashType(alg=HashAlgorithm.SHA_256, content=item.blob.hex)],
-        external_references=[]
-        if uri is None
-        else [ExternalReference(type=ExternalReferenceType(kind), url=XsUri(uri))],
+        external_references=references,
     )
-
-
-def _origin(source: LockedSource) -> tuple[str | None, str, str | None]:
-    """Where it came from, what kind of place that is to CycloneDX, and which version of it is locked."""
-    match source.pin:
-        case GitPin(commit=commit):
-            return source.declared.repo, "vcs", commit
-        case UrlPin(url=url, sha256=sha256):
-            return url, "distribution", sha256
-        case OciPin(digest=digest):
-            return f"oci://{source.declared.reference}", "distribution", digest
-        case LocalPin():
-            return None, "other", None

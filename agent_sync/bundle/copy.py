@@ -11,7 +11,7 @@ from agent_sync.bundle.names import source_tag
 from agent_sync.bundle.pack import Check
 from agent_sync.bundle.sign import put_root
 from agent_sync.errors import BytesUnavailable, NotFound
-from agent_sync.lock.reader import read_lock
+from agent_sync.lock.file import read_lock
 from agent_sync.store.records import digests_in
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor

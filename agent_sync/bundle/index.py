@@ -9,7 +9,7 @@ from agent_sync.bundle.items import Item, items_of
 from agent_sync.bundle.names import LOCK, LOCKFILE, NAME, TITLE, is_name
 from agent_sync.errors import DigestMismatch, LimitExceeded
 from agent_sync.lock import Lock
-from agent_sync.lock.reader import MAX_LOCK_BYTES
+from agent_sync.lock.file import MAX_LOCK_BYTES
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.image_spec import IMAGE_MANIFEST
 from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest

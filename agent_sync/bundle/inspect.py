@@ -9,8 +9,8 @@ from agent_sync.bundle.index import BundleIndex, Part, fetch_manifest, parse_ind
 from agent_sync.bundle.sign import unverified_claims
 from agent_sync.errors import DigestMismatch
 from agent_sync.lock import Lock
-from agent_sync.lock.difference import describe_pin
-from agent_sync.lock.reader import read_lock
+from agent_sync.lock.file import read_lock
+from agent_sync.sources import describe
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.transfer.concurrent import concurrently
@@ -20,7 +20,7 @@ from agent_sync_oci.transfer.referrers import referrers
 @dataclass(frozen=True, slots=True)
 class InspectedPart:
     """One part. `blob` is what the lock calls its content, which has `unpacked_size` bytes if the lock says so; `layer`
-    is what travels, `size` bytes of `media_type`. `describe_pin` is what a source is locked to, such as a tag and
+    is what travels, `size` bytes of `media_type`. `pinned_at` is what a source is locked to, such as a tag and
     commit.
     """
 
@@ -88,7 +88,7 @@ def _part(part: Part, *, lock: Lock, registry: Registry) -> InspectedPart:
     source = lock.source(part.item.title)
     return InspectedPart(
         title=part.item.title,
-        pinned_at=None if source is None else describe_pin(source),
+        pinned_at=None if source is None else describe(source).summary,
         blob=part.item.blob,
         unpacked_size=part.item.size,
         manifest=manifest.digest,

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from agent_sync.bundle.names import DERIVED, SOURCE
 from agent_sync.errors import LockInvalid
-from agent_sync.lock import GitPin, LocalPin, Lock, LockedSource, OciPin, PackedTree, UrlPin
+from agent_sync.lock import Lock, LockedSource
+from agent_sync.sources.content import PackedTree, SingleFile
 from agent_sync_oci.digest import Digest
 
 
@@ -49,11 +50,10 @@ def items_of(lock: Lock) -> tuple[Item, ...]:
 
 def item_of(source: LockedSource) -> Item | None:
     """The source before any transform; None if the lock, another implementation's, names no blob."""
-    match source.pin:
-        case UrlPin(sha256=sha256, key=key, size=size):
-            return Item(source.name, posixpath.basename(key), SOURCE, Digest.from_hex(sha256), size)
-        case GitPin(packed=packed) | LocalPin(packed=packed) | OciPin(packed=packed):
-            return _tree(source.name, SOURCE, packed)
+    content = source.pin.content
+    if isinstance(content, SingleFile):
+        return Item(source.name, posixpath.basename(content.key), SOURCE, content.blob, content.size)
+    return _tree(source.name, SOURCE, content)
 
 
 def derived_items(lock: Lock) -> tuple[Item, ...]:

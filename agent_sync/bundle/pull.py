@@ -19,8 +19,8 @@ from agent_sync.bundle.registry import ProgressCounter, run_jobs
 from agent_sync.bundle.sign import Signatures, find_roots, find_signatures
 from agent_sync.errors import BytesUnavailable, LimitExceeded, NotFound, Untrusted
 from agent_sync.lock import Lock
-from agent_sync.lock.consistency import refuse_bad_digests
-from agent_sync.lock.reader import read_lock
+from agent_sync.lock.consistency import check_digests
+from agent_sync.lock.file import read_lock
 from agent_sync.ports import RecordStore
 from agent_sync.store.records import SIGNERS
 from agent_sync_oci.digest import Digest
@@ -206,7 +206,7 @@ def _refuse_large(inside: BundleContents, max_bytes: int) -> None:
 def _read_lock(content: bytes, registry: Registry) -> Lock:
     where = f"the lockfile of the bundle in {registry.name}"
     lock = read_lock(content, file=where)
-    refuse_bad_digests(lock, file=where)
+    check_digests(lock, file=where)
     return lock
 
 

@@ -15,7 +15,7 @@ from agent_sync.bundle.names import is_name
 from agent_sync.documents import emit, read_document
 from agent_sync.errors import BytesUnavailable, DigestMismatch, LimitExceeded, LockInvalid, Untrusted
 from agent_sync.events import ignore
-from agent_sync.lock.reader import MAX_LOCK_BYTES
+from agent_sync.lock.file import MAX_LOCK_BYTES
 from agent_sync.ports import BlobStore, RecordStore
 from agent_sync.store.blobs import read_blob
 from agent_sync.store.records import BUNDLES, digests_in

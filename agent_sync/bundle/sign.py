@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from agent_sync.bundle.items import items_of
 from agent_sync.bundle.names import TRUSTED_ROOT, root_tag
 from agent_sync.errors import DigestMismatch, InvalidSignature, LimitExceeded, NotFound
-from agent_sync.lock.reader import read_lock
+from agent_sync.lock.file import read_lock
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest

@@ -11,13 +11,14 @@ from agent_sync.config.discovery import ConfigPath, ConfigPaths, Environment, di
 from agent_sync.config.effective import (
     Config,
     Policy,
-    Signers,
     ToolDirectory,
     limits_of,
+    request_for,
     signed_of,
     signers_of,
     tool_directories,
 )
+from agent_sync.sources.base import Signers
 
 __all__ = [
     "Config",
@@ -30,6 +31,7 @@ __all__ = [
     "discover",
     "is_on",
     "limits_of",
+    "request_for",
     "signed_of",
     "signers_of",
     "tool_directories",

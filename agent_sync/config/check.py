@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from agent_sync.config.effective import Config, signed_of, signers_of, tool_directories
 from agent_sync.config.errors import raise_first
 from agent_sync.config.layer import Origins, Section
-from agent_sync.config.model import GitSource, LocalSource, OciSource, Override, TemplateTransform, UrlSource
+from agent_sync.config.model import Override, TemplateTransform
 from agent_sync.errors import AgentSyncError, ConfigInvalid, UnknownTool, UnsafePath, Untrusted
 from agent_sync.events import Warned
 from agent_sync.ports import Kind
 from agent_sync.sources.addresses import in_allow_list, protocol_of
+from agent_sync.sources.base import Declaration
 from agent_sync_oci.redaction import redact
 from agent_sync_oci.text import closest, quoted
 
@@ -81,17 +82,18 @@ class _Checking:
                 yield self._at.problem("transforms", index, "type", check=check, remedy=remedy, error=Untrusted)
 
     def sources(self) -> Iterator[AgentSyncError]:
+        allowed = self._config.security.protocols
         for index, source in enumerate(self._config.sources):
-            if isinstance(source, LocalSource):
+            declared = source.declaration
+            if declared.address is None:
                 continue
-            key, address = _address(source)
-            allowed = self._config.security.protocols
-            if (protocol := protocol_of(address)) not in allowed:
+            if (protocol := protocol_of(declared.address)) not in allowed:
                 check = f"the protocol {protocol} is not allowed (`security: protocols: [{', '.join(allowed)}]`)"
                 remedy = "use an address with one of those"
+                key = declared.location_key
                 yield self._at.problem("sources", index, key, check=check, remedy=remedy, error=Untrusted)
-            if isinstance(source, GitSource):
-                yield from self._git(index, source)
+            if declared.is_repository:
+                yield from self._repository(index, source.name, declared)
 
     def overrides(self, project: Directory) -> Iterator[AgentSyncError]:
         for index, override in enumerate(self._config.overrides):
@@ -99,18 +101,19 @@ class _Checking:
                 check, remedy, error = fault
                 yield self._at.problem("overrides", index, "file", check=check, remedy=remedy, error=error)
 
-    def _git(self, index: int, source: GitSource) -> Iterator[AgentSyncError]:
+    def _repository(self, index: int, name: str, declared: Declaration) -> Iterator[AgentSyncError]:
+        key, address = declared.location_key, declared.address or ""
         for patterns in self._config.security.repositories:
-            if not in_allow_list(source.repo, patterns):
-                check = f"the repository {quoted(redact(source.repo))} is not allowed"
+            if not in_allow_list(address, patterns):
+                check = f"the repository {quoted(redact(address))} is not allowed"
                 listed = ", ".join(patterns) if patterns else "none at all"
                 remedy = f"allowed under `security: repositories:` is: {listed}"
-                yield self._at.problem("sources", index, "repo", check=check, remedy=remedy, error=Untrusted)
-        signed = signed_of(source.name, self._config)
-        if signed and signers_of(source.name, self._config) is None:
+                yield self._at.problem("sources", index, key, check=check, remedy=remedy, error=Untrusted)
+        signed = signed_of(name, self._config)
+        if signed and signers_of(name, self._config) is None:
             check = f"a signed {' and '.join(signed)} is required, but nobody is named whose signature counts"
             remedy = "name `allowed_signers:` (ssh) or `keyring:` (OpenPGP), here or under `security:`"
-            inside = ("signed",) if source.signed is not None else ()
+            inside = ("signed",) if declared.signed is not None else ()
             yield self._at.problem("sources", index, *inside, check=check, remedy=remedy, error=Untrusted)
 
     def _no_source(self, section: Section, index: int, name: str) -> AgentSyncError:
@@ -129,17 +132,6 @@ class _Checking:
             remedy=f"{first} Define your own under tool_definitions.",
             error=UnknownTool,
         )
-
-
-def _address(source: GitSource | UrlSource | OciSource) -> tuple[str, str]:
-    """The key that says where it is from, and what it says, as an address with a protocol."""
-    match source:
-        case GitSource():
-            return "repo", source.repo
-        case UrlSource():
-            return "url", source.url
-        case OciSource():
-            return "reference", source.place.address
 
 
 def _override_problem(override: Override, project: Directory) -> tuple[str, str | None, type[AgentSyncError]] | None:

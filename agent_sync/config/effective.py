@@ -14,6 +14,7 @@ from agent_sync.errors import AgentSyncError, Place, UsageError
 from agent_sync.events import Event, Observer, Warned
 from agent_sync.limits import Limits
 from agent_sync.sources.addresses import PROTOCOLS, Protocol
+from agent_sync.sources.base import Pinned, Request, SignatureKind, Signers, combine_signed
 from agent_sync.tree.names import ROOT, RelPath
 from agent_sync_oci.text import quoted
 
@@ -33,20 +34,6 @@ if TYPE_CHECKING:
 
 # -- What `security` comes to when every layer and the machine's policy have spoken: it can only become tighter.
 
-Signed = Literal["tag", "commit"]
-SIGNATURE_KINDS: tuple[Signed, ...] = ("tag", "commit")
-
-
-@dataclass(frozen=True, slots=True)
-class Signers:
-    """Files that say whose signatures count: an ssh signers file (ssh-keygen(1)) and an OpenPGP keyring.
-
-    Each is absolute, or relative to the project root.
-    """
-
-    allowed_signers: str | None = None
-    keyring: str | None = None
-
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -64,7 +51,7 @@ class Policy:
     custom_transforms: bool = True
     repositories: tuple[tuple[str, ...], ...] = ()
     protocols: tuple[Protocol, ...] = PROTOCOLS
-    signed: tuple[Signed, ...] = ()
+    signed: tuple[SignatureKind, ...] = ()
 
     def tightened_by(self, security: SecurityConfig | None) -> Policy:
         """These demands, and those of one more file."""
@@ -87,11 +74,6 @@ def combined_policy(files: Iterable[SecurityConfig | None]) -> Policy:
     for security in files:
         demands = demands.tightened_by(security)
     return demands
-
-
-def combine_signed(demanded: Sequence[Signed], more: Signed | None) -> tuple[Signed, ...]:
-    """The kinds of signature that are demanded, in order, with one more."""
-    return tuple(kind for kind in SIGNATURE_KINDS if kind in (*demanded, more))
 
 
 def effective_signers(own: Signers | None, level: int, named: Sequence[Signers | None]) -> Signers | None:
@@ -166,8 +148,6 @@ def tool_directories(config: Config) -> Mapping[str, ToolDirectory]:
 
 Error = TypeVar("Error", bound=AgentSyncError)
 
-_ADDRESS_KEYS = {"git": "repo", "url": "url", "local": "path", "oci": "reference"}
-
 
 @dataclass(frozen=True, slots=True)
 class Config:
@@ -210,7 +190,7 @@ class Config:
         """Return the position of a value in the declaration of a source: of its address unless `inside` says more."""
         for index, source in enumerate(self.sources):
             if source.name == name:
-                return self.place_of("sources", index, *(inside or (_ADDRESS_KEYS.get(source.type, "name"),)))
+                return self.place_of("sources", index, *(inside or (source.declaration.location_key,)))
         return None
 
     @contextmanager
@@ -258,13 +238,27 @@ def limits_of(source: str, config: Config) -> Limits:
     return config.limits if own is None else config.limits.lowered_by(own.over(config.limits))
 
 
-def signed_of(source: str, config: Config) -> tuple[Signed, ...]:
-    """What must be signed in the git source of that name: by its own word or by anyone's `security`."""
-    own = getattr(config.source(source), "signed", None)
-    return combine_signed(config.security.signed, own)
+def signed_of(source: str, config: Config) -> tuple[SignatureKind, ...]:
+    """Return what must be signed in the source of that name: by its own word or by anyone's `security`."""
+    return combine_signed(config.security.signed, config.source(source).declaration.signed)
 
 
 def signers_of(source: str, config: Config) -> Signers | None:
-    """Whose signatures count for the source of that name; None if nobody was named."""
-    own = getattr(config.source(source), "signers", None)
-    return config.signers.get(source, own)
+    """Return whose signatures count for the source of that name; None if nobody was named."""
+    return config.signers.get(source, config.source(source).declaration.signers)
+
+
+def request_for(source: Source, config: Config, locked: Pinned[Any, Any] | None = None) -> Request[Any, Any]:
+    """Return the request to resolve, check or fetch this source, under everything that the configuration demands.
+
+    What is `locked` for a declaration of another type is as good as nothing.
+    """
+    same_type = locked is not None and locked.declaration.type == source.type
+    return Request(
+        name=source.name,
+        declaration=source.declaration,
+        limits=limits_of(source.name, config),
+        policy=config.security,
+        signers=signers_of(source.name, config),
+        locked=locked if same_type else None,
+    )

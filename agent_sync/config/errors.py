@@ -11,16 +11,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from agent_sync.config.fields import UNSAFE
 from agent_sync.config.model import (
+    SOURCE_MODELS,
     BundleConfig,
     CustomTransform,
-    GitSource,
     IdentitySigner,
     KeySigner,
     LimitsConfig,
-    LocalSource,
-    OciSource,
     Override,
     Revoked,
     SecurityConfig,
@@ -29,9 +26,9 @@ from agent_sync.config.model import (
     ToolDefinition,
     TrustConfig,
     TrustRule,
-    UrlSource,
 )
 from agent_sync.errors import AgentSyncError, ConfigInvalid, UnsafePath
+from agent_sync.sources.fields import InvalidValue
 from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
@@ -110,10 +107,7 @@ _BY_KEY: Mapping[str, type[BaseModel]] = {
     "overrides": Override,
 }
 _BY_TAG: Mapping[str, type[BaseModel]] = {
-    "git": GitSource,
-    "url": UrlSource,
-    "local": LocalSource,
-    "oci": OciSource,
+    **SOURCE_MODELS,
     "template": TemplateTransform,
     "custom": CustomTransform,
     "an identity": IdentitySigner,
@@ -138,7 +132,8 @@ def validation_errors(error: ValidationError, document: Document, root: type[Bas
             continue  # not empty: what is in there is wrong, and has an error of its own
         path, field = _locate(details["loc"], root)
         check, remedy = _describe(details, path, field)
-        kind = UnsafePath if details["type"] == UNSAFE else ConfigInvalid
+        invalid = details.get("ctx", {}).get("error")
+        kind = UnsafePath if isinstance(invalid, InvalidValue) and invalid.is_unsafe else ConfigInvalid
         yield config_error(document, path, check=check, remedy=remedy, error=kind)
 
 
@@ -177,8 +172,10 @@ def _describe(details: ErrorDetails, path: Path, field: FieldInfo | None) -> tup
             return f"must be at least {context['ge']}, not {quoted(str(value))}", None
         case wanted if wanted in _WANTED:
             return f"{_WANTED[wanted]}, not {_describe_value(value)}", _suggest_value(wanted, key, value, field)
+        case "value_error" if isinstance(invalid := context["error"], InvalidValue):
+            return invalid.check, invalid.remedy
         case _:
-            return str(context.get("check", details["msg"])), context.get("remedy")
+            return details["msg"], None
 
 
 def _key(path: Path) -> str:
@@ -215,7 +212,8 @@ def _missing_tag(path: Path) -> tuple[str, str]:
         return "names neither an identity nor a key", "give `identity:` and `issuer:`, or `key:`"
     if path[:1] == ("transforms",):
         return "`type` is missing", "add `type: template` or `type: custom`"
-    return "`type` is missing", "add `type: git`, `type: url`, `type: local` or `type: oci`"
+    *others, last = (f"`type: {name}`" for name in SOURCE_MODELS)
+    return "`type` is missing", f"add {', '.join(others)} or {last}"
 
 
 def _unknown_tag(tag: str, known: tuple[str, ...]) -> tuple[str, str | None]:

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from agent_sync.config.discovery import ConfigPath
 from agent_sync.config.errors import Path, config_error, format_path, raise_first, validation_errors
-from agent_sync.config.model import VERSION, ConfigFile, GitSource, LimitsConfig, PolicyFile, SecurityConfig
+from agent_sync.config.model import SOURCE_MODELS, VERSION, ConfigFile, LimitsConfig, PolicyFile, SecurityConfig
 from agent_sync.documents import Document, read_document
 from agent_sync.errors import AgentSyncError, ConfigInvalid, Place
 from agent_sync.events import Warned
@@ -74,7 +74,8 @@ def unknown_key_error(unknown: UnknownKey, document: Document, *, strictly: bool
     if near is not None:
         remedy = f"did you mean `{near}`? it is not ignored, since a slip here would switch a protection off"
     elif home is not None:
-        on_a_source = " or on a git source" if unknown.name in GitSource.model_fields else ""
+        types = [name for name, model in SOURCE_MODELS.items() if unknown.name in model.model_fields]
+        on_a_source = f" or on a {' or '.join(types)} source" if types else ""
         remedy = f"put it under `{home}:`{on_a_source}; here it would protect nothing"
     elif strictly:
         remedy = f"known here are: {', '.join(unknown.known)}"

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 from agent_sync.config.check import check_consistency, unused_sources
 from agent_sync.config.discovery import NAME, ConfigPath, ConfigPaths
-from agent_sync.config.effective import SPEC_TOOL_MAP, TOOL_MAPS, Config, Signers, combined_policy, effective_signers
+from agent_sync.config.effective import SPEC_TOOL_MAP, TOOL_MAPS, Config, combined_policy, effective_signers
 from agent_sync.config.layer import Layer, Level, Origins, Section, read_layer
-from agent_sync.config.model import GitSource, Target
+from agent_sync.config.model import Target
 from agent_sync.errors import ConfigInvalid, FileSystemError
 from agent_sync.events import Warned
 from agent_sync.limits import Limits
+from agent_sync.sources.base import Signers
 
 if TYPE_CHECKING:
     from agent_sync.ports import Directory
@@ -149,9 +150,9 @@ def _merge_mappings(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict
 def _signers(sources: Iterable[_Placed], layers: Sequence[Layer], policies: Sequence[Layer]) -> Mapping[str, Signers]:
     named = [layer.says.security.signers for layer in (*policies, *layers)]
     found = {
-        each.part.name: effective_signers(each.part.signers, each.level + len(policies), named)
+        each.part.name: effective_signers(each.part.declaration.signers, each.level + len(policies), named)
         for each in sources
-        if isinstance(each.part, GitSource)
+        if each.part.declaration.is_repository
     }
     return {name: signers for name, signers in found.items() if signers is not None}
 

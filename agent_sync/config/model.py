@@ -6,46 +6,37 @@ ignored here (spec §14.3) and reported by `layer`.
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
-from dataclasses import replace
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, create_model, field_validator
 
-from agent_sync.config.effective import Signed, Signers
 from agent_sync.config.fields import (
-    ArtifactReference,
     CacheReference,
     CommandLine,
     Count,
-    DeclaredPath,
-    DigestText,
     Duration,
-    Flag,
-    Glob,
-    KeyFile,
-    Line,
     Name,
     OnOff,
     OutputDirectory,
     OwnKeyFile,
     ProjectPath,
-    Ref,
-    Repository,
     RepositoryGlob,
     SandboxedOff,
     Size,
     TrustFile,
-    Url,
     describe,
-    unsafe,
 )
 from agent_sync.errors import UnsafePath
 from agent_sync.limits import Limits
+from agent_sync.sources import TYPES, source_type
 from agent_sync.sources.addresses import Protocol
-from agent_sync.tree.names import RelPath, project_path
-from agent_sync_oci.digest import Digest
-from agent_sync_oci.reference import RegistryReference, parse_reference
+from agent_sync.sources.base import Declaration, SignatureKind, Signers
+from agent_sync.sources.fields import About, DigestText, Flag, Glob, InvalidValue, Line
+from agent_sync.tree.names import project_path
 
 # -- What a file demands, as frozen models: bounds, safeguards and trust (docs/reference/configuration.md).
 
@@ -91,7 +82,7 @@ class SecurityConfig(ConfigModel):
         tuple[Protocol, ...] | None,
         describe("The only protocols that git and url sources may use.", example=["https", "ssh"]),
     ] = None
-    signed: Annotated[Signed | None, describe("What must be signed in every git source.", example="tag")] = None
+    signed: Annotated[SignatureKind | None, describe("What must be signed in every git source.", example="tag")] = None
     allowed_signers: Annotated[OwnKeyFile | None, describe("The ssh signers file for every git source.")] = None
     keyring: Annotated[OwnKeyFile | None, describe("The OpenPGP keyring for every git source.")] = None
 
@@ -181,90 +172,53 @@ VERSION = 1
 Allowance = Literal["executable-config", "hidden-unicode"]
 
 
-class _Source(ConfigModel):
+class SourceConfig(ConfigModel):
+    """What every source may say; the rest of a source's model is the declaration of its type."""
+
     name: Annotated[Name, describe("What targets, transforms and the command line call it.", example="base-rules")]
     limits: Annotated[LimitsConfig | None, describe("Bounds for this source; they only lower the general ones.")] = None
     allow: Annotated[tuple[Allowance, ...], describe("What the content gate would otherwise refuse in it.")] = ()
+    type: str
+
+    @property
+    def declaration(self) -> Declaration:
+        """Which files are wanted, and from where."""
+        declared: type[Declaration] = source_type(self.type).declaration
+        return declared(**{each.name: getattr(self, each.name) for each in fields(declared)})
 
 
-class GitSource(_Source):
-    """Files of a git repository at one ref (spec §5.1)."""
-
-    type: Literal["git"] = "git"
-    repo: Annotated[Repository, describe("The repository's address.", example="https://github.com/org/rules.git")]
-    ref: Annotated[Ref, describe("A tag, branch or commit.", example="v1.2.0")]
-    paths: Annotated[tuple[DeclaredPath, ...], describe("Only these files and directories.", example=["core/"])] = ()
-    exclude: Annotated[
-        tuple[Glob, ...], describe("Globs over repository paths; not looked at.", example=["**/*.png"])
-    ] = ()
-    root: Annotated[DeclaredPath | None, describe("The directory that file keys are relative to.", example="core/")] = (
-        None
+def _source_model(name: str) -> type[SourceConfig]:
+    """Make the model of one source type from its declaration."""
+    declared: type[Declaration] = source_type(name).declaration
+    hints = get_type_hints(declared, include_extras=True)
+    parts: dict[str, Any] = {each.name: (hints[each.name], _field_info(each, hints)) for each in fields(declared)}
+    only_name: Any = Literal.__getitem__(name)
+    return create_model(
+        declared.title,
+        __base__=SourceConfig,
+        __doc__=declared.__doc__,
+        __module__=__name__,
+        type=(only_name, name),
+        **parts,
     )
-    signed: Annotated[Signed | None, describe("What must be signed.", example="tag")] = None
-    allowed_signers: Annotated[KeyFile | None, describe("The ssh signers file.", example="keys/allowed_signers")] = None
-    keyring: Annotated[KeyFile | None, describe("The OpenPGP keyring.", example="keys/release.gpg")] = None
-
-    @property
-    def signers(self) -> Signers | None:
-        """Whose signatures the source itself names."""
-        return Signers(self.allowed_signers, self.keyring) if self.allowed_signers or self.keyring else None
 
 
-class UrlSource(_Source):
-    """One file behind an address, pinned by its digest (spec §5.2)."""
-
-    type: Literal["url"] = "url"
-    url: Annotated[Url, describe("The file's address.", example="https://example.com/policy.md")]
-    checksum: Annotated[DigestText, describe("The sha256 that its bytes must have.", example="sha256:9f86d081...")]
-
-
-class LocalSource(_Source):
-    """A file or directory of this machine (spec §5.3)."""
-
-    type: Literal["local"] = "local"
-    outside_root: Annotated[Flag, describe("Whether `path` may lie outside the project root.")] = False
-    path: Annotated[Line, describe("Relative to the project root.", example="./agents/standards/")]
-    exclude: Annotated[tuple[Glob, ...], describe("Globs over its files; not looked at.", example=["**/*.png"])] = ()
-
-    @property
-    def inside(self) -> RelPath | None:
-        """`path`, normalised; None if it lies outside the root, where `outside_root` lets it."""
-        try:
-            return project_path(self.path, subject=f"source {self.name}")
-        except UnsafePath:
-            return None
-
-    @field_validator("path")
-    @classmethod
-    def _stay_inside(cls, path: str, info: ValidationInfo) -> str:
-        if not info.data.get("outside_root"):
-            try:
-                project_path(path, subject="")
-            except UnsafePath as error:
-                remedy = "name a path below the project root, or add `outside_root: true` if it is meant to lie outside"
-                raise unsafe(error, remedy) from error
-        return path
+def _field_info(field: dataclasses.Field[Any], hints: Mapping[str, Any]) -> Any:  # noqa: ANN401  # pydantic's `Field`
+    about = next((each for each in hints[field.name].__metadata__ if isinstance(each, About)), About(""))
+    return Field(
+        ... if field.default is dataclasses.MISSING else field.default,
+        description=about.description,
+        examples=None if about.example is None else [about.example],
+    )
 
 
-class OciSource(_Source):
-    """The files of an artifact in a registry, whatever program has put it there (our addition)."""
+SOURCE_MODELS: Mapping[str, type[SourceConfig]] = {name: _source_model(name) for name in TYPES}
+"""The model of each source type, by the name in `type:`."""
 
-    type: Literal["oci"] = "oci"
-    reference: Annotated[
-        ArtifactReference, describe("The artifact in its registry.", example="registry.example.com/team/rules:v1")
-    ]
-    digest: Annotated[DigestText | None, describe("The sha256 of its manifest, which pins it.")] = None
-    exclude: Annotated[tuple[Glob, ...], describe("Globs over its files; not looked at.", example=["**/*.png"])] = ()
-
-    @property
-    def place(self) -> RegistryReference:
-        """Where the artifact is, with the digest, if there is one."""
-        place = parse_reference(self.reference)
-        assert isinstance(place, RegistryReference)
-        return place if self.digest is None else replace(place, digest=Digest.parse(self.digest))
-
-
-Source = Annotated[GitSource | UrlSource | LocalSource | OciSource, Field(discriminator="type")]
+if TYPE_CHECKING:
+    Source = SourceConfig
+else:
+    Source = Annotated[Union[tuple(SOURCE_MODELS.values())], Field(discriminator="type")]  # noqa: UP007
 
 
 class ToolDefinition(ConfigModel):
@@ -302,7 +256,7 @@ class Override(ConfigModel):
         try:
             project_path(target, subject="")
         except UnsafePath as error:
-            raise unsafe(error, "name an output: a file name, or a path below the project root") from error
+            raise InvalidValue.of(error, "name an output: a file name, or a path below the project root") from error
         return target
 
 

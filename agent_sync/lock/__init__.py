@@ -6,32 +6,6 @@ two locks go in and a readable difference comes out. Nothing here touches the wo
 
 from __future__ import annotations
 
-from agent_sync.lock.model import (
-    Declared,
-    GitPin,
-    LocalPin,
-    Lock,
-    LockedSource,
-    OciPin,
-    Orphan,
-    PackedTree,
-    Placement,
-    Rendered,
-    Transformed,
-    UrlPin,
-)
+from agent_sync.lock.model import Lock, LockedSource, Orphan, Placement, Rendered, Transformed
 
-__all__ = [
-    "Declared",
-    "GitPin",
-    "LocalPin",
-    "Lock",
-    "LockedSource",
-    "OciPin",
-    "Orphan",
-    "PackedTree",
-    "Placement",
-    "Rendered",
-    "Transformed",
-    "UrlPin",
-]
+__all__ = ["Lock", "LockedSource", "Orphan", "Placement", "Rendered", "Transformed"]

@@ -1,20 +1,22 @@
-"""Compare two locks, and overlay one with another."""
+"""Compare two locks, and overlay one with another.
+
+A user's own layers add to the shared lock: they overlay it (docs/reference/configuration.md, "Layers and the shared
+lock").
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from agent_sync.lock.model import GitPin, LocalPin, Lock, LockedSource, OciPin, Orphan, UrlPin
+from agent_sync.lock.file import lock_bytes
+from agent_sync.lock.model import Lock, LockedSource, Orphan
 from agent_sync.lock.outputs import outputs_tree
-from agent_sync.lock.writer import lock_bytes
+from agent_sync.sources import describe
 from agent_sync.tree import Change, RelPath, Tree
-
-# -- The shared lock and what a user's own layers add to it (docs/reference/configuration.md, "Layers and the shared
-# lock").
 
 
 def overlay(shared: Lock, inherited: Lock | None) -> Lock:
-    """Both as one lock: sources of `inherited` replace or join those of `shared`; its outputs, if it has any, hold."""
+    """Return both as one lock: sources of `inherited` replace or join those of `shared`; its outputs, if any, hold."""
     if inherited is None:
         return shared
     own = {source.name: source for source in inherited.sources}
@@ -27,12 +29,12 @@ def overlay(shared: Lock, inherited: Lock | None) -> Lock:
         ),
         outputs=shared.outputs if inherited.outputs is None else inherited.outputs,
         rendered=shared.rendered if inherited.outputs is None else inherited.rendered,
-        orphans=_united(shared, inherited),
+        orphans=_united_orphans(shared, inherited),
     )
 
 
 def inherited_part(shared: Lock, merged: Lock) -> Lock | None:
-    """What has to be laid over `shared` to get `merged`; None if they say the same."""
+    """Return what must overlay `shared` to get `merged`; None if they say the same."""
     sources = tuple(source for source in merged.sources if source != shared.source(source.name))
     same_outputs = merged.outputs == shared.outputs and merged.rendered == shared.rendered
     if not sources and same_outputs and merged.orphans == shared.orphans:
@@ -41,12 +43,9 @@ def inherited_part(shared: Lock, merged: Lock) -> Lock | None:
     return replace(part, outputs=None, rendered=None) if same_outputs else part
 
 
-def _united(shared: Lock, inherited: Lock) -> tuple[Orphan, ...]:
+def _united_orphans(shared: Lock, inherited: Lock) -> tuple[Orphan, ...]:
     orphans: dict[RelPath, Orphan] = {orphan.path: orphan for orphan in (*shared.orphans, *inherited.orphans)}
     return tuple(orphans[path] for path in sorted(orphans, key=lambda path: path.replace("/", "\0")))
-
-
-# -- Two locks -> what changed between them, for a person to read before it is written.
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class LockDifference:
 
 
 def difference(before: Lock | None, after: Lock) -> LockDifference:
-    """What `after` changes."""
+    """Return what `after` changes, for a person to read before it is written."""
     old = Lock() if before is None else before
     same = before is not None and lock_bytes(before) == lock_bytes(after)
     return LockDifference(_source_changes(old, after), outputs_tree(old).changes_to(outputs_tree(after)), same)
@@ -82,14 +81,14 @@ def difference(before: Lock | None, after: Lock) -> LockDifference:
 def inherited_difference(
     before: Lock | None, after: Lock | None, *, shared_before: Lock, shared_after: Lock
 ) -> LockDifference:
-    """The same for what a user's layers add to a shared lock, with the outputs that come of it; None is nothing."""
+    """Return what changes in a user's layers over a shared lock, and in the outputs that follow; None is no layer."""
     old, new = before or Lock(), after or Lock()
-    outputs = _added(before, shared_before).changes_to(_added(after, shared_after))
+    outputs = _added_outputs(before, shared_before).changes_to(_added_outputs(after, shared_after))
     return LockDifference(_source_changes(old, new), outputs, lock_bytes(old) == lock_bytes(new))
 
 
-def _added(part: Lock | None, shared: Lock) -> Tree:
-    """The outputs that are other, or more, because `part` is laid over `shared`."""
+def _added_outputs(part: Lock | None, shared: Lock) -> Tree:
+    """Return the outputs that differ, or are more, because `part` overlays `shared`."""
     if part is None:
         return Tree()
     alone = outputs_tree(shared)
@@ -104,25 +103,6 @@ def _source_changes(old: Lock, after: Lock) -> tuple[SourceChange, ...]:
     return tuple(change for change in changes if change is not None)
 
 
-def describe_pin(source: LockedSource) -> str:
-    """What the source is pinned to, short: `v1.2.0 (3f8c9ab)`, `sha256:abcdef1`, `(5 files)` (spec §9.5)."""
-    match source.pin:
-        case GitPin(commit=commit):
-            ref = source.declared.ref
-            return commit[:12] if ref is None or commit.startswith(ref) else f"{ref} ({commit[:7]})"
-        case UrlPin(sha256=sha256):
-            return f"sha256:{sha256[:12]}"
-        case OciPin(digest=digest):
-            return f"sha256:{digest.hex[:12]}"
-        case LocalPin(packed=packed):
-            return count_of_files(len(packed.files))
-
-
-def count_of_files(count: int) -> str:
-    """`(1 file)`, `(5 files)`."""
-    return f"({count} file{'' if count == 1 else 's'})"
-
-
 def _source_change(name: str, before: LockedSource | None, after: LockedSource | None) -> SourceChange | None:
     if before == after:
         return None
@@ -130,8 +110,8 @@ def _source_change(name: str, before: LockedSource | None, after: LockedSource |
     new = Tree() if after is None else after.tree
     return SourceChange(
         name=name,
-        before=None if before is None else describe_pin(before),
-        after=None if after is None else describe_pin(after),
+        before=None if before is None else describe(before).summary,
+        after=None if after is None else describe(after).summary,
         files=old.changes_to(new),
         transformed=_derived_tree(before).changes_to(_derived_tree(after)),
     )

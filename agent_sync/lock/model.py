@@ -1,113 +1,30 @@
-"""The contents of `agent-sync.lock` as values: what each source is, and where its files go."""
+"""The contents of `agent-sync.lock`: one value per table, which reads and writes itself.
+
+What each source is (its declaration and its pin belong to its type), what transforms and overrides derived, and where
+the files go.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from urllib.parse import unquote, urlsplit
+from typing import Any, Self
 
-from agent_sync.tree import Entry, RelPath, Sha256, Tree
+from agent_sync.sources import TYPES, source_type
+from agent_sync.sources.base import Declaration, Pin, Pinned
+from agent_sync.sources.content import PackedTree, write_file
+from agent_sync.sources.table import Kind, Table, Unknown
+from agent_sync.tree import ROOT, Entry, RelPath, Tree
 from agent_sync_oci.digest import Digest
-
-# -- What a fetched file is called in its tree.
-
-
-def url_key(url: str) -> str:
-    """The last segment of the address's path, percent-decoded; query and fragment are dropped.
-
-    A trailing slash is passed over; an address without a path gives its host name. The result is not checked yet.
-    """
-    parts = urlsplit(url)
-    segments = [segment for segment in parts.path.split("/") if segment]
-    return unquote(segments[-1], errors="surrogateescape") if segments else (parts.hostname or "")
-
-
-# -- What `agent-sync.lock` says, as values: what each source is, and where its files go.
 
 VERSION = 1
 SPEC_TOOL_MAP = "spec-v1"
-
-Unknown = Mapping[str, Any]
-"""Fields that this version does not know; they survive a rewrite (spec §14.3)."""
-
-
-@dataclass(frozen=True, slots=True)
-class PackedTree:
-    """A tree and its packed form: the digest and length of its canonical tar, and Nix's hash of it.
-
-    A lock written by another implementation has the files alone; then the other three are None. `unknown_files` holds
-    the fields of single files that this version does not know.
-    """
-
-    files: Tree
-    blob: Digest | None = None
-    size: int | None = None
-    nar_hash: str | None = None
-    unknown_files: Mapping[RelPath, Unknown] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Declared:
-    """What a source's declaration said when it was locked; None and () where it said nothing.
-
-    A lock whose declarations differ from the configuration's is stale.
-    """
-
-    type: str
-    repo: str | None = None
-    ref: str | None = None
-    paths: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    root: str | None = None
-    url: str | None = None
-    checksum: str | None = None
-    path: str | None = None
-    reference: str | None = None
-    digest: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class GitPin:
-    """A commit and its tree (40 hexadecimal digits each), and the locked part of that tree."""
-
-    commit: str
-    tree: str
-    packed: PackedTree
-
-
-@dataclass(frozen=True, slots=True)
-class UrlPin:
-    """An address and the digest of what it gave; `key` is the file's name in the tree, `size` its length in bytes."""
-
-    url: str
-    sha256: Sha256
-    key: RelPath
-    size: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LocalPin:
-    """A directory or file of the project, and what it held."""
-
-    path: str
-    packed: PackedTree
-
-
-@dataclass(frozen=True, slots=True)
-class OciPin:
-    """The manifest of an artifact, and the files of its layers."""
-
-    digest: Digest
-    packed: PackedTree
-
-
-Pin = GitPin | UrlPin | LocalPin | OciPin
+_VERSION = Kind({"type": "integer", "const": VERSION}, f"the number {VERSION}", lambda value: value == VERSION, VERSION)
 
 
 @dataclass(frozen=True, slots=True)
 class Transformed:
-    """What a source's transforms made of it: changed and new files packed, keys that are gone, and the recipe's digest.
+    """What a source's transforms derived: changed and new files packed, removed keys, and the digest of the recipe.
 
     `packed` is None if no file came out different.
     """
@@ -116,27 +33,61 @@ class Transformed:
     packed: PackedTree | None = None
     removed: tuple[RelPath, ...] = ()
 
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """Return what the table `transformed` records."""
+        removed, recipe = table.paths("removed"), table.digest("recipe")
+        packed = PackedTree.read(table, required=False)
+        return cls(recipe, packed if packed.files else None, removed)
+
+    def write(self) -> dict[str, Any]:
+        """Return the table."""
+        return {
+            "recipe": self.recipe,
+            **({} if self.packed is None else self.packed.write()),
+            **({"removed": list(self.removed)} if self.removed else {}),
+        }
+
 
 @dataclass(frozen=True, slots=True)
-class LockedSource:
-    """One source: what was declared, what it resolved to, what its transforms made of it."""
+class LockedSource(Pinned[Declaration, Pin]):
+    """One source: what was declared, what that was resolved to, what its transforms derived."""
 
-    name: str
-    declared: Declared
-    pin: Pin
     transformed: Transformed | None = None
     status: str = "ok"
     unknown: Unknown = field(default_factory=dict)
     unknown_resolved: Unknown = field(default_factory=dict)
 
-    @property
-    def tree(self) -> Tree:
-        """The locked files, before any transform."""
-        match self.pin:
-            case UrlPin(sha256=sha256, key=key):
-                return Tree({key: Entry(sha256)})
-            case GitPin(packed=packed) | LocalPin(packed=packed) | OciPin(packed=packed):
-                return packed.files
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """Return what one table of `sources` records."""
+        name, kind, resolved = (
+            table.text("name"),
+            source_type(table.choice("type", tuple(TYPES))),
+            table.table("resolved"),
+        )
+        declaration, pin = kind.declaration.read(table, resolved), kind.pin.read(resolved)
+        transformed = table.table_or_none("transformed")
+        return cls(
+            name,
+            declaration,
+            pin,
+            transformed=None if transformed is None else Transformed.read(transformed),
+            status=table.text_or("status", "ok"),
+            unknown=table.rest,
+            unknown_resolved=resolved.rest,
+        )
+
+    def write(self) -> dict[str, Any]:
+        """Return the table."""
+        return {
+            "name": self.name,
+            **self.declaration.write(),
+            "resolved": {**self.pin.write(), **self.unknown_resolved},
+            **({} if self.transformed is None else {"transformed": self.transformed.write()}),
+            "status": self.status,
+            **self.unknown,
+        }
 
     @property
     def result(self) -> Tree:
@@ -160,19 +111,54 @@ class Placement:
     shared: bool = False
     unknown: Unknown = field(default_factory=dict, hash=False)
 
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """Return what one table of `outputs` records."""
+        return cls(
+            source=table.text("source"),
+            to=table.directory("to"),
+            tool=table.text_or_none("tool"),
+            shared=table.flag("shared"),
+            unknown=table.rest,
+        )
+
+    def write(self) -> dict[str, Any]:
+        """Return the table."""
+        return {
+            "source": self.source,
+            "to": "./" if self.to == ROOT else f"{self.to}/",
+            **({} if self.tool is None else {"tool": self.tool}),
+            **({"shared": True} if self.shared else {}),
+            **self.unknown,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Outputs that overrides made, by output path; `owners` has the source of each."""
+    """Outputs that overrides derived, by output path; `owners` has the source of each."""
 
     recipe: Digest
     packed: PackedTree
     owners: Mapping[RelPath, str]
 
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """Return what the table `rendered` records."""
+        files = table.files("files", owned=True)
+        for path in files.paths:
+            if path not in files.owners:
+                raise table.error("`source` is missing", "files", path)
+        return cls(table.digest("recipe"), PackedTree.of(table, files), files.owners)
+
+    def write(self) -> dict[str, Any]:
+        """Return the table."""
+        files = {path: {**write_file(entry), "source": self.owners[path]} for path, entry in self.packed.files.items()}
+        return {"recipe": self.recipe, **self.packed.write(), "files": files}
+
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A file that an earlier lock had written and nothing declares any more; `entry` is as it was written."""
+    """A file that an earlier lock had written and nothing declares anymore; `entry` is as it was written."""
 
     path: RelPath
     entry: Entry
@@ -190,6 +176,45 @@ class Lock:
     tool_map: str = SPEC_TOOL_MAP
     unknown: Unknown = field(default_factory=dict)
 
+    @classmethod
+    def read(cls, table: Table) -> Self:
+        """Return what the whole document records, whose version is known."""
+        table.required("version", _VERSION)
+        tool_map = table.text_or("tool_map", SPEC_TOOL_MAP)
+        sources = table.tables("sources") or []
+        outputs = table.tables("outputs", nullable=True)
+        rendered = table.table_or_none("rendered", nullable=True)
+        return cls(
+            sources=tuple(map(LockedSource.read, sources)),
+            outputs=None if outputs is None else tuple(map(Placement.read, outputs)),
+            rendered=None if rendered is None else Rendered.read(rendered),
+            orphans=_read_orphans(table),
+            tool_map=tool_map,
+            unknown=table.rest,
+        )
+
+    def write(self) -> dict[str, Any]:
+        """Return the whole document, in the order of its canonical text."""
+        return {
+            "version": VERSION,
+            "tool_map": self.tool_map,
+            "sources": [source.write() for source in self.sources],
+            **({} if self.outputs is None else {"outputs": [each.write() for each in self.outputs]}),
+            **({} if self.rendered is None else {"rendered": self.rendered.write()}),
+            **({"orphans": _write_orphans(self.orphans)} if self.orphans else {}),
+            **self.unknown,
+        }
+
     def source(self, name: str) -> LockedSource | None:
-        """The source of that name."""
+        """Return the source of that name."""
         return next((source for source in self.sources if source.name == name), None)
+
+
+def _read_orphans(table: Table) -> tuple[Orphan, ...]:
+    files = table.files("orphans", required=False, owned=True)
+    tree = Tree(zip(files.paths, files.entries, strict=True))
+    return tuple(Orphan(path, entry, files.owners.get(path, "")) for path, entry in tree.items())
+
+
+def _write_orphans(orphans: tuple[Orphan, ...]) -> dict[str, Any]:
+    return {orphan.path: {**write_file(orphan.entry), "source": orphan.source} for orphan in orphans}

@@ -7,10 +7,9 @@ from dataclasses import replace
 from enum import Enum
 from typing import NamedTuple
 
-from agent_sync.lock.model import Lock, LockedSource, Orphan, PackedTree, Placement, UrlPin
+from agent_sync.lock.model import Lock, LockedSource, Orphan, Placement
+from agent_sync.sources.content import Content
 from agent_sync.tree import ROOT, Entry, RelPath, Tree, sorted_paths
-
-# -- What a lock puts into the project, and where each file comes from.
 
 
 class Derivation(Enum):
@@ -100,30 +99,27 @@ def _overridden(base: Output | None, path: RelPath, entry: Entry, owner: str, co
 
 
 def same_outputs(one: Lock, other: Lock) -> bool:
-    """Whether both put the same files into the project; False is not certain, and only costs time."""
+    """Return whether both put the same files into the project; False is not certain, and only costs time."""
     return (one.sources, one.outputs, one.rendered) == (other.sources, other.outputs, other.rendered)
 
 
 def outputs_tree(lock: Lock) -> Tree:
-    """The same as one tree."""
+    """Return the outputs as one tree."""
     return Tree({path: output.entry for path, output in outputs_of(lock).items()})
 
 
-def stored_parts(lock: Lock) -> Iterator[tuple[str, PackedTree | UrlPin]]:
-    """Every part of the lock that has bytes of its own, with what it is: sources, their transforms, the overrides."""
+def stored_parts(lock: Lock) -> Iterator[tuple[str, Content]]:
+    """Yield every part of the lock that has bytes of its own, by name: sources, their transforms, the overrides."""
     for source in lock.sources:
-        yield f"source {source.name}", source.pin if isinstance(source.pin, UrlPin) else source.pin.packed
+        yield f"source {source.name}", source.pin.content
         if source.transformed is not None and source.transformed.packed is not None:
             yield f"source {source.name}, transformed", source.transformed.packed
     if lock.rendered is not None:
         yield "rendered files", lock.rendered.packed
 
 
-# -- Files that an earlier lock put into the project and that nothing declares any more.
-
-
 def with_orphans(before: Lock | None, after: Lock) -> Lock:
-    """`after`, remembering also what `before` had written or remembered and `after` does not write."""
+    """Return `after` with the orphans: what `before` had written or remembered and `after` does not write."""
     if before is None:
         return after
     orphans = {orphan.path: orphan for orphan in (*after.orphans, *before.orphans)}

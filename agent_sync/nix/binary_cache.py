@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from agent_sync.errors import FileSystemError, LockInvalid, UsageError
-from agent_sync.lock import PackedTree, UrlPin
 from agent_sync.nix.narinfo import CACHE_INFO_FILE, NarInfo, Sign, cache_info, nar_path
 from agent_sync.nix.pinned import Pinned, nar_sha256
 from agent_sync.ports import Cancellation, Contents, Directory, Kind
+from agent_sync.sources.content import PackedTree, SingleFile
 from agent_sync.store.directory import STAGING, staging_path, write_atomically
 from agent_sync.tree import ROOT, RelPath, Sha256, Tree, nar, parent
 from agent_sync.tree.nar import sri
@@ -77,7 +77,7 @@ class BinaryCache:
         Raises: what `contents` raises; LockInvalid if its files have another narHash than the lock says;
           FileSystemError.
         """
-        if isinstance(pinned.content, UrlPin):
+        if isinstance(pinned.content, SingleFile):
             sha256 = pinned.content.sha256
             nar, size = self._write(file_nar(sha256, contents), cancellation)
             info = NarInfo(pinned.path, nar, size, bytes.fromhex(sha256))

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agent_sync.errors import LockInvalid
-from agent_sync.lock import Lock, PackedTree, UrlPin
+from agent_sync.lock import Lock
 from agent_sync.lock.outputs import stored_parts
 from agent_sync.nix.store_paths import name_of, path_of_file, path_of_tree
+from agent_sync.sources.content import Content, PackedTree, SingleFile
 from agent_sync.store.contents import Contents
-from agent_sync_oci.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +20,15 @@ class Pinned:
 
     what: str
     path: str
-    content: PackedTree | UrlPin
+    content: Content
 
     def add_to(self, contents: Contents) -> None:
         """The files can be read from `contents`."""
         match self.content:
             case PackedTree():
                 contents.add_tree(self.content)
-            case UrlPin(sha256=sha256):
-                contents.add_blob(Digest.from_hex(sha256))
+            case SingleFile():
+                contents.add_blob(self.content.blob)
 
 
 def all_pinned(lock: Lock, *, store_dir: str) -> tuple[Pinned, ...]:
@@ -56,8 +56,8 @@ def nar_sha256(packed: PackedTree) -> bytes:
 def _all(lock: Lock, store_dir: str) -> Iterator[Pinned]:
     for what, content in stored_parts(lock):
         match content:
-            case UrlPin(url=url, sha256=sha256):
-                digest = bytes.fromhex(Digest.from_hex(sha256).hex)
+            case SingleFile(url=url):
+                digest = bytes.fromhex(content.blob.hex)
                 yield Pinned(what, path_of_file(digest, name_of(url), store_dir=store_dir), content)
             case PackedTree(nar_hash=None) | PackedTree(blob=None):
                 raise LockInvalid(

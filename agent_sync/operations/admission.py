@@ -63,7 +63,7 @@ def _carry_over(resolved: LockedSource, known: Lock) -> LockedSource:
         return resolved
     if before.pin != resolved.pin:
         return replace(resolved, unknown=before.unknown)
-    return replace(before, declared=resolved.declared, status=resolved.status, transformed=None)
+    return replace(before, declaration=resolved.declaration, status=resolved.status, transformed=None)
 
 
 def _gate(derived: LockedSource, inputs: Inputs, supplier: Supplier) -> None:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent_sync.events import Warned
-from agent_sync.lock import Lock, PackedTree, UrlPin
+from agent_sync.lock import Lock
 from agent_sync.lock.outputs import stored_parts
 from agent_sync.operations.desired import desired_state, refuse_no_outputs, warn_blocked
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.plan.actions import edited_orphans
 from agent_sync.plan.drift import Drift, drift
 from agent_sync.plan.observe import all_paths, observe
+from agent_sync.sources.content import Content, PackedTree, SingleFile
 from agent_sync.store.verify import verify_file, verify_packed
 from agent_sync.tree import RelPath
-from agent_sync_oci.digest import Digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,20 +93,20 @@ def verify_stored(inputs: Inputs, lock: Lock) -> tuple[str, ...]:
     return tuple(unverified)
 
 
-def _verify_part(part: PackedTree | UrlPin, inputs: Inputs, *, subject: str) -> bool:
+def _verify_part(part: Content, inputs: Inputs, *, subject: str) -> bool:
     """Verify the part, and return True; return False if its bytes are not in the cache."""
     store = inputs.world.store
-    blob = Digest.from_hex(part.sha256) if isinstance(part, UrlPin) else part.blob
+    blob = part.blob
     if blob is None or store.size(blob) is None:
         return False
-    if isinstance(part, UrlPin):
+    if isinstance(part, SingleFile):
         verify_file(blob, part.size, store, subject=subject)
     else:
         verify_packed(part, store, subject=subject)
     return True
 
 
-def _reason(part: PackedTree | UrlPin) -> str:
+def _reason(part: Content) -> str:
     if isinstance(part, PackedTree) and part.blob is None:
         return "its blob is not in the lock; `agent-sync update` records it"
     return "not in the cache; `agent-sync update` fetches it"

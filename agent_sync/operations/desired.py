@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from agent_sync.config import Config, limits_of
-from agent_sync.errors import AgentSyncError, FileSystemError, LimitExceeded, LockInvalid, LockStale, UnsafePath
+from agent_sync.config import Config, request_for
+from agent_sync.errors import AgentSyncError, LockInvalid, LockStale, UnsafePath
 from agent_sync.events import Observer, Warned
 from agent_sync.lock import Lock, Orphan
 from agent_sync.lock.difference import overlay
@@ -19,15 +18,11 @@ from agent_sync.operations.inputs import Inputs, Locks, inherited_lock
 from agent_sync.plan.derive import derive, refuse_stale
 from agent_sync.plan.observe import Observed
 from agent_sync.ports import Kind
-from agent_sync.sources.local import hash_tree, local_change, scan
-from agent_sync.supply import Supplier
+from agent_sync.sources import source_type
+from agent_sync.supply import Supplier, source_context
 from agent_sync.targets import OwnedDirectories, owned_directories, refuse_own_files
 from agent_sync.tree import Entry, RelPath, refuse_collisions
 from agent_sync_oci.text import quoted
-
-if TYPE_CHECKING:
-    from agent_sync.config.model import LocalSource
-    from agent_sync.lock import LockedSource
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,27 +141,18 @@ def _last_written(applied: Lock | None, wanted: Lock, outputs: Mapping[RelPath, 
 
 
 def edited_sources(inputs: Inputs, lock: Lock) -> Iterator[tuple[str, AgentSyncError]]:
-    """Yield each local source whose directory is not what `lock` has: its name, and how it differs.
+    """Yield each source whose files on this machine are not what `lock` has: its name, and how it differs.
 
     A directory that an update would refuse differs, too. The cache serves one that is not there; one that was supplied
     is not looked at. A file that was hashed before, and that nothing has touched since, is not read again.
     """
+    context = source_context(inputs.world)
     for source in () if inputs.config is None else inputs.config.sources:
-        locked = lock.source(source.name)
-        if source.type == "local" and locked is not None and source.name not in inputs.supplied:
-            error = _local_edit(source, locked, inputs)
+        request = request_for(source, inputs.configured(), lock.source(source.name))
+        if request.locked is not None and source.name not in inputs.supplied:
+            error = source_type(source.type).prove(request, context)
             if error is not None:
                 yield source.name, inputs.configured().located(source.name, error)
-
-
-def _local_edit(source: LocalSource, locked: LockedSource, inputs: Inputs) -> AgentSyncError | None:
-    try:
-        seen = scan(source, inputs.world, limits=limits_of(source.name, inputs.configured()))
-        if seen is None:
-            return None
-        return local_change(source.name, locked.tree, hash_tree(seen, cancellation=inputs.world.cancellation))
-    except (UnsafePath, LimitExceeded, FileSystemError) as error:
-        return error
 
 
 # -- Something else where a directory is needed: a verb that writes refuses it, one that only looks warns.

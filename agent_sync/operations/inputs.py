@@ -11,10 +11,9 @@ from agent_sync.config import Config
 from agent_sync.errors import LimitExceeded, LockInvalid, LockMissing, MovedMeanwhile, UnsafePath
 from agent_sync.events import AuditEvent, AuditRecord
 from agent_sync.lock import Lock
-from agent_sync.lock.consistency import refuse_bad_digests
+from agent_sync.lock.consistency import check_digests
 from agent_sync.lock.difference import overlay
-from agent_sync.lock.reader import MAX_LOCK_BYTES, read_lock
-from agent_sync.lock.writer import lock_bytes
+from agent_sync.lock.file import MAX_LOCK_BYTES, lock_bytes, read_lock
 from agent_sync.ports import Directory, World
 from agent_sync.supply import Supplier
 from agent_sync.tree import RelPath
@@ -182,7 +181,7 @@ def read_locks(inputs: Inputs, *, empty: bool = False) -> Locks:
     """
     content = inputs.lock_content()
     shared = Lock() if empty and content is None else inputs.lock_file.require(content)
-    refuse_bad_digests(shared, file=inputs.lock_file.label)
+    check_digests(shared, file=inputs.lock_file.label)
     own = inputs.inherited_content()
     inherited = inherited_lock(own, shared)
     applied = inputs.applied_content()
@@ -216,7 +215,7 @@ def _own_lock(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[st
     """
     try:
         lock = read_lock(content, file=file, elsewhere=elsewhere)
-        refuse_bad_digests(lock, file=file)
+        check_digests(lock, file=file)
     except (LockInvalid, UnsafePath, LimitExceeded) as error:
         raise error.restated(remedy=remedy) from error
     return lock

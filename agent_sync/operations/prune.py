@@ -10,9 +10,8 @@ from agent_sync.config import Config
 from agent_sync.events import OutputsApplied
 from agent_sync.lock import Lock, Orphan, Rendered
 from agent_sync.lock.difference import LockDifference, difference, inherited_part
+from agent_sync.lock.file import lock_bytes
 from agent_sync.lock.outputs import outputs_of, with_orphans
-from agent_sync.lock.packing import packable, store_tree
-from agent_sync.lock.writer import lock_bytes
 from agent_sync.operations.desired import layer_outputs, refuse_symlinks
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
 from agent_sync.operations.phases import (
@@ -27,6 +26,7 @@ from agent_sync.operations.run import Run
 from agent_sync.plan.actions import Action, Plan, build
 from agent_sync.plan.observe import observe
 from agent_sync.ports import BlobStore
+from agent_sync.sources.content import packable, store_tree
 from agent_sync.store.contents import Contents
 from agent_sync.targets import placements
 from agent_sync.tree import RelPath, Tree

@@ -23,7 +23,7 @@ from agent_sync.errors import LimitExceeded, LockInvalid, LockStale, UnsafePath
 from agent_sync.events import BundleAccepted
 from agent_sync.lock import Lock
 from agent_sync.lock.difference import LockDifference, difference
-from agent_sync.lock.reader import read_lock
+from agent_sync.lock.file import read_lock
 from agent_sync.operations.admission import audited_refusals
 from agent_sync.operations.inputs import Inputs
 from agent_sync.operations.phases import audited, exclusive_access, replace_lock, require_recovered, retry_if_moved

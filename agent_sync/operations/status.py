@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from agent_sync.errors import UsageError
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource
-from agent_sync.lock.difference import describe_pin
 from agent_sync.lock.outputs import Output
 from agent_sync.operations.desired import DesiredState, desired_state, edited_sources, warn_blocked
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
 from agent_sync.plan.derive import stale_reason
 from agent_sync.plan.drift import State, state_of
 from agent_sync.plan.observe import Observed, all_paths, observe
+from agent_sync.sources import describe
 from agent_sync.tree import ROOT, RelPath
 from agent_sync_oci.text import closest, quoted
 
@@ -120,8 +120,8 @@ def _row(
     state = state_of({path: output.entry for path, output in outputs.items()}, desired.recorded, observed)
     return SourceStatus(
         name=source.name,
-        type=source.declared.type,
-        pinned_at=describe_pin(source),
+        type=source.declaration.type,
+        pinned_at=describe(source).summary,
         targets=tuple("./" if directory == ROOT else f"{directory}/" for directory in dict.fromkeys(directories)),
         state=State.PENDING if late and state is State.SYNCED else state,
     )

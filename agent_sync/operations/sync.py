@@ -9,7 +9,7 @@ from agent_sync.apply import Applied, apply, survey
 from agent_sync.errors import BlobCorrupt
 from agent_sync.events import BlobSetAside, OutputsApplied
 from agent_sync.lock import Lock
-from agent_sync.lock.writer import lock_bytes
+from agent_sync.lock.file import lock_bytes
 from agent_sync.operations.admission import refuse_unsigned_outputs, refuse_untrusted
 from agent_sync.operations.desired import DesiredState, desired_state, edited_sources, refuse_no_outputs
 from agent_sync.operations.inputs import Inputs, read_locks

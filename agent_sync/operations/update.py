@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from agent_sync.config import Config
+from agent_sync.config import Config, request_for
 from agent_sync.errors import AgentSyncError, LimitExceeded, LockInvalid, PartialFailure, UnsafePath, UsageError
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource
 from agent_sync.lock.difference import LockDifference, difference, inherited_difference, inherited_part, overlay
+from agent_sync.lock.file import lock_bytes
 from agent_sync.lock.outputs import with_orphans
-from agent_sync.lock.writer import lock_bytes
 from agent_sync.operations.admission import admit
 from agent_sync.operations.inputs import Inputs, inherited_lock
 from agent_sync.operations.phases import (
@@ -24,8 +24,9 @@ from agent_sync.operations.phases import (
 )
 from agent_sync.operations.run import Run
 from agent_sync.plan.derive import derive
+from agent_sync.ports import World
 from agent_sync.sources.dispatch import resolve
-from agent_sync.supply import Supplier
+from agent_sync.supply import Supplier, source_context
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Source
@@ -124,7 +125,7 @@ def plan(inputs: Inputs, names: Sequence[str] = (), *, inherited: bool = False) 
     supplier = inputs.supplier()
     outcomes = {
         name: _located(config, name, admit(outcome, known, inputs, supplier))
-        for name, outcome in resolve(chosen, config, known, inputs.world).items()
+        for name, outcome in _resolve(chosen, config, known, inputs.world).items()
     }
     inputs.world.cancellation.check()
     builder = _LockBuilder(inputs, supplier, outcomes, partial=bool(names))
@@ -170,6 +171,16 @@ def execute(planned: UpdatePlan) -> UpdateResult:
 def _located(config: Config, name: str, outcome: LockedSource | AgentSyncError) -> LockedSource | AgentSyncError:
     """Return the outcome, an error with the position of the source's declaration."""
     return config.located(name, outcome) if isinstance(outcome, AgentSyncError) else outcome
+
+
+def _resolve(
+    sources: Sequence[Source], config: Config, known: Lock, world: World
+) -> Mapping[str, LockedSource | AgentSyncError]:
+    requests = [request_for(each, config, known.source(each.name)) for each in sources]
+    return {
+        name: each if isinstance(each, AgentSyncError) else LockedSource(each.name, each.declaration, each.pin)
+        for name, each in resolve(requests, source_context(world)).items()
+    }
 
 
 def _inherited(inputs: Inputs, shared: Lock, *, replaced: bool) -> Lock | None:

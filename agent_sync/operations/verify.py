@@ -6,12 +6,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from agent_sync.config import request_for
 from agent_sync.errors import AgentSyncError, PartialFailure
 from agent_sync.lock import Lock
-from agent_sync.lock.difference import describe_pin
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.plan.derive import stale_reason
-from agent_sync.sources.dispatch import UpstreamState, check_upstream
+from agent_sync.sources import describe
+from agent_sync.sources.base import UpstreamState
+from agent_sync.sources.dispatch import check_upstream
+from agent_sync.supply import source_context
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Source
@@ -19,12 +22,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceDelta:
-    """A source that is not what upstream has now. `locked` and `upstream` name both sides, short."""
+    """A source that is not what upstream has now. `locked` and `upstream` name both sides, short; `remedy`
+    is what to do before an update, where that alone does not help.
+    """
 
     name: str
     type: str
     locked: str
     upstream: str
+    remedy: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +63,13 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
     named = {config.source(name).name for name in names}
     chosen = [source for source in config.sources if not named or source.name in named]
     lock = read_locks(inputs).effective
-    outcomes = check_upstream(chosen, lock, config, inputs.world)
+    requests = [request_for(each, config, lock.source(each.name)) for each in chosen]
+    outcomes = check_upstream(requests, source_context(inputs.world))
     found = {name: each for name, each in outcomes.items() if isinstance(each, UpstreamState)}
     return VerifyResult(
         up_to_date=tuple(each.name for each in chosen if each.name in found and _is_same(each, lock, found[each.name])),
         changed=tuple(
-            SourceDelta(each.name, each.type, _locked(each.name, lock), found[each.name].identity)
+            _delta(each, lock, found[each.name])
             for each in chosen
             if each.name in found and not _is_same(each, lock, found[each.name])
         ),
@@ -79,6 +86,7 @@ def _is_same(source: Source, lock: Lock, found: UpstreamState) -> bool:
     return found.same and stale_reason(source, lock) is None
 
 
-def _locked(name: str, lock: Lock) -> str:
-    locked = lock.source(name)
-    return "nothing" if locked is None else describe_pin(locked)
+def _delta(source: Source, lock: Lock, found: UpstreamState) -> SourceDelta:
+    locked = lock.source(source.name)
+    summary = "nothing" if locked is None else describe(locked).summary
+    return SourceDelta(source.name, source.type, summary, found.identity, found.remedy)

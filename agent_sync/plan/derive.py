@@ -15,7 +15,7 @@ from agent_sync.config import Config, limits_of
 from agent_sync.errors import LockMissing, LockStale, MissingVariable
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource, Placement, Rendered
-from agent_sync.sources.base import differing_fields
+from agent_sync.sources.base import changed_fields
 from agent_sync.store.contents import Contents
 from agent_sync.targets import override_matches, placements, unite
 from agent_sync.transform.overrides import apply_overrides, match_overrides, recipe
@@ -166,7 +166,7 @@ def stale_reason(source: Source, lock: Lock) -> str | None:
     locked = lock.source(source.name)
     if locked is None:
         return "the lock does not have it"
-    fields = differing_fields(source, locked)
+    fields = changed_fields(source.declaration, locked)
     return f"its {_listed(fields)} changed since it was locked" if fields else None
 
 

@@ -1,24 +1,26 @@
-"""Run several jobs at once without anybody waiting longer than they want."""
+"""Run several jobs at once, so that none waits for another, and the caller for no longer than wanted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from typing import TypeVar
 
 from agent_sync.errors import AgentSyncError, Cancelled
 from agent_sync.ports import Cancellation
+from agent_sync.sources.base import D, P, Request
 
-MAX_JOBS = 8
+MAX_JOBS = 16  # they wait for servers, and hardly ever for a processor
 _POLL_S = 0.1
 
 Outcome = TypeVar("Outcome")
 
 
 def outcome_of(work: Callable[[], Outcome]) -> Outcome | AgentSyncError:
-    """What `work` comes to, or the error that it fails with: that of one source is not that of all.
+    """Return the result of `work`, or the error that it raises: the failure of one source is not that of all.
 
-    Raises: Cancelled, which is nobody's failure.
+    Raises: Cancelled, which is no failure of a source.
     """
     try:
         return work()
@@ -28,13 +30,20 @@ def outcome_of(work: Callable[[], Outcome]) -> Outcome | AgentSyncError:
         return error
 
 
+def each_alone(
+    requests: Sequence[Request[D, P]], work: Callable[[Request[D, P]], Outcome]
+) -> dict[str, Outcome | AgentSyncError]:
+    """Return the outcome of `work` for each request, by name."""
+    return {request.name: outcome_of(partial(work, request)) for request in requests}
+
+
 def run_concurrently(
     jobs: Sequence[Callable[[], Mapping[str, Outcome]]], *, cancellation: Cancellation, leave_none: bool = False
 ) -> dict[str, Outcome]:
-    """What all jobs found, put together in their order. What one raises ends the others that have not begun.
+    """Return what all jobs found, merged in their order. What one raises stops the others that have not begun.
 
-    Whoever cancels, or presses Ctrl-C, does not wait for a silent server: jobs under way are left behind, to end at
-    their own time limit. `leave_none` is for jobs that use what is closed afterwards, and that wait for nobody.
+    Whoever cancels, or presses Ctrl-C, does not wait for a silent server: running jobs are left behind, to end at their
+    own time limit. `leave_none` is for jobs that use what is closed afterwards, and that wait for nobody.
 
     Raises: Cancelled, and what a job raises.
     """

@@ -1,41 +1,143 @@
-"""Resolve a directory or file of the project to regular files, never through a link (spec §5.3)."""
+"""Local sources: a file or directory of this machine, regular files only, never through a link (spec §5.3)."""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, NamedTuple
 
-from agent_sync.errors import ConfigInvalid, LimitExceeded, LockStale, UnsafePath
-from agent_sync.limits import Limits
-from agent_sync.lock import LocalPin, LockedSource, PackedTree
-from agent_sync.lock.packing import store_tree
-from agent_sync.ports import Cancellation, Directory, Kind, Stat, World
-from agent_sync.sources.base import declared
-from agent_sync.tree import (
-    ROOT,
-    Entry,
-    RelPath,
-    Tree,
-    describe_changes,
-    join,
-    parent,
-    refuse_collisions,
-    safe_path,
-    safe_paths,
-    sorted_paths,
+from agent_sync.errors import (
+    AgentSyncError,
+    BytesUnavailable,
+    ConfigInvalid,
+    FileSystemError,
+    LimitExceeded,
+    LockStale,
+    UnsafePath,
 )
+from agent_sync.ports import Directory, Kind, World
+from agent_sync.sources.base import (
+    Context,
+    Declaration,
+    Description,
+    Outcomes,
+    Pin,
+    Pinned,
+    Request,
+    SourceType,
+    UpstreamState,
+    parameters,
+)
+from agent_sync.sources.concurrent import each_alone
+from agent_sync.sources.content import Content, PackedTree
+from agent_sync.sources.directory import Listing, find_files, hash_files, not_a_file, pack_directory
+from agent_sync.sources.fields import About, CheckWithin, Flag, Glob, InvalidValue, Line, Surroundings
+from agent_sync.sources.table import Table
+from agent_sync.tree import ROOT, RelPath, Tree, describe_changes, parent, safe_path
 from agent_sync.tree.globs import Globs
-from agent_sync.tree.tarball import FileToPack
+from agent_sync.tree.names import project_path
 from agent_sync_oci.text import quoted
 
-if TYPE_CHECKING:
-    from agent_sync.config.model import LocalSource
 
-NO_GLOBS = Globs(())
+def _check_inside(path: str, around: Surroundings) -> str:
+    if not around.values.get("outside_root"):
+        try:
+            project_path(path, subject="")
+        except UnsafePath as error:
+            remedy = "name a path below the project root, or add `outside_root: true` if it is meant to be outside"
+            raise InvalidValue.of(error, remedy) from error
+    return path
 
-Listing = tuple[tuple[RelPath, Stat], ...]
-"""Every file below a directory, in tree order, with what the file system says of each."""
+
+@dataclass(frozen=True, kw_only=True)
+class LocalDeclaration(Declaration):
+    """A file or directory of this machine (spec §5.3)."""
+
+    type: ClassVar[str] = "local"
+    title: ClassVar[str] = "LocalSource"
+    location_key: ClassVar[str] = "path"
+    is_local: ClassVar[bool] = True
+    also_resolved: ClassVar[tuple[str, ...]] = ("path",)
+
+    outside_root: Annotated[Flag, About("Whether `path` may be outside the project root.")] = field(
+        default=False, compare=False
+    )
+    exclude: Annotated[tuple[Glob, ...], About("Globs over its files; not looked at.", example=["**/*.png"])] = ()
+    path: Annotated[
+        Line, CheckWithin(_check_inside), About("Relative to the project root.", example="./agents/standards/")
+    ]
+
+    @property
+    def inside(self) -> RelPath | None:
+        """`path`, normalized; None if it is outside the root, which only `outside_root` allows."""
+        try:
+            return project_path(self.path, subject="")
+        except UnsafePath:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPin(Pin):
+    """A directory or file of the project, and what it held."""
+
+    path: str
+    packed: PackedTree
+
+    @property
+    def content(self) -> Content:
+        return self.packed
+
+    @classmethod
+    def read(cls, resolved: Table) -> LocalPin:
+        path, packed = resolved.text("path"), PackedTree.read(resolved)
+        if packed.blob is None:
+            # A foreign lock's keys may begin with the directory's own name, as the spec's example does (spec §4.2).
+            packed = packed.without_prefix(path.rstrip("/").rpartition("/")[2] + "/")
+        return cls(path, packed)
+
+    def write(self) -> dict[str, Any]:
+        return {"path": self.path, **self.packed.write()}
+
+
+LocalRequest = Request[LocalDeclaration, LocalPin]
+LocalPinned = Pinned[LocalDeclaration, LocalPin]
+
+
+class LocalType(SourceType[LocalDeclaration, LocalPin]):
+    """Files of this machine, which are upstream and here at once."""
+
+    declaration = LocalDeclaration
+    pin = LocalPin
+
+    def resolve(self, requests: Sequence[LocalRequest], context: Context) -> Outcomes[LocalPinned]:
+        return each_alone(requests, lambda request: resolve_local(request, context.world))
+
+    def check_upstream(self, requests: Sequence[LocalRequest], context: Context) -> Outcomes[UpstreamState]:
+        return each_alone(requests, lambda request: check_local(request, context.world))
+
+    def refetch(self, requests: Sequence[LocalRequest], context: Context) -> Outcomes[Content]:
+        return each_alone(requests, lambda request: refetch_local(request, context.world))
+
+    def prove(self, request: LocalRequest, context: Context) -> AgentSyncError | None:
+        """A missing directory proves nothing: then the cache serves the source."""
+        try:
+            seen = scan(request, context.world)
+        except (UnsafePath, LimitExceeded, FileSystemError) as error:
+            return error
+        if seen is None:
+            return None
+        actual = hash_files(seen.directory, seen.found, cancellation=context.world.cancellation)
+        return local_change(request.name, request.pinned.tree, actual)
+
+    def describe(self, pinned: LocalPinned) -> Description:
+        return Description(
+            summary=count_of_files(len(pinned.tree)),
+            uri=f"file:{pinned.pin.path}",
+            digests={},
+            parameters=parameters(pinned.declaration),
+            location_type="other",
+        )
 
 
 class Scan(NamedTuple):
@@ -45,127 +147,70 @@ class Scan(NamedTuple):
     found: Listing
 
 
-def resolve_local(source: LocalSource, world: World, *, limits: Limits) -> LockedSource:
-    """The source, locked as its directory (or single file) is now; its bytes are in the store.
+def resolve_local(request: LocalRequest, world: World) -> LocalPinned:
+    """Pack the directory (or single file) as it is now into the cache.
 
     Raises: ConfigInvalid (nothing there, or no file in it), UnsafePath, LimitExceeded, DigestMismatch (changed
         meanwhile).
     """
-    subject = f"source {source.name}"
-    seen = scan(source, world, limits=limits)
+    world.cancellation.check()
+    declared, seen = request.declared, scan(request, world)
     if seen is None or not seen.found:
-        check = f"nothing is at {quoted(source.path)}" if seen is None else f"{quoted(source.path)} holds no file"
-        raise ConfigInvalid(subject=subject, check=check, remedy="correct `path:`, or remove the source")
-    packed = pack_directory(seen.directory, seen.found, world, subject=subject)
-    return LockedSource(source.name, declared(source), LocalPin(source.path, packed))
+        check = f"nothing is at {quoted(declared.path)}" if seen is None else f"{quoted(declared.path)} holds no file"
+        raise ConfigInvalid(subject=request.subject, check=check, remedy="correct `path:`, or remove the source")
+    packed = pack_directory(seen.directory, seen.found, world, subject=request.subject)
+    return Pinned(request.name, declared, LocalPin(declared.path, packed))
 
 
-def scan(source: LocalSource, world: World, *, limits: Limits) -> Scan | None:
-    """What is at the source's path now; None if nothing is. A single file is seen in its own directory.
+def check_local(request: LocalRequest, world: World) -> UpstreamState:
+    """Compare the files of the directory with the lock."""
+    world.cancellation.check()
+    seen = scan(request, world)
+    if seen is None:
+        return UpstreamState(same=False, identity="nothing")
+    tree = hash_files(seen.directory, seen.found, cancellation=world.cancellation)
+    return UpstreamState(request.locked is not None and tree == request.locked.tree, count_of_files(len(tree)))
+
+
+def refetch_local(request: LocalRequest, world: World) -> PackedTree:
+    """Pack the directory into the cache again, if it is as locked. Raises: BytesUnavailable, LockStale."""
+    seen = None if request.declaration is None else scan(request, world)
+    if seen is None:
+        raise BytesUnavailable(
+            subject=request.subject,
+            check=f"not cached, and nothing is read from {quoted(request.declared.path)}",
+            remedy="restore the directory, or copy the cache here",
+        )
+    packed = pack_directory(seen.directory, seen.found, world, subject=request.subject)
+    error = local_change(request.name, request.pinned.tree, packed.files)
+    if error is not None:
+        raise error
+    return packed
+
+
+def scan(request: LocalRequest, world: World) -> Scan | None:
+    """Return what is at the source's path now; None if nothing is. A single file is seen in its own directory.
 
     Raises: UnsafePath, LimitExceeded, FileSystemError.
     """
-    directory, path = _location(source, world)
+    directory, path = _location(request.declared, world)
     stat = directory.stat(path)
     if stat is None:
         return None
-    subject = f"source {source.name}"
     if stat.kind is Kind.FILE:
-        return Scan(directory.below(parent(path)), ((safe_path(path.rpartition("/")[2], subject=subject), stat),))
+        name = safe_path(path.rpartition("/")[2], subject=request.subject)
+        return Scan(directory.below(parent(path)), ((name, stat),))
     if stat.kind is not Kind.DIRECTORY:
-        raise _not_a_file(subject, path, stat.kind)
+        raise not_a_file(request.subject, path, stat.kind)
     below = directory.below(path)
-    exclude = Globs(source.exclude)
-    return Scan(
-        below, find_files(below, subject=subject, limits=limits, exclude=exclude, cancellation=world.cancellation)
+    found = find_files(
+        below,
+        subject=request.subject,
+        limits=request.limits,
+        exclude=Globs(request.declared.exclude),
+        cancellation=world.cancellation,
     )
-
-
-def _location(source: LocalSource, world: World) -> tuple[Directory, RelPath]:
-    """The directory that must not be left, and the source's path in it: the project, or with `outside_root` the path's
-    own parent.
-    """
-    if source.inside is not None:
-        return world.project, source.inside
-    absolute = posixpath.normpath(posixpath.join(world.project.name, source.path))
-    above, name = posixpath.split(absolute)
-    return world.at(above), RelPath(name) if name else ROOT
-
-
-def find_files(
-    directory: Directory,
-    *,
-    subject: str,
-    limits: Limits,
-    exclude: Globs = NO_GLOBS,
-    cancellation: Cancellation | None = None,
-) -> Listing:
-    """All files below `directory`, hidden ones included; what `exclude` holds is not looked at.
-
-    Raises:
-        UnsafePath: a symlink, device, socket or fifo, or a name that is not allowed.
-        LimitExceeded: too many files, one that is too large, or too much together.
-    """
-    found: dict[RelPath, Stat] = {}
-    total = 0
-    for path, stat in _walk(directory, exclude, subject):
-        if cancellation is not None and len(found) % 256 == 0:
-            cancellation.check()
-        found[path] = stat
-        total += stat.size
-        keep_limits(subject, path, stat.size, len(found), total, limits)
-    refuse_collisions(found, subject=subject)
-    return tuple((path, found[path]) for path in sorted_paths(found))
-
-
-def pack_directory(directory: Directory, found: Listing, world: World, *, subject: str) -> PackedTree:
-    """These files of `directory` as one packed tree in the store; each is read once.
-
-    Raises: DigestMismatch if a file changes meanwhile, FileSystemError.
-    """
-    return store_tree(_to_pack(directory, found, world.cancellation), world.store, subject=subject)
-
-
-def read_file(directory: Directory, path: RelPath, *, subject: str, limits: Limits) -> bytes:
-    """The whole content of one file. LimitExceeded if it is larger than `max_file_size`."""
-    with directory.open(path) as file:
-        content = file.read(limits.max_file_size + 1)
-    if len(content) > limits.max_file_size:
-        check = f"{quoted(path)} has more than {limits.max_file_size} bytes (max_file_size)"
-        raise LimitExceeded(subject=subject, check=check, remedy="raise it under `limits:`")
-    return content
-
-
-def _to_pack(directory: Directory, found: Listing, cancellation: Cancellation) -> Iterator[FileToPack]:
-    for here, name, (path, stat) in _in_directories(directory, found):
-        cancellation.check()
-        yield FileToPack(path, stat.size, here.chunks(name), executable=stat.executable)
-
-
-def hash_tree(seen: Scan, *, cancellation: Cancellation) -> Tree:
-    """The tree of these files; what was hashed before, and nothing has touched since, is not read again."""
-    entries: dict[RelPath, Entry] = {}
-    for here, name, (path, stat) in _in_directories(seen.directory, seen.found):
-        cancellation.check()
-        entries[path] = Entry(here.digest(name, trusting=True), stat.executable)
-    return Tree.in_order(entries)
-
-
-def _in_directories(directory: Directory, found: Listing) -> Iterator[tuple[Directory, RelPath, tuple[RelPath, Stat]]]:
-    """Each file with the directory it lies in and its name there: walking there once does for all that follow."""
-    here, opened = directory, ROOT
-    for each in found:
-        place = parent(each[0])
-        if place != opened:
-            here, opened = directory if place == ROOT else directory.below(place), place
-        yield here, RelPath(each[0].rpartition("/")[2]), each
-
-
-def refuse_changed(source: str, locked: Tree, actual: Tree) -> None:
-    """Nothing, if a local source is what the lock says; what `changed` says otherwise."""
-    error = local_change(source, locked, actual)
-    if error is not None:
-        raise error
+    return Scan(below, found)
 
 
 def local_change(source: str, locked: Tree, actual: Tree) -> LockStale | None:
@@ -175,53 +220,25 @@ def local_change(source: str, locked: Tree, actual: Tree) -> LockStale | None:
         return None
     return LockStale(
         subject=f"source {source}",
-        check=f"the local files are not what the lock says: {describe_changes(changes)}",
+        check=f"the local files differ from the lock: {describe_changes(changes)}",
         remedy=f"lock them as they are: agent-sync update {source}",
     )
 
 
-def _walk(directory: Directory, exclude: Globs, subject: str) -> Iterator[tuple[RelPath, Stat]]:
-    """Every file below `directory`; without recursion, since directories may be nested deeper than a stack goes."""
-    places = [ROOT]
-    for place in places:  # it grows as we go
-        here = directory if place == ROOT else directory.below(place)
-        paths = [join(place, RelPath(name)) for name in here.names(ROOT)]
-        wanted = [path for path in paths if not _is_excluded(path, exclude)] if exclude else paths
-        for path in safe_paths(wanted, subject=subject):
-            stat = here.stat(RelPath(path.rpartition("/")[2]))
-            if stat is None:
-                continue  # removed while we looked: the same as if it had gone before
-            if stat.kind is Kind.DIRECTORY:
-                places.append(path)
-            elif stat.kind is Kind.FILE:
-                yield path, stat
-            else:
-                raise _not_a_file(subject, path, stat.kind)
+def count_of_files(count: int) -> str:
+    """Return `(1 file)`, `(5 files)`."""
+    return f"({count} file{'' if count == 1 else 's'})"
 
 
-def _is_excluded(path: RelPath, exclude: Globs) -> bool:
-    return path in exclude or f"{path}/" in exclude
+def _location(declared: LocalDeclaration, world: World) -> tuple[Directory, RelPath]:
+    """Return the directory that must not be left, and the path in it: the project's, or with `outside_root` the path's
+    own parent.
+    """
+    if declared.inside is not None:
+        return world.project, declared.inside
+    absolute = posixpath.normpath(posixpath.join(world.project.name, declared.path))
+    above, name = posixpath.split(absolute)
+    return world.at(above), RelPath(name) if name else ROOT
 
 
-def _not_a_file(subject: str, path: RelPath, kind: Kind) -> UnsafePath:
-    what = "a symbolic link" if kind is Kind.LINK else "neither a file nor a directory"
-    return UnsafePath(
-        subject=subject,
-        check=f"{quoted(path)} is {what}",
-        remedy="replace it by a regular file, or leave it out with `exclude:`",
-    )
-
-
-def keep_limits(subject: str, path: RelPath, size: int, count: int, total: int, limits: Limits) -> None:
-    """Nothing, if a file, and the files so far, keep the limits; LimitExceeded otherwise. Sizes in bytes."""
-    if size > limits.max_file_size:
-        check = f"{quoted(path)} has {size} bytes, max_file_size is {limits.max_file_size}"
-    elif total > limits.max_source_size:
-        check = f"its files have more than {limits.max_source_size} bytes together (max_source_size)"
-    elif count > limits.max_files:
-        check = f"it has more than {limits.max_files} files (max_files)"
-    else:
-        return
-    raise LimitExceeded(
-        subject=subject, check=check, remedy="leave files out with `exclude:`, or raise it under `limits:`"
-    )
+TYPE = LocalType()

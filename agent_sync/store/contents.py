@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from agent_sync.errors import AgentSyncError, BytesUnavailable, LockInvalid
-from agent_sync.lock.consistency import REMEDY
-from agent_sync.lock.model import GitPin, LocalPin, LockedSource, OciPin, PackedTree, UrlPin
+from agent_sync.lock.model import LockedSource
 from agent_sync.ports import BlobStore
+from agent_sync.sources.content import Content, PackedTree, SingleFile
+from agent_sync.sources.table import REMEDY
 from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, corrupt_error, hash_blob, not_cached
 from agent_sync.tree import Sha256, Tree
 from agent_sync.tree.tarball import TarWalk, header_length, match_header, padding
@@ -65,16 +66,16 @@ class Contents:
         """Add the file that is this whole blob."""
         self._containers.setdefault(Sha256(digest.hex), _Container(digest))
 
-    def add_source(self, source: LockedSource, *, packed: PackedTree | None = None) -> None:
-        """Add the source's files before any transform; from `packed`, where that has a blob and the lock none."""
-        if packed is not None and packed.blob is not None:
-            self.add_tree(packed)
-            return
-        match source.pin:
-            case UrlPin(sha256=sha256):
-                self.add_blob(Digest.from_hex(sha256))
-            case GitPin() | LocalPin() | OciPin():
-                self.add_tree(source.pin.packed)
+    def add_source(self, source: LockedSource, *, found: Content | None = None) -> None:
+        """Make the source's files before any transform readable.
+
+        `found` is what was supplied of it, which has a blob where a foreign lock has none.
+        """
+        content = source.pin.content if found is None or found.blob is None else found
+        if isinstance(content, SingleFile):
+            self.add_blob(content.blob)
+        else:
+            self.add_tree(content)
 
     def __contains__(self, sha256: object) -> bool:
         """Return whether a tree or blob that was added has this file; its bytes are not read."""

@@ -8,9 +8,9 @@ from functools import partial
 
 from agent_sync.errors import BlobCorrupt, BytesUnavailable, LockInvalid
 from agent_sync.events import BlobSetAside, Observer
-from agent_sync.lock.consistency import REMEDY
-from agent_sync.lock.model import PackedTree
 from agent_sync.ports import BlobStore
+from agent_sync.sources.content import PackedTree
+from agent_sync.sources.table import REMEDY
 from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, corrupt_error, hash_blob
 from agent_sync.store.contents import Span, TarMismatch, find_spans
 from agent_sync.tree import Entry, RelPath, Tree, nar

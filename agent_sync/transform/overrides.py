@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from agent_sync.errors import LimitExceeded, TransformFailed
 from agent_sync.lock import Rendered
-from agent_sync.lock.packing import store_tree
-from agent_sync.sources.local import read_file
+from agent_sync.sources.content import store_tree
+from agent_sync.sources.directory import read_file
 from agent_sync.targets import override_matches
 from agent_sync.transform.recipe import Locating, overrides_recipe
 from agent_sync.tree import RelPath, sorted_paths

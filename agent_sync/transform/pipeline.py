@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from agent_sync.config.model import CustomTransform
 from agent_sync.errors import TransformFailed
-from agent_sync.lock import LockedSource, PackedTree, Transformed
-from agent_sync.lock.packing import packable, store_tree
+from agent_sync.lock import LockedSource, Transformed
+from agent_sync.sources.content import PackedTree, packable, store_tree
 from agent_sync.store.contents import Contents
 from agent_sync.transform.command import run_command
 from agent_sync.transform.recipe import Locating, transforms_recipe

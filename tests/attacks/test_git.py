@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from agent_sync.errors import AgentSyncError, LimitExceeded, NetworkError, UnsafePath
-from agent_sync.lock import GitPin, LockedSource
+from agent_sync.lock import LockedSource
 from agent_sync.ports import Cancellation
+from agent_sync.sources.git import GitPin
 from tests.builders.git_hosts import WITHOUT_GIT, a_git_host
 from tests.builders.git_objects import Line, write_commit, write_object, write_tree
 from tests.builders.git_worlds import GitWorld, git_sources

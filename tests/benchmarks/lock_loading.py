@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from agent_sync.__main__ import RARELY
-from agent_sync.lock.reader import read_lock
+from agent_sync.lock.file import read_lock
 
 _SMALLEST = b"version: 1\ntool_map: spec-v1\nsources: []\noutputs: []\n"
 

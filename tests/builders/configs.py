@@ -10,6 +10,7 @@ from typing import cast
 from agent_sync.config import Config, ConfigPath, Environment, discover
 from agent_sync.config.layer import Layer, Level, read_layer
 from agent_sync.config.load import LoadedConfig, load, merge_layers
+from agent_sync.config.model import SOURCE_MODELS, SourceConfig
 from agent_sync.ports import Directory, Kind, Stat
 from agent_sync.tree import RelPath
 
@@ -48,6 +49,11 @@ def yaml_of(text: str) -> bytes:
 def a_layer(text: str, *, level: Level = "project") -> Layer:
     """One file, read."""
     return read_layer(yaml_of(text), ConfigPath(f"/{level}", SHOWN[level]), level=level)
+
+
+def a_source(type: str, **values: object) -> SourceConfig:  # noqa: A002  # as the file calls it
+    """A source of that type, as the file declares it."""
+    return SOURCE_MODELS[type].model_validate(values)
 
 
 def a_config(text: str) -> Config:

@@ -8,13 +8,16 @@ from io import BytesIO
 from textwrap import dedent
 from typing import Any, BinaryIO, cast
 
-from agent_sync.config import Config
-from agent_sync.config.model import GitSource
+from agent_sync.config import Config, Policy, request_for
 from agent_sync.errors import AgentSyncError
 from agent_sync.events import Event, Warned
+from agent_sync.limits import Limits
 from agent_sync.lock import Lock, LockedSource
 from agent_sync.ports import Cancellation, Directory, GitHost, Kind, SignatureChecker, Stat, World
-from agent_sync.sources.git.fetch import resolve_git
+from agent_sync.sources.base import Context, Request, UpstreamState
+from agent_sync.sources.content import Content
+from agent_sync.sources.git.fetch import check_git, refetch_git, resolve_git
+from agent_sync.supply import source_context
 from agent_sync.tree import RelPath
 from tests.builders.configs import a_config
 from tests.fakes.git import MemoryGit, MemorySignatures
@@ -75,10 +78,29 @@ class GitWorld:
             cancellation=self.cancellation,
         )
 
+    @property
+    def context(self) -> Context:
+        """The ports as source types get them."""
+        return source_context(self.world)
+
     def resolve(self, config: Config, previous: Lock | None = None) -> Mapping[str, LockedSource | AgentSyncError]:
         """All sources of the configuration, which are of one repository."""
-        sources = [source for source in config.sources if isinstance(source, GitSource)]
-        return resolve_git(sources, config, previous, self.world)
+        known = previous or Lock()
+        requests = [request_for(each, config, known.source(each.name)) for each in config.sources]
+        return {
+            name: each if isinstance(each, AgentSyncError) else LockedSource(name, each.declaration, each.pin)
+            for name, each in resolve_git(requests, self.context).items()
+        }
+
+    def check(self, config: Config, lock: Lock) -> Mapping[str, UpstreamState | AgentSyncError]:
+        """What all sources of the configuration are upstream, compared with the lock."""
+        requests = [request_for(each, config, lock.source(each.name)) for each in config.sources]
+        return check_git(requests, self.context)
+
+    def refetch(self, locked: LockedSource, *, policy: Policy | None = None) -> Mapping[str, Content | AgentSyncError]:
+        """One locked source, without a configuration."""
+        request: Request[Any, Any] = Request(locked.name, None, Limits(), policy or Policy(), locked=locked)
+        return refetch_git([request], self.context)
 
     def locked(self, config: Config, previous: Lock | None = None) -> LockedSource:
         """The only source; its error is raised."""

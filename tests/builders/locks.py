@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agent_sync.lock import Declared, LocalPin, Lock, LockedSource, PackedTree, Placement, Rendered, Transformed
+from agent_sync.lock import Lock, LockedSource, Placement, Rendered, Transformed
+from agent_sync.sources.content import PackedTree
+from agent_sync.sources.local import LocalDeclaration, LocalPin
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
 from tests.builders.trees import Files, a_tree, sha256
@@ -19,7 +21,7 @@ def a_source(name: str, files: Files, *, made: Files | None = None, removed: Ite
         packed = None if made is None else PackedTree(a_tree(made))
         transformed = Transformed(RECIPE, packed, tuple(map(RelPath, removed)))
     pin = LocalPin(f"./{name}", PackedTree(a_tree(files)))
-    return LockedSource(name, Declared("local", path=f"./{name}"), pin, transformed)
+    return LockedSource(name, LocalDeclaration(path=f"./{name}"), pin, transformed)
 
 
 def a_placement(source: str, to: str, *, tool: str | None = None, shared: bool = False) -> Placement:

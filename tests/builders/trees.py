@@ -5,9 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from agent_sync.lock.model import PackedTree
-from agent_sync.lock.packing import store_tree
 from agent_sync.ports import BlobStore
+from agent_sync.sources.content import PackedTree, store_tree
 from agent_sync.tree import Entry, RelPath, Sha256, Tree, sorted_paths
 from agent_sync.tree.tarball import FileToPack
 

@@ -12,7 +12,7 @@ from agent_sync.config.discovery import ConfigPath
 from agent_sync.config.layer import Level, read_layer
 from agent_sync.documents import read_document
 from agent_sync.errors import ConfigInvalid
-from agent_sync.lock.reader import read_lock
+from agent_sync.lock.file import read_lock
 from tests.docs.commands import flags, named_command
 from tests.docs.pages import Block, blocks, inline_code, pages
 

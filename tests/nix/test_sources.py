@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.lock.reader import read_lock
+from agent_sync.lock.file import read_lock
 from agent_sync.nix.pinned import all_pinned
 from agent_sync.nix.store_paths import name_of, path_of_file
 from agent_sync_oci.reference import LayoutReference

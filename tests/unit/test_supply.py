@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent_sync.errors import BytesUnavailable, DigestMismatch
-from agent_sync.lock.reader import read_lock
+from agent_sync.lock.file import read_lock
 from tests.builders.projects import MemoryProject, a_project
 from tests.builders.trees import sha256
 
@@ -72,7 +72,7 @@ def test_what_transforms_and_overrides_made_is_taken_only_as_it_was_locked(
     elsewhere: MemoryProject, place: str
 ) -> None:
     elsewhere.put(place, "tampered\n")
-    with pytest.raises(DigestMismatch, match="what transforms or overrides made, handed over in") as refused:
+    with pytest.raises(DigestMismatch, match="what transforms or overrides derived, supplied in") as refused:
         replace(elsewhere.project(), supplied=supplied(elsewhere)).sync(frozen=True)
     assert f'changed "{place.split("/", 2)[2]}"' in refused.value.check
     assert elsewhere.outputs == {}
@@ -80,11 +80,11 @@ def test_what_transforms_and_overrides_made_is_taken_only_as_it_was_locked(
 
 def test_a_file_of_a_url_is_taken_only_as_it_was_locked(elsewhere: MemoryProject) -> None:
     elsewhere.put("store/abc-policy.md", "tampered\n")
-    with pytest.raises(DigestMismatch, match='source policy, handed over in "/project/store/abc-policy'):
+    with pytest.raises(DigestMismatch, match='source policy, supplied in "/project/store/abc-policy'):
         replace(elsewhere.project(), supplied={"policy": "/project/store/abc-policy.md"}).nix_export("/project/new")
 
 
 def test_without_what_transforms_made_a_frozen_sync_says_so(elsewhere: MemoryProject) -> None:
     only = {name: place for name, place in supplied(elsewhere).items() if not name.startswith("sha256-")}
-    with pytest.raises(BytesUnavailable, match="--frozen cannot make it again"):
+    with pytest.raises(BytesUnavailable, match="--frozen cannot derive it"):
         replace(elsewhere.project(), supplied=only).sync(frozen=True)

@@ -38,10 +38,8 @@ def _lines(result: VerifyResult, session: Session) -> Iterator[Line]:
         names = ", ".join(map(printable_line, result.up_to_date))
         yield f"{counted(len(result.up_to_date), 'source')} up to date: {names}"
     update = session.step("agent-sync update")
-    if any(each.type == "url" for each in result.changed):
-        yield f"for a url: review the new content, put its sha256 under `checksum:`, then {update}"
-    if any(each.type != "url" for each in result.changed):
-        yield f"to lock the newer versions: {update}"
+    for remedy in dict.fromkeys(each.remedy for each in result.changed):
+        yield f"to lock the newer versions: {update}" if remedy is None else f"{remedy}, then {update}"
 
 
 def _versions(delta: SourceDelta) -> str:

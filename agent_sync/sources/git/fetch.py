@@ -1,118 +1,115 @@
-"""Resolve and refetch git sources; those of one repository share one connection."""
+"""Resolve, check and refetch git sources; those of one repository share one connection."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent_sync.config import limits_of, signed_of
 from agent_sync.errors import AgentSyncError, Cancelled, DigestMismatch, LockInvalid
 from agent_sync.limits import MEGABYTE, Limits
-from agent_sync.lock import GitPin, LockedSource, PackedTree
-from agent_sync.sources.base import declared, differing_fields, refuse_offline, refuse_to_ask
-from agent_sync.sources.git.pack import Request, named, pack_commits
+from agent_sync.sources.base import Pinned, UpstreamState, changed_fields, require_online, require_upstream
+from agent_sync.sources.git import GitPinned
+from agent_sync.sources.git.pack import Wanted, named, pack_commits
 from agent_sync.sources.git.refs import ResolvedRef, is_whole_id, resolve_ref
-from agent_sync.sources.git.signatures import refuse_repository, verify_signatures, warn_of_protocol
+from agent_sync.sources.git.signatures import (
+    require_repository,
+    required_signatures,
+    verify_signatures,
+    warn_of_protocol,
+)
 from agent_sync.tree import describe_changes
 
 if TYPE_CHECKING:
-    from agent_sync.config import Config, Policy
-    from agent_sync.config.model import GitSource
-    from agent_sync.lock import Lock
-    from agent_sync.ports import BlobStore, GitRepository, World
+    from agent_sync.ports import GitRepository, World
+    from agent_sync.sources.base import Context, Outcomes
+    from agent_sync.sources.content import Content, PackedTree
+    from agent_sync.sources.git import GitPin, GitRequest
 
-# A bound on a source's files bounds the transfer too, but commits and the names of all other files come along.
+# A limit on a source's files limits the transfer too, but commits and the names of all other files come along.
 _BESIDE_FILES_BYTES = 50 * MEGABYTE
 
 
-def resolve_git(
-    sources: Sequence[GitSource], config: Config, previous: Lock | None, world: World
-) -> Mapping[str, LockedSource | AgentSyncError]:
-    """By name: each of these sources of one repository as it is upstream now, its bytes in the store, or its error.
+def resolve_git(requests: Sequence[GitRequest], context: Context) -> Outcomes[GitPinned]:
+    """Resolve sources of one repository, and fetch their files to the cache.
 
-    A source whose commit and declaration are those of `previous` is not fetched again if the store has its bytes: then
-    the repository is asked for names and ids alone, which prove that what `previous` says of it is true.
+    A source whose commit and declaration are those of the lock is not fetched again if its files are cached: then the
+    repository is asked for names and ids alone, which prove that the lock is true.
     """
-    outcomes: dict[str, LockedSource | AgentSyncError] = {}
-    requests: list[Request] = []
-    with _recording_failure(sources, outcomes.setdefault), _opened(sources, config, world) as repository:
-        for source in sources:
-            with _recording_failure([source], outcomes.setdefault):
-                chosen = _resolved_ref(source, repository, world)
-                known = _known(source, chosen, previous, world.store)
-                requests.append(_request(source, chosen, config, world, known=known))
-        for name, outcome in pack_commits(requests, repository, world).items():
-            outcomes[name] = outcome if isinstance(outcome, AgentSyncError) else _locked(name, requests, outcome)
-    return {source.name: outcomes[source.name] for source in sources}
+    world = context.world
+    outcomes: dict[str, GitPinned | AgentSyncError] = {}
+    wanted: list[Wanted] = []
+    with _recording_failure(requests, outcomes.setdefault), _opened(requests, world) as repository:
+        for request in requests:
+            with _recording_failure([request], outcomes.setdefault):
+                wanted.append(_wanted(request, _resolved_ref(request, repository, world), world))
+        declared = {request.name: request.declared.recorded() for request in requests}
+        for name, outcome in pack_commits(wanted, repository, context).items():
+            if isinstance(outcome, AgentSyncError):
+                outcomes[name] = outcome
+            else:
+                outcomes[name] = Pinned(name, declared[name], outcome)
+    return {request.name: outcomes[request.name] for request in requests}
 
 
-def upstream_commits(sources: Sequence[GitSource], config: Config, world: World) -> Mapping[str, str | AgentSyncError]:
-    """By name: the commit that each of these sources of one repository would be locked to now; no file is fetched."""
-    commits: dict[str, str | AgentSyncError] = {}
-    with _recording_failure(sources, commits.setdefault), _opened(sources, config, world) as repository:
-        for source in sources:
-            with _recording_failure([source], commits.setdefault):
-                commits[source.name] = _resolved_ref(source, repository, world).commit
-    return commits
+def check_git(requests: Sequence[GitRequest], context: Context) -> Outcomes[UpstreamState]:
+    """Compare the commits that sources of one repository would be locked to now with the lock; no file is fetched."""
+    states: dict[str, UpstreamState | AgentSyncError] = {}
+    with _recording_failure(requests, states.setdefault), _opened(requests, context.world) as repository:
+        for request in requests:
+            with _recording_failure([request], states.setdefault):
+                commit = _resolved_ref(request, repository, context.world).commit
+                same = request.locked is not None and request.locked.pin.commit == commit
+                states[request.name] = UpstreamState(same, commit[:12])
+    return states
 
 
-def refetch_git(
-    locked: Sequence[LockedSource], world: World, *, limits: Limits, security: Policy
-) -> Mapping[str, PackedTree | AgentSyncError]:
-    """By name: the packed tree of these locked sources of one repository, in the store again, or why it is not.
-
-    Their commits are fetched by id, whatever their refs mean today; what comes must be what the lock says (spec §5.1).
-    """
-    outcomes: dict[str, PackedTree | AgentSyncError] = {}
-    with _recording_failure(locked, outcomes.setdefault):
-        refuse_offline(locked[0].name, world)
-        repo = _repository_of(locked)
-        refuse_repository(repo, security, subject=f"source {locked[0].name}")
-        pins = {source.name: source.pin for source in locked if isinstance(source.pin, GitPin)}
-        requests = [Request(each.name, pins[each.name].commit, each.declared, limits) for each in locked]
-        with _open(repo, [limits], world) as repository:
-            packed = pack_commits(requests, repository, world)
+def refetch_git(requests: Sequence[GitRequest], context: Context) -> Outcomes[Content]:
+    """Fetch the locked commits of one repository by id, whatever their refs mean today (spec §5.1)."""
+    outcomes: dict[str, Content | AgentSyncError] = {}
+    with _recording_failure(requests, outcomes.setdefault):
+        first = requests[0]
+        require_online(first.name, context.world)
+        repo = _locked_repository(first)
+        require_repository(repo, first.policy, subject=first.subject)
+        wanted = [Wanted(each.name, each.pinned.pin.commit, each.pinned.declaration, each.limits) for each in requests]
+        with _open(repo, [each.limits for each in requests], context.world) as repository:
+            packed = pack_commits(wanted, repository, context)
+        pins = {each.name: each.pinned.pin for each in requests}
         for name, outcome in packed.items():
             outcomes[name] = outcome if isinstance(outcome, AgentSyncError) else _as_locked(name, pins[name], outcome)
     return outcomes
 
 
-def _resolved_ref(source: GitSource, repository: GitRepository, world: World) -> ResolvedRef:
-    return resolve_ref(source.ref, repository, subject=f"source {source.name}", observer=world.observer)
+def _resolved_ref(request: GitRequest, repository: GitRepository, world: World) -> ResolvedRef:
+    return resolve_ref(request.declared.ref, repository, subject=request.subject, observer=world.observer)
 
 
-def _known(source: GitSource, chosen: ResolvedRef, previous: Lock | None, store: BlobStore) -> PackedTree | None:
-    """What the previous lock says of this commit, if it was asked the same, and if the store may have the bytes."""
-    locked = None if previous is None else previous.source(source.name)
-    if locked is None or not isinstance(locked.pin, GitPin) or locked.pin.packed.blob is None:
-        return None
-    if locked.pin.commit != chosen.commit or differing_fields(source, locked):
-        return None
-    return locked.pin.packed if store.size(locked.pin.packed.blob) == locked.pin.packed.size else None
-
-
-def _request(
-    source: GitSource, chosen: ResolvedRef, config: Config, world: World, *, known: PackedTree | None
-) -> Request:
-    demanded = signed_of(source.name, config)
-    return Request(
-        name=source.name,
-        oid=chosen.oid if "tag" in demanded else chosen.commit,
-        declared=declared(source),
-        limits=limits_of(source.name, config),
-        verify=partial(_verify, source.name, chosen, config, world) if demanded else None,
-        known=known,
+def _wanted(request: GitRequest, ref: ResolvedRef, world: World) -> Wanted:
+    required = required_signatures(request)
+    return Wanted(
+        name=request.name,
+        oid=ref.oid if "tag" in required else ref.commit,
+        declared=request.declared.recorded(),
+        limits=request.limits,
+        verify=partial(_verify, request, ref, world) if required else None,
+        known=_known(request, ref, world),
     )
 
 
-def _verify(name: str, chosen: ResolvedRef, config: Config, world: World, repository: GitRepository) -> None:
-    verify_signatures(name, chosen, repository, config, world)
+def _verify(request: GitRequest, ref: ResolvedRef, world: World, repository: GitRepository) -> None:
+    verify_signatures(request, ref, repository, world)
 
 
-def _locked(name: str, requests: Sequence[Request], pin: GitPin) -> LockedSource:
-    return LockedSource(name, next(request.declared for request in requests if request.name == name), pin)
+def _known(request: GitRequest, ref: ResolvedRef, world: World) -> PackedTree | None:
+    """Return what the lock says of this commit, if its declaration was the same and its files may be cached."""
+    locked = request.locked
+    if locked is None or locked.pin.packed.blob is None:
+        return None
+    if locked.pin.commit != ref.commit or changed_fields(request.declared, locked):
+        return None
+    return locked.pin.packed if world.store.size(locked.pin.packed.blob) == locked.pin.packed.size else None
 
 
 def _as_locked(name: str, pin: GitPin, found: GitPin) -> PackedTree | DigestMismatch:
@@ -131,32 +128,29 @@ def _as_locked(name: str, pin: GitPin, found: GitPin) -> PackedTree | DigestMism
     else:
         return found.packed
     return DigestMismatch(
-        subject=f"source {name}",
-        check=check,
-        remedy=f"the lock is wrong, or was changed by hand: agent-sync update {name}",
+        subject=f"source {name}", check=check, remedy=f"the lock is wrong, or was edited: agent-sync update {name}"
     )
 
 
-def _repository_of(locked: Sequence[LockedSource]) -> str:
-    repo = locked[0].declared.repo
-    if repo is None:
+def _locked_repository(request: GitRequest) -> str:
+    if not request.pinned.declaration.repo:
         raise LockInvalid(
-            subject=f"source {locked[0].name}",
-            check="the lock does not say which repository it comes from",
-            remedy=f"lock it again: agent-sync update {locked[0].name}",
+            subject=request.subject,
+            check="the lock does not name its repository",
+            remedy=f"lock it again: agent-sync update {request.name}",
         )
-    return repo
+    return request.pinned.declaration.repo
 
 
 @contextmanager
-def _opened(sources: Sequence[GitSource], config: Config, world: World) -> Iterator[GitRepository]:
-    """The one repository of these sources, if it may be asked."""
-    refuse_to_ask(sources[0].name, world)
-    repo, subject = sources[0].repo, f"source {sources[0].name}"
-    refuse_repository(repo, config.security, subject=subject)
-    warn_of_protocol(repo, world, subject=subject)
-    with _open(repo, [limits_of(source.name, config) for source in sources], world) as repository:
-        if not all(is_whole_id(source.ref) for source in sources):
+def _opened(requests: Sequence[GitRequest], world: World) -> Iterator[GitRepository]:
+    """Open the one repository of these sources, if it may be contacted."""
+    first = requests[0]
+    require_upstream(first.name, world)
+    require_repository(first.declared.repo, first.policy, subject=first.subject)
+    warn_of_protocol(first.declared.repo, world, subject=first.subject)
+    with _open(first.declared.repo, [request.limits for request in requests], world) as repository:
+        if not all(is_whole_id(request.declared.ref) for request in requests):
             repository.advertised()  # here, where it fails for all of them at once: a remote that is down is asked once
         yield repository
 
@@ -172,13 +166,13 @@ def _open(repo: str, limits: Sequence[Limits], world: World) -> AbstractContextM
 
 @contextmanager
 def _recording_failure(
-    sources: Sequence[GitSource | LockedSource], settle: Callable[[str, AgentSyncError], object]
+    requests: Sequence[GitRequest], record: Callable[[str, AgentSyncError], object]
 ) -> Iterator[None]:
-    """What is raised within is the outcome of these sources, of those that have none yet."""
+    """Record what is raised within as the outcome of these sources, of those that have none yet."""
     try:
         yield
     except Cancelled:
         raise
     except AgentSyncError as error:
-        for source in sources:
-            settle(source.name, named(error, f"source {source.name}"))
+        for request in requests:
+            record(request.name, named(error, request.subject))

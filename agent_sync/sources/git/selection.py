@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from agent_sync.errors import ConfigInvalid, LimitExceeded, UnsafePath
 from agent_sync.limits import Limits
-from agent_sync.lock import Declared
 from agent_sync.ports import Cancellation, GitEntry, GitRepository
+from agent_sync.sources.git import GitDeclaration
 from agent_sync.tree import ROOT, RelPath, refuse_collisions, safe_paths, sorted_paths
 from agent_sync.tree.globs import Globs
 from agent_sync.tree.names import project_path
@@ -35,7 +35,7 @@ class Selection:
     Its errors say nothing of sources: several may want the same.
     """
 
-    def __init__(self, declared: Declared, limits: Limits) -> None:
+    def __init__(self, declared: GitDeclaration, limits: Limits) -> None:
         self._limits = limits
         self._paths = {path: project_path(path, subject="its `paths`") for path in declared.paths}
         self._unmatched = dict(self._paths)

@@ -1,80 +1,94 @@
-"""Resolve an artifact in a registry to packed files in the cache (`type: oci`)."""
+"""Resolve, check and refetch artifacts in registries."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import ConfigInvalid, DigestMismatch
-from agent_sync.limits import Limits
-from agent_sync.lock import LockedSource, OciPin, PackedTree
-from agent_sync.lock.packing import store_tree
-from agent_sync.sources.base import declared, refuse_offline, refuse_to_ask
-from agent_sync.sources.git.signatures import refuse_protocol
+from agent_sync.sources.base import Pinned, UpstreamState, require_online, require_protocol, require_upstream
+from agent_sync.sources.content import PackedTree, store_tree
+from agent_sync.sources.oci import OciPin, OciPinned, OciRequest
+from agent_sync.tree import describe_changes
 from agent_sync.tree.globs import Globs
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Manifest
 from agent_sync_oci.reference import RegistryReference
 
 if TYPE_CHECKING:
-    from agent_sync.config.effective import Policy
-    from agent_sync.config.model import OciSource
+    from agent_sync.limits import Limits
     from agent_sync.ports import World
     from agent_sync_oci.registry.protocol import Registry
 
 
-def resolve_oci(source: OciSource, world: World, *, limits: Limits, security: Policy) -> LockedSource:
-    """The source, locked as its tag (or digest) is now; its bytes are in the store.
+def resolve_oci(request: OciRequest, world: World) -> OciPinned:
+    """Fetch the files of the artifact that the tag (or digest) names now to the cache.
 
-    Raises: NetworkError, DigestMismatch (bytes that lie, a layer that is no archive), ConfigInvalid (no file in it),
+    Raises: NetworkError, DigestMismatch (wrong bytes, a layer that is no archive), ConfigInvalid (no file in it),
         UnsafePath, LimitExceeded, Untrusted (protocol), BytesUnavailable (offline).
     """
-    digest, packed = fetch_artifact(
-        source.place, Globs(source.exclude), world, subject=f"source {source.name}", limits=limits, security=security
-    )
-    return LockedSource(source.name, declared(source), OciPin(digest, packed))
+    world.cancellation.check()
+    digest, packed = _fetch(request.declared.parsed, request, world)
+    return Pinned(request.name, request.declared.recorded(), OciPin(digest, packed))
 
 
-def fetch_artifact(
-    place: RegistryReference, exclude: Globs, world: World, *, subject: str, limits: Limits, security: Policy
-) -> tuple[Digest, PackedTree]:
-    """The digest of the manifest at the place, and its files in the store. Raises: as `resolve_oci`."""
-    refuse_protocol(place.address, security, subject=subject)
-    refuse_offline(subject.removeprefix("source "), world)
-    # What reads archives and layers is loaded only where there is such a source.
-    from agent_sync.sources.oci.layers import Layers
-
-    with _opened(place, world, limits) as registry, world.scratch() as scratch:
-        manifest = registry.manifest(_wanted(place))
-        if not isinstance(manifest, Manifest):
-            raise DigestMismatch(
-                subject=subject,
-                check=f"{manifest.digest} is an index of several artifacts",
-                remedy="name the one that is meant, by its own tag or digest",
-            )
-        layers = Layers(registry, scratch, subject=subject, limits=limits)
-        layers.add(manifest, exclude, world.cancellation)
-        packed = store_tree(layers.to_pack(), world.store, subject=subject)
-    if not packed.files:
-        raise ConfigInvalid(subject=subject, check="the artifact holds no file", remedy="correct `reference:`")
-    return manifest.digest, packed
-
-
-def served_manifest(source: OciSource, world: World, *, limits: Limits, security: Policy) -> Digest:
-    """The digest of what the reference names now; nothing else is fetched.
+def check_oci(request: OciRequest, world: World) -> UpstreamState:
+    """Compare the digest of the manifest that the reference names now; nothing else is fetched.
 
     Raises: NetworkError, DigestMismatch, Untrusted, BytesUnavailable (offline).
     """
-    refuse_protocol(source.place.address, security, subject=f"source {source.name}")
-    refuse_to_ask(source.name, world)
-    with _opened(source.place, world, limits) as registry:
-        return registry.manifest(_wanted(source.place)).digest
+    world.cancellation.check()
+    reference = request.declared.parsed
+    require_protocol(reference.address, request.policy, subject=request.subject)
+    require_upstream(request.name, world)
+    with _opened(reference, world, request.limits) as registry:
+        served = registry.manifest(_wanted(reference)).digest
+    same = request.locked is not None and request.locked.pin.digest == served
+    return UpstreamState(same, f"sha256:{served.hex[:12]}")
 
 
-def _opened(place: RegistryReference, world: World, limits: Limits) -> AbstractContextManager[Registry]:
-    return world.registries.open(place, timeout_s=limits.fetch_timeout_s, cancellation=world.cancellation)
+def refetch_oci(request: OciRequest, world: World) -> PackedTree:
+    """Fetch the locked artifact by its digest: the tag may have moved. Raises as `resolve_oci`, and LockInvalid."""
+    locked = request.pinned
+    reference = replace(locked.declaration.parsed, tag=None, digest=locked.pin.digest)
+    _, packed = _fetch(reference, replace(request, declaration=locked.declaration), world)
+    changes = locked.tree.changes_to(packed.files)
+    if changes:
+        raise DigestMismatch(
+            subject=request.subject,
+            check=f"the artifact does not hold the locked files: {describe_changes(changes)}",
+            remedy="restore the lock from version control, or make it again: agent-sync update",
+        )
+    return packed
 
 
-def _wanted(place: RegistryReference) -> Digest | str:
-    assert place.wanted is not None, "the configuration lets no other reference through"
-    return place.wanted
+def _fetch(reference: RegistryReference, request: OciRequest, world: World) -> tuple[Digest, PackedTree]:
+    require_protocol(reference.address, request.policy, subject=request.subject)
+    require_online(request.name, world)
+    # What reads archives and layers is loaded only where there is such a source.
+    from agent_sync.sources.oci.layers import Layers
+
+    with _opened(reference, world, request.limits) as registry, world.scratch() as scratch:
+        manifest = registry.manifest(_wanted(reference))
+        if not isinstance(manifest, Manifest):
+            raise DigestMismatch(
+                subject=request.subject,
+                check=f"{manifest.digest} is an index of several artifacts",
+                remedy="name the one that is meant, by its own tag or digest",
+            )
+        layers = Layers(registry, scratch, subject=request.subject, limits=request.limits)
+        layers.add(manifest, Globs(request.declared.exclude), world.cancellation)
+        packed = store_tree(layers.to_pack(), world.store, subject=request.subject)
+    if not packed.files:
+        raise ConfigInvalid(subject=request.subject, check="the artifact holds no file", remedy="correct `reference:`")
+    return manifest.digest, packed
+
+
+def _opened(reference: RegistryReference, world: World, limits: Limits) -> AbstractContextManager[Registry]:
+    return world.registries.open(reference, timeout_s=limits.fetch_timeout_s, cancellation=world.cancellation)
+
+
+def _wanted(reference: RegistryReference) -> Digest | str:
+    assert reference.wanted is not None, "the configuration lets no other reference through"
+    return reference.wanted

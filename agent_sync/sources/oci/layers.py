@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 from agent_sync.errors import DigestMismatch, LimitExceeded
 from agent_sync.limits import Limits
 from agent_sync.ports import Cancellation, Directory
-from agent_sync.sources.local import keep_limits
+from agent_sync.sources.directory import keep_limits
 from agent_sync.tree import RelPath, refuse_collisions, safe_path, sorted_paths
 from agent_sync.tree.compression import Decompressing
 from agent_sync.tree.globs import Globs

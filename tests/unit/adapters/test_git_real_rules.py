@@ -8,7 +8,8 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from agent_sync.lock import GitPin, Lock
+from agent_sync.lock import Lock
+from agent_sync.sources.git import GitPin
 from tests.builders.git_hosts import a_git_host
 from tests.builders.git_worlds import GitWorld, git_sources
 from tests.builders.repositories import GitRepository

@@ -8,7 +8,7 @@ import pytest
 
 from agent_sync.checkout import Checkout
 from agent_sync.errors import AgentSyncError, FileSystemError, LimitExceeded, ProjectBusy, UnsafePath
-from agent_sync.lock.reader import MAX_LOCK_BYTES
+from agent_sync.lock.file import MAX_LOCK_BYTES
 from agent_sync.ports import Kind
 from agent_sync.tree import RelPath
 from tests.builders.directories import files_of

@@ -13,17 +13,15 @@ from agent_sync.config import ConfigPath
 from agent_sync.config.layer import Layer, Level, read_layer
 from agent_sync.config.load import merge_layers
 from agent_sync.config.model import (
+    SOURCE_MODELS,
     ConfigFile,
     CustomTransform,
-    GitSource,
     LimitsConfig,
-    LocalSource,
     Override,
     SecurityConfig,
     Target,
     TrustConfig,
     TrustRule,
-    UrlSource,
 )
 from agent_sync.documents import emit
 from agent_sync.errors import AgentSyncError
@@ -53,7 +51,7 @@ def _like(*models: type[BaseModel]) -> SearchStrategy[dict[str, Any]]:
 
 
 _sections: dict[str, SearchStrategy[Any]] = {
-    "sources": some.lists(_like(GitSource, UrlSource, LocalSource), max_size=3),
+    "sources": some.lists(_like(*(SOURCE_MODELS[name] for name in ("git", "url", "local"))), max_size=3),
     "targets": some.lists(_like(Target), max_size=3),
     "overrides": some.lists(_like(Override), max_size=2),
     "transforms": some.lists(_like(CustomTransform), max_size=2),

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.config.model import CustomTransform, GitSource, LocalSource, TemplateTransform, UrlSource
+from agent_sync.config.model import CustomTransform, TemplateTransform
 from agent_sync.errors import AgentSyncError, ConfigInvalid, UnsafePath
-from tests.builders.configs import a_config, a_layer
+from agent_sync.sources.git import GitDeclaration
+from agent_sync.sources.local import LocalDeclaration
+from agent_sync.sources.url import UrlDeclaration
+from tests.builders.configs import a_config, a_layer, a_source
 
 SUM = "sha256:" + "ab" * 32
 
@@ -74,9 +77,9 @@ def test_the_example_of_the_spec_is_read() -> None:
     config = a_config(SPEC_EXAMPLE)
     assert config.variables == {"project": "my-project", "language": "go"}
     assert config.sources == (
-        GitSource(name="base-rules", repo="https://github.com/org/rules.git", ref="v1.2.0", paths=("core/",)),
-        UrlSource(name="security-policy", url="https://example.com/policy.md", checksum=SUM),
-        LocalSource(name="team-standards", path="./agents/standards/"),
+        a_source("git", name="base-rules", repo="https://github.com/org/rules.git", ref="v1.2.0", paths=("core/",)),
+        a_source("url", name="security-policy", url="https://example.com/policy.md", checksum=SUM),
+        a_source("local", name="team-standards", path="./agents/standards/"),
     )
     assert [(each.source, each.tools, each.destination) for each in config.targets] == [
         ("base-rules", ("cursor", "claude-code", "copilot"), None),
@@ -102,14 +105,14 @@ def test_declared_paths_of_sources_are_kept_as_they_are_spelt_for_the_lock() -> 
           - {name: a, type: local, path: /srv/shared, outside_root: true}
         """
     )
-    git, inside, outside, absolute = config.sources
-    assert isinstance(git, GitSource)
+    git, inside, outside, absolute = (source.declaration for source in config.sources)
+    assert isinstance(git, GitDeclaration)
     assert git.paths == ("./core/", "docs")
     assert git.root == "./core/"
-    assert isinstance(inside, LocalSource)
+    assert isinstance(inside, LocalDeclaration)
     assert (inside.path, inside.inside) == ("./agents/", "agents")
-    assert isinstance(outside, LocalSource)
-    assert isinstance(absolute, LocalSource)
+    assert isinstance(outside, LocalDeclaration)
+    assert isinstance(absolute, LocalDeclaration)
     assert (outside.inside, absolute.inside) == (None, None)
 
 
@@ -211,8 +214,7 @@ def test_r028_a_url_source_without_a_checksum_is_refused_with_what_to_add() -> N
 def test_x18_upper_case_digits_of_a_checksum_are_accepted_and_normalised() -> None:
     config = a_config(f"sources: [{{name: a, type: url, url: 'https://h/p', checksum: {SUM.upper()}}}]")
     (source,) = config.sources
-    assert isinstance(source, UrlSource)
-    assert source.checksum == SUM
+    assert source.declaration == UrlDeclaration(url="https://h/p", checksum=SUM)
 
 
 @pytest.mark.parametrize(

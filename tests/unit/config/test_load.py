@@ -6,10 +6,9 @@ import pytest
 
 from agent_sync.config import Environment, discover, limits_of
 from agent_sync.config.load import load
-from agent_sync.config.model import GitSource
 from agent_sync.errors import ConfigInvalid, FileSystemError, UsageError
 from agent_sync.limits import Limits
-from tests.builders.configs import GIT, a_config, a_directory, a_load
+from tests.builders.configs import GIT, a_config, a_directory, a_load, a_source
 
 
 def only_the_project(path: str) -> bytes | None:
@@ -116,7 +115,7 @@ def test_r011_a_source_of_a_higher_layer_fully_replaces_the_one_of_its_name() ->
     )
     assert [source.name for source in loaded.merged.sources] == ["rules", "last", "mine"]
     rules = loaded.merged.source("rules")
-    assert rules == GitSource(name="rules", repo="https://example.com/rules.git", ref="v1")
+    assert rules == a_source("git", name="rules", repo="https://example.com/rules.git", ref="v1")
 
 
 def test_r011_a_tool_definition_of_a_higher_layer_replaces_the_one_of_its_name() -> None:

@@ -7,21 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_sync.errors import LockInvalid, UnsafePath
-from agent_sync.lock import (
-    Declared,
-    GitPin,
-    LocalPin,
-    Lock,
-    LockedSource,
-    Orphan,
-    PackedTree,
-    Placement,
-    Rendered,
-    Transformed,
-    UrlPin,
-)
-from agent_sync.lock.reader import read_lock
-from agent_sync.lock.writer import lock_bytes
+from agent_sync.lock import Lock, LockedSource, Orphan, Placement, Rendered, Transformed
+from agent_sync.lock.file import lock_bytes, read_lock
+from agent_sync.sources.content import PackedTree
+from agent_sync.sources.git import GitDeclaration, GitPin
+from agent_sync.sources.local import LocalDeclaration, LocalPin
+from agent_sync.sources.url import UrlDeclaration, UrlPin
 from agent_sync.tree import ROOT, Entry, RelPath, Sha256, Tree
 from agent_sync_oci.digest import Digest
 
@@ -38,7 +29,7 @@ EVERYTHING = Lock(
     sources=(
         LockedSource(
             name="base-rules",
-            declared=Declared("git", repo="https://github.com/org/rules.git", ref="v1.2.0", paths=("core/",)),
+            declaration=GitDeclaration(repo="https://github.com/org/rules.git", ref="v1.2.0", paths=("core/",)),
             pin=GitPin(
                 "3" * 40, "a" * 40, packed({"core/run.sh": Entry(HEX["9"], True), "core/a b.md": Entry(HEX["a"])})
             ),
@@ -48,10 +39,10 @@ EVERYTHING = Lock(
         ),
         LockedSource(
             name="security-policy",
-            declared=Declared("url", url="https://example.com/policy.md", checksum=f"sha256:{HEX['b']}"),
+            declaration=UrlDeclaration(url="https://example.com/policy.md", checksum=f"sha256:{HEX['b']}"),
             pin=UrlPin("https://example.com/policy.md", HEX["b"], RelPath("policy.md"), 12),
         ),
-        LockedSource("team", Declared("local", path="./team/"), LocalPin("./team/", packed({"t.md": Entry(HEX["c"])}))),
+        LockedSource("team", LocalDeclaration(path="./team/"), LocalPin("./team/", packed({"t.md": Entry(HEX["c"])}))),
     ),
     outputs=(
         Placement("base-rules", RelPath(".claude"), tool="claude-code", shared=True),
@@ -156,7 +147,7 @@ FILES = st.dictionaries(NAMES, st.builds(Entry, st.sampled_from(sorted(HEX.value
 @given(FILES, st.text(max_size=20))
 def test_any_lock_reads_back_as_it_was_written(files: dict[str, Entry], ref: str) -> None:
     try:
-        source = LockedSource("s", Declared("git", repo="r", ref=ref), GitPin("0" * 40, "0" * 40, packed(files)))
+        source = LockedSource("s", GitDeclaration(repo="r", ref=ref), GitPin("0" * 40, "0" * 40, packed(files)))
         lock = Lock((source,), outputs=(Placement("s", RelPath("x")),))
         assert read_lock(lock_bytes(lock)) == lock
     except UnsafePath as refused:

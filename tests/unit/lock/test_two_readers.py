@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from agent_sync.documents import emit
 from agent_sync.errors import AgentSyncError
 from agent_sync.lock import Lock
-from agent_sync.lock.reader import read_lock
-from agent_sync.lock.writer import lock_bytes
+from agent_sync.lock.file import lock_bytes, read_lock
 from tests.builders.documents import AWKWARD, a_lock
 
 HEX = "0123456789abcdef"

@@ -82,8 +82,9 @@ def test_a_source_is_found_by_its_digest_alone(sender: MemoryProject) -> None:
     lock = sender.project().lock_file.read()
     assert lock is not None
     (source,) = lock.sources
-    assert source.pin.packed.blob is not None  # type: ignore[union-attr]  # it is a local source
-    assert f"src-{source.pin.packed.blob.hex}" in registry_of(sender).tags()  # type: ignore[union-attr]  # as above
+    blob = source.pin.content.blob
+    assert blob is not None
+    assert f"src-{blob.hex}" in registry_of(sender).tags()
 
 
 def test_a_project_that_has_only_a_lock_can_push_it_on(sender: MemoryProject, receiver: MemoryProject) -> None:

@@ -19,10 +19,11 @@ from agent_sync.errors import (
     UnsafePath,
     Untrusted,
 )
-from agent_sync.limits import Limits
-from agent_sync.lock import GitPin, Lock, LockedSource, PackedTree
+from agent_sync.lock import Lock, LockedSource
 from agent_sync.ports import Cancellation
-from agent_sync.sources.git.fetch import refetch_git, upstream_commits
+from agent_sync.sources.base import UpstreamState
+from agent_sync.sources.content import PackedTree
+from agent_sync.sources.git import GitDeclaration, GitPin
 from agent_sync.sources.git.pack import named
 from tests.builders.git_worlds import REPO, GitWorld, git_sources
 from tests.builders.repositories import Executable, Submodule, Symlink
@@ -53,7 +54,7 @@ def test_a_source_is_locked_with_commit_tree_files_and_packed_form(git: MemoryGi
     pin = _pin(locked)
     assert (pin.commit, pin.tree) == (commit, remote.commits[commit].tree)
     assert locked.tree == a_tree({"b.md": "b", "a/run.sh": program("#!"), ".hidden/x": "x"})
-    assert locked.declared.repo == REPO
+    assert locked.declaration == GitDeclaration(repo=REPO, ref="main")
     assert pin.packed.blob is not None
     assert world.store.size(pin.packed.blob) == pin.packed.size
 
@@ -272,8 +273,11 @@ def test_where_upstream_is_now_is_asked_without_fetching(git: MemoryGit, remote:
     remote.tag("v1", first)
     last = remote.commit({"a.md": "2"})
     config = git_sources("name: tag, ref: v1", "name: branch, ref: main", "name: none, ref: v9")
-    found = upstream_commits(config.sources, config, GitWorld(git).world)  # type: ignore[arg-type]  # all are git sources
-    assert (found["tag"], found["branch"]) == (first, last)
+    pin = GitPin(first, "0" * 40, PackedTree(a_tree({})))
+    locked = (LockedSource(name, GitDeclaration(repo=REPO, ref=""), pin) for name in ("tag", "branch"))
+    found = GitWorld(git).check(config, Lock(tuple(locked)))
+    assert found["tag"] == UpstreamState(same=True, identity=first[:12])
+    assert found["branch"] == UpstreamState(same=False, identity=last[:12])
     assert isinstance(found["none"], ConfigInvalid)
     assert {question[0] for question in git.asked} == {"refs"}
 
@@ -286,7 +290,7 @@ def test_a_locked_source_is_fetched_again_by_its_commit_whatever_the_ref_means_n
     remote.commit({"core/a.md": "new"})
     git.asked.clear()
     world = GitWorld(git, MemoryStore())
-    outcomes = refetch_git([locked], world.world, limits=Limits(), security=Policy())
+    outcomes = world.refetch(locked)
     assert outcomes == {"rules": _pin(locked).packed}
     assert git.asked[0] == ("fetch", commit, "without blobs")
     blob = _pin(locked).packed.blob
@@ -300,8 +304,7 @@ def test_files_other_than_the_locked_ones_are_not_taken(git: MemoryGit, remote: 
     locked = world.locked(git_sources("name: rules, ref: main"))
     other = world.locked(git_sources("name: rules, ref: main, exclude: [none]"))
     forged = replace(locked, pin=replace(_pin(locked), packed=replace(_pin(other).packed, files=a_tree({"a.md": "2"}))))
-    outcomes = refetch_git([forged], world.world, limits=Limits(), security=Policy())
-    outcome = outcomes["rules"]
+    outcome = world.refetch(forged)["rules"]
     assert isinstance(outcome, DigestMismatch)
     assert outcome.check.endswith('does not hold the locked files: changed "a.md"')
 
@@ -310,8 +313,7 @@ def test_a_commit_with_the_locked_files_in_another_tree_is_not_taken(git: Memory
     remote.commit({"a.md": "1"})
     world = GitWorld(git)
     locked = world.locked(git_sources("name: rules, ref: main"))
-    forged = replace(locked, pin=replace(_pin(locked), tree="0" * 40))
-    outcome = refetch_git([forged], world.world, limits=Limits(), security=Policy())["rules"]
+    outcome = world.refetch(replace(locked, pin=replace(_pin(locked), tree="0" * 40)))["rules"]
     assert isinstance(outcome, DigestMismatch)
     assert outcome.check.endswith(f"the lock says {'0' * 40}")
 
@@ -322,7 +324,7 @@ def test_a_foreign_lock_without_packed_form_is_held_against_its_files(git: Memor
     locked = world.locked(git_sources("name: rules, ref: main"))
     packed = replace(_pin(locked).packed, blob=None, size=None, nar_hash=None)
     foreign = replace(locked, pin=replace(_pin(locked), packed=packed))
-    outcomes = refetch_git([foreign], world.world, limits=Limits(), security=Policy())
+    outcomes = world.refetch(foreign)
     assert outcomes == {"rules": _pin(locked).packed}
 
 
@@ -330,8 +332,8 @@ def test_a_lock_that_names_no_repository_cannot_be_fetched(git: MemoryGit, remot
     remote.commit({"a.md": "1"})
     world = GitWorld(git)
     locked = world.locked(git_sources("name: rules, ref: main"))
-    nowhere = replace(locked, declared=replace(locked.declared, repo=None))
-    outcomes = refetch_git([nowhere], world.world, limits=Limits(), security=Policy())
+    nowhere = replace(locked, declaration=GitDeclaration(repo="", ref="main"))
+    outcomes = world.refetch(nowhere)
     assert isinstance(outcomes["rules"], LockInvalid)
 
 
@@ -342,8 +344,8 @@ def test_a_locked_repository_that_is_not_allowed_any_more_is_not_asked(
     world = GitWorld(git)
     locked = world.locked(git_sources("name: rules, ref: main"))
     git.asked.clear()
-    security = Policy(repositories=(("https://other.example/*",),))
-    outcomes = refetch_git([locked], world.world, limits=Limits(), security=security)
+    policy = Policy(repositories=(("https://other.example/*",),))
+    outcomes = world.refetch(locked, policy=policy)
     assert isinstance(outcomes["rules"], Untrusted)
     assert git.asked == []
 

@@ -8,8 +8,8 @@ import pytest
 
 from agent_sync.errors import ConfigInvalid, LimitExceeded, UnsafePath
 from agent_sync.limits import Limits
-from agent_sync.lock import Declared
 from agent_sync.ports import Cancellation
+from agent_sync.sources.git import GitDeclaration
 from agent_sync.sources.git.selection import Selection
 from tests.builders.repositories import Content, Executable, Submodule, Symlink
 from tests.fakes.git import MemoryGit
@@ -26,7 +26,9 @@ def _taken(
     """Key -> content and executable bit, in the order in which they would be packed."""
     git = MemoryGit()
     commit = git.add("r").commit(files)
-    selection = Selection(Declared("git", paths=paths, exclude=exclude, root=root), limits or Limits())
+    selection = Selection(
+        GitDeclaration(repo="r", ref="main", paths=paths, exclude=exclude, root=root), limits or Limits()
+    )
     with git.open("r", timeout_s=1, max_bytes=10_000_000, cancellation=Cancellation()) as repository:
         repository.fetch([commit], without_blobs=True)
         tree = repository.commit(commit).tree
@@ -58,10 +60,15 @@ def test_everything_is_taken_hidden_files_included_in_tree_order() -> None:
     [("", True), ("a", True), ("a/b", True), ("a/b/c", True), ("a/b/c/d", True), ("a/bc", False), ("ab", False)],
 )
 def test_only_directories_on_the_way_and_below_are_looked_into(directory: str, wanted: bool) -> None:
-    assert Selection(Declared("git", paths=("a/b/c/", "z.md")), Limits()).looks_into(directory) is wanted
-    assert Selection(Declared("git", paths=("x",), root="a/b/c"), Limits()).looks_into(directory) is (directory == "")
-    assert Selection(Declared("git", root="a/b/c"), Limits()).looks_into(directory) is wanted
-    assert Selection(Declared("git"), Limits()).looks_into(directory)
+    assert (
+        Selection(GitDeclaration(repo="r", ref="main", paths=("a/b/c/", "z.md")), Limits()).looks_into(directory)
+        is wanted
+    )
+    assert Selection(GitDeclaration(repo="r", ref="main", paths=("x",), root="a/b/c"), Limits()).looks_into(
+        directory
+    ) is (directory == "")
+    assert Selection(GitDeclaration(repo="r", ref="main", root="a/b/c"), Limits()).looks_into(directory) is wanted
+    assert Selection(GitDeclaration(repo="r", ref="main"), Limits()).looks_into(directory)
 
 
 @pytest.mark.parametrize("spelling", ["core/", "core", "./core/", "./core"])

@@ -111,7 +111,7 @@ def test_where_a_signed_tag_is_demanded_nothing_else_will_do(
     git: MemoryGit, remote: MemoryRepository, ref: str
 ) -> None:
     remote.refs["refs/tags/light"] = remote.commit({"a": "1"}, signature=b"alice")
-    with pytest.raises(Untrusted, match="a signed tag is demanded"):
+    with pytest.raises(Untrusted, match="a signed tag is required"):
         GitWorld(git, files=FILES).locked(git_sources(SIGNED_TAG.replace("v1", ref)))
 
 

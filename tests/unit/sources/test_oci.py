@@ -12,7 +12,7 @@ import pytest
 import zstandard
 
 from agent_sync.errors import AgentSyncError, ConfigInvalid, DigestMismatch, LimitExceeded, NotFound, UnsafePath
-from agent_sync.lock import OciPin
+from agent_sync.sources.oci import OciPin
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest
 from agent_sync_oci.registry.memory import MemoryRegistry

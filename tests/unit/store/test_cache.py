@@ -9,19 +9,13 @@ import pytest
 
 from agent_sync.errors import Cancelled
 from agent_sync.events import BlobSetAside, Event, Progressed
-from agent_sync.lock.model import (
-    Declared,
-    GitPin,
-    LocalPin,
-    Lock,
-    LockedSource,
-    PackedTree,
-    Rendered,
-    Transformed,
-    UrlPin,
-)
-from agent_sync.lock.writer import lock_bytes
+from agent_sync.lock.file import lock_bytes
+from agent_sync.lock.model import Lock, LockedSource, Rendered, Transformed
 from agent_sync.ports import Cancellation
+from agent_sync.sources.content import PackedTree
+from agent_sync.sources.git import GitDeclaration, GitPin
+from agent_sync.sources.local import LocalDeclaration, LocalPin
+from agent_sync.sources.url import UrlDeclaration, UrlPin
 from agent_sync.store.audit import Use, list_blobs
 from agent_sync.store.cache import Cache
 from agent_sync.tree import RelPath
@@ -38,7 +32,7 @@ def cache(tmp_path: Path) -> Cache:
 
 
 def a_git_source(name: str, packed: PackedTree, transformed: Transformed | None = None) -> LockedSource:
-    return LockedSource(name, Declared("git"), GitPin("c" * 40, "d" * 40, packed), transformed)
+    return LockedSource(name, GitDeclaration(repo="r", ref="main"), GitPin("c" * 40, "d" * 40, packed), transformed)
 
 
 def audited(cache: Cache) -> tuple[list[str], tuple[Digest, ...]]:
@@ -54,8 +48,12 @@ def test_each_blob_is_listed_with_who_needs_it(cache: Cache) -> None:
     lock = Lock(
         sources=(
             a_git_source("rules", git, Transformed(RECIPE, changed)),
-            LockedSource("policy", Declared("url"), UrlPin("https://x.test/p", sha256("policy"), RelPath("p"))),
-            LockedSource("own", Declared("local"), LocalPin("own", local)),
+            LockedSource(
+                "policy",
+                UrlDeclaration(url="https://x.test/p", checksum=""),
+                UrlPin("https://x.test/p", sha256("policy"), RelPath("p")),
+            ),
+            LockedSource("own", LocalDeclaration(path="own"), LocalPin("own", local)),
         ),
         rendered=Rendered(RECIPE, rendered, dict.fromkeys(rendered.files, "rules")),
     )

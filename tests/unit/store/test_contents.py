@@ -10,7 +10,10 @@ from typing import BinaryIO
 import pytest
 
 from agent_sync.errors import AgentSyncError, BlobCorrupt, BytesUnavailable, LockInvalid
-from agent_sync.lock.model import Declared, GitPin, LockedSource, PackedTree, UrlPin
+from agent_sync.lock.model import LockedSource
+from agent_sync.sources.content import PackedTree
+from agent_sync.sources.git import GitDeclaration, GitPin
+from agent_sync.sources.url import UrlDeclaration, UrlPin
 from agent_sync.store.contents import Contents
 from agent_sync.tree import RelPath
 from agent_sync.tree.tarball import BLOCK
@@ -55,9 +58,13 @@ def test_a_source_of_the_lock_is_added_by_its_pin() -> None:
     packed = a_packed_tree({"a.md": "from git"}, store)
     store.put(b"from a server")
     contents = Contents(store)
-    contents.add_source(LockedSource("git", Declared("git"), GitPin("c" * 40, "t" * 40, packed)))
+    contents.add_source(LockedSource("git", GitDeclaration(repo="r", ref="main"), GitPin("c" * 40, "t" * 40, packed)))
     contents.add_source(
-        LockedSource("url", Declared("url"), UrlPin("https://x.test/p", sha256("from a server"), RelPath("p")))
+        LockedSource(
+            "url",
+            UrlDeclaration(url="https://x.test/p", checksum=""),
+            UrlPin("https://x.test/p", sha256("from a server"), RelPath("p")),
+        )
     )
     assert whole(sha256("from git"), contents) == b"from git"
     assert whole(sha256("from a server"), contents) == b"from a server"
@@ -66,10 +73,12 @@ def test_a_source_of_the_lock_is_added_by_its_pin() -> None:
 def test_a_source_whose_lock_names_no_blob_is_read_from_what_was_packed_instead() -> None:
     store = MemoryStore()
     packed = a_packed_tree({"a.md": "text"}, store)
-    source = LockedSource("git", Declared("git"), GitPin("c" * 40, "t" * 40, PackedTree(packed.files)))
+    source = LockedSource(
+        "git", GitDeclaration(repo="r", ref="main"), GitPin("c" * 40, "t" * 40, PackedTree(packed.files))
+    )
     without, given = Contents(store), Contents(store)
     without.add_source(source)
-    given.add_source(source, packed=packed)
+    given.add_source(source, found=packed)
     assert sha256("text") not in without
     assert whole(sha256("text"), given) == b"text"
 

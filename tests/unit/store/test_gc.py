@@ -7,8 +7,11 @@ from pathlib import Path
 import pytest
 
 from agent_sync.errors import ProjectBusy
-from agent_sync.lock.model import Declared, GitPin, Lock, LockedSource, PackedTree, UrlPin
-from agent_sync.lock.writer import lock_bytes
+from agent_sync.lock.file import lock_bytes
+from agent_sync.lock.model import Lock, LockedSource
+from agent_sync.sources.content import PackedTree
+from agent_sync.sources.git import GitDeclaration, GitPin
+from agent_sync.sources.url import UrlDeclaration, UrlPin
 from agent_sync.store.cache import Cache
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
@@ -18,8 +21,12 @@ from tests.builders.trees import a_packed_tree, sha256
 
 def a_lock(packed: PackedTree, *, url_content: str | None = None) -> bytes:
     """A lock with one git source, and one url source if `url_content` is given."""
-    git = LockedSource("rules", Declared("git"), GitPin("c" * 40, "d" * 40, packed))
-    url = LockedSource("policy", Declared("url"), UrlPin("https://x.test/p", sha256(url_content or ""), RelPath("p")))
+    git = LockedSource("rules", GitDeclaration(repo="r", ref="main"), GitPin("c" * 40, "d" * 40, packed))
+    url = LockedSource(
+        "policy",
+        UrlDeclaration(url="https://x.test/p", checksum=""),
+        UrlPin("https://x.test/p", sha256(url_content or ""), RelPath("p")),
+    )
     return lock_bytes(Lock((git, url) if url_content else (git,)))
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_sync.errors import LockInvalid
-from agent_sync.lock import PackedTree
+from agent_sync.sources.content import PackedTree
 from agent_sync.store.verify import ReceivedTar
 from agent_sync.tree import Entry, RelPath, Sha256, Tree
 from agent_sync.tree.tarball import FileToPack, pack

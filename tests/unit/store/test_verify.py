@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent_sync.errors import BlobCorrupt, BytesUnavailable, LockInvalid
-from agent_sync.lock.model import PackedTree
+from agent_sync.sources.content import PackedTree
 from agent_sync.store.verify import verify_blob, verify_packed
 from agent_sync.tree import Entry, RelPath, Tree
 from agent_sync_oci.digest import Digest
