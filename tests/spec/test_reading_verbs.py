@@ -163,6 +163,14 @@ def test_r093_a_local_source_whose_directory_has_changed_is_pending(tmp_path: Pa
     assert ("synced" in ran.out, ran.err) == (True, "")
 
 
+def test_r093_without_a_lock_every_source_is_pending(tmp_path: Path) -> None:
+    ran = a_local_machine(tmp_path).run("status")
+    assert [line.split()[:2] + line.split()[-1:] for line in ran.out.splitlines()[1:2]] == [
+        ["rules", "local", "pending"]
+    ]
+    assert "agent-sync update rules" in ran.err
+
+
 def test_r094_info_tells_versions_places_and_tools(tmp_path: Path) -> None:
     machine = a_local_machine(tmp_path, "tool_definitions:\n  - {name: mine, destination: .mine/}\n")
     machine.lock_and_sync()

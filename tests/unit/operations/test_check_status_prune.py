@@ -184,3 +184,14 @@ def test_prune_keeps_what_is_declared_though_the_lock_lacks_its_outputs() -> Non
     assert project.project().check().clean
     assert project.project().prune().removed == ()
     assert project.outputs == {".cursor/rules/a.md": "a\n"}
+
+
+def test_without_a_lock_status_lists_every_source_as_pending() -> None:
+    project = a_local_project()
+    result = project.project().status()
+    assert [(row.name, row.pinned_at, row.state) for row in result.rows] == [("rules", "not locked", State.PENDING)]
+    assert result.last_sync_s is None
+    assert project.warnings == ["stale"]
+    with pytest.raises(UsageError, match="neither declared nor locked"):
+        project.project().status(["other"])
+    assert "agent-sync.lock" not in project.files

@@ -105,3 +105,49 @@ def test_an_inherited_update_records_what_a_users_variable_makes_of_the_projects
     project.project().sync()
     assert project.lock == shared
     assert "recipe-changed" not in project.warnings
+
+
+def files_of_a_layer() -> MemoryProject:
+    """A personal source whose files are in a directory of their own and in the project's, all of them synced."""
+    project = with_user_layer(PERSONAL + "  - {source: mine, tools: [cursor]}\n")
+    project.put("mine/m.md", "m\n")
+    project.project().update()
+    project.project().sync()
+    assert {".mine/m.md", ".cursor/rules/m.md"} <= project.outputs.keys()
+    return project
+
+
+def test_a_check_without_inheritance_leaves_the_files_of_the_users_layer_alone() -> None:
+    project = files_of_a_layer()
+    result = project.project(no_inherit=True).check(strict=True)
+    assert result.clean, result.drift
+    project.put(".cursor/rules/stray.md", "stray\n")
+    assert project.project(no_inherit=True).check().drift.unexpected == (".cursor/rules/stray.md",)
+
+
+def test_neither_sync_nor_prune_without_inheritance_deletes_the_files_of_the_users_layer() -> None:
+    project = files_of_a_layer()
+    before = project.outputs
+    alone = project.project(no_inherit=True)
+    assert alone.sync(prune=True).removed == ()
+    assert alone.prune().removed == ()
+    assert alone.check().clean
+    assert project.outputs == before
+    assert project.project().check().clean
+
+
+def test_what_the_users_layer_gives_up_is_an_orphan_again() -> None:
+    project = files_of_a_layer()
+    project.project(no_inherit=True).sync()
+    del project.layers[USER]
+    project.project().update()
+    assert set(project.project().check().drift.orphaned) == {".mine/m.md", ".cursor/rules/m.md"}
+    project.project().prune()
+    assert project.outputs.keys() == {".cursor/rules/a.md"}
+
+
+@pytest.mark.parametrize("content", ["nonsense", "version: 1\noutputs: [{source: rules, to: .cursor/rules}]\n"])
+def test_an_inherited_lock_that_cannot_be_read_does_not_stop_a_check_without_inheritance(content: str) -> None:
+    project = files_of_a_layer()
+    project.put(INHERITED, content)
+    assert project.project(no_inherit=True).check().drift.orphaned == (".cursor/rules/m.md", ".mine/m.md")
