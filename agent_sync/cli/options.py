@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from agent_sync.cli.commands import MODULES
+from agent_sync.cli import commands
 from agent_sync.errors import UsageError
 
 Names = Annotated[
@@ -37,6 +38,11 @@ class GlobalOptions:
     quiet: bool = False
     no_color: bool = False
 
+
+# A module of `agent_sync.cli.commands` is a command: `cache_gc` is `agent-sync cache gc`. No other list is kept.
+MODULES = tuple(
+    sorted([name[:-3] for name in os.listdir(commands.__path__[0]) if name.endswith(".py") and name[0] != "_"])
+)
 
 _TAKE_POLICY = frozenset({"sync", "pull", "bundle verify"})
 _COMMAND = re.compile(rf"agent-sync ({'|'.join(name.replace('_', ' ') for name in MODULES)})\b(?! --policy)")

@@ -16,8 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperArgument, TyperCommand, TyperGroup
 
-from agent_sync.cli.commands import MODULES
-from agent_sync.cli.options import GLOBAL_FLAGS, flag_name, global_parameters, leading_flags, split_options
+from agent_sync.cli.options import GLOBAL_FLAGS, MODULES, flag_name, global_parameters, leading_flags, split_options
 from agent_sync.cli.run import Invocation, Section, Verb, run_verb
 
 # Commands of two words: the first word, and what the commands that share it are for.

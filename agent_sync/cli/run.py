@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -14,10 +15,10 @@ from agent_sync.cli.options import GlobalOptions, reject_conflicting, with_optio
 from agent_sync.cli.progress import TerminalObserver
 from agent_sync.cli.screen import OutputLost, Screen, Streams
 from agent_sync.cli.text import Line
-from agent_sync.documents_out.envelope import Document, document_text, error_document, failure_document
 from agent_sync.errors import AgentSyncError, Cancelled
 
 if TYPE_CHECKING:
+    from agent_sync.documents_out.envelope import Document
     from agent_sync.ports import Cancellation
     from agent_sync.project import Project
     from agent_sync.receipt.recorder import Recorder
@@ -50,29 +51,37 @@ class Section(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Verb:
-    """A command: its words, the function that answers, the document that `--json` writes, and examples for its help.
+    """A command: its words, the function that answers, how its result becomes a document, and examples for its help.
 
-    The function takes the session and what its signature tells typer to parse; its docstring is the help. `document` is
-    the typed dictionary that its answers hold. `repeatable` says whether, with these values, the answer of a run that
-    changed nothing may be given again as long as everything it depends on is the same.
+    The function takes the session and what its signature tells typer to parse; its docstring is the help. `document`
+    names the function, with its module, that returns what `--json` writes of a result: a typed dictionary. It is
+    imported only for `--json`. `repeatable` says whether, with these values, the answer of a run that changed nothing
+    may be given again as long as everything it depends on is the same.
     """
 
     name: str
     run: Callable[..., Answer]
-    document: type[Any] = dict
+    document: str = "documents_out.envelope.plain_document"
     section: Section = Section.EVERYDAY
     examples: Sequence[str] = ()
     repeatable: Callable[[Mapping[str, object]], bool] = lambda _values: False
 
+    @property
+    def to_document(self) -> Callable[[Any], Document]:
+        """The function that `document` names."""
+        module, _, name = self.document.rpartition(".")
+        function: Callable[[Any], Document] = getattr(importlib.import_module(f"agent_sync.{module}"), name)
+        return function
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a command answers: `lines` for a person, `document` for a program, and what failed nevertheless.
+    """What a command answers: the result of the library, `lines` for a person, and what failed nevertheless.
 
     Without a `code` the failure decides the exit code, and without a failure it is 0.
     """
 
-    document: Document
+    result: object
     lines: Iterable[Line] = ()
     failure: AgentSyncError | None = None
     code: int | None = None
@@ -243,14 +252,15 @@ class _Run:
 
     def answered(self, answer: Answer) -> int:
         self._session.observer.finish()
-        failed: Document = {} if answer.failure is None else failure_document(answer.failure)
-        if not self._write_document(answer.exit_code, answer.document, failed):
+        if self._session.options.json:
+            self._write_document(answer.exit_code, answer.failure, self._verb.to_document(answer.result))
+        else:
             self._session.show(answer.lines)
             self._say(() if answer.failure is None else self._error_lines(answer.failure))
         return answer.exit_code
 
     def failed(self, error: AgentSyncError) -> int:
-        self._report(error.exit_code, failure_document(error), self._error_lines(error))
+        self._report(error, self._error_lines(error))
         return error.exit_code
 
     def output_lost(self, error: OutputLost) -> int:
@@ -259,7 +269,7 @@ class _Run:
 
     def interrupted(self) -> int:
         cancelled = Cancelled(subject="this run", check=_INTERRUPTED, remedy="run it again")
-        self._report(cancelled.exit_code, {"error": error_document(cancelled)}, (_INTERRUPTED,))
+        self._report(cancelled, (_INTERRUPTED,))
         return cancelled.exit_code
 
     def broken(self, error: Exception) -> int:
@@ -268,26 +278,27 @@ class _Run:
             check=f"{type(error).__name__}: {error}",
             remedy="please report this bug with the command, the output of `agent-sync info`, and what --verbose adds",
         )
-        self._report(bug.exit_code, failure_document(bug), [*self._traceback(error), *self._error_lines(bug)])
+        self._report(bug, [*self._traceback(error), *self._error_lines(bug)])
         return bug.exit_code
 
-    def _report(self, code: int, document: Document, lines: Iterable[Line]) -> None:
+    def _report(self, error: AgentSyncError, lines: Iterable[Line]) -> None:
         """Report a run without an answer, and what it had already done and has undone."""
         observer = self._session.observer
         observer.finish()
         try:
-            if self._write_document(code, document, {"rolled_back": observer.rolled_back}):
+            if self._session.options.json:
+                self._write_document(error.exit_code, error, {"rolled_back": observer.rolled_back})
                 return
         except OutputLost as lost:
             self.output_lost(lost)
         self._say([*lines, *observer.undone()])
 
-    def _write_document(self, code: int, *parts: Document) -> bool:
-        """Write the document if one is wanted; return whether that is so."""
-        if self._session.options.json:
-            warnings = self._session.observer.warnings
-            self._session.screen.write(document_text(self._verb.name, code, *parts, warnings=warnings))
-        return self._session.options.json
+    def _write_document(self, code: int, failure: AgentSyncError | None, fields: Document) -> None:
+        from agent_sync.documents_out.envelope import document_text, failure_document
+
+        failed: Document = {} if failure is None else failure_document(failure)
+        warnings = self._session.observer.warnings
+        self._session.screen.write(document_text(self._verb.name, code, fields, failed, warnings=warnings))
 
     def _error_lines(self, error: AgentSyncError) -> Iterable[Line]:
         return error_lines(error, complete=self._session.step)

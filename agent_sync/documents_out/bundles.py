@@ -181,8 +181,13 @@ def inspect_document(contents: BundleDescription) -> InspectDocument:
     }
 
 
-def bundle_verify_document(result: BundleVerdict) -> SignatureCheckDocument:
-    """Return the verdict on a bundle as a JSON value."""
+def signature_check_document(result: BundleVerdict | VerifiedArtifact) -> SignatureCheckDocument:
+    """Return the verdict on a bundle, or the valid signature of a file, as a JSON value."""
+    from agent_sync.operations.bundle import BundleVerdict
+
+    if not isinstance(result, BundleVerdict):
+        states = None if result.statement is None else result.statement.predicate_type
+        return {"accepted": True, "signer": str(result.signer), "states": states, "logged": result.logged}
     verdict = verdict_document(result.verdict)
     return {
         "accepted": verdict["accepted"],
@@ -192,12 +197,6 @@ def bundle_verify_document(result: BundleVerdict) -> SignatureCheckDocument:
         "rules": verdict["rules"],
         "refusals": verdict["refusals"],
     }
-
-
-def artifact_verify_document(checked: VerifiedArtifact) -> SignatureCheckDocument:
-    """Return the valid signature of a file as a JSON value."""
-    states = None if checked.statement is None else checked.statement.predicate_type
-    return {"accepted": True, "signer": str(checked.signer), "states": states, "logged": checked.logged}
 
 
 def sign_document(result: SignResult) -> SignDocument:

@@ -79,6 +79,11 @@ def document_text(command: str, exit_code: int, *parts: Document, warnings: Sequ
     return json.dumps({**document, "warnings": [warning_document(each) for each in warnings]}, indent=2) + "\n"
 
 
+def plain_document(result: Document) -> Document:
+    """Return the result of a command whose result is a document already."""
+    return result
+
+
 def failure_document(error: AgentSyncError) -> Failure:
     """Return what the document of a run that failed says of the error."""
     if isinstance(error, PartialFailure):

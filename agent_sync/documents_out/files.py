@@ -158,10 +158,10 @@ def diff_document(result: DiffResult) -> DiffsDocument:
     return {"diffs": _diffs(result.diffs)}
 
 
-def prune_document(result: PruneResult, *, dry_run: bool = False) -> PruneDocument:
+def prune_document(result: PruneResult) -> PruneDocument:
     """Return the result of `prune` as a JSON value."""
     return {
-        "dry_run": dry_run,
+        "dry_run": result.dry_run,
         "actions": _actions(result.removed),
         "kept_back": [*result.kept_back],
         "lock_changes": not result.difference.same,

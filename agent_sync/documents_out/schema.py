@@ -6,8 +6,10 @@ another typed dictionary, and any of them or `None`.
 
 from __future__ import annotations
 
+import inspect
 import json
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from types import NoneType, UnionType
 from typing import Annotated, Any, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -19,16 +21,24 @@ _PLAIN = {str: "string", int: "integer", bool: "boolean", NoneType: "null"}
 Schema = dict[str, Any]
 
 
-def document_schema_text(command: str, document: type[Any]) -> str:
+def document_schema_text(command: str, to_document: Callable[..., Any]) -> str:
     """Return what `schemas/documents/COMMAND.schema.json` holds: the JSON Schema of what `COMMAND --json` writes."""
-    return json.dumps(document_schema(command, document), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document_schema(command, to_document), indent=2, ensure_ascii=False) + "\n"
 
 
-def document_schema(command: str, document: type[Any]) -> Schema:
-    """Return the JSON Schema of a command's document, which holds a result, an error, or both.
+def document_type(function: Callable[..., Any]) -> type[Any]:
+    """Return the typed dictionary that a function is declared to return; it is in the function's module."""
+    module = sys.modules[function.__module__]
+    kind: type[Any] = getattr(module, inspect.get_annotations(function)["return"])
+    return kind if is_typeddict(kind) else dict
+
+
+def document_schema(command: str, to_document: Callable[..., Any]) -> Schema:
+    """Return the JSON Schema of a command's document, which holds what `to_document` returns, an error, or both.
 
     Fields that the schema does not name are allowed: a later version may add some.
     """
+    document = document_type(to_document)
     definitions: dict[str, Schema] = {}
     properties = {
         field.name: field.schema(definitions) for kind in (Envelope, document, Failure) for field in fields_of(kind)

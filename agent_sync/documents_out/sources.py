@@ -94,10 +94,10 @@ class MigrateDocument(TypedDict):
     changed: Annotated[bool, "whether the lock file was, or would be, rewritten"]
 
 
-def update_document(result: UpdateResult, *, dry_run: bool = False) -> UpdateDocument:
+def update_document(result: UpdateResult) -> UpdateDocument:
     """Return the result of `update` as a JSON value."""
     return {
-        "dry_run": dry_run,
+        "dry_run": result.dry_run,
         "requested": [*result.requested],
         "changes": result.changes,
         "written": result.written,
@@ -136,9 +136,9 @@ def status_document(result: StatusResult) -> StatusDocument:
     }
 
 
-def migrate_document(result: MigrateResult, *, dry_run: bool = False) -> MigrateDocument:
+def migrate_document(result: MigrateResult) -> MigrateDocument:
     """Return the result of `migrate` as a JSON value."""
-    return {"dry_run": dry_run, "found": result.found, "changed": result.changed}
+    return {"dry_run": result.dry_run, "found": result.found, "changed": result.changed}
 
 
 def difference_document(difference: LockDifference) -> DifferenceDocument:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agent_sync.lock.file import migrate_lock
 from agent_sync.operations.inputs import Inputs
@@ -16,6 +16,7 @@ class MigrateResult:
 
     found: bool
     changed: bool
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,9 @@ def migrate(run: Run, *, dry_run: bool = False) -> MigrateResult:
         inputs = run.bare_inputs()
         require_recovered(inputs, dry_run=dry_run)
         planned = plan(inputs)
-        return planned.result if dry_run or not planned.result.changed else execute(planned)
+        if dry_run or not planned.result.changed:
+            return replace(planned.result, dry_run=dry_run)
+        return execute(planned)
 
     return retry_if_moved(attempt)
 

@@ -42,6 +42,7 @@ class PruneResult:
     after: Lock
     difference: LockDifference
     applied: Applied | None = None
+    dry_run: bool = False
 
     @property
     def removed(self) -> tuple[Action, ...]:
@@ -77,7 +78,7 @@ def prune(run: Run, *, dry_run: bool = False) -> PruneResult:
         inputs = run.inputs_or_lock()
         require_recovered(inputs, dry_run=dry_run)
         planned = plan(inputs)
-        return planned.result if dry_run else execute(planned)
+        return replace(planned.result, dry_run=True) if dry_run else execute(planned)
 
     return retry_if_moved(attempt)
 

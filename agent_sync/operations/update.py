@@ -47,6 +47,7 @@ class UpdateResult:
     requested: tuple[str, ...]
     failures: Mapping[str, AgentSyncError] = field(default_factory=dict)
     written: bool = False
+    dry_run: bool = False
 
     @property
     def changes(self) -> bool:
@@ -102,7 +103,7 @@ def update(
         require_recovered(inputs, dry_run=dry_run)
         planned = plan(inputs, names, inherited=inherited)
         if dry_run or not planned.result.worth_writing or (confirm and not confirm(planned.result)):
-            return planned.result
+            return replace(planned.result, dry_run=dry_run)
         return execute(planned)
 
     return retry_if_moved(attempt, asked=confirm is not None)

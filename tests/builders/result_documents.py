@@ -8,8 +8,9 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 
-from agent_sync.cli.parser import load_verb
-from agent_sync.documents_out.schema import Schema, document_schema
+from agent_sync.cli.parser import GROUPS, load_verb
+from agent_sync.documents_out.envelope import Envelope, plain_document
+from agent_sync.documents_out.schema import Schema, document_schema, document_type, fields_of
 
 
 def validated(text: str) -> dict[str, Any]:
@@ -19,11 +20,17 @@ def validated(text: str) -> dict[str, Any]:
     return document
 
 
+def documented_fields(command: str) -> set[str]:
+    """Return the names of the fields that the document of a command has if nothing failed."""
+    kinds = (Envelope, document_type(load_verb(command.replace(" ", "_")).to_document))
+    return {field.name for kind in kinds for field in fields_of(kind)}
+
+
 @cache
 def _closed_schema(command: str) -> Schema:
-    if command in ("", "bundle", "cache", "keys", "nix"):  # a command line without a command has only errors
-        return _closed(document_schema(command, dict))
-    return _closed(document_schema(command, load_verb(command.replace(" ", "_")).document))
+    if command in ("", *GROUPS):  # a command line without a command has only errors
+        return _closed(document_schema(command, plain_document))
+    return _closed(document_schema(command, load_verb(command.replace(" ", "_")).to_document))
 
 
 def _closed(schema: Schema) -> Schema:

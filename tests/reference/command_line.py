@@ -12,7 +12,7 @@ from agent_sync.cli.parser import CommandGroup, CommandTable, load_verb, named_c
 from agent_sync.cli.program import COMMANDS, NAME
 from agent_sync.cli.run import DONE, FOUND, Section, Verb
 from agent_sync.documents_out.envelope import Envelope, Failure
-from agent_sync.documents_out.schema import Field, document_schema_text, fields_of
+from agent_sync.documents_out.schema import Field, document_schema_text, document_type, fields_of
 from tests.reference.errors import families, meaning_of
 
 PATH = "docs/reference/command-line.md"
@@ -68,7 +68,9 @@ def command_line() -> Mapping[str, str]:
 def document_schemas() -> Mapping[str, str]:
     """Return the JSON Schema of each command's document, by its path."""
     return {
-        f"schemas/documents/{verb.name.replace(' ', '-')}.schema.json": document_schema_text(verb.name, verb.document)
+        f"schemas/documents/{verb.name.replace(' ', '-')}.schema.json": document_schema_text(
+            verb.name, verb.to_document
+        )
         for verb in _verbs(COMMANDS)
     }
 
@@ -121,7 +123,7 @@ def _section(verb: Verb) -> Iterator[str]:
     rows += [(_flags(each), _text(each.help)) for each in options]
     if rows:
         yield from ("", *_table("option", rows))
-    yield from ("\nIts document has:\n", *_table("field", _fields(verb.document)))
+    yield from ("\nIts document has:\n", *_table("field", _fields(document_type(verb.to_document))))
     yield "\n```sh\n" + "\n".join(verb.examples) + "\n```"
 
 

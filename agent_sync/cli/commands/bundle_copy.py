@@ -11,7 +11,6 @@ import typer
 from agent_sync.cli.bundle_options import PlainHttp, read_path_argument, reference_of
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import bytes_text, counted
-from agent_sync.documents_out.bundles import CopyDocument, copy_document
 
 if TYPE_CHECKING:
     from agent_sync_oci.reference import Reference
@@ -50,7 +49,7 @@ def bundle_copy(
         f"bundle {result.name}: copied {counted(result.blobs, 'blob')} ({bytes_text(result.bytes)}){skipped}",
         str(result.reference),
     )
-    return Answer(copy_document(result), lines=lines)
+    return Answer(result, lines=lines)
 
 
 def _since(text: str | None, session: Session) -> bytes | Reference | None:
@@ -65,7 +64,7 @@ def _since(text: str | None, session: Session) -> bytes | Reference | None:
 VERB = Verb(
     "bundle copy",
     bundle_copy,
-    document=CopyDocument,
+    document="documents_out.bundles.copy_document",
     section=Section.BUNDLES,
     examples=(
         "agent-sync bundle copy registry.example.com/team/agents:v1 oci-archive:agents.tar",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from agent_sync.cli.bundle_options import PlainHttp, ReferenceArgument, reference_of
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, align, bytes_text, counted, short_digest
-from agent_sync.documents_out.bundles import InspectDocument, inspect_document
 
 if TYPE_CHECKING:
     from agent_sync.bundle.inspect import BundleDescription
@@ -20,7 +19,7 @@ def bundle_inspect(session: Session, reference: ReferenceArgument, *, plain_http
     Nothing is verified: a signer is shown as the signature claims it. To verify a bundle, run agent-sync bundle verify.
     """
     contents = session.project().bundle_inspect(reference_of(reference, session), plain_http=plain_http)
-    return Answer(inspect_document(contents), lines=_lines(contents))
+    return Answer(contents, lines=_lines(contents))
 
 
 def _lines(contents: BundleDescription) -> Iterator[Line]:
@@ -42,7 +41,7 @@ def _lines(contents: BundleDescription) -> Iterator[Line]:
 VERB = Verb(
     "bundle inspect",
     bundle_inspect,
-    document=InspectDocument,
+    document="documents_out.bundles.inspect_document",
     section=Section.BUNDLES,
     examples=(
         "agent-sync bundle inspect registry.example.com/team/agents:v1",

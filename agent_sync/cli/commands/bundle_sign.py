@@ -15,7 +15,6 @@ from agent_sync.cli.bundle_options import (
 )
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import short_digest
-from agent_sync.documents_out.bundles import SignDocument, sign_document
 
 
 def bundle_sign(
@@ -37,13 +36,13 @@ def bundle_sign(
     options = SigningOptions(key, trust_config, identity_token)
     signing = signing_of(options, session, offline=project.world.offline)
     result = project.bundle_sign(reference_of(reference, session), signing, name=name, plain_http=plain_http)
-    return Answer(sign_document(result), lines=(f"signed {result.name} {short_digest(result.digest)}",))
+    return Answer(result, lines=(f"signed {result.name} {short_digest(result.digest)}",))
 
 
 VERB = Verb(
     "bundle sign",
     bundle_sign,
-    document=SignDocument,
+    document="documents_out.bundles.sign_document",
     section=Section.BUNDLES,
     examples=("agent-sync bundle sign registry.example.com/team/agents@sha256:... --key security.key",),
 )

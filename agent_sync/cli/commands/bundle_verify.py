@@ -12,7 +12,6 @@ from agent_sync.cli.options import PolicyFile, reject_conflicting
 from agent_sync.cli.report import verdict_lines
 from agent_sync.cli.run import DONE, Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, short_digest
-from agent_sync.documents_out.bundles import SignatureCheckDocument, artifact_verify_document, bundle_verify_document
 from agent_sync.errors import Untrusted, UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +63,7 @@ def bundle_verify(
     project = session.project(policy=policy)
     result = project.bundle_verify(reference_of(reference, session), name=name, asked=required, plain_http=plain_http)
     return Answer(
-        bundle_verify_document(result),
+        result,
         lines=_lines(result),
         code=DONE if result.verdict.accepted else Untrusted.exit_code,
     )
@@ -97,10 +96,9 @@ def _artifact(session: Session, artifact: str, signature: str, required: Require
         )
     sha256 = sha256_of_artifact(artifact, session)
     checked = artifact_verify(sha256, read_path_argument(signature, session, what="the signature"), required)
-    document = artifact_verify_document(checked)
     logged = "in a transparency log" if checked.logged else "in no transparency log of the trusted root"
-    states = (f"states {document['states']}",) if document["states"] else ()
-    return Answer(document, lines=(f"signed by {checked.signer}, {logged}", *states))
+    states = (f"states {checked.statement.predicate_type}",) if checked.statement is not None else ()
+    return Answer(checked, lines=(f"signed by {checked.signer}, {logged}", *states))
 
 
 def _lines(result: BundleVerdict) -> Iterator[Line]:
@@ -112,7 +110,7 @@ def _lines(result: BundleVerdict) -> Iterator[Line]:
 VERB = Verb(
     "bundle verify",
     bundle_verify,
-    document=SignatureCheckDocument,
+    document="documents_out.bundles.signature_check_document",
     section=Section.BUNDLES,
     examples=(
         "agent-sync bundle verify registry.example.com/team/agents:v1 --policy policy.yaml",

@@ -9,7 +9,6 @@ import typer
 
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted, listed, short_digest
-from agent_sync.documents_out.machine import CacheGcDocument, cache_gc_document
 
 if TYPE_CHECKING:
     from agent_sync.store.cache import Reclaimed
@@ -26,7 +25,7 @@ def cache_gc(
 ) -> Answer:
     """Delete cached content that no lock needs."""
     reclaimed = session.cache().gc(keep_days=keep_days)
-    return Answer(cache_gc_document(reclaimed), lines=_lines(reclaimed, verbose=session.options.verbose))
+    return Answer(reclaimed, lines=_lines(reclaimed, verbose=session.options.verbose))
 
 
 def _lines(reclaimed: Reclaimed, *, verbose: bool) -> Iterator[Line]:
@@ -42,7 +41,7 @@ def _lines(reclaimed: Reclaimed, *, verbose: bool) -> Iterator[Line]:
 VERB = Verb(
     "cache gc",
     cache_gc,
-    document=CacheGcDocument,
+    document="documents_out.machine.cache_gc_document",
     section=Section.MACHINE,
     examples=("agent-sync cache gc", "agent-sync cache gc --keep-days 30"),
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, bytes_text, counted, short_digest
-from agent_sync.documents_out.machine import CacheListDocument, cache_list_document
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 def cache_list(session: Session) -> Answer:
     """List cached content and the locks that need it."""
     blobs = session.cache().list()
-    return Answer(cache_list_document(blobs), lines=_lines(blobs))
+    return Answer(blobs, lines=_lines(blobs))
 
 
 def _lines(blobs: Sequence[StoredBlob]) -> Iterator[Line]:
@@ -31,7 +30,7 @@ def _lines(blobs: Sequence[StoredBlob]) -> Iterator[Line]:
 VERB = Verb(
     "cache list",
     cache_list,
-    document=CacheListDocument,
+    document="documents_out.machine.cache_list_document",
     section=Section.MACHINE,
     examples=("agent-sync cache list",),
 )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from agent_sync.cli.error_text import error_lines
 from agent_sync.cli.run import DONE, Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, counted, short_digest
-from agent_sync.documents_out.machine import CacheVerifyDocument, cache_verify_document
 from agent_sync.errors import BlobCorrupt
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ def cache_verify(session: Session) -> Answer:
     it is needed; the exit code is then 5. The exit code is 4 if a lock disagrees with its cached content.
     """
     audit = session.cache().verify()
-    return Answer(cache_verify_document(audit), lines=_lines(audit), code=_code(audit))
+    return Answer(audit, lines=_lines(audit), code=_code(audit))
 
 
 def _code(audit: Audit) -> int:
@@ -45,7 +44,7 @@ def _lines(audit: Audit) -> Iterator[Line]:
 VERB = Verb(
     "cache verify",
     cache_verify,
-    document=CacheVerifyDocument,
+    document="documents_out.machine.cache_verify_document",
     section=Section.MACHINE,
     examples=("agent-sync cache verify",),
 )

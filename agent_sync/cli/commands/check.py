@@ -9,7 +9,6 @@ import typer
 
 from agent_sync.cli.run import DONE, FOUND, Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, counted
-from agent_sync.documents_out.files import CheckDocument, check_document
 from agent_sync.errors import BytesUnavailable
 from agent_sync_oci.text import printable_line
 
@@ -39,7 +38,7 @@ def check(
     --strict the exit code is then 9.
     """
     result = session.project().check(strict=strict, fast=fast, deep=deep, frozen=frozen)
-    return Answer(check_document(result), lines=_lines(result, session), code=_code(result))
+    return Answer(result, lines=_lines(result, session), code=_code(result))
 
 
 def _code(result: CheckResult) -> int:
@@ -107,7 +106,7 @@ def _next_steps(result: CheckResult, session: Session) -> Iterator[Line]:
 VERB = Verb(
     "check",
     check,
-    document=CheckDocument,
+    document="documents_out.files.check_document",
     section=Section.EVERYDAY,
     examples=("agent-sync check", "agent-sync check --strict --no-inherit"),
     repeatable=lambda values: not values["deep"],

@@ -8,7 +8,6 @@ import typer
 
 from agent_sync.cli.report import diff_lines
 from agent_sync.cli.run import DONE, FOUND, Answer, Section, Session, Verb
-from agent_sync.documents_out.files import DiffsDocument, diff_document
 
 Paths = Annotated[
     list[str] | None, typer.Argument(metavar="PATH", help="Files and directories of the project.  [default: all]")
@@ -22,13 +21,13 @@ def diff(session: Session, paths: Paths = None) -> Answer:
     as \\xNN.
     """
     result = session.project().diff(paths or ())
-    return Answer(diff_document(result), lines=diff_lines(result.diffs), code=FOUND if result.diffs else DONE)
+    return Answer(result, lines=diff_lines(result.diffs), code=FOUND if result.diffs else DONE)
 
 
 VERB = Verb(
     "diff",
     diff,
-    document=DiffsDocument,
+    document="documents_out.files.diff_document",
     section=Section.EVERYDAY,
     examples=("agent-sync diff", "agent-sync diff .cursor/rules/style.md"),
 )

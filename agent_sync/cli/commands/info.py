@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Piece, Style, Styled, align, bytes_text
-from agent_sync.documents_out.machine import InfoDocument, info_document
 
 if TYPE_CHECKING:
     from agent_sync.config import ToolDirectory
@@ -21,7 +20,7 @@ def info(session: Session) -> Answer:
     CI, --no-inherit (or AGENT_SYNC_NO_INHERIT=1) is recommended: the result then depends on the project alone.
     """
     result = session.project().info()
-    return Answer(info_document(result), lines=_lines(result))
+    return Answer(result, lines=_lines(result))
 
 
 def _lines(result: InfoResult) -> Iterator[Line]:
@@ -57,4 +56,10 @@ def _found(found: bool) -> str:  # noqa: FBT001
     return "found" if found else "not found"
 
 
-VERB = Verb("info", info, document=InfoDocument, section=Section.MACHINE, examples=("agent-sync info",))
+VERB = Verb(
+    "info",
+    info,
+    document="documents_out.machine.info_document",
+    section=Section.MACHINE,
+    examples=("agent-sync info",),
+)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, listed
-from agent_sync.documents_out.machine import InitDocument, init_document
 
 if TYPE_CHECKING:
     from agent_sync.operations.init import InitResult
@@ -20,7 +19,7 @@ def init(session: Session) -> Answer:
     the directory agents/, which is created with one file unless it exists.
     """
     result = session.project().init()
-    return Answer(init_document(result), lines=_lines(result, session))
+    return Answer(result, lines=_lines(result, session))
 
 
 def _lines(result: InitResult, session: Session) -> Iterator[Line]:
@@ -30,4 +29,10 @@ def _lines(result: InitResult, session: Session) -> Iterator[Line]:
     yield f"next: {session.step('agent-sync update')}, then {session.step('agent-sync sync')}"
 
 
-VERB = Verb("init", init, document=InitDocument, section=Section.EVERYDAY, examples=("agent-sync init",))
+VERB = Verb(
+    "init",
+    init,
+    document="documents_out.machine.init_document",
+    section=Section.EVERYDAY,
+    examples=("agent-sync init",),
+)

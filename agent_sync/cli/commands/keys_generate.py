@@ -9,7 +9,6 @@ import typer
 
 from agent_sync.cli.bundle_options import new_pass_phrase
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.documents_out.bundles import KeysDocument, keys_document
 
 
 def keys_generate(
@@ -28,13 +27,13 @@ def keys_generate(
 
     files = wiring.keys_generate(posixpath.join(session.directory, output), new_pass_phrase(session))
     lines = (f"wrote {output}.key, readable only by you", f"wrote {output}.pub, for those who verify")
-    return Answer(keys_document(files), lines=lines)
+    return Answer(files, lines=lines)
 
 
 VERB = Verb(
     "keys generate",
     keys_generate,
-    document=KeysDocument,
+    document="documents_out.bundles.keys_document",
     section=Section.BUNDLES,
     examples=("agent-sync keys generate", "agent-sync keys generate --output keys/security"),
 )

@@ -9,7 +9,6 @@ import typer
 
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line
-from agent_sync.documents_out.sources import MigrateDocument, migrate_document
 
 if TYPE_CHECKING:
     from agent_sync.operations.migrate import MigrateResult
@@ -25,7 +24,7 @@ def migrate(
     The lock file is also put into its canonical form. Version 1 is the first version, so that no meaning changes yet.
     """
     result = session.project().migrate(dry_run=dry_run)
-    return Answer(migrate_document(result, dry_run=dry_run), lines=_lines(result, dry_run=dry_run))
+    return Answer(result, lines=_lines(result, dry_run=dry_run))
 
 
 def _lines(result: MigrateResult, *, dry_run: bool) -> Iterator[Line]:
@@ -40,7 +39,7 @@ def _lines(result: MigrateResult, *, dry_run: bool) -> Iterator[Line]:
 VERB = Verb(
     "migrate",
     migrate,
-    document=MigrateDocument,
+    document="documents_out.sources.migrate_document",
     section=Section.REPAIR,
     examples=("agent-sync migrate --dry-run",),
 )

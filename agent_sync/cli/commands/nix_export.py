@@ -10,7 +10,6 @@ import typer
 from agent_sync.cli.bundle_options import read_path_argument
 from agent_sync.cli.report import nix_path_lines
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.documents_out.machine import NixExportDocument, nix_export_document
 
 Sign = Annotated[
     str | None,
@@ -33,13 +32,13 @@ def nix_export(
     result = session.project().nix_export(
         posixpath.normpath(posixpath.join(session.directory, directory)), secret_key=secret_key
     )
-    return Answer(nix_export_document(result), lines=nix_path_lines(result.paths))
+    return Answer(result, lines=nix_path_lines(result.paths))
 
 
 VERB = Verb(
     "nix export",
     nix_export,
-    document=NixExportDocument,
+    document="documents_out.machine.nix_export_document",
     section=Section.MACHINE,
     examples=("agent-sync nix export /srv/nix-cache", "agent-sync nix export ./cache --sign ./cache.secret"),
 )

@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.documents_out.machine import NixHashDocument, nix_hash_document
 
 
 def nix_hash(
@@ -20,13 +19,13 @@ def nix_hash(
     the hash equals the `narHash` in the lock.
     """
     result = session.project().nix_hash(posixpath.join(session.directory, path))
-    return Answer(nix_hash_document(result), lines=(result.nar_hash,))
+    return Answer(result, lines=(result.nar_hash,))
 
 
 VERB = Verb(
     "nix hash",
     nix_hash,
-    document=NixHashDocument,
+    document="documents_out.machine.nix_hash_document",
     section=Section.MACHINE,
     examples=("agent-sync nix hash ./rules",),
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from agent_sync.cli.report import nix_path_lines
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.documents_out.machine import NixImportDocument, nix_import_document
 
 
 def nix_import(session: Session) -> Answer:
@@ -14,13 +13,13 @@ def nix_import(session: Session) -> Answer:
     a network and without a cache.
     """
     result = session.project().nix_import()
-    return Answer(nix_import_document(result), lines=nix_path_lines(result.paths))
+    return Answer(result, lines=nix_path_lines(result.paths))
 
 
 VERB = Verb(
     "nix import",
     nix_import,
-    document=NixImportDocument,
+    document="documents_out.machine.nix_import_document",
     section=Section.MACHINE,
     examples=("agent-sync nix import",),
 )

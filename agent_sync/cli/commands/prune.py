@@ -10,7 +10,6 @@ import typer
 from agent_sync.cli.report import action_lines, difference_lines, edited_orphan_lines
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, counted
-from agent_sync.documents_out.files import PruneDocument, prune_document
 
 if TYPE_CHECKING:
     from agent_sync.operations.prune import PruneResult
@@ -26,7 +25,7 @@ def prune(
     Their lock entries are deleted as well. A file that was edited since it was written stays and is reported.
     """
     result = session.project().prune(dry_run=dry_run)
-    return Answer(prune_document(result, dry_run=dry_run), lines=_lines(result, session, dry_run=dry_run))
+    return Answer(result, lines=_lines(result, session, dry_run=dry_run))
 
 
 def _lines(result: PruneResult, session: Session, *, dry_run: bool) -> Iterator[Line]:
@@ -49,7 +48,7 @@ def _summary(result: PruneResult, *, dry_run: bool) -> Line:
 VERB = Verb(
     "prune",
     prune,
-    document=PruneDocument,
+    document="documents_out.files.prune_document",
     section=Section.REPAIR,
     examples=("agent-sync prune --dry-run", "agent-sync prune"),
 )

@@ -12,7 +12,6 @@ from agent_sync.cli.options import PolicyFile
 from agent_sync.cli.report import difference_lines, verdict_lines
 from agent_sync.cli.run import FOUND, Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, counted, listed, short_digest
-from agent_sync.documents_out.bundles import PullDocument, pull_document
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
@@ -59,7 +58,7 @@ def pull(
         *([] if confirmation.asked else verdict_lines(result.verdict)),
         *_outcome(result, session, lock=confirmation.lock, next_step=next_step),
     ]
-    return Answer(pull_document(result), lines=lines, code=FOUND if result.declined else None)
+    return Answer(result, lines=lines, code=FOUND if result.declined else None)
 
 
 class _Confirmation:
@@ -99,7 +98,7 @@ def _outcome(result: PullResult, session: Session, *, lock: str, next_step: str)
 VERB = Verb(
     "pull",
     pull,
-    document=PullDocument,
+    document="documents_out.bundles.pull_document",
     section=Section.BUNDLES,
     examples=(
         "agent-sync pull registry.example.com/team/agents:v1",

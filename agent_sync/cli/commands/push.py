@@ -20,7 +20,6 @@ from agent_sync.cli.bundle_options import (
 )
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, bytes_text, counted, listed
-from agent_sync.documents_out.bundles import PushDocument, push_document
 from agent_sync.errors import UsageError
 
 if TYPE_CHECKING:
@@ -71,7 +70,7 @@ def push(
         compression="zstd" if compress == "zstd" else "none" if compress == "none" else None,
         plain_http=plain_http,
     )
-    return Answer(push_document(result), lines=_lines(result, verbose=session.options.verbose))
+    return Answer(result, lines=_lines(result, verbose=session.options.verbose))
 
 
 def _lines(result: PushResult, *, verbose: bool) -> Iterator[Line]:
@@ -89,7 +88,7 @@ def _lines(result: PushResult, *, verbose: bool) -> Iterator[Line]:
 VERB = Verb(
     "push",
     push,
-    document=PushDocument,
+    document="documents_out.bundles.push_document",
     section=Section.BUNDLES,
     examples=(
         "agent-sync push registry.example.com/team/agents:v1 --sign --key cosign.key",

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, listed
-from agent_sync.documents_out.files import RecoverDocument, recover_document
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def recover(session: Session) -> Answer:
     does nothing else.
     """
     result = session.project().recover()
-    return Answer(recover_document(result), lines=_lines(result))
+    return Answer(result, lines=_lines(result))
 
 
 def _lines(result: RecoverResult) -> Iterator[Line]:
@@ -38,7 +37,7 @@ def _lines(result: RecoverResult) -> Iterator[Line]:
 VERB = Verb(
     "recover",
     recover,
-    document=RecoverDocument,
+    document="documents_out.files.recover_document",
     section=Section.REPAIR,
     examples=("agent-sync recover",),
 )

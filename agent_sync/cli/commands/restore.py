@@ -9,7 +9,6 @@ import typer
 
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line
-from agent_sync.documents_out.files import RestoreDocument, restore_document
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def restore(
     The newest kept edit of the file is put back. If the file has been edited again, that edit is kept in turn.
     """
     result = session.project().restore(path)
-    return Answer(restore_document(result), lines=_lines(result))
+    return Answer(result, lines=_lines(result))
 
 
 def _lines(result: RestoreResult) -> Iterator[Line]:
@@ -40,7 +39,7 @@ def _lines(result: RestoreResult) -> Iterator[Line]:
 VERB = Verb(
     "restore",
     restore,
-    document=RestoreDocument,
+    document="documents_out.files.restore_document",
     section=Section.REPAIR,
     examples=("agent-sync restore .cursor/rules/style.md",),
 )

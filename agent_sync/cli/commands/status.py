@@ -9,7 +9,6 @@ from agent_sync.cli.options import Names
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, align
 from agent_sync.documents_out.envelope import iso_time
-from agent_sync.documents_out.sources import StatusDocument, status_document
 
 if TYPE_CHECKING:
     from agent_sync.operations.status import StatusResult
@@ -26,7 +25,7 @@ def status(session: Session, names: Names = None) -> Answer:
     does that.
     """
     result = session.project().status(names or ())
-    return Answer(status_document(result), lines=_lines(result))
+    return Answer(result, lines=_lines(result))
 
 
 def _lines(result: StatusResult) -> Iterator[Line]:
@@ -47,7 +46,7 @@ def _lines(result: StatusResult) -> Iterator[Line]:
 VERB = Verb(
     "status",
     status,
-    document=StatusDocument,
+    document="documents_out.sources.status_document",
     section=Section.EVERYDAY,
     examples=("agent-sync status", "agent-sync status base-rules --json"),
     repeatable=lambda _values: True,

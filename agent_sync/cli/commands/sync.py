@@ -12,7 +12,6 @@ from agent_sync.cli.options import PolicyFile, reject_conflicting
 from agent_sync.cli.report import action_lines, diff_lines, edited_orphan_lines
 from agent_sync.cli.run import Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, counted, listed
-from agent_sync.documents_out.files import SyncDocument, sync_document
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ def sync(
     """
     reject_conflicting(locked=locked, frozen=frozen)
     result = session.project(policy=policy).sync(dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
-    return Answer(sync_document(result), lines=_lines(result, session))
+    return Answer(result, lines=_lines(result, session))
 
 
 def _lines(result: SyncResult, session: Session) -> Iterator[Line]:
@@ -83,7 +82,7 @@ def _left(result: SyncResult, session: Session, *, verbose: bool) -> Iterator[Li
 VERB = Verb(
     "sync",
     sync,
-    document=SyncDocument,
+    document="documents_out.files.sync_document",
     section=Section.EVERYDAY,
     examples=(
         "agent-sync sync --dry-run",

@@ -11,7 +11,6 @@ from agent_sync.cli.options import Names
 from agent_sync.cli.report import difference_lines
 from agent_sync.cli.run import FOUND, Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled
-from agent_sync.documents_out.sources import UpdateDocument, update_document
 from agent_sync.errors import UsageError
 from agent_sync_oci.text import printable_line
 
@@ -41,7 +40,7 @@ def update(
     confirmation = _Confirmation(session, project.lock_file.label, yes=yes)
     result = project.update(names or (), inherited=inherited, dry_run=dry_run, confirm=confirmation)
     return Answer(
-        update_document(result, dry_run=dry_run),
+        result,
         lines=[
             *([] if confirmation.asked else confirmation.changes(result)),
             *_outcome(result, confirmation, dry_run=dry_run),
@@ -116,7 +115,7 @@ def _outcome(result: UpdateResult, confirmation: _Confirmation, *, dry_run: bool
 VERB = Verb(
     "update",
     update,
-    document=UpdateDocument,
+    document="documents_out.sources.update_document",
     section=Section.EVERYDAY,
     examples=("agent-sync update --dry-run", "agent-sync update base-rules", "agent-sync update --yes"),
 )

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from agent_sync.cli.options import Names
 from agent_sync.cli.run import DONE, FOUND, Answer, Section, Session, Verb
 from agent_sync.cli.text import Line, Style, Styled, align, counted
-from agent_sync.documents_out.sources import VerifyDocument, verify_document
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def verify(session: Session, names: Names = None) -> Answer:
     result = session.project().verify(names or ())
     found = FOUND if result.changed else DONE
     return Answer(
-        verify_document(result),
+        result,
         lines=_lines(result, session),
         failure=result.failure,
         code=None if result.failure else found,
@@ -49,7 +48,7 @@ def _versions(delta: SourceDelta) -> str:
 VERB = Verb(
     "verify",
     verify,
-    document=VerifyDocument,
+    document="documents_out.sources.verify_document",
     section=Section.EVERYDAY,
     examples=("agent-sync verify", "agent-sync verify base-rules"),
 )

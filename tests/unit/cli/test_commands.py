@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from agent_sync.cli.parser import load_verb
-from agent_sync.documents_out.envelope import Envelope
-from agent_sync.documents_out.schema import fields_of
 from tests.builders.command_line import CommandMachine, a_local_machine, a_machine
+from tests.builders.result_documents import documented_fields
 from tests.builders.screens import ESC, Here, Told, inside
 
 COMMANDS = (
@@ -40,7 +39,7 @@ def run(machine: CommandMachine, line: str, *, code: int = 0, at: Here | None = 
 def test_every_document_has_the_fields_that_are_documented(synced: CommandMachine, command: str) -> None:
     document = run(synced, f"--json {command}").document
     verb = load_verb(command.removesuffix(" --yes").replace(" ", "_"))
-    assert document.keys() == {field.name for kind in (Envelope, verb.document) for field in fields_of(kind)}
+    assert document.keys() == documented_fields(verb.name)
     assert document["command"] == verb.name
 
 

@@ -9,9 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from agent_sync.cli.parser import load_verb
-from agent_sync.documents_out.envelope import Envelope
-from agent_sync.documents_out.schema import fields_of
 from tests.builders.command_line import CommandMachine, a_local_machine
+from tests.builders.result_documents import documented_fields
 from tests.builders.screens import Told, inside
 
 
@@ -32,7 +31,7 @@ def run(machine: CommandMachine, *words: str, code: int = 0) -> Told:
 def test_every_document_has_the_fields_that_are_documented(machine: CommandMachine, words: tuple[str, str]) -> None:
     document = run(machine, "--json", "nix", *words).document
     verb = load_verb(f"nix_{words[0]}")
-    assert document.keys() == {field.name for kind in (Envelope, verb.document) for field in fields_of(kind)}
+    assert document.keys() == documented_fields(verb.name)
     assert document["command"] == verb.name == f"nix {words[0]}"
 
 
