@@ -1,5 +1,5 @@
-"""What should be done: a lock (and a configuration) in, one tree of outputs, its drift and a plan of actions out.
+"""Decide what should be done: from a lock and a configuration to outputs, their drift, and a plan of actions.
 
-`deriving` says what the outputs are, `observing` what lies on the disk, `building` what separates the two, `preview`
-shows it.
+`derive` says what the outputs are, `observe` what is on the disk, `actions` and `drift` what separates the two, and
+`preview` shows it.
 """

@@ -32,7 +32,7 @@ class Step(Enum):
 class Action(NamedTuple):
     """One path that has to change, and the source that is the reason.
 
-    `before` is what lies there now and `after` what will (None: nothing). `edited` says that what lies there is neither
+    `before` is what is there now and `after` what will be (None: nothing). `edited` says that what is there is neither
     absent nor what we wrote last, so that it must be kept. `stat` is what the file system said when `before` was
     hashed, so that applying need not hash it again to know that it is still the same.
     """
@@ -58,7 +58,7 @@ class Plan:
 
     @property
     def needed(self) -> set[Sha256]:
-        """The files that carrying it out writes."""
+        """The digests of the files that applying the plan writes."""
         return {action.after.sha256 for action in self.actions if action.after is not None}
 
 
@@ -72,7 +72,7 @@ def build(
     *,
     remove: Mapping[RelPath, Orphan],
 ) -> Plan:
-    """The actions that make the disk what is desired, in path order.
+    """Return the plan that makes the disk what is desired, its actions in path order.
 
     `recorded` is what was written last: what differs from it is somebody's edit. `remove` are the orphans that are to
     go; those that were edited stay, and the plan says so.
@@ -92,7 +92,7 @@ def build(
 def edited_orphans(
     orphans: Mapping[RelPath, Orphan], recorded: Mapping[RelPath, Entry], observed: Observed
 ) -> frozenset[RelPath]:
-    """Those that are there and are not what was written: nothing but their owner may remove them."""
+    """Return the orphans that are there and are not what was written: only their owner may remove them."""
     found = {path: observed.files.get(path) for path in orphans}
     return frozenset(
         path
@@ -126,10 +126,10 @@ def _obstacle(path: RelPath, kind: Kind, source: str) -> AgentSyncError:
     if kind is Kind.LINK:
         return UnsafePath(
             subject=subject,
-            check="a symbolic link stands there, and agent-sync never writes through one",
+            check="a symbolic link is in the way, and agent-sync never writes through one",
             remedy="remove the link, or give the source another destination",
         )
     what = "a directory" if kind is Kind.DIRECTORY else "something that is no file"
     return FileSystemError(
-        subject=subject, check=f"{what} stands there", remedy="move it away, or give the source another destination"
+        subject=subject, check=f"{what} is in the way", remedy="move it away, or give the source another destination"
     )

@@ -29,20 +29,20 @@ if TYPE_CHECKING:
 
 
 class Supply(Protocol):
-    """Gets source files; `supply.Supplier` is the one that does."""
+    """A supply of source files; `supply.Supplier` is the one that fetches."""
 
     def add_to(self, contents: Contents, sources: Iterable[LockedSource]) -> None:
-        """`contents` serves the files of these sources, before any transform; raises what fetching raises."""
+        """Make `contents` serve the files of these sources, before any transform; raise what fetching raises."""
         ...
 
 
 def derive(
     lock: Lock, config: Config, world: World, *, supply: Supply, keep: Collection[str] = (), lenient: bool = False
 ) -> Lock:
-    """The lock with `transformed`, `outputs` and `rendered` as this configuration makes them from the locked sources.
+    """Return the lock with `transformed`, `outputs` and `rendered` as this configuration makes them from its sources.
 
-    Sources that the configuration does not declare are left out, and the others stand in its order; those named in
-    `keep` stay as they are recorded. With `lenient` a template that lacks a variable leaves its source unrendered.
+    Sources that the configuration does not declare are left out, and the others are in its order; those named in `keep`
+    stay as they are recorded. With `lenient` a template that lacks a variable leaves its source unrendered.
 
     Raises: AmbiguousOutput, TransformFailed, UnsafePath, and what `supply` raises.
     """
@@ -60,7 +60,7 @@ def derive(
 def derive_source(
     locked: LockedSource, config: Config, world: World, *, supply: Supply, lenient: bool = False
 ) -> LockedSource:
-    """The source with what its transforms make of it; nothing is run if the lock records that already.
+    """Return the source with what its transforms make of it; nothing is run if the lock records that already.
 
     With `lenient` a template that lacks a variable leaves the source unrendered, with a warning: another layer may
     define it.
@@ -94,7 +94,7 @@ def derive_source(
 
 
 def _is_recorded(locked: LockedSource, transforms: Sequence[Transform], config: Config, world: World) -> bool:
-    """Whether the lock records what exactly these transforms made of these files."""
+    """Tell whether the lock records what exactly these transforms made of these files."""
     if locked.transformed is None:
         return False
     locating = partial(config.locating, "transforms")
@@ -130,7 +130,7 @@ def _derive_overrides(
 
 
 def _add_bases(contents: Contents, sources: Sequence[LockedSource], wanted: set[Sha256], supply: Supply) -> None:
-    """`contents` has the files that overrides are laid over; only the sources that hold one are asked for."""
+    """Give `contents` the files that overrides are laid over; only the sources that hold one are asked for."""
     for source in sources:
         if source.transformed is not None and source.transformed.packed is not None:
             contents.add_tree(source.transformed.packed)
@@ -139,18 +139,20 @@ def _add_bases(contents: Contents, sources: Sequence[LockedSource], wanted: set[
 
 
 def _with_recorded_unknowns(places: Iterable[Placement], lock: Lock) -> tuple[Placement, ...]:
-    """The placements; one that the lock has already keeps the fields that this version does not know."""
+    """Return the placements; one that the lock has already keeps the fields that this version does not know."""
     recorded = {(each.source, each.to, each.tool): each.unknown for each in lock.outputs or ()}
     return tuple(replace(each, unknown=recorded.get((each.source, each.to, each.tool), {})) for each in places)
 
 
-# -- Whether the lock was made for these declarations, part by part (docs/reference/lockfile.md, "Staleness").
+# -- Staleness: whether the lock was made for these declarations (docs/reference/lockfile.md, "Staleness").
 
 
 def refuse_stale(config: Config, lock: Lock, *, inherited: frozenset[str] = frozenset()) -> None:
-    """Nothing, if every declared source is locked as it is declared now. `inherited` names the sources of lower layers.
+    """Raise an error unless every declared source is locked as it is declared now.
 
-    Raises: LockMissing for a source that the lock does not have, LockStale for one that is declared otherwise.
+    `inherited` names the sources of the user's own layers, which another command locks.
+
+    Raises: LockMissing for a source that is not locked, LockStale for one that is declared otherwise.
     """
     for source in config.sources:
         fault = stale_reason(source, lock)
@@ -162,12 +164,12 @@ def refuse_stale(config: Config, lock: Lock, *, inherited: frozenset[str] = froz
 
 
 def stale_reason(source: Source, lock: Lock) -> str | None:
-    """Why the lock is no good for this source; None if it is."""
+    """Return why the lock is stale for this source; None if it is not."""
     locked = lock.source(source.name)
     if locked is None:
-        return "the lock does not have it"
+        return "not in the lock"
     fields = changed_fields(source.declaration, locked)
-    return f"its {_listed(fields)} changed since it was locked" if fields else None
+    return f"{_listed(fields)} changed since the source was locked" if fields else None
 
 
 def _listed(fields: Iterable[str]) -> str:

@@ -1,7 +1,6 @@
-"""Tell how far the disk has drifted from the lock, and whether the lock is stale (spec §9.3, §9.5).
+"""Tell how far the disk has drifted from the lock (spec §9.3, §9.5).
 
-Drift compares three trees: what should be there, what was written last, what is there. A lock is stale if a source is
-declared otherwise than when it was locked.
+Three trees are compared: what should be there, what was written last, and what is there.
 """
 
 from __future__ import annotations
@@ -9,22 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from agent_sync.lock.outputs import Output
 from agent_sync.plan.observe import Observed
 from agent_sync.targets import OwnedDirectories
 from agent_sync.tree import Entry, RelPath
 
-if TYPE_CHECKING:
-    pass
-
-
-# -- Three trees compared: what should be there, what was written last, what is there (spec §9.3, §9.5).
-
 
 class State(Enum):
-    """How far a source's files are what they should be (spec §9.5)."""
+    """How far a source's files are what they should be (spec §9.5), from best to worst but for `pending`.
+
+    `pending`: sync will write or change a file; `missing`: a file that was written is gone; `drifted`: somebody else
+    changed one.
+    """
 
     SYNCED = "synced"
     PENDING = "pending"
@@ -48,7 +44,7 @@ class Drift:
     foreign: tuple[RelPath, ...]
 
     def clean(self, *, strict: bool) -> bool:
-        """Whether everything is as it should be."""
+        """Tell whether everything is as it should be."""
         found = self.changed or self.missing or self.orphaned or self.unexpected or (strict and self.foreign)
         return not found
 
@@ -56,7 +52,7 @@ class Drift:
 def drift(
     desired: Mapping[RelPath, Output], observed: Observed, *, orphans: Iterable[RelPath], directories: OwnedDirectories
 ) -> Drift:
-    """How what is there differs from what should be there."""
+    """Return how what is there differs from what should be there."""
     others = observed.others
     return Drift(
         changed=tuple(path for path, output in desired.items() if _differs(path, output, observed)),
@@ -72,7 +68,7 @@ def _differs(path: RelPath, output: Output, observed: Observed) -> bool:
 
 
 def state_of(outputs: Mapping[RelPath, Entry], recorded: Mapping[RelPath, Entry], observed: Observed) -> State:
-    """The state of one source whose outputs these are; the worst file decides."""
+    """Return the state of one source whose outputs these are; the worst file decides."""
     states = {_file_state(path, entry, recorded.get(path), observed) for path, entry in outputs.items()}
     return next((state for state in (State.DRIFTED, State.MISSING, State.PENDING) if state in states), State.SYNCED)
 

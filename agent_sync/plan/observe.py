@@ -13,10 +13,10 @@ from agent_sync.tree import ROOT, Entry, RelPath, join, parent, sorted_paths
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """`files` are regular files with their entries and `stats`; `obstacles` are paths where something else stands.
+    """What is on the disk: `files` are regular files with their entries and `stats`, `obstacles` anything else.
 
-    `others` are the files in our directories that nobody asked about, in order. `blocked` are the places, the
-    outermost, where a directory is needed and something else stands: nothing that belongs there counts as being there.
+    `others` are the files in our directories that nobody asked about, in order. `blocked` are the outermost paths where
+    a directory is needed and something else is in the way: nothing that belongs below counts as being there.
     """
 
     files: Mapping[RelPath, Entry]
@@ -37,12 +37,12 @@ def observe(
     trusting: bool = False,
     cancellation: Cancellation,
 ) -> Observed:
-    """The disk as it is now: each file at these paths is read and hashed, and `directories` are looked through
-    for others.
+    """Return the disk as it is now: each file at these paths hashed, and other files in `directories` listed.
 
-    With `trusting` a file that was hashed before, and that nothing has touched since, is not read again.
+    With `trusting` a file that was hashed before, and that nothing has touched since, is not read again. A symbolic
+    link is never followed.
 
-    A symbolic link is never followed. Raises: FileSystemError if something cannot be read.
+    Raises: FileSystemError if something cannot be read; UnsafePath, Cancelled.
     """
     files: dict[RelPath, Entry] = {}
     stats: dict[RelPath, Stat] = {}
@@ -67,7 +67,7 @@ def observe(
 
 
 def _by_directory(paths: Iterable[RelPath]) -> dict[RelPath, list[tuple[RelPath, RelPath]]]:
-    """Names and whole paths by the directory they lie in: walking there once is enough for all of its files."""
+    """Return names and whole paths by their directory: opening each once is enough for all of its files."""
     found: dict[RelPath, list[tuple[RelPath, RelPath]]] = {}
     for path in paths:
         place, _, name = path.rpartition("/")
@@ -76,14 +76,12 @@ def _by_directory(paths: Iterable[RelPath]) -> dict[RelPath, list[tuple[RelPath,
 
 
 def _open_directory(project: Directory, place: RelPath, blocked: dict[RelPath, Kind]) -> Directory | None:
-    """The directory; None if there is none at that place. What stands there or on the way instead is put in
-    `blocked`.
-    """
+    """Return the directory at `place`; None if there is none. Whatever is in the way instead is put in `blocked`."""
     if not place:
         return project
     try:
         stat = project.stat(place)
-    except (UnsafePath, FileSystemError):
+    except (UnsafePath, FileSystemError):  # raised also where a parent is a link or a file, which is no fault here
         if not _note_blocker(project, parent(place), blocked):
             raise
         return None
@@ -94,7 +92,7 @@ def _open_directory(project: Directory, place: RelPath, blocked: dict[RelPath, K
 
 
 def _note_blocker(project: Directory, place: RelPath, blocked: dict[RelPath, Kind]) -> bool:
-    """Whether something other than a directory stands at `place` or on the way there; the outermost is in `blocked`."""
+    """Tell whether something else is where the directory `place` or a parent should be, and note the outermost."""
     if place in blocked or (place != ROOT and _note_blocker(project, parent(place), blocked)):
         return True
     stat = project.stat(place)
@@ -114,10 +112,8 @@ def _others(
 
 
 def _below(directory: Directory, place: RelPath, files: Container[RelPath]) -> Iterator[RelPath]:
-    """Every path below `place` that is no directory and not among `files`; a symbolic link is itself, and not followed.
-
-    Without recursion: whoever left directories there may have nested them deeper than a stack goes.
-    """
+    """Yield every path below `place` that is no directory and not among `files`; a symbolic link is not followed."""
+    # No recursion: whoever left directories there may have nested them deeper than a stack goes.
     waiting = [(directory, ROOT, place)]
     while waiting:
         above, here, place = waiting.pop()
@@ -134,5 +130,5 @@ def _below(directory: Directory, place: RelPath, files: Container[RelPath]) -> I
 
 
 def all_paths(*sets: Iterable[RelPath]) -> list[RelPath]:
-    """Every path of these, once, in order."""
+    """Return every path of these, once, in order."""
     return sorted_paths({path for each in sets for path in each})

@@ -1,4 +1,4 @@
-"""Actions -> what a person would see change, as unified diffs."""
+"""Preview actions as unified diffs: what a person would see change."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines would also split at U+2
 
 @dataclass(frozen=True, slots=True)
 class FileDiff:
-    """One path: its unified diff with `a/` (what is there) and `b/` (what should be), or a sentence where none can be
-    shown.
+    """The unified diff of one path, from `a/` (what is there) to `b/` (what should be).
+
+    Where none can be shown, for a binary or large file, `text` is a sentence.
     """
 
     path: RelPath
@@ -26,7 +27,7 @@ class FileDiff:
 
 
 def previews(actions: Iterable[Action], contents: Contents, project: Directory) -> Iterator[FileDiff]:
-    """A diff for each action, in order. Raises what reading raises."""
+    """Yield a diff for each action, in order; raise what reading raises."""
     for action in actions:
         before = None if action.before is None else _on_disk(project, action.path)
         after = None if action.after is None else _beginning(contents.chunks(action.after.sha256))
@@ -39,7 +40,10 @@ def _on_disk(project: Directory, path: RelPath) -> bytes:
 
 
 def _beginning(chunks: Iterable[bytes]) -> bytes:
-    """As much as a diff can show and a little more; all chunks are asked for, since the last one proves the others."""
+    """Return as much as a diff can show and a little more.
+
+    All chunks are asked for, since the digest is checked after the last one.
+    """
     content = b""
     for chunk in chunks:
         if len(content) <= MAX_DIFF_BYTES:
@@ -72,7 +76,7 @@ def _word(entry: Entry) -> str:
 
 
 def _lines(content: bytes | None) -> list[str] | None:
-    """The lines, each with its end; None for a binary file or one too long to be read in a diff."""
+    """Return the lines, each with its end; None for a binary file or one too long to be read in a diff."""
     if content is None:
         return []
     if len(content) > MAX_DIFF_BYTES or b"\0" in content:
