@@ -1,29 +1,22 @@
-"""Read commits, trees, blobs, and tags from a directory of git objects, exactly, under nobody's configuration.
+"""Parse commits, trees, blobs and tags, exactly, whatever has read them from the object database.
 
-libgit2 finds and inflates objects; its repositories would read their user's settings, its object databases do
-not. Trees are taken apart by ourselves because what a hostile one holds must be seen as it is (CVE-2014-9390).
+Trees are taken apart here because what a hostile one holds must be seen as it is (CVE-2014-9390).
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
-from typing import TypeVar
+from typing import Literal, Protocol
 
-import pygit2
-from pygit2.enums import ObjectType
-
-from agent_sync.adapters.os_errors import translated
 from agent_sync.errors import LimitExceeded, NetworkError, UnsafePath, Untrusted
 from agent_sync.ports import GitCommit, GitEntry, SignedObject
 from agent_sync_oci.text import quoted
 
+ObjectType = Literal["commit", "tree", "blob", "tag"]
+_TYPES: dict[str, ObjectType] = {"commit": "commit", "tree": "tree", "blob": "blob", "tag": "tag"}
+
 _DIRECTORY = 0o40000
-
-_UNREADABLE = (KeyError, ValueError, pygit2.GitError)
-Found = TypeVar("Found")
-
 _MAX_PATH_BYTES = 4096
 _MAX_LINES = 1_000_000  # a few trees that hold each other ten times over list more files than there are atoms
 _MAX_TAGS_OF_TAGS = 16
@@ -35,45 +28,90 @@ _DAMAGED = "the repository is damaged: tell its owner"
 _SIGNED_HEADER = re.compile(rb"^gpgsig(?:-sha256)? .*\n(?: .*\n)*", re.MULTILINE)
 
 
-class Objects:
-    """The objects of the repository in `directory`; `subject` names where they came from.
+class ObjectDatabase(Protocol):
+    """The objects of one repository as they are now; whatever cannot be read counts as absent."""
 
-    Raises, from every method: NetworkError (missing or damaged objects), FileSystemError (the disk).
+    def __contains__(self, oid: object) -> bool: ...
+
+    def read(self, oid: str) -> tuple[ObjectType, bytes] | None:
+        """Return type and content."""
+        ...
+
+    def size(self, oid: str) -> int | None:
+        """Return the length of the content in bytes."""
+        ...
+
+    def commits(self) -> Iterator[str]:
+        """Yield the id of every commit, in no order."""
+        ...
+
+
+class ListedObjects:
+    """All objects of a small repository, as `git cat-file --batch-all-objects --batch` prints them.
+
+    One process and no library: loading libgit2 takes as long as an update of a hundred files.
     """
 
-    def __init__(self, directory: str, *, subject: str) -> None:
-        self._path = f"{directory}/objects"
-        self._subject = subject
-        # Packs are read past the database, which hashes every object that it returns: whoever wrote the pack's index,
-        # here and a moment ago, has found each id by hashing. This halves the time of reading.
-        with self._disk():
-            self._packs = pygit2.OdbBackendPack(self._path)
-            self._loose = pygit2.OdbBackendLoose(self._path, -1, False)  # noqa: FBT003  # it takes no keywords
-            self._database = pygit2.Odb(self._path)
-
-    def refresh(self) -> None:
-        """See what was fetched meanwhile."""
-        with self._disk():
-            self._packs.refresh()
+    def __init__(self, listing: bytes) -> None:
+        """ValueError if this is no such listing."""
+        self._objects: dict[str, tuple[ObjectType, bytes]] = {}
+        start = 0
+        while start < len(listing):
+            end = listing.index(b"\n", start)
+            oid, kind, size = listing[start:end].decode("ascii").split(" ")
+            start = end + 1 + int(size)
+            self._objects[oid] = (_TYPES[kind], listing[end + 1 : start])
+            start += 1  # the line feed behind the content
 
     def __contains__(self, oid: object) -> bool:
-        # Not the database: it looks on the disk anew for each object that it does not have.
-        with self._disk():
-            return isinstance(oid, str) and (self._packs.exists(oid) or self._loose.exists(oid))
+        return oid in self._objects
+
+    def read(self, oid: str) -> tuple[ObjectType, bytes] | None:
+        return self._objects.get(oid)
+
+    def size(self, oid: str) -> int | None:
+        found = self._objects.get(oid)
+        return None if found is None else len(found[1])
+
+    def commits(self) -> Iterator[str]:
+        return (oid for oid, (kind, _) in self._objects.items() if kind == "commit")
+
+
+class Objects:
+    """The objects that have been fetched into one repository; `subject` names where they came from.
+
+    `open_database` opens what is there when it is called; that is done again after each transfer.
+    """
+
+    def __init__(self, open_database: Callable[[], ObjectDatabase], *, subject: str) -> None:
+        self._open_database = open_database
+        self._opened: ObjectDatabase | None = None
+        self._subject = subject
+
+    def refresh(self) -> None:
+        """Make what was fetched meanwhile visible."""
+        self._opened = None
+
+    def __contains__(self, oid: object) -> bool:
+        return oid in self._database
+
+    @property
+    def _database(self) -> ObjectDatabase:
+        if self._opened is None:
+            self._opened = self._open_database()
+        return self._opened
 
     def commits_beginning_with(self, short: str) -> list[str]:
-        """Return the id of every commit here that begins with these digits, in order."""
-        with self._disk():
-            names = sorted(name for oid in self._database if (name := str(oid)).startswith(short))
-            return [name for name in names if self._database.read_header(name)[0] == ObjectType.COMMIT]
+        """Return every commit here whose id begins with these digits, in order."""
+        return sorted(oid for oid in self._database.commits() if oid.startswith(short))
 
     def commit(self, oid: str) -> GitCommit:
-        """Return the commit that `oid` leads to. Raise NetworkError if it leads to none."""
+        """Return the commit that `oid` leads to. NetworkError if it leads to none."""
         for _ in range(_MAX_TAGS_OF_TAGS):
             kind, content = self._read(oid)
-            if kind == ObjectType.COMMIT and (tree := _TREE_OF_COMMIT.match(content)) is not None:
+            if kind == "commit" and (tree := _TREE_OF_COMMIT.match(content)) is not None:
                 return GitCommit(oid, tree[1].decode())
-            if kind != ObjectType.TAG or (target := _OBJECT_OF_TAG.match(content)) is None:
+            if kind != "tag" or (target := _OBJECT_OF_TAG.match(content)) is None:
                 break
             oid = target[1].decode()
         raise NetworkError(subject=self._subject, check=f"object {oid} is not a commit", remedy="choose another ref")
@@ -100,16 +138,19 @@ class Objects:
 
     def blob_size(self, oid: str) -> int:
         """Return its length in bytes."""
-        return self._found(oid, self._packs.read_header, self._database.read_header)[1]
+        size = self._database.size(oid)
+        if size is None:
+            raise self._absent(oid)
+        return size
 
     def blob(self, oid: str) -> bytes:
         """Return its content, exactly as stored."""
-        return self._read(oid, ObjectType.BLOB)[1]
+        return self._read(oid, "blob")[1]
 
     def signed(self, oid: str) -> SignedObject:
         """Return what was signed, and the signature over it, as git puts them together (gitformat-signature(5))."""
         kind, content = self._read(oid)
-        return _signed_tag(content) if kind == ObjectType.TAG else self._signed_commit(oid, content)
+        return _signed_tag(content) if kind == "tag" else self._signed_commit(oid, content)
 
     def _signed_commit(self, oid: str, content: bytes) -> SignedObject:
         headers, blank, message = content.partition(b"\n\n")
@@ -122,8 +163,8 @@ class Objects:
         return SignedObject(payload, _unfolded(found[0]) if found else None)
 
     def _lines(self, oid: str, directory: bytes) -> dict[bytes, tuple[int, str]]:
-        """Return one tree, name -> mode and id. Every byte of it is accounted for."""
-        _, content = self._read(oid, ObjectType.TREE)
+        """One tree: name -> mode and id. Every byte of it is accounted for."""
+        _, content = self._read(oid, "tree")
         found: list[tuple[bytes, bytes, bytes]] = _ENTRY.findall(content)
         lines = {name: (_plain_mode(int(mode, 8)), oid.hex()) for mode, name, oid in found}
         understood = sum(len(mode) + len(name) for mode, name, _ in found) + 22 * len(found)
@@ -137,28 +178,13 @@ class Objects:
         where = quoted(directory.decode("utf-8", "backslashreplace"))
         return UnsafePath(subject=self._subject, check=f"the directory {where} {what}", remedy="tell its owner")
 
-    def _read(self, oid: str, wanted: ObjectType | None = None) -> tuple[int, bytes]:
-        kind, content = self._found(oid, self._packs.read, self._database.read)
-        if wanted is not None and kind != wanted:
-            check = f"object {oid} is no {wanted.name.lower()}"
-            raise NetworkError(subject=self._subject, check=check, remedy=_DAMAGED)
-        return kind, content
-
-    def _found(self, oid: str, packed: Callable[[str], Found], anywhere: Callable[[str], Found]) -> Found:
-        """Read from the packs, or else from the database: a server without git's protocol gives out single objects."""
-        with self._disk():
-            try:
-                return packed(oid)
-            except _UNREADABLE:
-                pass
-            try:
-                return anywhere(oid)
-            except _UNREADABLE as error:
-                raise self._absent(oid) from error
-
-    def _disk(self) -> AbstractContextManager[None]:
-        """Report what the system refuses libgit2, which raises OSError without a file name."""
-        return translated("read", self._path)
+    def _read(self, oid: str, wanted: ObjectType | None = None) -> tuple[ObjectType, bytes]:
+        found = self._database.read(oid)
+        if found is None:
+            raise self._absent(oid)
+        if wanted is not None and found[0] != wanted:
+            raise NetworkError(subject=self._subject, check=f"object {oid} is no {wanted}", remedy=_DAMAGED)
+        return found
 
     def _absent(self, oid: str) -> NetworkError:
         return NetworkError(subject=self._subject, check=f"the remote did not send object {oid}", remedy=_DAMAGED)

@@ -6,20 +6,17 @@ import importlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
 
 from agent_sync.adapters.git.environment import GitAddress, InstalledGit, certificates, find_git, isolated, read_address
+from agent_sync.adapters.git.objects import ListedObjects, ObjectDatabase, Objects
 from agent_sync.adapters.git.transport import Budget, GitCommand, GitLibrary, Transport, make_repository, read_refs
 from agent_sync.errors import ConfigInvalid, NetworkError
 from agent_sync.ports import Cancellation, GitCommit, GitEntry, GitRepository, Scratch, SignedObject
 from agent_sync_oci.text import quoted
 
-if TYPE_CHECKING:
-    from agent_sync.adapters.git.objects import Objects
-
-
-_READING = "agent_sync.adapters.git.objects"  # loads pygit2, which only a repository in use needs
+_LIBGIT2 = "agent_sync.adapters.git.libgit2"
+_LONG_TRANSFER_S = 0.5
 _ID = re.compile("[0-9a-f]{40}")
 
 
@@ -55,9 +52,8 @@ class FetchedRepository:
 
     def fetch(self, oids: Sequence[str], *, without_blobs: bool) -> None:
         self._refuse_other_than_ids(oids)
-        # The library takes longer to load than all else here, and there is nothing to do but wait for the transfer.
-        threading.Thread(target=importlib.import_module, args=(_READING,)).start()
-        self._transport.fetch(self._home, oids, self.advertised, without_blobs=without_blobs)
+        with _loading_libgit2():
+            self._transport.fetch(self._home, oids, self.advertised, without_blobs=without_blobs)
         self._objects.refresh()
         for oid in oids:
             if oid not in self._objects:
@@ -110,10 +106,33 @@ class FetchedRepository:
             self._all_commits = self._objects_in(directory)
         return self._all_commits
 
-    def _objects_in(self, directory: str) -> Objects:
-        from agent_sync.adapters.git.objects import Objects
+    def _objects_in(self, repository: str) -> Objects:
+        return Objects(lambda: self._open(repository), subject=str(self._address))
 
-        return Objects(directory, subject=str(self._address))
+    def _open(self, repository: str) -> ObjectDatabase:
+        listing = self._transport.list_objects(repository)
+        with suppress(ValueError):  # no listing: libgit2 decides what there is
+            if listing is not None:
+                return ListedObjects(listing)
+        from agent_sync.adapters.git.libgit2 import Libgit2Objects
+
+        return Libgit2Objects(repository)
+
+
+@contextmanager
+def _loading_libgit2() -> Iterator[None]:
+    """Load libgit2 while a transfer lasts, if it lasts long: what comes is large then, and there is time."""
+    ended = threading.Event()
+
+    def load() -> None:
+        if not ended.wait(_LONG_TRANSFER_S):
+            importlib.import_module(_LIBGIT2)
+
+    threading.Thread(target=load, daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 class RemoteGit:

@@ -32,6 +32,9 @@ _BARE = {
     "HEAD": "ref: refs/heads/none\n",
     "config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n",
 }
+_LIST = ("cat-file", "--batch-all-objects", "--batch", "--buffer", "--unordered")
+_SMALL_PACK_BYTES = 4 << 20  # from here on libgit2, once it is loaded, is quicker
+_SMALL_LISTING_BYTES = 32 << 20
 _NO_SUCH_FILTER = re.compile(r"filter.* not (?:recognized|supported|allowed)", re.IGNORECASE)
 
 Refs = Callable[[], Mapping[str, str]]
@@ -55,6 +58,10 @@ class Transport(Protocol):
 
     def fetch_history(self, repository: str, refs: Refs) -> None:
         """Fetch all commits behind these refs; trees and blobs may be left out."""
+        ...
+
+    def list_objects(self, repository: str) -> bytes | None:
+        """Return every object of a small repository as `git cat-file --batch` prints it; None for any other."""
         ...
 
 
@@ -209,6 +216,22 @@ class GitCommand:
         completed = self._fetch(repository, branches_and_tags(refs()), ("tree:0", "blob:none", None))
         self._refuse_failure(repository, completed)
 
+    def list_objects(self, repository: str) -> bytes | None:
+        if size_of_objects(repository) > _SMALL_PACK_BYTES:
+            return None
+        bounds = Bounds(
+            str(self._budget.address),
+            max(0.0, self._budget.remaining_s),
+            max_output_bytes=_SMALL_LISTING_BYTES,
+            poll=self._budget.cancellation.check,
+        )
+        environment = self._git.environment(self._budget.address, repository)
+        try:
+            completed = run((self._git.program, *_LIST), bounds, environment=environment, directory=repository)
+        except LimitExceeded:  # a small pack may hold large objects
+            return None
+        return None if completed.exit_code else completed.output
+
     def _fetch(self, repository: str, oids: Iterable[str], filters: Iterable[str | None], *options: str) -> Completed:
         """Fetch with the first of these filters that the remote accepts."""
         wanted = "".join(f"{oid}\n" for oid in dict.fromkeys(oids))
@@ -266,6 +289,9 @@ class GitLibrary:
 
     def fetch_history(self, repository: str, refs: Refs) -> None:
         self._run(repository, _ref_names(refs()))
+
+    def list_objects(self, repository: str) -> bytes | None:
+        """Return None: there is no git here to list them."""
 
     def _run(self, repository: str, refs: Sequence[str] | None) -> bytes:
         """Return the list of refs; nothing after fetching `refs`."""
