@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from agent_sync.config import ConfigPaths
-from agent_sync.operations.inputs import LockFile
-from agent_sync.operations.run import Run, lock_file
+from agent_sync.lock.file import LockFile
+from agent_sync.operations.inputs import Run, lock_file
 from agent_sync.ports import Cancellation, World
 from agent_sync.tree import RelPath
 

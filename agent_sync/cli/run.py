@@ -204,16 +204,21 @@ class Session:
         """The environment's variables."""
         return self._invocation.environment
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person is at the terminal who can be asked."""
+        return self.screen.can_ask and not self.options.json
+
     def ask_secret(self, question: str) -> str | None:
         """Return what the person at the terminal types, unseen; None without a terminal."""
-        if self.options.json or not self.screen.can_ask:
+        if not self.can_ask:
             return None
         self.observer.finish()
         return self.screen.ask_secret(question)
 
     def ask(self, question: str) -> str | None:
         """Return what the person at the terminal answers; None without a terminal."""
-        if self.options.json or not self.screen.can_ask:
+        if not self.can_ask:
             return None
         self.observer.finish()
         return self.screen.ask(question)

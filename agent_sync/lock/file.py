@@ -6,14 +6,65 @@ reference to nothing). Errors of all but the last have line and column, those of
 
 from __future__ import annotations
 
+import posixpath
+from dataclasses import dataclass
+
 from agent_sync.documents import Document, emit, gc_paused, read_document
-from agent_sync.errors import LockInvalid
+from agent_sync.errors import LockInvalid, LockMissing
 from agent_sync.lock.consistency import check_consistency
 from agent_sync.lock.model import VERSION, Lock
+from agent_sync.ports import Directory
 from agent_sync.sources.table import REMEDY, Table
+from agent_sync.tree import RelPath
 from agent_sync_oci.text import quoted
 
 MAX_LOCK_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class LockFile:
+    """A lock file: `name` in `directory`, `label` in messages. It is written atomically, and only if it changes."""
+
+    directory: Directory
+    name: RelPath
+    label: str
+
+    def content(self) -> bytes | None:
+        """Return the bytes of the lock file; None if there is none."""
+        if self.directory.stat(self.name) is None:
+            return None
+        with self.directory.open(self.name) as file:
+            return file.read(MAX_LOCK_BYTES + 1)
+
+    def read(self) -> Lock | None:
+        """Return the lock; None if there is none. Raises LockInvalid, UnsafePath, LimitExceeded."""
+        return self.parse(self.content())
+
+    def parse(self, content: bytes | None) -> Lock | None:
+        """Return the lock that `content` spells. Raises LockInvalid, UnsafePath, LimitExceeded."""
+        return None if content is None else read_lock(content, file=self.label)
+
+    def require(self, content: bytes | None) -> Lock:
+        """Return the lock that `content` spells; raise LockMissing if there is none."""
+        if content is None:
+            raise LockMissing(subject=self.label, check="not found", remedy="create it: agent-sync update")
+        return read_lock(content, file=self.label)
+
+    def write(self, lock: Lock) -> bool:
+        """Write the lock, and return whether the file changed."""
+        return self.replace(lock_bytes(lock))
+
+    def replace(self, content: bytes) -> bool:
+        """Write these bytes, and return whether the file changed."""
+        if content == self.content():
+            return False
+        self.directory.replace(self.name, content)
+        return True
+
+    @property
+    def path(self) -> str:
+        """The absolute path."""
+        return posixpath.join(self.directory.name, self.name)
 
 
 def read_lock(content: bytes, *, file: str = "agent-sync.lock", elsewhere: frozenset[str] = frozenset()) -> Lock:

@@ -1,22 +1,27 @@
-"""Inputs: what every verb starts from, and what it has read since."""
+"""Run and Inputs: one run of one verb, what it starts from, and what it has read since."""
 
 from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from agent_sync.checkout import APPLIED, INHERITED, Checkout
 from agent_sync.config import Config
-from agent_sync.errors import LimitExceeded, LockInvalid, LockMissing, MovedMeanwhile, UnsafePath
+from agent_sync.errors import ConfigInvalid, LimitExceeded, LockInvalid, MovedMeanwhile, UnsafePath
 from agent_sync.events import AuditEvent, AuditRecord
 from agent_sync.lock import Lock
 from agent_sync.lock.consistency import check_digests
 from agent_sync.lock.difference import overlay
-from agent_sync.lock.file import MAX_LOCK_BYTES, lock_bytes, read_lock
+from agent_sync.lock.file import LockFile, read_lock
 from agent_sync.ports import Directory, World
 from agent_sync.supply import Supplier
 from agent_sync.tree import RelPath
+
+if TYPE_CHECKING:
+    from agent_sync.config import ConfigPaths
+    from agent_sync.config.load import LoadedConfig
 
 _WITHOUT_APPLIED = "delete it: the next sync makes it again, and keeps whatever is not as locked as an edit"
 
@@ -55,52 +60,6 @@ def moved(what: str) -> MovedMeanwhile:
     return MovedMeanwhile(
         subject=what, check="changed while this command was running; nothing was written", remedy="run it again"
     )
-
-
-@dataclass(frozen=True, slots=True)
-class LockFile:
-    """A lock file: `name` in `directory`, `label` in messages. It is written atomically, and only if it changes."""
-
-    directory: Directory
-    name: RelPath
-    label: str
-
-    def content(self) -> bytes | None:
-        """Return the bytes of the lock file; None if there is none."""
-        if self.directory.stat(self.name) is None:
-            return None
-        with self.directory.open(self.name) as file:
-            return file.read(MAX_LOCK_BYTES + 1)
-
-    def read(self) -> Lock | None:
-        """Return the lock; None if there is none. Raises LockInvalid, UnsafePath, LimitExceeded."""
-        return self.parse(self.content())
-
-    def parse(self, content: bytes | None) -> Lock | None:
-        """Return the lock that `content` spells. Raises LockInvalid, UnsafePath, LimitExceeded."""
-        return None if content is None else read_lock(content, file=self.label)
-
-    def require(self, content: bytes | None) -> Lock:
-        """Return the lock that `content` spells; raise LockMissing if there is none."""
-        if content is None:
-            raise LockMissing(subject=self.label, check="not found", remedy="create it: agent-sync update")
-        return read_lock(content, file=self.label)
-
-    def write(self, lock: Lock) -> bool:
-        """Write the lock, and return whether the file changed."""
-        return self.replace(lock_bytes(lock))
-
-    def replace(self, content: bytes) -> bool:
-        """Write these bytes, and return whether the file changed."""
-        if content == self.content():
-            return False
-        self.directory.replace(self.name, content)
-        return True
-
-    @property
-    def path(self) -> str:
-        """The absolute path."""
-        return posixpath.join(self.directory.name, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +178,84 @@ def _own_lock(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[st
     except (LockInvalid, UnsafePath, LimitExceeded) as error:
         raise error.restated(remedy=remedy) from error
     return lock
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of the verb `operation` in one project. Each `Inputs` that it returns is loaded anew.
+
+    A verb that writes loads its inputs once for each attempt, so that it plans from what the project is then.
+    """
+
+    operation: str
+    world: World
+    places: ConfigPaths
+    supplied: Mapping[str, str] = field(default_factory=dict)
+    id: str = ""
+
+    def inputs(self, *, frozen: bool = False) -> Inputs:
+        """Return the inputs with the configuration; with `frozen` it is not read, and only the machine's policy counts.
+
+        Raises: ConfigInvalid and its subclasses, FileSystemError.
+        """
+        bare = self.bare_inputs()
+        read_file = bare.reads.recording(self.world.read_file)
+        if frozen:
+            from agent_sync.config.load import load_policies
+
+            return replace(bare, demands=load_policies(self.places, read_file))
+        loaded = self._load(read_file)
+        config = loaded.merged
+        world = replace(self.world, observer=config.locating_warnings(self.world.observer))
+        return replace(bare, world=world, config=config, shared=loaded.project, demands=config)
+
+    def inputs_if_declared(self) -> Inputs:
+        """Return the inputs, without a configuration where there is none: a bundle may arrive at an empty directory."""
+        from agent_sync.config.load import is_declared
+
+        return self.inputs(frozen=not is_declared(self.places, self.world.read_file))
+
+    def inputs_or_lock(self) -> Inputs:
+        """Return the inputs, without a configuration where there is a lock but no configuration."""
+        return self.inputs() if self._lock_file.content() is None else self.inputs_if_declared()
+
+    def bare_inputs(self) -> Inputs:
+        """Return inputs without the configuration, for verbs that have no use for it."""
+        return Inputs(
+            world=self.world,
+            checkout=Checkout(self.world.project),
+            lock_file=self._lock_file,
+            run=self.id,
+            operation=self.operation,
+            reads=ReadSet(),
+            inherit=self.places.inherit,
+            supplied=self.supplied,
+        )
+
+    @property
+    def _lock_file(self) -> LockFile:
+        return lock_file(self.places, self.world)
+
+    def _load(self, read_file: ReadFile) -> LoadedConfig:
+        """Return the configuration as it is now; its warnings are announced."""
+        from agent_sync.config.load import is_declared, load
+
+        try:
+            loaded = load(self.places, read_file, self.world.project)
+        except ConfigInvalid as error:
+            if is_declared(self.places, read_file) or self._lock_file.content() is None:
+                raise
+            remedy = "to go by the lock alone: agent-sync sync --frozen; to declare sources: agent-sync init"
+            raise error.restated(remedy=remedy) from error
+        for warning in loaded.warnings:
+            self.world.observer(warning)
+        return loaded
+
+
+def lock_file(places: ConfigPaths, world: World) -> LockFile:
+    """Return the lock file, wherever `--lockfile` put it."""
+    directory, name = posixpath.split(places.lock)
+    return LockFile(world.at(directory), RelPath(name), name)
 
 
 def path_argument(text: str, project: Directory) -> str:

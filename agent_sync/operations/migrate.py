@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from agent_sync.lock.file import migrate_lock
-from agent_sync.operations.inputs import Inputs
+from agent_sync.operations.inputs import Inputs, Run
 from agent_sync.operations.phases import exclusive_access, replace_lock, require_recovered, retry_if_moved
-from agent_sync.operations.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from agent_sync.lock.difference import LockDifference, difference, inherited_par
 from agent_sync.lock.file import lock_bytes
 from agent_sync.lock.outputs import outputs_of, with_orphans
 from agent_sync.operations.desired import layer_outputs, refuse_symlinks
-from agent_sync.operations.inputs import Inputs, Locks, read_locks
+from agent_sync.operations.inputs import Inputs, Locks, Run, read_locks
 from agent_sync.operations.phases import (
     audited,
     exclusive_access,
@@ -22,7 +22,6 @@ from agent_sync.operations.phases import (
     require_recovered,
     retry_if_moved,
 )
-from agent_sync.operations.run import Run
 from agent_sync.plan.actions import Action, Plan, build
 from agent_sync.plan.observe import observe
 from agent_sync.ports import BlobStore

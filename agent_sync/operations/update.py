@@ -14,7 +14,7 @@ from agent_sync.lock.difference import LockDifference, difference, inherited_dif
 from agent_sync.lock.file import lock_bytes
 from agent_sync.lock.outputs import with_orphans
 from agent_sync.operations.admission import admit
-from agent_sync.operations.inputs import Inputs, inherited_lock
+from agent_sync.operations.inputs import Inputs, Run, inherited_lock
 from agent_sync.operations.phases import (
     exclusive_access,
     replace_inherited_lock,
@@ -22,7 +22,6 @@ from agent_sync.operations.phases import (
     require_recovered,
     retry_if_moved,
 )
-from agent_sync.operations.run import Run
 from agent_sync.plan.derive import derive
 from agent_sync.ports import World
 from agent_sync.sources.dispatch import resolve

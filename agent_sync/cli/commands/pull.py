@@ -43,7 +43,7 @@ def pull(
     and on a terminal you are asked. `agent-sync sync` then writes the files, offline.
     """
     project = session.project(policy=policy)
-    confirmation = _Confirmation(session, project.lock_file.label, yes=yes)
+    confirmation = _Confirmation(session, project.lock_file.label)
     result = project.pull(
         reference_of(reference, session),
         name=name,
@@ -51,33 +51,35 @@ def pull(
         allow_unsigned=allow_unsigned,
         accept_signer_change=accept_signer_change,
         plain_http=plain_http,
-        confirm=confirmation,
+        confirm=confirmation if session.can_ask and not yes else None,  # else --write-lock is the answer
     )
     next_step = session.step("agent-sync sync --offline --frozen")
     lines = [
-        *([] if confirmation.asked else verdict_lines(result.verdict)),
+        *([] if confirmation.asked else confirmation.changes(result, replaces_lock=result.lock_written)),
         *_outcome(result, session, lock=confirmation.lock, next_step=next_step),
     ]
     return Answer(result, lines=lines, code=FOUND if result.declined else None)
 
 
 class _Confirmation:
-    """The confirmation of a new lock: shows its signers and the changes, and asks on a terminal."""
+    """The confirmation of a new lock: shows its signers and the changes, and asks."""
 
-    def __init__(self, session: Session, lock: str, *, yes: bool) -> None:
+    def __init__(self, session: Session, lock: str) -> None:
         self.lock = lock
         self.asked = False
         self._session = session
-        self._yes = yes
 
     def __call__(self, proposal: PullResult) -> bool:
         self.asked = True
-        self._session.show(self._changes(proposal))
-        answer = None if self._yes else self._session.ask(f"Write {printable_line(self.lock)}? [y/N] ")
-        return answer is None or answer.lower() in ("y", "yes")  # without a terminal --write-lock is the answer
+        self._session.show(self.changes(proposal, replaces_lock=True))
+        answer = self._session.ask(f"Write {printable_line(self.lock)}? [y/N] ")
+        return answer is not None and answer.lower() in ("y", "yes")
 
-    def _changes(self, proposal: PullResult) -> Iterator[Line]:
+    def changes(self, proposal: PullResult, *, replaces_lock: bool) -> Iterator[Line]:
+        """Yield the signers, and what the bundle's lock changes if it replaces the one that is here."""
         yield from verdict_lines(proposal.verdict)
+        if not replaces_lock:
+            return
         yield Styled(printable_line(self.lock), Style.STRONG)
         for line in difference_lines(proposal.difference, files=self._session.options.verbose):
             yield ("  ", *(line if isinstance(line, tuple) else (line,)))

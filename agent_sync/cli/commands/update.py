@@ -37,8 +37,9 @@ def update(
     declared. Without a terminal, --yes is required.
     """
     project = session.project()
-    confirmation = _Confirmation(session, project.lock_file.label, yes=yes)
-    result = project.update(names or (), inherited=inherited, dry_run=dry_run, confirm=confirmation)
+    confirmation = _Confirmation(session, project.lock_file.label)
+    confirm = None if yes else confirmation
+    result = project.update(names or (), inherited=inherited, dry_run=dry_run, confirm=confirm)
     return Answer(
         result,
         lines=[
@@ -51,20 +52,17 @@ def update(
 
 
 class _Confirmation:
-    """The confirmation: shows the changes, and asks unless `--yes` was given."""
+    """The confirmation: shows the changes, and asks."""
 
-    def __init__(self, session: Session, lock: str, *, yes: bool) -> None:
+    def __init__(self, session: Session, lock: str) -> None:
         self.lock = lock
         self.asked = False
         self.declined = False
         self._session = session
-        self._yes = yes
 
     def __call__(self, result: UpdateResult) -> bool:
         self.asked = True
         self._session.show(self.changes(result))
-        if self._yes:
-            return True
         answer = self._session.ask(f"Write {self.changed_files(result)}? [y/N] ")
         if answer is None:
             raise UsageError(

@@ -14,8 +14,8 @@ from agent_sync.checkout import Checkout
 from agent_sync.errors import LockMissing, MovedMeanwhile, ProjectBusy, RollbackIncomplete
 from agent_sync.events import EditKept
 from agent_sync.operations import migrate, prune, restore, sync, update
+from agent_sync.operations.inputs import Run
 from agent_sync.operations.phases import ATTEMPTS
-from agent_sync.operations.run import Run
 from agent_sync.project import Project
 from tests.builders.projects import MemoryProject, a_local_project
 from tests.fakes.faults import Faults, Killed
