@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from agent_sync.ports import Cancellation
-from agent_sync_oci.reference import ArchiveReference, LayoutReference, Reference, RegistryReference
 
 if TYPE_CHECKING:
     from agent_sync_oci.http.network import Network
+    from agent_sync_oci.reference import Reference, RegistryReference
     from agent_sync_oci.registry.protocol import Registry
 
 
@@ -23,19 +23,21 @@ class MachineRegistries:
         self._network: Network | None = None
 
     def open(
-        self, place: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
+        self, reference: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
     ) -> AbstractContextManager[Registry]:
-        match place:
+        from agent_sync_oci.reference import ArchiveReference, LayoutReference, RegistryReference
+
+        match reference:
             case LayoutReference():
                 from agent_sync_oci.registry.layout import LayoutRegistry
 
-                return LayoutRegistry(place.directory)
+                return LayoutRegistry(reference.directory)
             case ArchiveReference():
                 from agent_sync_oci.registry.archive import ArchiveRegistry
 
-                return ArchiveRegistry(place.file)
+                return ArchiveRegistry(reference.file)
             case RegistryReference():
-                return self._open_remote(place, timeout_s, cancellation, plain_http=plain_http)
+                return self._open_remote(reference, timeout_s, cancellation, plain_http=plain_http)
 
     def _open_remote(
         self, reference: RegistryReference, timeout_s: float, cancellation: Cancellation, *, plain_http: bool

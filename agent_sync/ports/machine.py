@@ -73,7 +73,7 @@ class Registries(Protocol):
     """Opens registries, layouts, and archives by reference."""
 
     def open(
-        self, place: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
+        self, reference: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
     ) -> AbstractContextManager[Registry]:
         """Open the repository at that reference. No single request may be silent for longer than `timeout_s`.
 

@@ -29,6 +29,8 @@ _MAX_REPOSITORY_LENGTH = 255
 _CREDENTIALS = re.compile(r"(?<![^/])[^/]*@(?!sha[0-9]+:)")
 _DIGEST = re.compile(r"(?P<before>.*)@(?P<digest>sha[0-9]+:.*)")
 
+_TAG_OR_DIGEST = re.compile(r"(:[^/:@]*)?(@[^/]*)?\Z")
+
 LAYOUT = "oci:"
 ARCHIVE = "oci-archive:"
 
@@ -215,11 +217,12 @@ def _suffix(tag: str | None, digest: Digest | None) -> str:
 
 def _hint_for_path(text: str) -> str:
     """Return what to write instead, where the text looks like a path on this machine."""
-    path, _, _ = text.partition("@")
-    if path.endswith((".tar", ".tgz")):
-        return f"did you mean {ARCHIVE}{printable(text)}?"
-    if path.startswith(("/", "./", "../", "~")) or path in (".", ".."):
-        return f"did you mean {LAYOUT}{printable(text)}? For a tar file, write {ARCHIVE}{printable(text)}"
+    path = _TAG_OR_DIGEST.sub("", text)
+    shown = printable(_CREDENTIALS.sub("***@", text))
+    if path.endswith(".tar"):
+        return f"did you mean {ARCHIVE}{shown}?"
+    if path.startswith(("/", "./", "../")) or path in (".", ".."):
+        return f"did you mean {LAYOUT}{shown}? For a tar file, write {ARCHIVE}{shown}"
     return "write the host, too, such as registry.example.com/team/agents"
 
 

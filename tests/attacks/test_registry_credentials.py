@@ -254,6 +254,38 @@ def test_a_realm_that_is_no_place_for_tokens_is_refused(tmp_path: Path, realm: s
         assert isinstance(refused(lambda: registry.manifest("v1")), RegistryError)
 
 
+@pytest.mark.parametrize(
+    "realm",
+    [
+        "http://{registry}\\@{other}/token",
+        "http://{registry}%5C@{other}/token",
+        "http://{other}\\@{registry}/token",
+        "http://{other}#@{registry}/token",
+        "http://{other}?@{registry}/token",
+        "http://{registry}%2F@{other}/token",
+        "http:/{other}/token",
+        "http:{other}/token",
+        "http:///{other}/token",
+    ],
+)
+def test_a_realm_that_two_parsers_read_as_two_hosts_gets_no_password(tmp_path: Path, realm: str) -> None:
+    """The address is judged as httpx reads it; oras and requests read the same text with a parser of their own."""
+    with _elsewhere(a_file(b'{"token": "t"}')) as other:
+        host = other.url.partition("://")[2]
+
+        def around(_: Answer) -> Answer:
+            def asking(request: Request, reply: Reply) -> None:
+                address = realm.format(registry=request.headers["host"], other=host)
+                challenge = {"WWW-Authenticate": f'Bearer realm="{address}",service="x"'}
+                a_status(401, headers=challenge)(request, reply)
+
+            return asking
+
+        with _registry(tmp_path, around=around) as (_, registry):
+            refused(lambda: registry.manifest("v1"))
+        assert [each for each in _given(other.requests) if each is not None] == []
+
+
 def test_a_realm_without_encryption_is_refused_by_a_client_that_uses_it(tmp_path: Path, authority: Authority) -> None:
     with _elsewhere() as other:
         challenge = {"WWW-Authenticate": f'Bearer realm="{other.url}/token"'}

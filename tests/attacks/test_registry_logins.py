@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from agent_sync_oci.errors import FileSystemError
 from agent_sync_oci.http.network import Network
 from agent_sync_oci.registry.remote.credentials import DockerCredentials
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
@@ -155,7 +156,9 @@ def test_a_login_that_is_none_is_not_sent(auth: object, tmp_path: Path) -> None:
 
 
 def test_a_configuration_that_cannot_be_read_is_an_error_and_a_missing_one_is_none(tmp_path: Path) -> None:
-    assert "cannot be read" in refused(lambda: _guarded(tmp_path)).check
+    error = refused(lambda: _guarded(tmp_path))
+    assert isinstance(error, FileSystemError)
+    assert "cannot be read" in error.check
     for missing in (tmp_path / "nothing.json", None):
         assert "there is none" in refused(partial(_guarded, missing)).check
 

@@ -1,4 +1,4 @@
-"""Places in memory, which stay what they were made into until the end of the test."""
+"""Registries in memory, which keep their content until the end of the test."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from agent_sync_oci.registry.protocol import Registry
 
 
 class MemoryRegistries:
-    """Implements `ports.Registries`. `opened` has the places that were asked for, in order."""
+    """Implements `ports.Registries`. `opened` has the references that were asked for, in order."""
 
     def __init__(self) -> None:
         self.registries: dict[str, MemoryRegistry] = {}
         self.opened: list[Reference] = []
 
     def open(
-        self, place: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
+        self, reference: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
     ) -> AbstractContextManager[Registry]:
         del timeout_s, cancellation, plain_http
-        self.opened.append(place)
-        return nullcontext(self.registries.setdefault(place.name, MemoryRegistry(place.name)))
+        self.opened.append(reference)
+        return nullcontext(self.registries.setdefault(reference.name, MemoryRegistry(reference.name)))

@@ -119,7 +119,7 @@ def test_an_error_says_where_it_is() -> None:
     spelt = {**json.loads(a_manifest().content), "layers": [EMPTY.document(), {**EMPTY.document(), "size": -1}]}
     with pytest.raises(DigestMismatch, match="manifest at the tag v1, layers 2: size"):
         read_manifest(json.dumps(spelt).encode(), None, subject="manifest at the tag v1")
-    with pytest.raises(DigestMismatch, match="the answer: it is no JSON object"):
+    with pytest.raises(DigestMismatch, match="the answer: not a JSON object"):
         read_descriptor([], subject="the answer")
 
 

@@ -70,7 +70,27 @@ def test_anything_else_is_refused_with_what_to_do(text: str) -> None:
     assert len(str(caught.value)) < 700
 
 
-@pytest.mark.parametrize("text", ["ann:s3cr3t@x.y/a", "https://ann:s3cr3t@x.y/a", "s3cr3t@x.y/a:v1", "ann:s3cr3t@x.y"])
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("bundle.tar", "did you mean oci-archive:bundle.tar?"),
+        ("dist/bundle.tar:v1", "did you mean oci-archive:dist/bundle.tar:v1?"),
+        (f"bundle.tar@{D}", f"did you mean oci-archive:bundle.tar@{D}?"),
+        ("./bundle", "did you mean oci:./bundle? For a tar file, write oci-archive:./bundle"),
+        ("/srv/bundle:v1", "did you mean oci:/srv/bundle:v1? For a tar file, write oci-archive:/srv/bundle:v1"),
+        (".", "did you mean oci:.? For a tar file, write oci-archive:."),
+        ("acme/agents", "write the host, too, such as registry.example.com/team/agents"),
+    ],
+)
+def test_who_names_a_path_is_told_how_to_write_it(text: str, meant: str) -> None:
+    with pytest.raises(InvalidReference) as caught:
+        parse_reference(text)
+    assert caught.value.remedy == meant
+
+
+@pytest.mark.parametrize(
+    "text", ["./ann:s3cr3t@x.y", "ann:s3cr3t@x.y/a", "https://ann:s3cr3t@x.y/a", "s3cr3t@x.y/a:v1", "ann:s3cr3t@x.y"]
+)
 def test_credentials_do_not_come_out_again(text: str) -> None:
     with pytest.raises(InvalidReference) as caught:
         parse_reference(text)
