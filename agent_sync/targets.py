@@ -1,6 +1,7 @@
 """Where files go: map targets and tools to placements, and unite the placed trees (spec §3.2, §6.4, §7).
 
-Pure: a placement is a source's name and a directory; nothing here looks at a disk."""
+Pure: a placement is a source's name and a directory; nothing here looks at a disk.
+"""
 
 from __future__ import annotations
 
@@ -20,16 +21,8 @@ if TYPE_CHECKING:
     from agent_sync.config.model import Target
 
 
-# -- Map targets and tools to placements, and placements to the directories they own (spec §3.2, §7).
-
-
-# -- Targets and the tool map -> placements (spec §3.2, §7).
-
-
 def placements(config: Config) -> tuple[Placement, ...]:
-    """Every placement in the order of the targets and of the tools in each; one that repeats an earlier one is left
-    out.
-    """
+    """Return every placement once, in the order of the targets and of the tools in each."""
     return tuple(dict.fromkeys(each for target in config.targets for each in _placements_of(target, config)))
 
 
@@ -46,26 +39,28 @@ def _placements_of(target: Target, config: Config) -> Iterator[Placement]:
         yield Placement(target.source, place.destination, tool=tool, shared=target.shared or place.shared)
 
 
-# -- Which directories are ours alone: an unexpected file there is drift, in a shared directory it is only listed.
+# -- Owned directories: an unexpected file there is drift, in a shared directory it is only listed.
 
 
 @dataclass(frozen=True, slots=True)
 class OwnedDirectories:
-    """Directories that placements name, each with whether it is shared with its user. The innermost one that holds a
-    path decides.
+    """Directories that placements name, each with whether its user keeps other files there.
+
+    The innermost one that holds a path decides.
     """
 
     shared: Mapping[RelPath, bool]
 
     def outermost(self) -> tuple[RelPath, ...]:
-        """The directories that lie in no other one: looking through these sees every file once. The project's root is
-        never among them, since the whole project is not ours to list.
+        """Return the directories that are in no other one: walking these sees every file once.
+
+        The project's root is never among them, since the whole project is not ours to list.
         """
         directories = sorted(directory for directory in self.shared if directory != ROOT)
         return tuple(f for f in directories if not any(f.startswith(f"{other}/") for other in directories))
 
     def is_shared(self, path: RelPath) -> bool:
-        """Whether `path` may be somebody else's."""
+        """Tell whether `path` may be somebody else's."""
         directory = path
         while directory := RelPath(directory.rpartition("/")[0]):
             if directory in self.shared:
@@ -74,7 +69,7 @@ class OwnedDirectories:
 
 
 def owned_directories(placements: Iterable[Placement]) -> OwnedDirectories:
-    """The directories of these placements; one that any placement shares is shared."""
+    """Return the directories of these placements; one that any placement shares is shared."""
     shared: dict[RelPath, bool] = {}
     for placement in placements:
         shared[placement.to] = shared.get(placement.to, False) or placement.shared

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from agent_sync.guard.gate import is_executable_config
+from agent_sync.guard import is_executable_config
 from agent_sync.tree import RelPath
 from tests.docs.pages import codes, prose, section
 

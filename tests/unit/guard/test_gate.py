@@ -7,8 +7,7 @@ import tracemalloc
 import pytest
 
 from agent_sync.errors import ContentRefused
-from agent_sync.guard.gate import is_executable_config
-from agent_sync.guard.hidden_text import find_hidden_text
+from agent_sync.guard import find_hidden_text, is_executable_config
 from agent_sync.tree import RelPath
 from tests.builders.projects import a_local_project
 
