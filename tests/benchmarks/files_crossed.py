@@ -6,6 +6,7 @@ another file, and each file with the number of calls into it. No receipt is used
 
 from __future__ import annotations
 
+import inspect
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from typing import NoReturn
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PACKAGES = (str(_ROOT / "agent_sync"), str(_ROOT / "oci" / "agent_sync_oci"))
+_FUNCTION = inspect.CO_OPTIMIZED  # the code of a function, not of a module or a class body
 _CONFIGURATION = """\
 version: 1
 sources:
@@ -36,9 +38,9 @@ class Crossing:
         self._last = ""
 
     def __call__(self, frame: FrameType, event: str, _argument: object) -> None:
-        """Count the call, unless a module is only being loaded."""
+        """Count the call, unless it is the body of a module or a class, which is only being loaded."""
         path = frame.f_code.co_filename
-        if event != "call" or frame.f_code.co_name == "<module>" or not path.startswith(_PACKAGES):
+        if event != "call" or not frame.f_code.co_flags & _FUNCTION or not path.startswith(_PACKAGES):
             return
         self.calls[path] += 1
         self.changes += path != self._last
