@@ -25,7 +25,7 @@ _UNSEEN = f"[{CONTROLS}{LINE_SEPARATORS}]"
 
 
 def protocol_of(address: str) -> Protocol | None:
-    """How git would reach a repository: a plain path is `file`, `git@host:path` is `ssh`; None for any other way."""
+    """Return how git would reach it: a plain path is `file`, `git@host:path` is `ssh`; None for any other way."""
     if (scheme := _SCHEME.match(address)) is not None:
         return next((each for each in PROTOCOLS if each == scheme[1].lower()), None)
     if _REMOTE_HELPER.match(address):
@@ -34,7 +34,7 @@ def protocol_of(address: str) -> Protocol | None:
 
 
 def repository_problem(address: str) -> str | None:
-    """Why git must not be given this address, credentials aside; None if it may be."""
+    """Return why git must not be given this address, credentials aside; None if it may be."""
     if re.search(_UNSEEN, address):
         return "holds a character that is not shown"
     if address.startswith("-"):
@@ -50,7 +50,7 @@ def repository_problem(address: str) -> str | None:
 
 
 def url_problem(address: str) -> str | None:
-    """Why a file cannot be fetched from this address, credentials aside; None if it can."""
+    """Return why a file cannot be fetched from this address, credentials aside; None if it can."""
     if re.search(_UNSEEN, address) or " " in address:
         return "holds a space or a character that is not shown"
     before_query = re.split(r"[?#]", address, maxsplit=1)[0]
@@ -60,7 +60,7 @@ def url_problem(address: str) -> str | None:
 
 
 def in_allow_list(address: str, patterns: Iterable[str]) -> bool:
-    """Whether one of the globs matches the whole repository address. `*` stays within one part between slashes.
+    """Return whether one of the globs matches the whole repository address. `*` stays within one part between slashes.
 
     Scheme and host are compared in lower case, a default port does not count, `git@host:path` is `ssh://git@host/path`,
     and a pattern without a user name matches whichever user. An address with `..` in it is in no list: it may lead

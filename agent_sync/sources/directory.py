@@ -78,22 +78,22 @@ def read_file(directory: Directory, path: RelPath, *, subject: str, limits: Limi
         content = file.read(limits.max_file_size + 1)
     if len(content) > limits.max_file_size:
         check = f"{quoted(path)} has more than {limits.max_file_size} bytes (max_file_size)"
-        raise LimitExceeded(subject=subject, check=check, remedy="raise it under `limits:`")
+        raise LimitExceeded(subject=subject, check=check, remedy="raise `max_file_size` under `limits:`")
     return content
 
 
 def keep_limits(subject: str, path: RelPath, size: int, count: int, total: int, limits: Limits) -> None:
     """Raise LimitExceeded if a file, or the files so far, exceed the limits. Sizes in bytes."""
     if size > limits.max_file_size:
-        check = f"{quoted(path)} has {size} bytes, max_file_size is {limits.max_file_size}"
+        key, check = "max_file_size", f"{quoted(path)} has {size} bytes, max_file_size is {limits.max_file_size}"
     elif total > limits.max_source_size:
-        check = f"more than {limits.max_source_size} bytes in all files together (max_source_size)"
+        key, check = "max_source_size", f"more than {limits.max_source_size} bytes in all files (max_source_size)"
     elif count > limits.max_files:
-        check = f"more than {limits.max_files} files (max_files)"
+        key, check = "max_files", f"more than {limits.max_files} files (max_files)"
     else:
         return
     raise LimitExceeded(
-        subject=subject, check=check, remedy="leave files out with `exclude:`, or raise it under `limits:`"
+        subject=subject, check=check, remedy=f"leave files out with `exclude:`, or raise `{key}` under `limits:`"
     )
 
 

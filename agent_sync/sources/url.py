@@ -194,6 +194,7 @@ def _fetch_file(url: str, digest: Digest, request: UrlRequest, context: Context)
                 subject=f"{request.subject}, {redact_address(url)}",
                 check=f"{error.check}, not {digest.hex} as declared",
                 remedy=_PAGE if _is_page(beginning) else _CHANGED,
+                part=("checksum",),
             ) from error
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from agent_sync.errors import AgentSyncError, Cancelled, DigestMismatch, LockInvalid
+from agent_sync.errors import AgentSyncError, Cancelled, DigestMismatch, LockInvalid, NetworkError
 from agent_sync.limits import MEGABYTE, Limits
 from agent_sync.sources.base import Pinned, UpstreamState, changed_fields, require_online, require_upstream
 from agent_sync.sources.git import GitPinned
@@ -19,7 +20,8 @@ from agent_sync.sources.git.signatures import (
     verify_signatures,
     warn_of_protocol,
 )
-from agent_sync.tree import describe_changes
+from agent_sync.tree import RelPath, describe_changes
+from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
     from agent_sync.ports import GitRepository, World
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 # A limit on a source's files limits the transfer too, but commits and the names of all other files come along.
 _BESIDE_FILES_BYTES = 50 * MEGABYTE
+_OWNER_AND_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*/[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 
 def resolve_git(requests: Sequence[GitRequest], context: Context) -> Outcomes[GitPinned]:
@@ -83,7 +86,7 @@ def refetch_git(requests: Sequence[GitRequest], context: Context) -> Outcomes[Co
 
 
 def _resolved_ref(request: GitRequest, repository: GitRepository, world: World) -> ResolvedRef:
-    return resolve_ref(request.declared.ref, repository, subject=request.subject, observer=world.observer)
+    return resolve_ref(request.declared.ref, repository, source=request.name, observer=world.observer)
 
 
 def _wanted(request: GitRequest, ref: ResolvedRef, world: World) -> Wanted:
@@ -148,11 +151,23 @@ def _opened(requests: Sequence[GitRequest], world: World) -> Iterator[GitReposit
     first = requests[0]
     require_upstream(first.name, world)
     require_repository(first.declared.repo, first.policy, subject=first.subject)
-    warn_of_protocol(first.declared.repo, world, subject=first.subject)
+    warn_of_protocol(first, world)
+    _require_directory(first, world)
     with _open(first.declared.repo, [request.limits for request in requests], world) as repository:
         if not all(is_whole_id(request.declared.ref) for request in requests):
             repository.advertised()  # here, where it fails for all of them at once: a remote that is down is asked once
         yield repository
+
+
+def _require_directory(request: GitRequest, world: World) -> None:
+    """Raise NetworkError if the address is a path like `owner/name` that is not there: a hosted repository is meant."""
+    repo = request.declared.repo
+    if _OWNER_AND_NAME.fullmatch(repo) and world.project.stat(RelPath(repo)) is None:
+        raise NetworkError(
+            subject=f"{request.subject}, {quoted(repo)}",
+            check="no such directory",
+            remedy=f"did you mean https://github.com/{repo}?",
+        )
 
 
 def _open(repo: str, limits: Sequence[Limits], world: World) -> AbstractContextManager[GitRepository]:

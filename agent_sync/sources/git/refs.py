@@ -17,7 +17,7 @@ _BRANCHES, _TAGS = "refs/heads/", "refs/tags/"
 
 
 class ResolvedRef(NamedTuple):
-    """What a ref leads to: the `commit`; and the `oid` that it names, which differs where that is an annotated tag.
+    """What a ref resolves to: the `commit`; and the `oid` that it names, which differs where that is an annotated tag.
 
     `tag` is the tag's name if the ref is one.
     """
@@ -28,17 +28,19 @@ class ResolvedRef(NamedTuple):
 
     @property
     def is_annotated(self) -> bool:
-        """Whether there is an object for the tag, which may be signed."""
+        """Whether the tag is an object of its own, which may be signed."""
         return self.tag is not None and self.oid != self.commit
 
 
 def is_whole_id(ref: str) -> bool:
-    """Whether it is a commit's id, which means the same whatever the remote lists."""
+    """Return whether the ref is a commit's id, which means the same whatever the remote lists."""
     return _WHOLE_ID.fullmatch(ref) is not None
 
 
-def resolve_ref(ref: str, repository: GitRepository, *, subject: str, observer: Observer) -> ResolvedRef:
-    """What `ref` leads to now. Whole ids need no answer from the remote and are commits, whatever a branch is called.
+def resolve_ref(ref: str, repository: GitRepository, *, source: str, observer: Observer) -> ResolvedRef:
+    """Resolve `ref` to the commit that it means now.
+
+    Whole ids need no answer from the remote and are commits, whatever a branch is called.
 
     Raises:
         ConfigInvalid: nothing is called that.
@@ -51,21 +53,22 @@ def resolve_ref(ref: str, repository: GitRepository, *, subject: str, observer: 
         message = (
             f"{quoted(ref)} is a tag and a branch: the tag was taken; write {_BRANCHES}{ref} if you mean the branch"
         )
-        observer(Warned("ambiguous-ref", subject, message))
+        observer(Warned("ambiguous-ref", f"source {source}", message, source=source, part=("ref",)))
     if found is not None:
         tag = found.removeprefix(_TAGS) if found.startswith(_TAGS) else None
         return ResolvedRef(refs.get(f"{found}^{{}}", refs[found]), refs[found], tag)
     if _SHORT_ID.fullmatch(ref) and (commit := repository.expand(ref)) is not None:
         return ResolvedRef(commit, commit)
     raise ConfigInvalid(
-        subject=subject,
+        subject=f"source {source}",
         check=f"the repository has no tag, branch or commit {quoted(ref)}",
         remedy=_suggestion(ref, refs),
+        part=("ref",),
     )
 
 
 def _named(ref: str, refs: Mapping[str, str]) -> str | None:
-    """The full name of what the remote calls `ref`; a tag before a branch."""
+    """Return the full name of what the remote calls `ref`; a tag before a branch."""
     whole = ref == "HEAD" or ref.startswith("refs/")
     candidates = (ref,) if whole else (_TAGS + ref, _BRANCHES + ref)
     return next((name for name in candidates if name in refs), None)
@@ -76,4 +79,4 @@ def _suggestion(ref: str, refs: Mapping[str, str]) -> str:
 
     names = {name.removeprefix(_TAGS).removeprefix(_BRANCHES) for name in refs if name.startswith((_TAGS, _BRANCHES))}
     near = closest(ref, (name for name in names if not name.endswith("^{}")))
-    return f"did you mean {quoted(near)}?" if near is not None else "see `git ls-remote` for what there is"
+    return f"did you mean {quoted(near)}?" if near is not None else "list what the repository has: git ls-remote"

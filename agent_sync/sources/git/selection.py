@@ -36,12 +36,13 @@ class Selection:
     """
 
     def __init__(self, declared: GitDeclaration, limits: Limits) -> None:
+        self._declared = declared
         self._limits = limits
-        self._paths = {path: project_path(path, subject="its `paths`") for path in declared.paths}
+        self._paths = {path: project_path(path, subject="`paths`") for path in declared.paths}
         self._unmatched = dict(self._paths)
         self._below = tuple(_with_slash(path) for path in self._paths.values())
         self._files = frozenset(self._paths.values())
-        self._base = "" if declared.root is None else _with_slash(project_path(declared.root, subject="its `root`"))
+        self._base = "" if declared.root is None else _with_slash(project_path(declared.root, subject="`root`"))
         self._exclude = Globs(declared.exclude) if declared.exclude else None
         self._excluded_directories: dict[str, bool] = {"": False}
         self._seen_any = False
@@ -49,16 +50,16 @@ class Selection:
 
     @property
     def oids(self) -> list[str]:
-        """The blobs that it takes, links included."""
+        """The ids of the blobs that are taken, links included."""
         return [entry.oid for entry in self._entries.values()]
 
     @property
     def links(self) -> list[str]:
-        """The blobs that say where links lead."""
+        """The ids of the blobs that say where links lead."""
         return [entry.oid for entry in self._entries.values() if entry.mode == _LINK]
 
     def looks_into(self, directory: str) -> bool:
-        """Whether something in this directory, or below it, may be wanted; the repository itself is the empty path."""
+        """Return whether something in this directory, or below, may be wanted; the repository is the empty path."""
         inside = f"{directory}/" if directory else ""
         return _meet(inside, (self._base,)) and (not self._below or _meet(inside, self._below))
 
@@ -74,30 +75,33 @@ class Selection:
             return
         self._entries[path] = entry
         if len(self._entries) > self._limits.max_files:
-            raise self._too_large(f"it has more than {self._limits.max_files} files (max_files)")
+            raise self._too_large(f"more than {self._limits.max_files} files (max_files)", "max_files")
 
     def check(self) -> None:
-        """Nothing, if every path that was asked for is there and every name is good.
+        """Raise unless every path that was asked for is there and every name is good.
 
         Raises: ConfigInvalid (a `paths` entry that matches nothing), UnsafePath.
         """
-        for declared in self._unmatched:
-            check = f"`paths` has {quoted(declared)}, and nothing is there at this commit"
-            remedy = "correct it (paths start at the repository's root), or take it out"
-            raise ConfigInvalid(subject="", check=check, remedy=remedy)
+        for declared, path in self._unmatched.items():
+            check = f"{quoted(declared)} under `paths` is not in this commit"
+            remedy = "correct it (paths start at the repository's root), or remove it"
+            if not _meet(_with_slash(path), (self._base,)):
+                check = f"`root: {self._declared.root}` leaves out {quoted(declared)}"
+                remedy = "keep one of the two, or correct them: both start at the repository's root"
+            part = ("paths", self._declared.paths.index(declared))
+            raise ConfigInvalid(subject="", check=check, remedy=remedy, part=part)
         if not self._entries:
-            check = (
-                f"it has no file at this commit: {'everything is excluded' if self._seen_any else 'nothing is there'}"
-            )
-            raise ConfigInvalid(subject="", check=check, remedy="correct `paths`, `exclude` or `root`")
+            check = f"no file at this commit: {'everything is excluded' if self._seen_any else 'nothing is there'}"
+            key = "exclude" if self._seen_any else "ref" if self._declared.root is None else "root"
+            raise ConfigInvalid(subject="", check=check, remedy="correct `paths`, `exclude` or `root`", part=(key,))
         refuse_collisions(safe_paths(list(self._entries), subject=""), subject="")
-        for path, entry in self._entries.items():
+        for name, entry in self._entries.items():
             if entry.mode not in (_FILE, _PROGRAM, _LINK):
                 what = "a submodule" if entry.mode == _SUBMODULE else f"of the unknown mode {entry.mode:o}"
-                raise self._refused(path, f"is {what}")
+                raise self._refused(name, f"is {what}")
 
     def files(self, repository: GitRepository, *, cancellation: Cancellation) -> list[FileToPack]:
-        """What to pack, in order; the blobs must be here. A link becomes the file that it points to.
+        """Return what to pack, in order; the blobs must be here. A link becomes the file that it points to.
 
         Raises: UnsafePath (a link that leads nowhere good), LimitExceeded (a file, or all together).
         """
@@ -110,19 +114,19 @@ class Selection:
         ]
 
     def blobs(self, repository: GitRepository) -> dict[RelPath, GitBlob]:
-        """What is at each path, links followed; their blobs must be here, and no others. UnsafePath as `files`."""
+        """Return what is at each path, links followed; only their blobs must be here. UnsafePath as `files`."""
         return {self._key(path): self._followed(path, repository) for path in self._entries}
 
     def keep_limits(self, sizes: Mapping[RelPath, int]) -> None:
-        """Nothing, if files of these lengths in bytes keep the bounds. Raises: LimitExceeded."""
+        """Raise LimitExceeded if files of these lengths in bytes exceed the limits."""
         for key, size in sizes.items():
             if size > self._limits.max_file_size:
                 check = f"{quoted(key)} has {size} bytes, max_file_size is {self._limits.max_file_size}"
-                raise self._too_large(check)
+                raise self._too_large(check, "max_file_size")
         total = sum(sizes.values())
         if total > self._limits.max_source_size:
-            check = f"its files have {total} bytes together, max_source_size is {self._limits.max_source_size}"
-            raise self._too_large(check)
+            check = f"all files together have {total} bytes, max_source_size is {self._limits.max_source_size}"
+            raise self._too_large(check, "max_source_size")
 
     def _is_in_scope(self, path: str) -> bool:
         if not path.startswith(self._base):
@@ -140,7 +144,7 @@ class Selection:
         return path in exclude or self._is_excluded_directory(path.rpartition("/")[0], exclude)
 
     def _is_excluded_directory(self, directory: str, exclude: Globs) -> bool:
-        """Whether the directory, or one that it is in, is excluded; asked for every file in it, so remembered."""
+        """Return whether the directory, or one above, is excluded; asked for every file in it, so remembered."""
         known = self._excluded_directories.get(directory)
         if known is None:
             itself = directory in exclude or f"{directory}/" in exclude
@@ -152,7 +156,7 @@ class Selection:
         return RelPath(path[len(self._base) :])
 
     def _followed(self, path: str, repository: GitRepository) -> GitBlob:
-        """The blob at `path`, or where the link there leads, at whatever number of further links."""
+        """Return the blob at `path`, or where the link there leads, over any number of further links."""
         at = path
         for _ in range(_MOST_LINKS):
             entry = self._entries[at]
@@ -179,27 +183,27 @@ class Selection:
     def _refused(self, path: str, what: str) -> UnsafePath:
         return UnsafePath(
             subject=f"file {quoted(path)}",
-            check=f"it {what}",
-            remedy=f"leave it out with `exclude: [{quoted(path)}]`, or have it replaced by a file at the source",
+            check=what,
+            remedy=f"leave it out with `exclude: [{quoted(path)}]`, or replace it with a file at the source",
         )
 
-    def _too_large(self, check: str) -> LimitExceeded:
-        remedy = "leave files out with `paths:` or `exclude:`, or raise the bound under `limits:`"
+    def _too_large(self, check: str, key: str) -> LimitExceeded:
+        remedy = f"leave files out with `paths:` or `exclude:`, or raise `{key}` under `limits:`"
         return LimitExceeded(subject="", check=check, remedy=remedy)
 
 
 def _meet(directory: str, others: tuple[str, ...]) -> bool:
-    """Whether the directory is in one of the others, or has one of them in it; all with a slash at the end."""
+    """Return whether the directory is in one of the others, or has one of them in it; all end in a slash."""
     return directory.startswith(others) or any(other.startswith(directory) for other in others)
 
 
 def _with_slash(directory: RelPath) -> str:
-    """What the paths of everything in the directory begin with."""
+    """Return what the paths of everything in the directory begin with."""
     return "" if directory == ROOT else f"{directory}/"
 
 
 def _content(repository: GitRepository, oid: str, cancellation: Cancellation) -> Iterator[memoryview]:
-    """The blob in pieces. It is asked for when it is this file's turn, so that one blob is in memory at a time."""
+    """Yield the blob in pieces, read when it is this file's turn: one blob is in memory at a time."""
     cancellation.check()
     whole = memoryview(repository.blob(oid))
     for start in range(0, len(whole), _PIECE_BYTES):

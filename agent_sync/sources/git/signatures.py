@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from agent_sync.sources.git import GitRequest
 
 _KEY_FILE = Limits(max_file_size=10_000_000)
+_REF = ("ref",)
 _TAG_NAME = re.compile(rb"^tag ([^\n]*)$", re.MULTILINE)
 
 
@@ -38,15 +39,16 @@ def require_repository(repo: str, policy: SourcePolicy, *, subject: str) -> None
             )
 
 
-def warn_of_protocol(repo: str, world: World, *, subject: str) -> None:
+def warn_of_protocol(request: GitRequest, world: World) -> None:
     """Warn if nothing proves that the answer comes from the machine that the address names."""
+    repo = request.declared.repo
     protocol = protocol_of(repo)
     if protocol in ("http", "git"):
         message = (
             f"{redact_address(repo)} is reached by {protocol}:"
             " anyone on the network path can alter the content; use https or ssh"
         )
-        world.observer(Warned("insecure-protocol", subject, message))
+        world.observer(Warned("insecure-protocol", request.subject, message, source=request.name))
 
 
 def required_signatures(request: GitRequest) -> tuple[SignatureKind, ...]:
@@ -70,14 +72,14 @@ def _signed_tag(subject: str, ref: ResolvedRef, repository: GitRepository) -> Si
     if not ref.is_annotated or ref.tag is None:
         what = "its ref is no tag" if ref.tag is None else f"the tag {quoted(ref.tag)} is only a name for a commit"
         remedy = "name a tag that was made with `git tag --sign`"
-        raise Untrusted(subject=subject, check=f"a signed tag is required, and {what}", remedy=remedy)
+        raise Untrusted(subject=subject, check=f"a signed tag is required, and {what}", remedy=remedy, part=_REF)
     signed = repository.signed(ref.oid)
     inside = _TAG_NAME.search(signed.payload.partition(b"\n\n")[0])
     if inside is None or inside[1] != ref.tag.encode():
         # Whoever can move refs could serve the signed tag of an old, broken release under the name of a new one.
         name = quoted(inside[1].decode("utf-8", "backslashreplace")) if inside else "nothing"
         check = f"the tag was signed as {name}, not as {quoted(ref.tag)}"
-        raise Untrusted(subject=subject, check=check, remedy="have the tag signed under its own name")
+        raise Untrusted(subject=subject, check=check, remedy="have the tag signed under its own name", part=_REF)
     return signed
 
 
@@ -87,7 +89,7 @@ def _verify(subject: str, signed: SignedObject, signers: Signers | None, world: 
     try:
         world.signatures.signer(signed, allowed_signers=allowed_signers, keyring=keyring)
     except Untrusted as error:
-        raise error.restated(subject=subject, check=f"{error.subject}: {error.check}") from error
+        raise error.restated(subject=subject, check=f"{error.subject}: {error.check}", part=_REF) from error
 
 
 def _key_file(path: str | None, world: World, *, subject: str) -> bytes | None:

@@ -30,7 +30,7 @@ _TAR_OVERHEAD = 1 << 30  # headers and padding of the most files that any limit 
 
 
 class _Span(NamedTuple):
-    """Where a file's bytes are: in which spooled layer, and from where."""
+    """Where a file's bytes are: the spooled layer, and the offset in it."""
 
     layer: RelPath
     offset: int
@@ -39,7 +39,7 @@ class _Span(NamedTuple):
 
 
 class Layers:
-    """Every layer of one artifact, fetched and unfolded into a scratch directory, and the files in them."""
+    """The layers of one artifact, fetched and decompressed into a scratch directory, and the files in them."""
 
     def __init__(self, registry: Registry, scratch: Directory, *, subject: str, limits: Limits) -> None:
         self._registry = registry
@@ -50,7 +50,7 @@ class Layers:
         self._left = limits.max_source_size + _TAR_OVERHEAD
 
     def add(self, manifest: Manifest, exclude: Globs, cancellation: Cancellation) -> None:
-        """The files of the manifest's layers; those of a later layer lie over those of an earlier one.
+        """Add the files of the manifest's layers; a later layer replaces files of an earlier one.
 
         Raises: DigestMismatch (a layer that is no archive, a link, a whiteout), UnsafePath, LimitExceeded, and what
             reading from the registry raises.
@@ -66,7 +66,7 @@ class Layers:
         self._keep_limits()
 
     def to_pack(self) -> Iterator[FileToPack]:
-        """The files in the order of a tree."""
+        """Yield the files in the order of a tree."""
         for path in sorted_paths(self._files):
             place = self._files[path]
             yield FileToPack(path, place.size, self._chunks(place), executable=place.executable)
@@ -76,9 +76,9 @@ class Layers:
             raise self._too_much()
         file = self._scratch.open_new(spooled)
         try:
-            unfolding = _unfolding(layer, self._write_to(file.write), max_bytes=self._left, subject=self._subject)
-            self._registry.get_blob(layer, unfolding.write)
-            unfolding.finish()
+            decompressor = _decompressor(layer, self._write_to(file.write), max_bytes=self._left, subject=self._subject)
+            self._registry.get_blob(layer, decompressor.write)
+            decompressor.finish()
         finally:
             file.close()
 
@@ -94,8 +94,8 @@ class Layers:
     def _too_much(self) -> LimitExceeded:
         return LimitExceeded(
             subject=self._subject,
-            check=f"its layers hold more than max_source_size allows, {self._limits.max_source_size} bytes",
-            remedy="raise it under `limits:`, or use another artifact",
+            check=f"the layers hold more than {self._limits.max_source_size} bytes (max_source_size)",
+            remedy="raise `max_source_size` under `limits:`, or use another artifact",
         )
 
     def _found(self, layer: Descriptor, spooled: RelPath) -> Iterator[tuple[RelPath, _Span]]:
@@ -117,7 +117,7 @@ class Layers:
         if name.rpartition("/")[2].startswith(_WHITEOUT):
             raise DigestMismatch(
                 subject=self._subject,
-                check=f"{quoted(name)} takes back what an earlier layer holds (a whiteout)",
+                check=f"{quoted(name)} removes a file of an earlier layer (a whiteout)",
                 remedy="use an artifact that simply holds its files",
             )
         if layer.media_type.startswith(_OURS):
@@ -155,13 +155,15 @@ def _is_tar(media_type: str) -> bool:
     return media_type.endswith((".tar", "+tar", ".tar.gzip", ".tar+gzip", ".tar+zstd", "/tar", "+gzip", "+zstd"))
 
 
-class _Unfolding(Protocol):
+class _Decompressor(Protocol):
     def write(self, piece: bytes, /) -> object: ...
 
     def finish(self) -> None: ...
 
 
-def _unfolding(layer: Descriptor, write: Callable[[bytes], object], *, max_bytes: int, subject: str) -> _Unfolding:
+def _decompressor(
+    layer: Descriptor, write: Callable[[bytes], object], *, max_bytes: int, subject: str
+) -> _Decompressor:
     if not _is_tar(layer.media_type):
         return _Plain(write)  # a file is what it is, compressed or not
     if layer.media_type.endswith("zstd"):
@@ -176,12 +178,12 @@ class _Plain:
         self.write = write
 
     def finish(self) -> None:
-        """Nothing is left to be told."""
+        """Do nothing: all has been written."""
 
 
 class _Zstd(Decompressing):
     def finish(self) -> None:
-        """The archive's own end tells whether all of it came."""
+        """Do nothing: the archive's own end tells whether all of it came."""
 
 
 class _Gzip:
@@ -194,7 +196,7 @@ class _Gzip:
         self._is_between_members = False  # where there may be padding
 
     def write(self, piece: bytes) -> None:
-        """Raises: DigestMismatch (not gzip), and what `write` raises."""
+        """Decompress a piece. Raises: DigestMismatch (not gzip), and what `write` raises."""
         try:
             for at in range(0, len(piece), _GZIP_BYTES):
                 self._inflate(piece[at : at + _GZIP_BYTES])
@@ -214,5 +216,5 @@ class _Gzip:
                 self._is_between_members = True
 
     def finish(self) -> None:
-        """Whatever was held back is out."""
+        """Write what was held back."""
         self._write(self._inflating.flush())

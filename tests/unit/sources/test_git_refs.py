@@ -21,7 +21,7 @@ class _Remote:
 
     def choose(self, ref: str) -> ResolvedRef:
         with self.git.open("r", timeout_s=1, max_bytes=1, cancellation=Cancellation()) as opened:
-            return resolve_ref(ref, opened, subject="source s", observer=self.events.append)
+            return resolve_ref(ref, opened, source="s", observer=self.events.append)
 
 
 @pytest.fixture
