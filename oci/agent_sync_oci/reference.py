@@ -182,7 +182,7 @@ def _names_a_host(first: str) -> bool:
 
     Without it, `team/agents` would be the repository `agents` of a host called `team`.
     """
-    return "." in first or ":" in first or first.lower() == "localhost"
+    return first not in (".", "..") and ("." in first or ":" in first or first.lower() == "localhost")
 
 
 def _host(text: str, host: str) -> str:
