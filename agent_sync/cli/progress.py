@@ -28,15 +28,13 @@ if TYPE_CHECKING:
     import rich.progress
 
 
-# -- A picture of long work that moves, for whoever waits at a terminal.
-
-# Work that is done sooner shows nothing: it would only flicker, and loading rich takes longer than most commands.
+# Shorter work shows nothing: it would only flicker, and loading rich takes longer than most commands.
 DELAY_S = 0.4
 
 
 @dataclass
 class _Task:
-    """One line of the picture; `shown` is its number in it, once it is there."""
+    """One progress bar; `shown` is its number in the display, once it is there."""
 
     text: str
     done: int = 0
@@ -46,21 +44,21 @@ class _Task:
 
 @dataclass
 class Progress:
-    """Shows what goes on, from the moment that it takes long until `finish`, and leaves nothing behind.
+    """Shows progress bars for long work until `finish`, and leaves nothing behind.
 
-    Events come from any thread; one lock orders them, the timer, and what else is written to the screen.
+    Events come from any thread; one lock orders them, the timer, and other writes to the screen.
     """
 
     screen: Screen
     delay_s: float = DELAY_S
     _lock: threading.RLock = field(default_factory=threading.RLock)
-    _works: dict[str, _Task] = field(default_factory=dict)
+    _tasks: dict[str, _Task] = field(default_factory=dict)
     _timer: threading.Timer | None = None
-    _picture: rich.progress.Progress | None = None
+    _display: rich.progress.Progress | None = None
     _finished: bool = False
 
     def note(self, event: Event) -> None:
-        """The picture has what the event says."""
+        """Update the progress bars from the event."""
         with self._lock:
             if self._finished:
                 return
@@ -77,40 +75,40 @@ class Progress:
                     pass
 
     def finish(self) -> None:
-        """The picture is gone and comes back no more."""
+        """Remove the display for good."""
         with self._lock:
             self._finished = True
             if self._timer is not None:
                 self._timer.cancel()
-            if self._picture is not None:
-                self._picture.stop()
-                self._picture = None
+            if self._display is not None:
+                self._display.stop()
+                self._display = None
 
     @contextmanager
-    def aside(self) -> Iterator[None]:
-        """While something else is written the picture is not there."""
+    def suspended(self) -> Iterator[None]:
+        """Hide the display while something else is written."""
         with self._lock:
-            picture = self._picture
-            if picture is not None:
-                picture.stop()
+            display = self._display
+            if display is not None:
+                display.stop()
             yield
-            if picture is not None:
-                picture.start()
+            if display is not None:
+                display.start()
 
-    def _update(self, key: str, work: _Task) -> None:
-        known = self._works.setdefault(key, work)
-        known.done, known.total = work.done, work.total
+    def _update(self, key: str, task: _Task) -> None:
+        known = self._tasks.setdefault(key, task)
+        known.done, known.total = task.done, task.total
         if self._timer is None:
             self._timer = threading.Timer(self.delay_s, self._begin)
             self._timer.daemon = True
             self._timer.start()
-        if self._picture is not None:
-            self._draw(self._picture, known)
+        if self._display is not None:
+            self._draw(self._display, known)
 
     def _remove(self, key: str) -> None:
-        work = self._works.pop(key, None)
-        if work is not None and work.shown is not None and self._picture is not None:
-            self._picture.remove_task(work.shown)
+        task = self._tasks.pop(key, None)
+        if task is not None and task.shown is not None and self._display is not None:
+            self._display.remove_task(task.shown)
 
     def _begin(self) -> None:
         from rich.console import Console
@@ -126,30 +124,27 @@ class Progress:
             if self._finished:
                 return
             console = Console(file=self.screen.stderr)
-            self._picture = Progress(
+            self._display = Progress(
                 *columns, console=console, transient=True, redirect_stdout=False, redirect_stderr=False
             )
-            for work in self._works.values():
-                self._draw(self._picture, work)
-            self.screen.suspend_display = self.aside
-            self._picture.start()
+            for task in self._tasks.values():
+                self._draw(self._display, task)
+            self.screen.suspend_display = self.suspended
+            self._display.start()
 
     @staticmethod
-    def _draw(picture: rich.progress.Progress, work: _Task) -> None:
-        count = "" if work.total is None else f"{work.done}/{work.total}"
-        if work.shown is None:
-            work.shown = picture.add_task(printable_line(work.text), total=work.total, completed=work.done, count=count)
+    def _draw(display: rich.progress.Progress, task: _Task) -> None:
+        count = "" if task.total is None else f"{task.done}/{task.total}"
+        if task.shown is None:
+            task.shown = display.add_task(printable_line(task.text), total=task.total, completed=task.done, count=count)
         else:
-            picture.update(work.shown, completed=work.done, total=work.total, count=count)
-
-
-# -- Hears what happens while a verb works: warnings are told at once, the rest is kept for the end.
+            display.update(task.shown, completed=task.done, total=task.total, count=count)
 
 
 class TerminalObserver:
-    """An `Observer`. `warnings` are those announced so far, each once; `rolled_back` the paths that were put back.
+    """An `Observer`. `warnings` has each warning once; `rolled_back` has the paths that were rolled back.
 
-    With `document` nothing is told: the warnings go into the document.
+    With `document` nothing is shown: the warnings go into the document.
     """
 
     def __init__(self, screen: Screen, *, verbose: bool, document: bool) -> None:
@@ -163,7 +158,7 @@ class TerminalObserver:
         self._progress = Progress(screen) if screen.live and not document and not verbose else None
 
     def __call__(self, event: Event, /) -> None:
-        """Nothing raises here: an observer must not."""
+        """Show the event, or keep it for the end. Nothing raises here: an observer must not."""
         if self._progress is not None:
             self._progress.note(event)
         match event:
@@ -182,12 +177,12 @@ class TerminalObserver:
                     self._screen.say(*_detail(event))
 
     def finish(self) -> None:
-        """Nothing moves on the screen any more."""
+        """Remove the progress bars."""
         if self._progress is not None:
             self._progress.finish()
 
     def undone(self) -> list[Line]:
-        """What a run that failed has put back, and which edits it kept, for its reader (spec §9.1)."""
+        """Return what a run that failed has rolled back, and which edits it kept (spec §9.1)."""
         lines: list[Line] = []
         if self.rolled_back:
             lines.append("rolled back; these files are as they were before:")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import Literal, TextIO
 
 from agent_sync.cli.text import Line, render
 from agent_sync.errors import FileSystemError
+from agent_sync.receipt.replay import with_ages
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,8 @@ class Screen:
     """Writes lines, in color only on a terminal; with `quiet`, errors only.
 
     `live` says whether progress may be drawn on standard error, `can_ask` whether a person is at the terminal. Every
-    write happens within `suspend_display`. `on_output` gets every byte that is written, and its descriptor.
+    write happens within `suspend_display`. `on_output` gets every byte that is written, with ages marked, and its
+    descriptor.
     """
 
     def __init__(
@@ -62,6 +65,7 @@ class Screen:
         """Write the text to standard output as it is, even with `quiet`: a program reads it. Raises OutputLost."""
         stdout = self._streams.stdout
         self._record(1, stdout, text)
+        text = with_ages(text, time.time())
         try:
             with self.suspend_display():
                 stdout.write(text)
@@ -102,6 +106,7 @@ class Screen:
 
     def _write_error(self, text: str) -> None:
         self._record(2, self._streams.stderr, text)
+        text = with_ages(text, time.time())
         try:
             with self.suspend_display():
                 self._streams.stderr.write(text)

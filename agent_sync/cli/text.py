@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from agent_sync.receipt.replay import age_marker
 from agent_sync_oci.text import printable, printable_line
 
 _RESET = "\x1b[0m"
@@ -34,12 +35,22 @@ class Styled:
     style: Style
 
 
-Piece = str | Styled
+@dataclass(frozen=True, slots=True)
+class Age:
+    """A point in time (seconds since 1970) that is shown as how long ago it was."""
+
+    when_s: float
+
+
+Piece = str | Styled | Age
 Line = Piece | tuple[Piece, ...]
 
 
 def render(line: Line, *, color: bool) -> str:
-    """Return the line as it is written, without its end: escaped first, so that every ESC in it is ours."""
+    """Return the line as it is written, without its end: escaped first, so that every ESC in it is ours.
+
+    An age is marked for `agent_sync.receipt.replay.with_ages`, since a receipt may be replayed later.
+    """
     pieces = line if isinstance(line, tuple) else (line,)
     return "".join(_render_piece(piece, color=color) for piece in pieces)
 
@@ -85,11 +96,15 @@ def width(text: str) -> int:
 
 
 def _render_piece(piece: Piece, *, color: bool) -> str:
+    if isinstance(piece, Age):
+        return age_marker(piece.when_s)
     text = printable(_text(piece))
     return f"\x1b[{piece.style.value}m{text}{_RESET}" if color and isinstance(piece, Styled) and text else text
 
 
 def _text(piece: Piece) -> str:
+    if isinstance(piece, Age):
+        raise TypeError("an age has no width before it is shown")
     return piece.text if isinstance(piece, Styled) else piece
 
 

@@ -190,7 +190,7 @@ def replay(arguments: Sequence[str], environment: Mapping[str, str], *, now_ns: 
         if racy_ns <= receipt.facts.youngest_ns < racy_from(now_ns):
             receipt.started_ns = now_ns  # what was young, and has been hashed again, is old enough now
             write_receipt(store, key, to_bytes(receipt))
-        return _write_output(receipt)
+        return _write_output(receipt, now_ns / 10**9)
     except (OSError, ValueError):
         return False
 
@@ -205,9 +205,30 @@ def _parse_fresh(content: bytes | None, key: str, now_ns: int) -> Receipt | None
     return receipt
 
 
-def _write_output(receipt: Receipt) -> bool:
+def age_marker(when_s: float) -> str:
+    """Return what stands in a recorded output for how long ago `when_s` (seconds since 1970) was."""
+    return f"\0{int(when_s)}\0"  # nothing else writes a NUL: foreign text is escaped
+
+
+def with_ages(text: str, now_s: float) -> str:
+    """Return the text with every marked age as `2 minutes ago`."""
+    parts = text.split("\0")
+    parts[1::2] = [_age(now_s - int(when_s)) for when_s in parts[1::2]]
+    return "".join(parts)
+
+
+def _age(seconds: float) -> str:
+    for unit, length_s in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        number = int(seconds // length_s)
+        if number > 0:
+            return f"{number} {unit}{'' if number == 1 else 's'} ago"
+    return "just now"
+
+
+def _write_output(receipt: Receipt, now_s: float) -> bool:
     for descriptor, text in receipt.output:
-        left = text
+        # An answer that is given again says anew how long ago something was.
+        left = os.fsencode(with_ages(os.fsdecode(text), now_s)) if b"\0" in text else text
         while left:
             try:
                 left = left[os.write(descriptor, left) :]

@@ -1,16 +1,18 @@
-"""The wheel that a user installs: both packages, their types, the command, the licence, and nothing else."""
+"""The wheel that a user installs: both packages, their types, the command, the license, and nothing else."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from pathlib import Path
 
 import pytest
 
-from agent_sync._version import __version__
-from tests.architecture.tree import PACKAGES, ROOT
+from agent_sync._version import __distribution__, __version__
+from tests.architecture.tree import PACKAGES, ROOT, files
 
 
 @pytest.fixture(scope="module")
@@ -22,8 +24,23 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return next(directory.glob("*.whl"))
 
 
+def test_the_distribution_has_the_name_that_info_shows() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == __distribution__ == "agent-sync-lock"
+
+
+def test_nothing_tells_to_install_what_is_not_published() -> None:
+    """Until the distribution is published, the one way to install it is from a clone: `python -m pip install .`."""
+    unpublished = re.compile(r"pip3? install (?:--\S+ )*agent[-_]sync|uv tool install|uvx agent-sync|pipx install")
+    told = [name for name in files() if name.endswith((".md", ".nix", ".yaml", ".yml"))]
+    told += [name for name in files() if name.startswith(("agent_sync/", "oci/")) and name.endswith(".py")]
+    assert "README.md" in told
+    assert [name for name in told if unpublished.search((ROOT / name).read_text(encoding="utf-8"))] == []
+    assert "\npython -m pip install .\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
 def test_it_bears_the_version_of_the_program(wheel: Path) -> None:
-    assert wheel.name == f"agent_sync-{__version__}-py3-none-any.whl"
+    assert wheel.name == f"agent_sync_lock-{__version__}-py3-none-any.whl"
 
 
 def test_every_module_of_both_packages_is_inside_at_the_top(wheel: Path) -> None:
@@ -38,14 +55,14 @@ def test_every_module_of_both_packages_is_inside_at_the_top(wheel: Path) -> None
 
 
 def test_nothing_else_is_inside(wheel: Path) -> None:
-    beside = {f"agent_sync-{__version__}.data", f"agent_sync-{__version__}.dist-info"}
+    beside = {f"agent_sync_lock-{__version__}.data", f"agent_sync_lock-{__version__}.dist-info"}
     assert {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()} == PACKAGES.keys() | beside
 
 
 def test_the_command_and_the_licence_come_with_it(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
-    command = archive.getinfo(f"agent_sync-{__version__}.data/scripts/agent-sync")
+    command = archive.getinfo(f"agent_sync_lock-{__version__}.data/scripts/agent-sync")
     assert command.external_attr >> 16 & 0o111, "installers keep the mode: it must be executable"
     assert archive.read(command).startswith(b"#!python\n")
-    licence = archive.read(f"agent_sync-{__version__}.dist-info/licenses/LICENSE")
+    licence = archive.read(f"agent_sync_lock-{__version__}.dist-info/licenses/LICENSE")
     assert licence == (ROOT / "LICENSE").read_bytes()

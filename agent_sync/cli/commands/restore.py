@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Line
+from agent_sync.cli.text import Age, Line
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
@@ -31,9 +32,14 @@ def restore(
 
 def _lines(result: RestoreResult) -> Iterator[Line]:
     restored = result.restored
-    yield f"restored {printable_line(restored.edit.path)}, kept since {restored.edit.when}"
+    yield (f"restored {printable_line(restored.edit.path)}, kept ", Age(_when_s(restored.edit.when)))
     if restored.replaced is not None:
         yield f"kept the edit that it replaced: {printable_line(restored.replaced.place)}"
+
+
+def _when_s(when: str) -> float:
+    """Return the seconds since 1970 of `20261121T042011Z`, as the directories of kept edits are named."""
+    return datetime.strptime(when, "%Y%m%dT%H%M%S%z").timestamp()
 
 
 VERB = Verb(

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from agent_sync.cli.options import Names
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, align
-from agent_sync.documents_out.envelope import iso_time
+from agent_sync.cli.text import Age, Line, Style, Styled, align
 
 if TYPE_CHECKING:
     from agent_sync.operations.status import StatusResult
@@ -40,7 +39,7 @@ def _lines(result: StatusResult) -> Iterator[Line]:
         for row in result.rows
     ]
     yield from align([[Styled(title, Style.STRONG) for title in _TITLES], *rows])
-    yield f"last sync: {'unknown' if result.last_sync_s is None else iso_time(result.last_sync_s)}"
+    yield ("last sync: ", "unknown" if result.last_sync_s is None else Age(result.last_sync_s))
 
 
 VERB = Verb(

@@ -121,7 +121,7 @@ def test_sync_says_how_a_replaced_edit_comes_back_and_restore_does_it(synced: Co
         "wrote 1 file; 1 file up to date\n"
         "kept your edit of .cursor/rules/a.md; to bring it back: agent-sync restore .cursor/rules/a.md\n"
     )
-    assert run(synced, "restore .cursor/rules/a.md").out.startswith("restored .cursor/rules/a.md, kept since ")
+    assert run(synced, "restore .cursor/rules/a.md").out.startswith("restored .cursor/rules/a.md, kept just now\n")
     assert synced.read(".cursor/rules/a.md") == "mine\n"
     assert run(synced, "restore .cursor/rules/a.md --json", code=2).document["error"]["rule"] == "usage"
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_sync.cli.text import (
+    Age,
     Piece,
     Style,
     Styled,
@@ -19,6 +20,7 @@ from agent_sync.cli.text import (
     width,
 )
 from agent_sync.documents_out.envelope import iso_time
+from agent_sync.receipt.replay import with_ages
 from agent_sync_oci.text import printable, printable_line
 
 ACTING = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -93,3 +95,16 @@ def test_bytes_have_decimal_units(size: int, text: str) -> None:
 )
 def test_times_are_in_utc_whatever_the_clock_says(when_s: float, text: str) -> None:
     assert iso_time(when_s) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "age"),
+    [(-5, "just now"), (59, "just now"), (60, "1 minute ago"), (7_199, "1 hour ago"), (172_800, "2 days ago")],
+)
+def test_an_age_is_told_by_its_largest_unit(seconds: float, age: str) -> None:
+    line = render(("last sync: ", Age(1_000_000)), color=True)
+    assert with_ages(f"{line}\n", 1_000_000 + seconds) == f"last sync: {age}\n"
+
+
+def test_foreign_text_cannot_pass_for_an_age() -> None:
+    assert with_ages(render("a\x0042\0", color=False), 50) == "a\\x0042\\x00"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync.receipt.recorder import Recorder, known_files, save
-from agent_sync.receipt.replay import MAX_AGE_S, replay
+from agent_sync.receipt.replay import MAX_AGE_S, age_marker, replay
 from agent_sync.receipt.store import receipt_key, receipts_directory
 from tests.builders.receipts import key_at, sha256_of
 
@@ -29,10 +29,10 @@ class Machine:
         self.environment = {"AGENT_SYNC_CACHE": str(directory.parent / "cache")}
         self.shelf = directory.parent / "cache" / "receipts"
 
-    def leave(self, *, started_ns: int) -> bool:
+    def leave(self, *, started_ns: int, said: str = "to stdout\n") -> bool:
         recorder = Recorder(started_ns=started_ns)
         recorder.read(str(self.file), key_at(self.file), sha256_of(self.file), trusting=True)
-        recorder.say(1, b"to stdout\n")
+        recorder.say(1, said.encode())
         recorder.say(2, b"to stderr\n")
         return save(recorder, STATUS, self.environment, created_s=self.now_s)
 
@@ -63,6 +63,17 @@ def test_the_answer_comes_again_on_the_streams_that_it_came_on(
     with contextlib.chdir(machine.directory):
         assert machine.repeats()
     assert capfd.readouterr() == ("to stdout\n", "to stderr\n")
+
+
+def test_an_answer_that_comes_again_says_anew_how_long_ago_something_was(
+    machine: Machine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    said = f"last sync: {age_marker(machine.now_s - 30)}\n"
+    with contextlib.chdir(machine.directory):
+        machine.leave(started_ns=(machine.now_s + 60) * SECOND, said=said)
+        assert machine.repeats(after_s=0)
+        assert machine.repeats(after_s=100)
+    assert capfd.readouterr().out == "last sync: just now\nlast sync: 2 minutes ago\n"
 
 
 def test_another_question_is_not_answered(machine: Machine) -> None:
