@@ -19,8 +19,7 @@ from agent_sync.bundle.registry import ProgressCounter, run_jobs
 from agent_sync.bundle.sign import Signatures, find_roots, find_signatures
 from agent_sync.errors import BytesUnavailable, LimitExceeded, NotFound, Untrusted
 from agent_sync.lock import Lock
-from agent_sync.lock.consistency import check_digests
-from agent_sync.lock.file import read_lock
+from agent_sync.lock.file import check_digests, read_lock
 from agent_sync.ports import RecordStore
 from agent_sync.store.records import SIGNERS
 from agent_sync_oci.digest import Digest

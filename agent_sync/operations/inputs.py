@@ -12,9 +12,8 @@ from agent_sync.config import Config
 from agent_sync.errors import ConfigInvalid, LimitExceeded, LockInvalid, MovedMeanwhile, UnsafePath
 from agent_sync.events import AuditEvent, AuditRecord
 from agent_sync.lock import Lock
-from agent_sync.lock.consistency import check_digests
 from agent_sync.lock.difference import overlay
-from agent_sync.lock.file import LockFile, read_lock
+from agent_sync.lock.file import LockFile, check_digests, read_lock
 from agent_sync.ports import Directory, World
 from agent_sync.supply import Supplier
 from agent_sync.tree import RelPath

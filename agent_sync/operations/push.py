@@ -15,7 +15,7 @@ from agent_sync.bundle.registry import open_registry
 from agent_sync.bundle.sign import Signing, put_root, sign_and_attach
 from agent_sync.events import BundlePushed
 from agent_sync.lock import Lock
-from agent_sync.lock.consistency import check_digests
+from agent_sync.lock.file import check_digests
 from agent_sync.operations.inputs import Inputs
 from agent_sync.operations.phases import audited
 from agent_sync_oci.digest import Digest

@@ -13,10 +13,12 @@ from agent_sync.limits import MEGABYTE, Limits
 from agent_sync.sources.base import Pinned, UpstreamState, changed_fields, require_online, require_upstream
 from agent_sync.sources.git import GitPinned
 from agent_sync.sources.git.pack import Wanted, named, pack_commits
-from agent_sync.sources.git.refs import ResolvedRef, is_whole_id, resolve_ref
-from agent_sync.sources.git.signatures import (
+from agent_sync.sources.git.refs import (
+    ResolvedRef,
+    is_whole_id,
     require_repository,
     required_signatures,
+    resolve_ref,
     verify_signatures,
     warn_of_protocol,
 )

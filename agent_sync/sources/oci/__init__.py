@@ -93,17 +93,17 @@ class OciType(SourceType[OciDeclaration, OciPin]):
     pin = OciPin
 
     def resolve(self, requests: Sequence[OciRequest], context: Context) -> Outcomes[OciPinned]:
-        from agent_sync.sources.oci.fetch import resolve_oci
+        from agent_sync.sources.oci.artifact import resolve_oci
 
         return each_alone(requests, lambda request: resolve_oci(request, context.world))
 
     def check_upstream(self, requests: Sequence[OciRequest], context: Context) -> Outcomes[UpstreamState]:
-        from agent_sync.sources.oci.fetch import check_oci
+        from agent_sync.sources.oci.artifact import check_oci
 
         return each_alone(requests, lambda request: check_oci(request, context.world))
 
     def refetch(self, requests: Sequence[OciRequest], context: Context) -> Outcomes[Content]:
-        from agent_sync.sources.oci.fetch import refetch_oci
+        from agent_sync.sources.oci.artifact import refetch_oci
 
         return each_alone(requests, lambda request: refetch_oci(request, context.world))
 

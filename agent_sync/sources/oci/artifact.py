@@ -1,23 +1,36 @@
-"""Unpack the layers of an artifact: archives over each other, and single files under their titles."""
+"""Fetch artifacts from registries: resolve, check and refetch them, and unpack their layers.
+
+Archives are unpacked over each other, single files under their titles.
+"""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from typing import BinaryIO, NamedTuple, Protocol
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
-from agent_sync.errors import DigestMismatch, LimitExceeded
+from agent_sync.errors import ConfigInvalid, DigestMismatch, LimitExceeded
 from agent_sync.limits import Limits
 from agent_sync.ports import Cancellation, Directory
+from agent_sync.sources.base import Pinned, UpstreamState, require_online, require_protocol, require_upstream
+from agent_sync.sources.content import PackedTree, store_tree
 from agent_sync.sources.directory import keep_limits
-from agent_sync.tree import RelPath, refuse_collisions, safe_path, sorted_paths
+from agent_sync.sources.oci import OciPin, OciPinned, OciRequest
+from agent_sync.tree import RelPath, describe_changes, refuse_collisions, safe_path, sorted_paths
 from agent_sync.tree.compression import Decompressing
 from agent_sync.tree.globs import Globs
 from agent_sync.tree.tarball import FileToPack
+from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor, Manifest
+from agent_sync_oci.reference import RegistryReference
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.tar.reader import TarReader
 from agent_sync_oci.text import quoted
+
+if TYPE_CHECKING:
+    from agent_sync.ports import World
 
 TITLE = "org.opencontainers.image.title"
 
@@ -27,6 +40,75 @@ _WHITEOUT = ".wh."
 _CHUNK_BYTES = 1 << 18
 _GZIP_BYTES = 1 << 13  # what follows a member is copied: thousands of members in one piece would take for ever
 _TAR_OVERHEAD = 1 << 30  # headers and padding of the most files that any limit allows are far below
+
+
+def resolve_oci(request: OciRequest, world: World) -> OciPinned:
+    """Fetch the files of the artifact that the tag (or digest) names now to the cache.
+
+    Raises: NetworkError, DigestMismatch (wrong bytes, a layer that is no archive), ConfigInvalid (no file in it),
+        UnsafePath, LimitExceeded, Untrusted (protocol), BytesUnavailable (offline).
+    """
+    world.cancellation.check()
+    digest, packed = _fetch_files(request.declared.parsed, request, world)
+    return Pinned(request.name, request.declared.recorded(), OciPin(digest, packed))
+
+
+def check_oci(request: OciRequest, world: World) -> UpstreamState:
+    """Compare the digest of the manifest that the reference names now; nothing else is fetched.
+
+    Raises: NetworkError, DigestMismatch, Untrusted, BytesUnavailable (offline).
+    """
+    world.cancellation.check()
+    reference = request.declared.parsed
+    require_protocol(reference.address, request.policy, subject=request.subject)
+    require_upstream(request.name, world)
+    with _opened(reference, world, request.limits) as registry:
+        served = registry.manifest(_wanted(reference)).digest
+    same = request.locked is not None and request.locked.pin.digest == served
+    return UpstreamState(same, f"sha256:{served.hex[:12]}")
+
+
+def refetch_oci(request: OciRequest, world: World) -> PackedTree:
+    """Fetch the locked artifact by its digest: the tag may have moved. Raises as `resolve_oci`, and LockInvalid."""
+    locked = request.pinned
+    reference = replace(locked.declaration.parsed, tag=None, digest=locked.pin.digest)
+    _, packed = _fetch_files(reference, replace(request, declaration=locked.declaration), world)
+    changes = locked.tree.changes_to(packed.files)
+    if changes:
+        raise DigestMismatch(
+            subject=request.subject,
+            check=f"the artifact does not hold the locked files: {describe_changes(changes)}",
+            remedy="restore the lock from version control, or make it again: agent-sync update",
+        )
+    return packed
+
+
+def _fetch_files(reference: RegistryReference, request: OciRequest, world: World) -> tuple[Digest, PackedTree]:
+    require_protocol(reference.address, request.policy, subject=request.subject)
+    require_online(request.name, world)
+    with _opened(reference, world, request.limits) as registry, world.scratch() as scratch:
+        manifest = registry.manifest(_wanted(reference))
+        if not isinstance(manifest, Manifest):
+            raise DigestMismatch(
+                subject=request.subject,
+                check=f"{manifest.digest} is an index of several artifacts",
+                remedy="name the one that is meant, by its own tag or digest",
+            )
+        layers = Layers(registry, scratch, subject=request.subject, limits=request.limits)
+        layers.add(manifest, Globs(request.declared.exclude), world.cancellation)
+        packed = store_tree(layers.to_pack(), world.store, subject=request.subject)
+    if not packed.files:
+        raise ConfigInvalid(subject=request.subject, check="the artifact holds no file", remedy="correct `reference:`")
+    return manifest.digest, packed
+
+
+def _opened(reference: RegistryReference, world: World, limits: Limits) -> AbstractContextManager[Registry]:
+    return world.registries.open(reference, timeout_s=limits.fetch_timeout_s, cancellation=world.cancellation)
+
+
+def _wanted(reference: RegistryReference) -> Digest | str:
+    assert reference.wanted is not None, "the configuration lets no other reference through"
+    return reference.wanted
 
 
 class _Span(NamedTuple):
