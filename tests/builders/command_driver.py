@@ -38,7 +38,7 @@ def main() -> None:
     from agent_sync.errors import AgentSyncError
     from agent_sync.ports import Cancellation, Command
 
-    command = Command(**order["command"] | {"words": tuple(order["command"]["words"])})
+    command = Command(**order["command"] | {"argv": tuple(order["command"]["argv"])})
     try:
         finished = SandboxRunner(**order["walls"]).run(command, cancellation=Cancellation())
         answer: dict[str, object] = {"exit_code": finished.exit_code, "printed": finished.printed}
