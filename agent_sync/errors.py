@@ -4,6 +4,7 @@
     ├── UsageError                 2  usage
     │   ├── InvalidReference       2  usage
     │   └── UnusableKey            2  usage
+    │       └── WrongPassPhrase    2  usage
     ├── ConfigInvalid              3  config-invalid
     │   └── UnknownTool            3  unknown-tool
     ├── LockError                  4  lock
@@ -56,6 +57,7 @@ from agent_sync_oci.errors import (
     Untrusted,
     UnusableKey,
     UsageError,
+    WrongPassPhrase,
 )
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "UsageError",
     "InvalidReference",
     "UnusableKey",
+    "WrongPassPhrase",
     "ConfigInvalid",
     "UnknownTool",
     "LockError",

@@ -23,16 +23,17 @@ if TYPE_CHECKING:
     from agent_sync_oci.signing.statement import Material, Provenance
 
 
-# -- How a lock came to be, for a signed statement: what was declared, and what that led to (SLSA provenance v1).
+# -- provenance ------------------------------------------------------------------------------------------------------
 
 BUILD_TYPE = "https://agent-sync.dev/update/v1"
 BUILDER = "https://agent-sync.dev/agent-sync"
 
 
 def provenance_of(lock: Lock) -> Provenance:
-    """`agent-sync update`, as a build: its parameters are the declarations, its materials what they were resolved to.
+    """Describe `agent-sync update` as a build: its parameters are the declarations, its materials what they resolved
+    to.
 
-    The lock alone decides what it says; the machine and the time do not.
+    The lock alone decides the result; the machine and the time do not.
     """
     from agent_sync_oci.signing.statement import Provenance
 
@@ -57,13 +58,13 @@ def _material(source: LockedSource) -> Material:
     return Material(described.uri, {**digests, **described.digests}, source.name)
 
 
-# -- What a lock consists of, as a CycloneDX bill of materials; and the one door to the library that writes those.
+# -- bill of materials -----------------------------------------------------------------------------------------------
 
 
 def bill_of_materials(name: str, content: bytes, lock: Lock) -> bytes:
-    """CycloneDX 1.6 in JSON: each source of the lock is a component, with the sha256 of its packed content.
+    """Return the bill of materials as CycloneDX 1.6 in JSON: each source is a component, with its content's SHA-256.
 
-    It holds no time and nothing random: the same lock has the same bill.
+    It holds no time and nothing random: the same lock gives the same bytes.
     """
     from cyclonedx.model.bom import Bom, BomMetaData
     from cyclonedx.model.component import Component, ComponentType
@@ -82,7 +83,7 @@ def bill_of_materials(name: str, content: bytes, lock: Lock) -> bytes:
 
 
 def _uuid(digest: Digest) -> str:
-    """The digest's first digits as a UUID of version 8, which is anybody's to fill (RFC 9562)."""
+    """Return the digest's first digits as a UUID of version 8, whose bits are free to choose (RFC 9562)."""
     digits = digest.hex
     return f"{digits[:8]}-{digits[8:12]}-8{digits[13:16]}-8{digits[17:20]}-{digits[20:32]}"
 

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
 
 def fetch_from_caches(items: Iterable[Item], caches: Sequence[str], world: World, *, limits: Limits) -> None:
-    """Whatever of the items some cache has is in the store; the caches are asked in their order.
+    """Fetch every item that one of the caches has, asking the caches in order.
 
-    A cache vouches for nothing: what comes is judged by the lock's digests alone. One that cannot be used, or that
-    serves something else, is reported and passed over. Offline no registry is asked.
+    No cache is trusted: content is verified against the lock's digests alone. A cache that fails or serves something
+    else is reported and passed over. With `--offline` no registry is asked.
 
-    Raises: Cancelled, and FileSystemError if the store cannot be written.
+    Raises:
+        Cancelled: somebody asked to stop.
+        FileSystemError: the local cache cannot be written.
     """
     missing = {item.blob: item for item in items if world.store.size(item.blob) is None}
     for cache in caches:
@@ -51,7 +53,7 @@ def _fetch_all(cache: str, items: Sequence[Item], world: World, limits: Limits) 
 
 
 def _fetch(item: Item, cache: str, registry: Registry, world: World, limits: Limits) -> dict[str, None]:
-    """One item. That a cache does not have it is no news; that it has something else is."""
+    """Fetch one item. A cache that does not have it is not worth a warning; a cache that has something else is."""
     try:
         manifest = registry.manifest(source_tag(item.blob))
         check, max_bytes = world.cancellation.check, limits.max_source_size

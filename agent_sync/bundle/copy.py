@@ -22,8 +22,11 @@ from agent_sync_oci.transfer.copy import TransferResult, copy
 
 @dataclass(frozen=True, slots=True)
 class CopyTarget:
-    """Where it goes: the tag that is moved there at the end, a repository of the same registry that may have blobs, the
-    trusted roots that travel along, and what the receiver has already: blobs by digest, or all that a lock mentions.
+    """Where a bundle is copied to, and what the receiver has already.
+
+    `tag` is moved at the end. Blobs may be mounted from the repository `mount_from` of the same registry. `roots` are
+    trusted roots that are copied along. Blobs in `has_blobs`, and those that the lock `has_lock` mentions, are left
+    out.
     """
 
     registry: Registry
@@ -37,12 +40,15 @@ class CopyTarget:
 def copy_bundle(
     wanted: Digest | str, source: Registry, receiver: CopyTarget, *, check: Check
 ) -> tuple[BundleIndex, TransferResult]:
-    """The bundle is there with its signatures, under the same digest; its tag moves when all of it is there.
+    """Copy the bundle with its signatures, under the same digest; its tag moves when all of it is there.
 
-    What the receiver is said to have does not travel. If it does not have it after all, nothing is switched.
+    Blobs that the receiver is said to have are not copied. If one is missing after all, no tag moves.
 
-    Raises: DigestMismatch (it is no bundle), LockInvalid, BytesUnavailable (parts of it are in neither place), and
-        what the registries raise.
+    Raises:
+        DigestMismatch: not a bundle.
+        LockInvalid: the lock in the bundle cannot be read.
+        BytesUnavailable: parts of the bundle are in neither registry.
+        RegistryError: a registry failed.
     """
     bundle = parse_index(source.manifest(wanted), where=f"{source.name} {wanted}")
     parts = parts_of(bundle, read_lock(read_lockfile(bundle, source)))
@@ -60,8 +66,8 @@ def copy_bundle(
     except NotFound as error:
         raise BytesUnavailable(
             subject=bundle.what,
-            check=f"{error.subject}: it is not there, and not in {target.name} either",
-            remedy="a bundle without the parts that somebody has needs a receiver who has them: bring the whole one",
+            check=f"{error.subject} is missing, in {target.name} too",
+            remedy="copy the whole bundle: this one leaves out what its receiver already has",
         ) from error
     concurrently(partial(_tag, source=source, target=target), parts)
     for root in receiver.roots:
@@ -72,13 +78,13 @@ def copy_bundle(
 
 
 def bundle_blobs(wanted: Digest | str, registry: Registry) -> frozenset[Digest]:
-    """Every blob of the parts of the bundle that lies there: what somebody who has it need not be sent."""
+    """Return the blobs of the bundle's parts: what a receiver who has the bundle need not be sent."""
     bundle = parse_index(registry.manifest(wanted), where=f"{registry.name} {wanted}")
     return frozenset(_blobs(bundle.parts, registry))
 
 
 def _tag(part: Part, *, source: Registry, target: Registry) -> None:
-    """The part is found there by the lock alone, as where it was pushed. What somebody has put there first stays."""
+    """Tag the part so that the lock alone finds it. A tag that is there already stays."""
     tag = source_tag(part.item.blob)
     try:
         target.manifest(tag)
@@ -87,7 +93,7 @@ def _tag(part: Part, *, source: Registry, target: Registry) -> None:
 
 
 def _blobs_in_lock(parts: Iterable[Part], source: Registry, has_lock: bytes | None) -> frozenset[Digest]:
-    """The blobs of those parts whose content a lock that the receiver has mentions."""
+    """Return the blobs of those parts that a lock of the receiver mentions."""
     if has_lock is None:
         return frozenset()
     has = digests_in(has_lock)

@@ -19,9 +19,10 @@ from agent_sync_oci.transfer.referrers import referrers
 
 @dataclass(frozen=True, slots=True)
 class InspectedPart:
-    """One part. `blob` is what the lock calls its content, which has `unpacked_size` bytes if the lock says so; `layer`
-    is what travels, `size` bytes of `media_type`. `pinned_at` is what a source is locked to, such as a tag and
-    commit.
+    """One part of a bundle.
+
+    `blob` is the digest of its content in the lock, `unpacked_size` the content's bytes if the lock has them. `layer`
+    is what is sent, `size` bytes of `media_type`. `pinned_at` is the pin of a source, such as a tag and commit.
     """
 
     title: str
@@ -36,7 +37,9 @@ class InspectedPart:
 
 @dataclass(frozen=True, slots=True)
 class Referrer:
-    """Something that was attached to the bundle: its type, for a Sigstore bundle what it states, and who claims it."""
+    """A manifest that refers to the bundle: its type; of a Sigstore bundle also what it states and who claims to sign
+    it.
+    """
 
     manifest: Digest
     artifact_type: str
@@ -46,7 +49,7 @@ class Referrer:
 
 @dataclass(frozen=True, slots=True)
 class BundleDescription:
-    """A bundle as it lies there. `lock` is the digest of the lockfile's bytes; sizes are in bytes."""
+    """A bundle as it is found. `lock` is the digest of the lock file's bytes; sizes are in bytes."""
 
     name: str
     digest: Digest
@@ -57,18 +60,21 @@ class BundleDescription:
 
     @property
     def size(self) -> int:
-        """What all of it takes on its way; parts with the same content travel once."""
+        """Return the bytes to send for the whole bundle; parts with the same content are sent once."""
         return self.lock_size + sum({part.layer: part.size for part in self.parts}.values())
 
 
 def inspect(wanted: Digest | str, registry: Registry) -> BundleDescription:
-    """The bundle at that tag or digest.
+    """Describe the bundle at that tag or digest.
 
-    Raises: DigestMismatch (it is none), LockInvalid, LimitExceeded, and what the registry raises.
+    Raises:
+        DigestMismatch: not a bundle.
+        LockInvalid, LimitExceeded: its lock file cannot be read.
+        RegistryError: the registry failed.
     """
     bundle = parse_index(registry.manifest(wanted), where=f"{registry.name} {wanted}")
     content = read_lockfile(bundle, registry)
-    lock = read_lock(content, file=f"the lockfile of the bundle in {registry.name}")
+    lock = read_lock(content, file=f"lock file of the bundle in {registry.name}")
     return BundleDescription(
         name=bundle.name,
         digest=bundle.digest,
@@ -82,7 +88,7 @@ def inspect(wanted: Digest | str, registry: Registry) -> BundleDescription:
 def _part(part: Part, *, lock: Lock, registry: Registry) -> InspectedPart:
     manifest = fetch_manifest(part.listed, registry)
     if len(manifest.layers) != 1:
-        check = f"{manifest.digest} is no artifact with one layer"
+        check = f"{manifest.digest} is not an artifact with one layer"
         raise DigestMismatch(subject=part.item.what, check=check, remedy="push the bundle again with agent-sync")
     (layer,) = manifest.layers
     source = lock.source(part.item.title)

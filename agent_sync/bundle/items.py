@@ -1,4 +1,4 @@
-"""What travels with a lock: the blobs that it needs, each as one item."""
+"""The items of a bundle: the blobs that a lock needs."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from agent_sync_oci.digest import Digest
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One blob: the canonical tar of `packed`, or, where that is None, a file as it is. `file` is what it is called in
-    statements; `size` in bytes, None where another implementation's lock does not say.
+    """One blob: the canonical tar of `packed`, or a file as it is where `packed` is None.
+
+    `file` is its name in signed statements. `size` is in bytes, None where another implementation's lock has none.
     """
 
     title: str
@@ -28,28 +29,29 @@ class Item:
 
     @property
     def what(self) -> str:
-        """For messages."""
-        return f"the bundle's part {self.title}"
+        """Return the item's name in messages."""
+        return f"bundle part {self.title}"
 
 
 def items_of(lock: Lock) -> tuple[Item, ...]:
-    """Every source, then what transforms made, then what overrides made; in the order of the lock.
+    """Return every source, then what transforms and overrides derived, in the order of the lock.
 
-    Raises: LockInvalid if the lock does not say what a source's packed form is.
+    Raises:
+        LockInvalid: the lock of another implementation names no blob for a source.
     """
     sources = tuple(map(item_of, lock.sources))
     for source, item in zip(lock.sources, sources, strict=True):
         if item is None:
             raise LockInvalid(
                 subject=f"source {source.name}",
-                check="the lock does not say what its packed tree is (`blob`), as another implementation's does not",
+                check="the lock names no blob (`blob`) for this source; another implementation wrote it",
                 remedy="agent-sync update",
             )
     return (*(item for item in sources if item is not None), *derived_items(lock))
 
 
 def item_of(source: LockedSource) -> Item | None:
-    """The source before any transform; None if the lock, another implementation's, names no blob."""
+    """Return the source before any transform; None if the lock, another implementation's, names no blob."""
     content = source.pin.content
     if isinstance(content, SingleFile):
         return Item(source.name, posixpath.basename(content.key), SOURCE, content.blob, content.size)
@@ -57,7 +59,7 @@ def item_of(source: LockedSource) -> Item | None:
 
 
 def derived_items(lock: Lock) -> tuple[Item, ...]:
-    """What transforms and overrides made."""
+    """Return what transforms and overrides derived."""
     return tuple(item for item in _derived(lock) if item is not None)
 
 

@@ -14,7 +14,7 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import ArchiveReference, LayoutReference, Reference, RegistryReference
 from agent_sync_oci.text import quoted
 
-# -- What our artifacts are called (oci/README.md), and the tags under which sources are found from the lock alone.
+# -- media types, annotations, tags ----------------------------------------------------------------------------------
 
 SOURCE = "application/vnd.agent-sync.source.v1"
 DERIVED = "application/vnd.agent-sync.rendered.v1"
@@ -32,87 +32,114 @@ TITLE = "org.opencontainers.image.title"
 
 
 def root_tag(file: Digest) -> str:
-    """The tag of a trusted root, by which whoever has pinned it finds it."""
+    """Return the tag of a trusted root, by which whoever has pinned the root finds it."""
     return f"root-{file.hex}"
 
 
 def source_tag(blob: Digest) -> str:
-    """The tag of the artifact that carries this blob; a hint, which what lies there must live up to."""
+    """Return the tag of the artifact that holds this blob. The tag is a hint: what is found there is verified."""
     return f"src-{blob.hex}"
 
 
-# -- What a bundle is called, and where a place lies.
+# -- bundle names ----------------------------------------------------------------------------------------------------
 
 ONLY_TAG = "latest"
-"""The tag in a layout or archive where none is named."""
+"""The tag in a layout or archive where the reference names none."""
 
 _LONGEST_NAME = 1024
 _OUR_TAG = re.compile(r"(src|root|sha256)-[0-9a-f]{64}.*")
 
 
-def bundle_name(place: Reference, *, asked: str | None, configured: str | None) -> str:
-    """The name that signatures are bound to: the one asked for, else the configuration's, else the registry's own.
+def bundle_name(reference: Reference, *, asked: str | None, configured: str | None) -> str:
+    """Return the name that a new bundle is signed for.
 
-    Raises: UsageError for a layout or an archive without either of the first two: where a file lies says nothing.
+    Raises:
+        UsageError: the name is invalid, or a layout or archive has none.
     """
-    if asked is not None and not is_name(asked):
-        check = f"{quoted(asked)} is no name: it is empty or too long, or has spaces or what is not shown in it"
-        raise UsageError(subject="--name", check=check, remedy="give it one like acme/agents")
-    if name := asked or configured:
+    if name := given_name(reference, asked=asked, configured=configured):
         return name
-    if isinstance(place, RegistryReference):
-        return place.name
     raise UsageError(
-        subject=str(place),
-        check="a bundle in a directory or a file has no name of its own",
-        remedy="give --name, or write `bundle: {name: ...}` into agent-sync.yaml",
+        subject=str(reference),
+        check="bundles in layouts and archives need a name",
+        remedy="pass --name, or write `bundle: {name: ...}` into agent-sync.yaml",
     )
 
 
+def given_name(reference: Reference, *, asked: str | None, configured: str | None) -> str | None:
+    """Return the name that signatures are bound to: the one asked for, else the configured one, else the registry's.
+
+    None in a layout or archive: neither its path nor what is in it is a name. Whoever copies it here decides both, and
+    would decide which rule applies.
+
+    Raises:
+        UsageError: the name is invalid.
+    """
+    if asked is not None and not is_name(asked):
+        check = f"{quoted(asked)} is not a name: a name has 1 to {_LONGEST_NAME} printable characters and no spaces"
+        raise UsageError(subject="--name", check=check, remedy="give a name like acme/agents")
+    return asked or configured or (reference.name if isinstance(reference, RegistryReference) else None)
+
+
 def is_name(text: str) -> bool:
-    """Whether a bundle can be called that."""
+    """Return whether `text` can be the name of a bundle."""
     return 0 < len(text) <= _LONGEST_NAME and text.isprintable() and not any(map(str.isspace, text))
 
 
-def resolve_relative(directory: str, place: Reference) -> Reference:
-    """The place, its path relative to `directory` if it is not absolute."""
-    match place:
+def resolve_relative(directory: str, reference: Reference) -> Reference:
+    """Return the reference, its path relative to `directory` unless it is absolute."""
+    match reference:
         case RegistryReference():
-            return place
+            return reference
         case ArchiveReference():
-            return replace(place, file=posixpath.join(directory, place.file))
+            return replace(reference, file=_join(directory, reference.file))
         case LayoutReference():
-            return replace(place, directory=posixpath.join(directory, place.directory))
+            return replace(reference, directory=_join(directory, reference.directory))
 
 
-def tag_to_push(place: Reference) -> str | None:
-    """The tag under which a bundle is put there; None: by its digest alone.
+def _join(directory: str, path: str) -> str:
+    """Join without the `./` that a shell's completion puts before a path; `..` stays, since it may follow a link."""
+    while path.startswith("./"):
+        path = path[2:].lstrip("/")
+    return posixpath.join(directory, path) if path not in ("", ".") else directory
 
-    Raises: UsageError for a digest, and for a tag under which something else is looked for.
+
+def tag_to_push(reference: Reference) -> str | None:
+    """Return the tag that a push moves; None pushes by digest alone.
+
+    Raises:
+        UsageError: the reference has a digest, or a tag that is reserved.
     """
-    if place.digest is not None:
+    if reference.digest is not None:
         raise UsageError(
-            subject=str(place), check="a digest follows from what is pushed", remedy="leave it out, and name a tag"
+            subject=str(reference),
+            check="the digest follows from what is pushed",
+            remedy="leave the digest out, and name a tag",
         )
-    if place.tag is not None and _OUR_TAG.fullmatch(place.tag):
+    if reference.tag is not None and _OUR_TAG.fullmatch(reference.tag):
         raise UsageError(
-            subject=str(place),
-            check="tags like this one are those of sources, trusted roots and signatures",
+            subject=str(reference),
+            check="tags like this are reserved for sources, trusted roots, and signatures",
             remedy="choose another tag",
         )
-    return _tag(place)
+    return _tag(reference)
 
 
-def tag_or_digest(place: Reference) -> Digest | str:
-    """What is asked for there. Raises: UsageError if that is neither said nor clear."""
-    wanted = place.digest or _tag(place)
+def tag_or_digest(reference: Reference) -> Digest | str:
+    """Return what a pull asks for: the digest, else the tag.
+
+    Raises:
+        UsageError: a registry's reference has neither.
+    """
+    wanted = reference.digest or _tag(reference)
     if wanted is None:
         raise UsageError(
-            subject=str(place), check="it names neither a tag nor a digest", remedy="append :TAG or @sha256:..."
+            subject=str(reference), check="a tag or a digest is missing", remedy="append :TAG or @sha256:..."
         )
     return wanted
 
 
-def _tag(place: Reference) -> str | None:
-    """A directory or a file usually holds one bundle, so a tag may be left out there; a registry is another matter."""
-    return place.tag or (None if isinstance(place, RegistryReference) else ONLY_TAG)
+def _tag(reference: Reference) -> str | None:
+    """Return the tag; a layout or archive usually holds one bundle, so a tag may be left out there, but not in a
+    registry.
+    """
+    return reference.tag or (None if isinstance(reference, RegistryReference) else ONLY_TAG)

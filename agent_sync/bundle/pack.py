@@ -1,8 +1,7 @@
 """Pack a blob into an artifact, and unpack an artifact into the cache.
 
 The same content gives the same manifest, whoever packs it. Nothing that a registry sends is trusted: what is unpacked
-is
-compared with the lock.
+is compared with the lock.
 """
 
 from __future__ import annotations
@@ -32,20 +31,20 @@ from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.strict_json import canonical_json
 from agent_sync_oci.text import quoted
 
-# -- An item of a lock -> the artifact that carries it: the same content gives the same manifest, whoever packs it.
+# -- pack ------------------------------------------------------------------------------------------------------------
 
 Compression = Literal["zstd", "none"]
 Check = Callable[[], object]
-"""Is called between pieces of work, and raises to stop."""
+"""A function that is called between pieces of work, and raises to stop."""
 
 _COMPRESSED = RelPath("layer")
 _COMPRESSING = threading.BoundedSemaphore(1)
-"""One at a time: the compressor has threads of its own, and each takes tens of megabytes."""
+"""One compression at a time: the compressor has threads of its own, and each takes tens of megabytes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The bytes that a descriptor promises; `open` may be called again, for another try."""
+    """The bytes that a descriptor promises; `open` may be called again, for another attempt."""
 
     descriptor: Descriptor
     open: Callable[[], BinaryIO]
@@ -53,7 +52,7 @@ class Body:
 
 @dataclass(frozen=True, slots=True)
 class PackedArtifact:
-    """An artifact: its manifest and the two blobs that this names, the config first."""
+    """An artifact: its manifest and the two blobs that the manifest names, the config first."""
 
     manifest: Manifest
     bodies: tuple[Body, Body]
@@ -63,10 +62,11 @@ class PackedArtifact:
 def packed_artifact(
     item: Item, store: BlobStore, scratch: Scratch, *, compression: Compression, check: Check
 ) -> Iterator[PackedArtifact]:
-    """The item as an artifact, for as long as the caller needs it. Only trees are compressed. `check` is called between
-    pieces, and raises to stop.
+    """Pack the item as an artifact that lasts as long as the block. Only trees are compressed.
 
-    Raises: BlobCorrupt, BytesUnavailable, FileSystemError (the store).
+    Raises:
+        BlobCorrupt, BytesUnavailable: the blob in the cache is damaged or missing.
+        FileSystemError: the cache cannot be read.
     """
     size = _size(item, store)
     config = _config(item, size=size)
@@ -83,8 +83,9 @@ def packed_artifact(
 
 
 def is_artifact_of(manifest: Manifest, item: Item, store: BlobStore, *, compression: Compression) -> bool:
-    """Whether this is the artifact that packing the item makes, for some compressor: all but the layer's bytes is as it
-    must be. The same bytes may be a source and something rendered, and travel once.
+    """Return whether this is the artifact that packing the item gives, with any compressor.
+
+    All but the layer's bytes must be the same. One content may be a source and a derived tree, and is sent once.
     """
     if len(manifest.layers) != 1 or manifest.layers[0].media_type != layer_type(item, compression):
         return False
@@ -95,7 +96,7 @@ def is_artifact_of(manifest: Manifest, item: Item, store: BlobStore, *, compress
 
 
 def layer_type(item: Item, compression: Compression) -> str:
-    """The media type of the layer. Only trees are compressed."""
+    """Return the media type of the layer. Only trees are compressed."""
     if item.packed is None:
         return LAYER_RAW
     return LAYER_ZSTD if compression == "zstd" else LAYER_TAR
@@ -109,7 +110,7 @@ def _size(item: Item, store: BlobStore) -> int:
 
 
 def _config(item: Item, *, size: int) -> bytes:
-    """What the artifact says of its content; of nothing else, so that the same content has one manifest."""
+    """Return the artifact's config, which describes the content and nothing else: the same content has one manifest."""
     said: dict[str, str | int] = {"blob": item.blob, "size": size}
     if item.packed is not None and item.packed.nar_hash is not None:
         said["narHash"] = item.packed.nar_hash
@@ -129,13 +130,13 @@ def _compressed(item: Item, store: BlobStore, scratch: Directory, *, size: int, 
     finally:
         target.close()
     if verified.digest != item.blob:
-        raise corrupt_error(item.blob, f"its bytes have the sha256 {verified.digest.hex}")
+        raise corrupt_error(item.blob, f"bytes with the SHA-256 {verified.digest.hex}")
     descriptor = Descriptor(LAYER_ZSTD, target.digest, target.size)
     return Body(descriptor, lambda: scratch.open(_COMPRESSED))
 
 
 class _VerifyingReader:
-    """Reads on, and knows the digest of what was read."""
+    """A reader that knows the digest of what was read."""
 
     def __init__(self, content: BinaryIO, check: Check) -> None:
         self._content = content
@@ -154,7 +155,7 @@ class _VerifyingReader:
 
 
 class _HashingWriter:
-    """Writes on, and knows the digest and the length of what was written."""
+    """A writer that knows the digest and the size of what was written."""
 
     def __init__(self, file: NewFile) -> None:
         self._file = file
@@ -175,15 +176,15 @@ class _HashingWriter:
         return Digest.from_hex(self._sha256.hexdigest())
 
 
-# -- Pieces taken by another thread, in order: where they are many, hashing and writing need not wait for the network.
+# -- writer thread ---------------------------------------------------------------------------------------------------
 
 _MAX_QUEUED = 16  # pieces of some hundred kilobytes
 
 
 class WriterThread:
-    """Within, a thread takes what is written. At the end all of it has been taken; what taking it raised is raised.
+    """A thread that takes what is written in the block. Leaving the block waits for it, and raises what it raised.
 
-    After a fault some more pieces may be taken: the whole is good for nothing then.
+    Once it has failed, more pieces may still be taken: the whole is discarded anyway.
     """
 
     def __init__(self, take: Callable[[bytes], object]) -> None:
@@ -192,7 +193,7 @@ class WriterThread:
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="handed-over")
 
     def write(self, piece: bytes, /) -> None:
-        """The piece is taken in its turn. Raises what taking an earlier one has raised."""
+        """Hand the piece to the thread. Raises what taking an earlier piece has raised."""
         self._waiting.append(self._pool.submit(self._take, piece))
         if len(self._waiting) > _MAX_QUEUED:
             self._waiting.popleft().result()
@@ -210,11 +211,11 @@ class WriterThread:
             self._pool.shutdown(cancel_futures=True)
 
 
-# -- An artifact of a place -> the blob that the lock pins, in the store; nothing that the place says is believed.
+# -- unpack ----------------------------------------------------------------------------------------------------------
 
 _OVERHEAD_BYTES = 64 * 1024
 _LARGE_BYTES = 1 << 20  # from here on, another thread takes its part of the work
-_REMEDY = "do not use this place: it serves something else than the lock pins; or push the bundle to it again"
+_REMEDY = "do not use this registry: it serves something else than the lock pins; or push the bundle again"
 
 Write = Callable[[bytes], object]
 
@@ -222,13 +223,16 @@ Write = Callable[[bytes], object]
 def unpack(
     manifest: Manifest | Index, item: Item, registry: Registry, store: BlobStore, *, max_bytes: int, check: Check
 ) -> None:
-    """The item's blob is in the store, and is exactly what the lock says, down to each file.
+    """Unpack the artifact: the item's blob is in the cache, and is exactly what the lock pins, down to each file.
 
-    1 one layer, of a type that we make; 2 not longer than the lock lets it be; 3 its bytes have its digest (the
-    registry's promise); 4 unfolded they are not longer than the lock says, than `max_bytes` where it does not say;
-    5 they are the lock's blob; 6 the files in it are the lock's.
+    1. It has one layer, of a type that we make. 2. The layer is no larger than the lock permits. 3. Its bytes have its
+    digest (the registry protocol sees to that). 4. Decompressed it is no larger than the lock says, or than `max_bytes`
+    where the lock has no size. 5. The result is the lock's blob. 6. The files in the blob are the lock's.
 
-    Raises: DigestMismatch, LimitExceeded, LockInvalid, FileSystemError, and what reading from the registry raises.
+    Raises:
+        DigestMismatch, LimitExceeded, LockInvalid: one of these does not hold.
+        FileSystemError: the cache cannot be written.
+        RegistryError: the registry failed.
     """
     arriving = None if item.packed is None else ReceivedTar(item.packed, subject=item.what)
     with store.writer() as writer:
@@ -248,7 +252,7 @@ def unpack(
         try:
             writer.commit(item.blob)
         except DigestMismatch as error:
-            said = f"of what {registry.name} has for it, {error.check}"
+            said = f"in {registry.name}: {error.check}"
             raise DigestMismatch(subject=item.what, check=said, remedy=_REMEDY) from error
     if arriving is not None:
         arriving.finish()
@@ -257,9 +261,11 @@ def unpack(
 def verify_artifact(
     manifest: Manifest | Index, item: Item, registry: Registry, *, max_bytes: int, check: Check
 ) -> None:
-    """Nothing, if the artifact carries the item's blob: all of it is read, and nothing kept.
+    """Verify that the artifact holds the item's blob. All of it is read, and nothing is kept.
 
-    Raises: DigestMismatch, LimitExceeded, and what reading from the registry raises.
+    Raises:
+        DigestMismatch, LimitExceeded: it does not.
+        RegistryError: the registry failed.
     """
     sha256 = hashlib.sha256()
 
@@ -269,14 +275,14 @@ def verify_artifact(
 
     _stream_layer(_layer(manifest, item), item, registry, write, max_bytes=max_bytes)
     if Digest.from_hex(sha256.hexdigest()) != item.blob:
-        said = f"what {registry.name} has for it has the sha256 {sha256.hexdigest()}"
+        said = f"content in {registry.name} has the SHA-256 {sha256.hexdigest()}"
         raise DigestMismatch(subject=item.what, check=said, remedy=_REMEDY)
 
 
 def _stream_layer(layer: Descriptor, item: Item, registry: Registry, write: Write, *, max_bytes: int) -> None:
     bound = max_bytes if item.size is None else item.size
     if layer.size > bound + bound // 128 + _OVERHEAD_BYTES:
-        check = f"{registry.name} offers {layer.size} bytes for it, and it has {bound} unpacked"
+        check = f"{registry.name} has {layer.size} bytes for {bound} bytes of content"
         raise LimitExceeded(subject=item.what, check=check, remedy=_REMEDY)
     if layer.media_type == LAYER_ZSTD:
         write = Decompressing(write, max_bytes=bound, subject=item.what).write
@@ -291,6 +297,6 @@ def _layer(manifest: Manifest | Index, item: Item) -> Descriptor:
         or len(manifest.layers) != 1
         or manifest.layers[0].media_type not in allowed
     ):
-        check = f"{manifest.digest} is no artifact that carries it (its type is {quoted(str(manifest.artifact_type))})"
+        check = f"{manifest.digest} is not an artifact for it (type {quoted(str(manifest.artifact_type))})"
         raise DigestMismatch(subject=item.what, check=check, remedy=_REMEDY)
     return manifest.layers[0]

@@ -1,4 +1,4 @@
-"""What machine and project demand of bundles, from the files that say it."""
+"""Build the effective trust policy of a machine and a project from the files that `trust:` names."""
 
 from __future__ import annotations
 
@@ -18,26 +18,28 @@ from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.trust.policy import PinnedRoot, Policy, Revocation, Rule
 
 MAX_ROOT_BYTES = 4 * 1024 * 1024
-_HOW = (
-    "docs/reference/configuration.md, `trust`, says what belongs there; keys without a log: transparency_log: optional"
-)
+_HOW = "see `trust` in docs/reference/configuration.md; for keys without a log: transparency_log: optional"
 
 Read = Callable[[str], bytes | None]
 
 
 class TrustFiles:
-    """Reads the files that `trust:` names: absolute ones through `read`, the others below the project's root."""
+    """Reads the files that `trust:` names: absolute paths through `read`, others below the project's directory."""
 
     def __init__(self, project: Directory, read: Read) -> None:
         self._project = project
         self._read = read
 
     def content(self, path: str, *, what: str) -> bytes:
-        """The file's bytes. Raises: Untrusted if there is none: what nobody can check, nobody vouches for."""
+        """Return the file's bytes.
+
+        Raises:
+            Untrusted: no such file. A signer who cannot be verified is not trusted.
+        """
         content = self._read(path) if posixpath.isabs(path) else self._below(RelPath(path))
         if content is None:
             raise Untrusted(
-                subject=f"{what} {path}", check="there is no such file", remedy="put it there, or correct `trust:`"
+                subject=f"{what} {path}", check="no such file", remedy="put the file there, or correct `trust:`"
             )
         return content
 
@@ -49,18 +51,21 @@ class TrustFiles:
 
 
 def policy_of(trusts: Iterable[TrustConfig], files: TrustFiles) -> Policy:
-    """All demands together: rules add up, revocations unite, and nothing is ever taken away.
+    """Return all requirements together: rules add up, revocations unite, and nothing is ever taken away.
 
-    Raises: Untrusted (a file is missing or is not what it was pinned to be), UsageError (a file that is no key),
-        ConfigInvalid (a rule that nothing, or anything, would satisfy).
+    Raises:
+        Untrusted: a file is missing, or is not the pinned one.
+        UnusableKey: a file holds no public key.
+        ConfigInvalid: a rule that nothing, or anything, would satisfy.
     """
     return Policy.united(*(_policy(trust, files) for trust in trusts))
 
 
 def trusted_roots(trusts: Iterable[TrustConfig], files: TrustFiles) -> tuple[bytes, ...]:
-    """The trusted roots that are named by their files, each once and as it was pinned.
+    """Return the trusted roots that are named by files, each once and as it was pinned.
 
-    Raises: Untrusted (a file is missing or is not what it was pinned to be).
+    Raises:
+        Untrusted: a file is missing, or is not the pinned one.
     """
     roots = [root for trust in trusts if isinstance(root := _root(trust, files), TrustedRoot)]
     return tuple(dict.fromkeys(root.content for root in roots))
@@ -91,16 +96,16 @@ def _rule(rule: TrustRule, root: TrustedRoot | PinnedRoot | None, files: TrustFi
 def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
     if isinstance(signer, IdentityModel):
         return IdentitySigner(signer.identity, signer.issuer)
-    content = files.content(signer.key, what="the public key")
+    content = files.content(signer.key, what="public key")
     try:
         return KeySigner(load_public(content), signer.key)
     except UsageError as error:
-        raise error.restated(subject=f"the public key {signer.key}") from error
+        raise error.restated(subject=f"public key {signer.key}") from error
 
 
 def _root(trust: TrustConfig, files: TrustFiles) -> TrustedRoot | PinnedRoot | None:
-    """The trusted root from its file; without a file, the one that is pinned and may come with a bundle."""
+    """Return the trusted root from its file; without a file, the pin of one that may come with a bundle."""
     pinned = None if trust.root_sha256 is None else Digest.parse(trust.root_sha256).hex
     if trust.root is None:
         return None if pinned is None else PinnedRoot(pinned)
-    return TrustedRoot.read(files.content(trust.root, what="the trusted root"), pinned)
+    return TrustedRoot.read(files.content(trust.root, what="trusted root"), pinned)

@@ -34,18 +34,15 @@ if TYPE_CHECKING:
     from agent_sync.ports import World
 
 
-# -- A bundle from a place into the store. The order of trust is the order of lines.
-
 _HEADERS_BYTES = 4096  # of a file in a tar, and of the directories that it is in
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationRequest:
-    """What the receiver demands of a bundle: the name it was signed for, and whom to believe.
+    """What the receiver requires of a bundle: the name it was signed for, and the policy.
 
-    `own_lock` is the lockfile that the project has, `pinned` says that the place was named by digest: either vouches
-    for an unsigned bundle where no rule asks for more, and so does `allow_unsigned`. `max_bytes` bounds each part whose
-    length nobody vouches for.
+    An unsigned bundle passes, where no rule asks for more, if its lock is `own_lock` (the project's), if the reference
+    was `pinned` by digest, or with `allow_unsigned`. `max_bytes` bounds each part whose size no signature covers.
     """
 
     name: str
@@ -58,7 +55,7 @@ class VerificationRequest:
 
 @dataclass(frozen=True, slots=True)
 class BundleContents:
-    """What lies in a bundle: its lock, as bytes and as read from them, and all that this needs."""
+    """The contents of a bundle: its lock, as bytes and parsed, and all parts that the lock needs."""
 
     content: bytes
     lock: Lock
@@ -67,9 +64,9 @@ class BundleContents:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedBundle:
-    """A bundle: who vouches for it, by which signatures, and the trusted roots among those pinned that came with it.
+    """A bundle with the verdict on it, its signatures, and the pinned trusted roots that came with it.
 
-    `inside` is None where nobody vouches for it: then nothing more was read.
+    `inside` is None if the policy rejected the signatures: then nothing more was read.
     """
 
     bundle: BundleIndex
@@ -82,16 +79,19 @@ class ResolvedBundle:
 def resolve_bundle(
     wanted: Digest | str, registry: Registry, expected: VerificationRequest
 ) -> tuple[ResolvedBundle, BundleContents]:
-    """The bundle at that tag or digest, which may be used; nothing but manifests, signatures and the lock was fetched.
+    """Resolve a tag or digest to a bundle that is trusted. Only manifests, signatures, and the lock are fetched.
 
-    Raises: Untrusted, DigestMismatch, LockInvalid, LimitExceeded, and what reading from the registry raises.
+    Raises:
+        Untrusted: the policy rejects the bundle, or the bundle is unsigned.
+        DigestMismatch, LockInvalid, LimitExceeded: the bundle is damaged.
+        RegistryError: the registry failed.
     """
     found = verify_bundle(wanted, registry, expected.policy, name=expected.name)
     if not found.verdict.accepted or found.inside is None:
         raise Untrusted(
             subject=found.bundle.what,
             check="; ".join(found.verdict.refusals),
-            remedy="`agent-sync bundle verify` explains each rule; have it signed by whom the policy names",
+            remedy="see each rule: agent-sync bundle verify; have the bundle signed by the policy's signers",
         )
     if not found.verdict.signed and found.inside.content != expected.own_lock:
         _refuse_unsigned(found, expected)
@@ -100,13 +100,15 @@ def resolve_bundle(
 
 
 def verify_bundle(wanted: Digest | str, registry: Registry, policy: Policy, *, name: str) -> ResolvedBundle:
-    """The bundle at that tag or digest, and the verdict on it.
+    """Resolve a tag or digest to a bundle, and evaluate the policy for it.
 
-    1 tag -> digest, which the bytes hash to; 2 who vouches for this digest under this name: if nobody does, nothing
-    more is read; 3 the lock inside, whole and fit for use, and the index names what it needs; 4 nothing in it is
-    revoked.
+    1. The tag gives a digest, and the bytes have that digest. 2. The policy accepts the signatures over this digest
+    under this name; if not, nothing more is read. 3. The lock is whole and valid, and the index lists what it needs. 4.
+    Nothing in it is revoked.
 
-    Raises: DigestMismatch, LockInvalid, LimitExceeded, and what reading from the registry raises.
+    Raises:
+        DigestMismatch, LockInvalid, LimitExceeded: the bundle is damaged.
+        RegistryError: the registry failed.
     """
     bundle = parse_index(registry.manifest(wanted), where=f"{registry.name} {wanted}")
     signatures = find_signatures(bundle.digest, registry)
@@ -133,11 +135,13 @@ def verify_bundle(wanted: Digest | str, registry: Registry, policy: Policy, *, n
 
 
 def fetch_parts(inside: BundleContents, registry: Registry, world: World, *, max_bytes: int) -> tuple[Item, ...]:
-    """Every part of the bundle is in the store, proved against the lock; those that were not there before come back.
+    """Fetch every part into the cache, verified against the lock; return the items that were not there before.
 
-    Raises: BytesUnavailable (a part is neither there nor here), DigestMismatch, LimitExceeded, LockInvalid,
-      FileSystemError,
-        and what reading from the registry raises.
+    Raises:
+        BytesUnavailable: a part is in neither the registry nor the cache.
+        DigestMismatch, LimitExceeded, LockInvalid: a part is not what the lock pins.
+        FileSystemError: the cache cannot be written.
+        RegistryError: the registry failed.
     """
     missing = {part.item.blob: part for part in inside.parts if world.store.size(part.item.blob) is None}
     counted = ProgressCounter("fetching", len(missing), world)
@@ -153,15 +157,15 @@ def _fetch(part: Part, registry: Registry, world: World, counted: ProgressCounte
     except NotFound as error:
         raise BytesUnavailable(
             subject=part.item.what,
-            check=f"{registry.name} does not have it, and neither does the store",
-            remedy="it was left out for who has an earlier bundle: bring the whole one, or pull that one first",
+            check=f"neither {registry.name} nor the cache has it",
+            remedy="pull the whole bundle, or first the earlier one that this copy builds on (bundle copy --since)",
         ) from error
     counted.advance()
     return {}
 
 
 def _with_unread(verdict: Verdict, signatures: Signatures) -> Verdict:
-    """The verdict, in which each rule also says what could not be read."""
+    """Return the verdict with the signatures that could not be read added to each rule."""
     if not signatures.unread:
         return verdict
     rules = tuple(_passing_over(rule, signatures.unread) for rule in verdict.rules)
@@ -174,7 +178,7 @@ def _passing_over(rule: RuleVerdict, unread: tuple[str, ...]) -> RuleVerdict:
 
 
 def _digests(content: bytes, parts: tuple[Part, ...], registry: Registry) -> frozenset[str]:
-    """All that a revocation may name: what stands in the lock, and what the parts travel as."""
+    """Return all digests that a revocation may name: those in the lock, and those of the parts' layers."""
     manifests = (fetch_manifest(part.listed, registry) for part in parts)
     return frozenset(
         {*revocable_digests(content), *(layer.digest for manifest in manifests for layer in manifest.layers)}
@@ -185,61 +189,64 @@ def _refuse_unsigned(found: ResolvedBundle, expected: VerificationRequest) -> No
     if not (expected.pinned or expected.allow_unsigned):
         raise Untrusted(
             subject=found.bundle.what,
-            check="no rule says who must have signed it, and nothing else vouches for it",
-            remedy=f"write a trust policy, name the place with @{found.bundle.digest}, or say --allow-unsigned",
+            check="no rule requires a signature, and nothing else makes this bundle trusted",
+            remedy=f"write a trust policy, pin the reference with @{found.bundle.digest}, or pass --allow-unsigned",
         )
 
 
 def _refuse_large(inside: BundleContents, max_bytes: int) -> None:
-    """A lock that nobody vouches for does not decide how much of the disk is taken."""
+    """Refuse large parts: a lock that nobody signed does not decide how much of the disk is taken."""
     for item in (part.item for part in inside.parts):
         files = 0 if item.packed is None else len(item.packed.files)
         if item.size is not None and item.size > max_bytes + _HEADERS_BYTES * (files + 1):
             raise LimitExceeded(
                 subject=item.what,
-                check=f"the lock in the bundle says {item.size} bytes; `max_source_size` is {max_bytes}",
-                remedy="raise `limits: max_source_size` in agent-sync.yaml, or pull a bundle that is signed",
+                check=f"the bundle's lock says {item.size} bytes; `max_source_size` is {max_bytes}",
+                remedy="raise `limits: max_source_size` in agent-sync.yaml, or pull a signed bundle",
             )
 
 
 def _read_lock(content: bytes, registry: Registry) -> Lock:
-    where = f"the lockfile of the bundle in {registry.name}"
+    where = f"lock file of the bundle in {registry.name}"
     lock = read_lock(content, file=where)
     check_digests(lock, file=where)
     return lock
 
 
-# -- Who signed a bundle the last time: a signer that changes is shown, and must be accepted.
+# -- change of signers -----------------------------------------------------------------------------------------------
 
 
 def require_same_signers(name: str, found: ResolvedBundle, records: RecordStore, *, accepted: bool) -> None:
-    """Nothing, if whoever signed the bundle of this name the last time has signed this one too.
+    """Require that whoever signed the last bundle of this name has signed this one too.
 
-    More signers than the last time are no change: fewer, or others, are. Raises: Untrusted, unless it is `accepted`.
+    More signers than the last time are no change; fewer, or others, are.
+
+    Raises:
+        Untrusted: the signers changed, and the change was not `accepted`.
     """
     before, now = _recorded_signers(name, records), _signers(found)
     if accepted or before <= now:
         return
     raise Untrusted(
         subject=f"bundle {name} {found.bundle.digest}",
-        check=f"it was signed by {_listed(before)} when it was pulled here last, and now by {_listed(now)}",
-        remedy="ask its publisher; if the change is meant: --accept-signer-change",
+        check=f"signed by {_listed(now)}, and when last pulled by {_listed(before)}",
+        remedy="ask the publisher; accept the change with --accept-signer-change",
     )
 
 
 def record_signers(name: str, found: ResolvedBundle, records: RecordStore) -> None:
-    """The next bundle of this name is compared with this one."""
+    """Record the signers; the next bundle of this name is compared with this one."""
     if _recorded_signers(name, records) != (now := _signers(found)):
         records.record(SIGNERS, _signers_key(name), canonical_json(sorted(now)))
 
 
 def _signers(found: ResolvedBundle) -> frozenset[str]:
-    """Those whose signatures were found good; anybody can lay others beside a bundle."""
+    """Return those whose signatures are valid; anybody can attach others."""
     return frozenset(_signer_text(each.signer) for each in found.verdict.checked)
 
 
 def _signer_text(signer: Signer) -> str:
-    """Without the label, under which a policy can put another key."""
+    """Return the signer without the label: another policy may give the key another one."""
     return str(KeySigner(signer.public_key) if isinstance(signer, KeySigner) else signer)
 
 
@@ -259,4 +266,4 @@ def _signers_key(name: str) -> str:
 
 
 def _listed(signers: frozenset[str]) -> str:
-    return ", ".join(map(quoted, sorted(signers))) or "nobody who is known"
+    return ", ".join(map(quoted, sorted(signers))) or "nobody"

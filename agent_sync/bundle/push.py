@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from agent_sync.ports import World
 
 
-# -- Artifacts that were proved to carry a blob: what is pushed again need not be read again.
+# -- cached artifacts ------------------------------------------------------------------------------------------------
 
 
 def record_cached_artifact(manifest: Manifest, item: Item, records: RecordStore) -> None:
-    """This machine has seen with its own eyes that the artifact carries the item's blob."""
+    """Record that the artifact was seen to hold the item's blob."""
     if not _is_recorded(manifest, item, records):
         records.record(CACHED_ARTIFACTS, _key(manifest, item), b"")
 
@@ -38,10 +38,12 @@ def record_cached_artifact(manifest: Manifest, item: Item, records: RecordStore)
 def is_cached_artifact(
     manifest: Manifest, item: Item, registry: Registry, records: RecordStore, *, max_bytes: int, check: Check
 ) -> bool:
-    """Whether the artifact, which has one layer, carries the item's blob. What is compressed is read, unless that was
-    done here before.
+    """Return whether the artifact, which has one layer, holds the item's blob. A compressed layer is read unless it is
+    recorded.
 
-    Raises: DigestMismatch, LimitExceeded (it does not), and what reading from the registry raises.
+    Raises:
+        DigestMismatch, LimitExceeded: it does not hold the blob.
+        RegistryError: the registry failed.
     """
     (layer,) = manifest.layers
     if layer.media_type != LAYER_ZSTD:
@@ -60,12 +62,12 @@ def _key(manifest: Manifest, item: Item) -> str:
     return f"{item.blob.hex}.{manifest.digest.hex}"
 
 
-# -- A lock and its blobs into a place: parts, index, signatures, and only then the tag.
+# -- push ------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingBundle:
-    """What is to be pushed: the lock, as bytes and as read from them, under this bundle name. Sizes in bytes."""
+    """What is to be pushed: the lock, as bytes and parsed, under this bundle name. Sizes are in bytes."""
 
     name: str
     content: bytes
@@ -76,7 +78,7 @@ class OutgoingBundle:
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """The index that stands for the bundle, and the titles of the parts that were sent, or were there already."""
+    """The index of the bundle, and the titles of the parts that were sent or were present already."""
 
     index: Index
     sent: tuple[str, ...]
@@ -86,7 +88,7 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """An item's artifact; `sent_bytes` is None if it was there."""
+    """The artifact of an item; `sent_bytes` is None if it was present."""
 
     item: Item
     manifest: Manifest
@@ -96,12 +98,15 @@ class _Part:
 def push_bundle(
     outgoing: OutgoingBundle, registry: Registry, world: World, *, tag: str | None, attach: Callable[[Index], None]
 ) -> Pushed:
-    """The bundle is there, whole, before anybody can find it by its tag.
+    """Push the bundle. It is complete before anybody can find it by its tag.
 
-    1 each part, unless its artifact is there; 2 the lockfile; 3 the index, by its digest; 4 `attach` adds signatures;
-    5 the tag. What fails leaves parts that the next push finds, and the tag where it was.
+    1. Each part, unless its artifact is present. 2. The lock file. 3. The index, by its digest. 4. `attach` adds
+    signatures. 5. The tag. A push that fails leaves parts that the next one finds, and the tag where it was.
 
-    Raises: BlobCorrupt, BytesUnavailable (the store), LockInvalid, and what the registry raises.
+    Raises:
+        BlobCorrupt, BytesUnavailable: a blob in the cache is damaged or missing.
+        LockInvalid: the lock names no blob for a source.
+        RegistryError: the registry failed.
     """
     parts = _push_parts(items_of(outgoing.lock), outgoing, registry, world)
     world.cancellation.check()
@@ -123,7 +128,7 @@ def push_bundle(
 
 
 def _push_parts(items: tuple[Item, ...], outgoing: OutgoingBundle, registry: Registry, world: World) -> list[_Part]:
-    """Side by side. Items with the same bytes are one artifact, which counts as sent once."""
+    """Push the parts concurrently. Items with the same bytes are one artifact, which counts as sent once."""
     first_of = {item.blob: item for item in reversed(items)}
     counted = ProgressCounter("sending", len(first_of), world)
     jobs = [partial(_push_part, item, outgoing, registry, world, counted) for item in first_of.values()]
@@ -156,7 +161,7 @@ def _send(item: Item, outgoing: OutgoingBundle, registry: Registry, world: World
 
 
 def _put(body: Body, registry: Registry) -> int:
-    """How many bytes had to be sent."""
+    """Put the blob, and return how many bytes had to be sent."""
     opened = threading.Event()
 
     def open_noted() -> BinaryIO:
@@ -168,7 +173,7 @@ def _put(body: Body, registry: Registry) -> int:
 
 
 def _existing(item: Item, outgoing: OutgoingBundle, registry: Registry, world: World) -> Manifest | None:
-    """The artifact that somebody has pushed before, if it is what its tag says; a wrong one is pushed anew."""
+    """Return the artifact that was pushed before, if it is what its tag says; a wrong one is pushed again."""
     check, max_bytes = world.cancellation.check, outgoing.max_bytes
     with suppress(NotFound, DigestMismatch, LimitExceeded):
         found = registry.manifest(source_tag(item.blob))

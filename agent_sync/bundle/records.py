@@ -26,32 +26,37 @@ from agent_sync_oci.strict_json import canonical_json, read_json
 from agent_sync_oci.trust.policy import Policy
 from agent_sync_oci.trust.verdict import Verdict, evaluate
 
-# -- Whatever a revocation may name in a lock.
+# -- revocable digests -----------------------------------------------------------------------------------------------
 
 _GIT_ID = re.compile(rb"(?<![0-9a-f])[0-9a-f]{40}(?![0-9a-f])")
 
 
 def revocable_digests(lock: bytes) -> frozenset[str]:
-    """Blobs and files by their sha256, commits and trees by git's digest: all that stands in the text of the lock; and
-    the lock itself. As it is written, and as it is read: in quotes a digit may be spelt `\\x61`.
+    """Return every digest in the text of a lock that a revocation may name, and the lock's own.
 
-    Raises: LockInvalid, LimitExceeded (it is no lock).
+    Blobs and files are named by their SHA-256, commits and trees by git's ids. The text is searched as it is written
+    and as it is parsed: in quotes a digit may be escaped (`\x61`).
+
+    Raises:
+        LockInvalid, LimitExceeded: the text is no lock.
     """
     read = read_document(lock, file="the lock", error=LockInvalid, max_bytes=MAX_LOCK_BYTES, emitted=True)
     text = lock + emit(read.data).encode()
     return frozenset({Digest.of(lock), *digests_in(text), *(found.decode() for found in _GIT_ID.findall(text))})
 
 
-# -- Bundles whose lock is in use here: what the store keeps of them, so that they can be judged again at any time.
+# -- records ---------------------------------------------------------------------------------------------------------
 
 MAX_SIGNATURES = 256
-"""That are kept of one bundle: enough for anybody's threshold, and a bound for who lays down a new one every day."""
+"""The most signatures that are kept of one bundle: enough for any threshold, and a bound if somebody adds one every
+day.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class BundleRecord:
-    """A bundle that holds the lockfile in question: the name under which it was taken or signed, its index, the
-    Sigstore bundles and the trusted roots that lay beside it.
+    """A bundle of a lock: the name it was pulled or signed under, its index, its Sigstore bundles, and its trusted
+    roots.
     """
 
     name: str
@@ -60,7 +65,7 @@ class BundleRecord:
     roots: tuple[bytes, ...] = ()
 
     def judged(self, policy: Policy) -> Verdict:
-        """What the policy says of it today."""
+        """Evaluate the policy for the bundle as of today."""
         return evaluate(
             policy.with_roots(self.roots),
             self.name,
@@ -72,9 +77,9 @@ class BundleRecord:
 
 
 def record_bundle(kept: BundleRecord, lock: bytes, store: BlobStore, records: RecordStore) -> None:
-    """The store remembers that this bundle holds this lock, and who signed it; no verdict is remembered.
+    """Record that this bundle holds this lock, and its signatures. No verdict is recorded.
 
-    Signatures that it has of the bundle already stay: that one was pushed again does not unsay what others have signed.
+    Signatures recorded before stay: pushing again does not revoke what others have signed.
     """
     key = _bundle_key(kept, lock)
     before = [
@@ -95,25 +100,28 @@ def record_bundle(kept: BundleRecord, lock: bytes, store: BlobStore, records: Re
 def require_trusted_lock(
     lock: bytes, policy: Policy, store: BlobStore, records: RecordStore, *, name: str | None, file: str
 ) -> None:
-    """Nothing, if the policy has nothing against the lockfile, which messages call `file`.
+    """Require that the policy accepts the lock file, which messages call `file`.
 
-    1 nothing that stands in it is revoked; 2 where signatures are required, a bundle that was pulled or signed here
-    holds it byte for byte, and is accepted; with `name` only bundles of that name count; 3 where they are not, it has
-    not come in bundles that are all revoked.
+    1. Nothing in it is revoked. 2. If signatures are required, a bundle that was pulled or signed here holds the lock
+    byte for byte, and is accepted; with `name` only bundles of that name count. 3. If they are not, the bundles it came
+    in are not all revoked.
 
-    Raises: Untrusted.
+    Raises:
+        Untrusted: one of these does not hold.
     """
     named = {*revocable_digests(lock), lockfile_manifest(lock).digest} if policy.revoked else frozenset()
     if revoked := policy.revoked_among(named):
-        raise _untrusted(file, "; ".join(revoked), "agent-sync update, and do not use what was revoked")
+        raise _untrusted(file, "; ".join(revoked), "run agent-sync update, and do not use what was revoked")
     verdicts = [
         (kept, kept.judged(policy)) for kept in _bundles_with(lock, store, records) if name is None or kept.name == name
     ]
     if any(verdict.accepted for _, verdict in verdicts) or not (policy.requires_signatures or verdicts):
         return
     refusals = [f"bundle {kept.name}: {each}" for kept, verdict in verdicts for each in verdict.refusals]
-    nothing = "signatures are required, and no signed bundle that was pulled here holds this lock"
-    raise _untrusted(file, "; ".join(refusals) or nothing, "agent-sync pull the bundle that holds it")
+    nothing = "policy requires a signed lock; this lock is in no signed bundle pulled here"
+    raise _untrusted(
+        file, "; ".join(refusals) or nothing, "pull the bundle that holds this lock: agent-sync pull REFERENCE"
+    )
 
 
 def _untrusted(file: str, check: str, remedy: str) -> Untrusted:
@@ -127,12 +135,12 @@ def _bundles_with(lock: bytes, store: BlobStore, records: RecordStore) -> Iterat
 
 
 def _read_record(record: bytes, lock: bytes, store: BlobStore) -> BundleRecord | None:
-    """What the record names, each compared with its digest; one that is damaged or made up vouches for nothing."""
+    """Read a record, comparing all it names with their digests; None if it is damaged or forged."""
     try:
-        match read_json(record, subject="a record of the store"):
+        match read_json(record, subject="a record of the cache"):
             case {"name": str(name), "index": str(index), "signatures": list(signatures), "roots": list(roots)}:
                 content = _small_blob(Digest.parse(index), store)
-                bundle = parse_index(read_manifest(content, None), where="the store")
+                bundle = parse_index(read_manifest(content, None), where="the cache")
                 if bundle.lockfile.digest != lockfile_manifest(lock).digest or not is_name(name):
                     return None
                 return BundleRecord(name, bundle, _blobs(signatures, store), _blobs(roots, store))
@@ -143,7 +151,7 @@ def _read_record(record: bytes, lock: bytes, store: BlobStore) -> BundleRecord |
 
 
 def _blobs(digests: Sequence[str], store: BlobStore) -> tuple[bytes, ...]:
-    """Those that are here and whole: one that is not does not unsay what the others say."""
+    """Return those blobs that are present and whole; a missing one does not invalidate the others."""
     found = []
     for digest in map(Digest.parse, digests[:MAX_SIGNATURES]):
         with suppress(DigestMismatch, BytesUnavailable):
@@ -152,12 +160,12 @@ def _blobs(digests: Sequence[str], store: BlobStore) -> tuple[bytes, ...]:
 
 
 def _small_blob(digest: Digest, store: BlobStore) -> bytes:
-    """The blob's bytes: anybody who may write the store could have a record name its largest blob."""
+    """Return a small blob. A forged record could name the largest blob of the cache."""
     size = store.size(digest)
     if size is not None and size > MAX_MANIFEST_BYTES:
         raise DigestMismatch(
             subject=f"blob {digest}",
-            check=f"it has {size} bytes, which no index and no signature has",
+            check=f"{size} bytes, more than any index or signature has",
             remedy="pull the bundle again",
         )
     return read_blob(digest, store)

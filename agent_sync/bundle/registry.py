@@ -18,26 +18,28 @@ if TYPE_CHECKING:
     from agent_sync.ports import World
 
 
-# -- A place, opened for one piece of work.
-
 Outcome = TypeVar("Outcome")
 
 
 @contextmanager
-def open_registry(place: Reference, world: World, limits: Limits, *, plain_http: bool = False) -> Iterator[Registry]:
+def open_registry(
+    reference: Reference, world: World, limits: Limits, *, plain_http: bool = False
+) -> Iterator[Registry]:
     """Open the registry, layout or archive for the block.
 
-    Raises: BytesUnavailable (a registry, and no connection may be opened), and what the registry raises.
+    Raises:
+        BytesUnavailable: a registry, and `--offline` forbids connections.
+        AgentSyncError: whatever opening or using it raises.
     """
-    if world.offline and isinstance(place, RegistryReference):
+    if world.offline and isinstance(reference, RegistryReference):
         raise BytesUnavailable(
-            subject=str(place),
-            check="it is a registry, and --offline opens no connection",
-            remedy="leave --offline out, or name a directory (oci:DIR) or a file (oci-archive:FILE)",
+            subject=str(reference),
+            check="--offline forbids connecting to a registry",
+            remedy="drop --offline, or name a layout (oci:DIR) or an archive (oci-archive:FILE)",
         )
     with (
         world.registries.open(
-            place,
+            reference,
             timeout_s=limits.fetch_timeout_s,
             cancellation=world.cancellation,
             plain_http=plain_http,
@@ -49,19 +51,19 @@ def open_registry(place: Reference, world: World, limits: Limits, *, plain_http:
 def run_jobs(
     jobs: Sequence[Callable[[], Mapping[str, Outcome]]], registry: Registry, world: World
 ) -> dict[str, Outcome]:
-    """What the jobs, which work with the registry, have found. Raises what one of them raises, and Cancelled.
+    """Run jobs that use the registry, and return their merged results. Raises what one of them raises, and Cancelled.
 
-    A silent server is not waited for; but no job still writes to a directory or file that is closed.
+    A silent server is not waited for. Jobs on a layout or archive are: none may write to a file that is closed.
     """
     is_local = registry.name.startswith((LAYOUT, ARCHIVE))
     return run_concurrently(jobs, cancellation=world.cancellation, leave_none=is_local)
 
 
-# -- How far work on many parts has come, told while several threads are at it.
+# -- progress --------------------------------------------------------------------------------------------------------
 
 
 class ProgressCounter:
-    """Announces each part of `total` that is done. Any thread may count."""
+    """A counter that announces each part of `total` that is done. Any thread may count."""
 
     def __init__(self, work: str, total: int, world: World) -> None:
         self._work = work
@@ -72,7 +74,7 @@ class ProgressCounter:
         self._announce()
 
     def advance(self) -> None:
-        """One more is done."""
+        """Count one more part."""
         with self._counting:
             self._done += 1
             self._announce()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from agent_sync_oci.signing.statement import Statement
 
 
-# -- The signatures of a bundle, as they lie beside it in a place.
+# -- signatures ------------------------------------------------------------------------------------------------------
 
 MAX_SIGNATURE_BYTES = 1 << 20  # a bundle with certificates, log entry and time stamps has about 10 KB
 
@@ -33,7 +33,7 @@ _PREDICATE_TYPE = "dev.sigstore.bundle.predicateType"
 
 
 def attach_signature(bundle: bytes, subject: Manifest | Index, registry: Registry, *, predicate_type: str) -> Manifest:
-    """The Sigstore bundle lies beside its subject, where cosign looks for it too."""
+    """Attach the Sigstore bundle to its subject, where cosign finds it too."""
     layer = Descriptor(SIGSTORE_BUNDLE, Digest.of(bundle), len(bundle))
     manifest = Manifest.make(
         artifact_type=SIGSTORE_BUNDLE,
@@ -50,17 +50,18 @@ def attach_signature(bundle: bytes, subject: Manifest | Index, registry: Registr
 
 @dataclass(frozen=True, slots=True)
 class Signatures:
-    """The Sigstore bundles beside a subject, unproved, each once; and why others there could not be read."""
+    """The Sigstore bundles of a subject, unverified and each once; and why others could not be read."""
 
     bundles: tuple[bytes, ...]
     unread: tuple[str, ...] = ()
 
 
 def find_signatures(subject: Digest, registry: Registry) -> Signatures:
-    """All that may sign the subject. What is no signature does not keep the others from being found: anybody who may
-    push can lay it there.
+    """Find all Sigstore bundles that may sign the subject. One that cannot be read does not hide the others: anybody
+    who may push can attach one.
 
-    Raises: what asking the registry raises.
+    Raises:
+        RegistryError: the registry failed.
     """
     found = referrers(registry, subject, artifact_type=SIGSTORE_BUNDLE)
     bundles: dict[bytes, None] = {}
@@ -74,10 +75,7 @@ def find_signatures(subject: Digest, registry: Registry) -> Signatures:
 
 
 def unverified_claims(manifest: Manifest, registry: Registry) -> tuple[str | None, str | None]:
-    """What kind of statement a Sigstore bundle holds, and who claims to have signed it; (None, None) for all else.
-
-    Nothing of it is proved: it is for people to look at.
-    """
+    """Return a Sigstore bundle's predicate type and claimed signer, unverified; (None, None) for any other manifest."""
     if manifest.listed_type != SIGSTORE_BUNDLE or len(manifest.layers) != 1:
         return None, None
     try:
@@ -88,7 +86,7 @@ def unverified_claims(manifest: Manifest, registry: Registry) -> tuple[str | Non
 
 
 def _is_signature(manifest: Manifest) -> bool:
-    """Attestations say more than that somebody signs, and say so on the outside; what says nothing is looked at."""
+    """Return whether the manifest may be a plain signature. Attestations name their predicate type in an annotation."""
     return manifest.annotations.get(_PREDICATE_TYPE) in (None, COSIGN_SIGN)
 
 
@@ -97,27 +95,29 @@ def _sigstore_bundle(manifest: Manifest, registry: Registry) -> bytes:
     if layer.size > MAX_SIGNATURE_BYTES:
         raise LimitExceeded(
             subject=f"signature {manifest.digest} in {registry.name}",
-            check=f"it has {layer.size} bytes, and at most {MAX_SIGNATURE_BYTES} are read",
-            remedy="remove it from that place",
+            check=f"{layer.size} bytes, and at most {MAX_SIGNATURE_BYTES} are read",
+            remedy="remove this signature from the registry",
         )
     content = bytearray()
     registry.get_blob(layer, content.extend)
     return bytes(content)
 
 
-# -- Who vouches for a bundle: the statement over its index and its sources, signed.
+# -- sign ------------------------------------------------------------------------------------------------------------
 
 Signing = Callable[[bytes], bytes]
-"""A statement -> a Sigstore bundle that holds it, signed."""
+"""Signs a statement: returns the Sigstore bundle that holds it."""
 
 
 def key_signing(private_pem: bytes, pass_phrase: Callable[[], bytes], *, trust_config: bytes | None = None) -> Signing:
-    """Signs with a key that `agent-sync keys generate` or `cosign generate-key-pair` has made.
+    """Sign with a key that `agent-sync keys generate` or `cosign generate-key-pair` has made.
 
-    With a trust configuration each signature is also entered into the log that it names; without one no connection is
-    opened.
+    With a trust configuration each signature is also entered into the log that the configuration names; without one no
+    connection is opened.
 
-    Raises: UsageError if it is no such key, or the pass phrase does not open it.
+    Raises:
+        UnusableKey: the file holds no such key.
+        WrongPassPhrase: another pass phrase decrypts it.
     """
     from agent_sync_oci.signing.keys import load_private
     from agent_sync_oci.signing.sign import sign_with_key
@@ -127,18 +127,18 @@ def key_signing(private_pem: bytes, pass_phrase: Callable[[], bytes], *, trust_c
 
 
 def keyless_signing(token: str, trust_config: bytes) -> Signing:
-    """Signs in the name that an identity token proves, at the services that a trust configuration names."""
+    """Sign under the identity of an identity token, with the services that a trust configuration names."""
     from agent_sync_oci.signing.sign import sign_keyless
 
     return lambda statement: sign_keyless(statement, token, trust_config)
 
 
 def sign_and_attach(name: str, index: Index, content: bytes, registry: Registry, signing: Signing) -> bytes:
-    """The bundle is signed, and beside it lie signed statements of how its lock came to be and of what it is made of.
+    """Sign the bundle, attach the signature with two attestations, and return the signature's Sigstore bundle.
 
-    The signature's Sigstore bundle comes back. Its first subject is the index under the bundle's name; then come the
-    sources, each by the digest of its uncompressed content, so that it also speaks for bytes that are compressed anew.
-    `content` is the lockfile in the bundle.
+    Its first subject is the index under the bundle's name; then come the sources, each by the digest of its
+    uncompressed content, so that the signature stays good for bytes that are compressed again. The attestations are the
+    lock's provenance and bill of materials. `content` is the lock file in the bundle.
     """
     from agent_sync.bundle.attestations import bill_of_materials, provenance_of
     from agent_sync_oci.signing.statement import (
@@ -167,17 +167,17 @@ def _attach(statement: Statement, index: Index, registry: Registry, signing: Sig
     return bundle
 
 
-# -- Trusted roots that travel beside a bundle: each is believed only by who has pinned its sha256.
+# -- trusted roots ---------------------------------------------------------------------------------------------------
 
 MAX_ROOT_BYTES = 1 << 20
 MAX_ROOTS = 16
-"""That are taken along from one place to another."""
+"""The most trusted roots that are copied along."""
 
 _TAG = re.compile(r"root-([0-9a-f]{64})")
 
 
 def put_root(content: bytes, registry: Registry) -> None:
-    """The trusted root has an entry of its own in the place; no bundle names it, so no digest changes with it."""
+    """Put the trusted root beside the bundles. No bundle names it, so that no digest changes with it."""
     config = Descriptor(TRUSTED_ROOT, Digest.of(content), len(content))
     manifest = Manifest.make(artifact_type=TRUSTED_ROOT, config=config, layers=(EMPTY,))
     registry.put_blob(EMPTY, lambda: io.BytesIO(EMPTY_CONTENT))
@@ -186,13 +186,13 @@ def put_root(content: bytes, registry: Registry) -> None:
 
 
 def find_roots(registry: Registry, pinned: Iterable[str]) -> tuple[bytes, ...]:
-    """Those of the trusted roots with these sha256 (in hex) that lie there."""
+    """Return those of the trusted roots with these SHA-256 digests (in hex) that the registry has."""
     found = (_root(Digest.from_hex(sha256), registry) for sha256 in sorted(pinned))
     return tuple(content for content in found if content is not None)
 
 
 def list_roots(registry: Registry) -> Iterator[bytes]:
-    """The trusted roots in a directory or file, whoever put them there; of more than MAX_ROOTS the first."""
+    """Yield the trusted roots in a layout or archive, whoever put them there; of more than MAX_ROOTS the first."""
     tags = [found[1] for tag in registry.tags() if (found := _TAG.fullmatch(tag)) is not None]
     yield from find_roots(registry, tags[:MAX_ROOTS])
 

@@ -12,7 +12,7 @@ import typer
 
 from agent_sync.cli.options import reject_conflicting
 from agent_sync.cli.run import Session
-from agent_sync.errors import UsageError
+from agent_sync.errors import UnusableKey, UsageError, WrongPassPhrase
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Reference, parse_reference
 from agent_sync_oci.text import quoted
@@ -93,7 +93,13 @@ def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> S
         config = read_path_argument(options.trust_config, session, what="the trust configuration")
     if options.key:
         key = read_path_argument(options.key, session, what="the key")
-        return key_signing(key, lambda: _pass_phrase(session), trust_config=config)
+        try:
+            return key_signing(key, lambda: _pass_phrase(session), trust_config=config)
+        except WrongPassPhrase as error:
+            is_set = f" ({PASS_PHRASE} is set)" if PASS_PHRASE in session.environment else ""
+            raise error.restated(subject=f"key {options.key}", check=f"wrong pass phrase{is_set}") from error
+        except UnusableKey as error:
+            raise error.restated(subject=f"key {options.key}") from error
     if config is not None:
         return keyless_signing(_token(options, session.environment), config)
     raise UsageError(

@@ -15,10 +15,6 @@ from agent_sync.errors import UsageError
 from agent_sync.nix.store_paths import nix32
 from agent_sync_oci.digest import Digest
 
-# -- The small files of a Nix binary cache: what it says of itself, and of each store path (Nix manual, "HTTP Binary
-# Cache Store"). `CA` says that the path follows from the content, so that Nix takes it from anybody; a `Sig` is for
-# those who ask for one all the same.
-
 CACHE_INFO_FILE = "nix-cache-info"
 
 Sign = Callable[[bytes], str]
@@ -79,8 +75,7 @@ def cache_info(store_dir: str) -> bytes:
     return f"StoreDir: {store_dir}\nWantMassQuery: 1\nPriority: 50\n".encode()
 
 
-# -- Signing what a binary cache says of a path, with a key of `nix key generate-secret`: a name, and 64 bytes in
-# base64.
+# -- signatures ------------------------------------------------------------------------------------------------------
 
 _SEED_BYTES = 32
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agent_sync.bundle.copy import CopyTarget, bundle_blobs, copy_bundle
-from agent_sync.bundle.index import parse_index, read_lockfile
+from agent_sync.bundle.index import name_to_verify, parse_index, read_lockfile
 from agent_sync.bundle.inspect import BundleDescription, inspect
-from agent_sync.bundle.names import bundle_name, tag_or_digest, tag_to_push
+from agent_sync.bundle.names import tag_or_digest, tag_to_push
 from agent_sync.bundle.policy import TrustFiles, policy_of, trusted_roots
 from agent_sync.bundle.pull import verify_bundle
 from agent_sync.bundle.registry import open_registry
@@ -77,16 +77,16 @@ def bundle_verify(
 
     Raises: UsageError (nobody says who must have signed), DigestMismatch, LockInvalid, NetworkError, FileSystemError.
     """
-    bound = bundle_name(place, asked=name, configured=inputs.bundle_name)
     files = TrustFiles(inputs.world.project, inputs.world.read_file)
-    policy = Policy.united(policy_of(inputs.demands.trust, files), _policy_for(asked, bound))
-    if not (policy.requires_signatures or policy.revoked):
-        raise UsageError(
-            subject=f"bundle {bound}",
-            check="nothing says who must have signed it",
-            remedy="write a rule under `trust:`, or give --policy, --key, or --identity with --issuer",
-        )
     with open_registry(place, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
+        bound = name_to_verify(place, registry, asked=name, configured=inputs.bundle_name)
+        policy = Policy.united(policy_of(inputs.demands.trust, files), _policy_for(asked, bound))
+        if not (policy.requires_signatures or policy.revoked):
+            raise UsageError(
+                subject=f"bundle {bound}",
+                check="no policy or option says who must have signed it",
+                remedy="write a rule under `trust:`, or give --policy, --key, or --identity with --issuer",
+            )
         found = verify_bundle(tag_or_digest(place), registry, policy, name=bound)
     return BundleVerdict(bound, found.bundle.digest, found.verdict)
 
@@ -155,8 +155,8 @@ def bundle_sign(
 
     Raises: UsageError, DigestMismatch (it is no bundle), LockInvalid, NetworkError, FileSystemError.
     """
-    bound = bundle_name(place, asked=name, configured=inputs.bundle_name)
     with open_registry(place, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
+        bound = name_to_verify(place, registry, asked=name, configured=inputs.bundle_name)
         bundle = parse_index(registry.manifest(tag_or_digest(place)), where=str(place))
         sign_and_attach(bound, bundle.index, read_lockfile(bundle, registry), registry, signing)
     return SignResult(bound, bundle.digest)

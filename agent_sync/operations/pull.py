@@ -6,7 +6,8 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
-from agent_sync.bundle.names import bundle_name, tag_or_digest
+from agent_sync.bundle.index import name_to_verify
+from agent_sync.bundle.names import tag_or_digest
 from agent_sync.bundle.policy import TrustFiles, policy_of
 from agent_sync.bundle.pull import (
     BundleContents,
@@ -110,7 +111,7 @@ def plan(inputs: Inputs, request: PullRequest, registry: Registry) -> PullPlan:
     Raises: Untrusted, DigestMismatch, LockInvalid, LockStale (another lock is here already), LimitExceeded,
         NetworkError, FileSystemError, UsageError.
     """
-    name = bundle_name(request.place, asked=request.name, configured=inputs.bundle_name)
+    name = name_to_verify(request.place, registry, asked=request.name, configured=inputs.bundle_name)
     own = inputs.lock_content()
     with audited_refusals(inputs):
         expected = _expected(inputs, request, name=name, own=own)

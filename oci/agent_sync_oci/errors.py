@@ -101,6 +101,12 @@ class UnusableKey(UsageError):
     default_remedy = "use another key or token"
 
 
+class WrongPassPhrase(UnusableKey):
+    """Another pass phrase decrypts this private key."""
+
+    default_remedy = "try again with the pass phrase that the key was made with"
+
+
 # -- content ---------------------------------------------------------------------------------------------------------
 
 

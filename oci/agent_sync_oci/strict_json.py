@@ -15,8 +15,7 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded
 from agent_sync_oci.text import quoted
 
-# -- JSON: one spelling out, so that the same value has the same digest everywhere; strictly in, so that no two
-# readers can take one text for two things.
+# -- canonical and strict JSON ---------------------------------------------------------------------------------------
 
 MAX_DEPTH = 64
 """Lists and objects within each other. Signature bundles, the deepest of what we read, have less than 16."""
@@ -88,7 +87,7 @@ def _no_number(text: str) -> NoReturn:
     raise ValueError(f"{quoted(text)} is not a number")
 
 
-# -- An object of a manifest's JSON, whose fields come out checked (OCI image spec 1.1, descriptor.md).
+# -- objects of manifests --------------------------------------------------------------------------------------------
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 """No annotations."""

@@ -110,7 +110,7 @@ def test_a_project_names_no_judges_where_the_machine_requires_signatures(
     receiver.layers[POLICY] = b"trust: {require: signed}\n"
     receiver.put("keys/own.pub", _MALLORY.public.pem)
     receiver.put("agent-sync.yaml", receiver.read("agent-sync.yaml") + f"trust: {{rules: [{_OWN_RULE}]}}\n")
-    with pytest.raises(Untrusted, match="no rule is about the name"):
+    with pytest.raises(Untrusted, match="one policy has no rule for the name"):
         pull(receiver, allow_unsigned=True)
 
 

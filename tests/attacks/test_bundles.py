@@ -168,10 +168,10 @@ def test_a_window_of_more_than_8_mib_is_not_unfolded(sender: MemoryProject, rece
 @pytest.mark.parametrize(
     ("media_type", "match"),
     [
-        (LAYER, "is no artifact"),  # what a url source has: bytes that nobody unpacks
-        ("application/vnd.oci.image.layer.v1.tar", "is no artifact"),
-        ("application/vnd.oci.image.layer.v1.tar+gzip", "is no artifact"),
-        (f"{LAYER}.tar+gzip", "is no artifact"),
+        (LAYER, "is not an artifact"),  # what a url source has: bytes that nobody unpacks
+        ("application/vnd.oci.image.layer.v1.tar", "is not an artifact"),
+        ("application/vnd.oci.image.layer.v1.tar+gzip", "is not an artifact"),
+        (f"{LAYER}.tar+gzip", "is not an artifact"),
         (f"{LAYER}.tar", "sha256"),  # it is compressed
     ],
 )
@@ -189,13 +189,13 @@ def test_one_layer_it_must_be(sender: MemoryProject, receiver: MemoryProject, co
     registry = registry_of(sender)
     (layer,) = part_in(registry).layers
     with_layer(registry, *[layer] * count)
-    refused(receiver, DigestMismatch, match="is no artifact")
+    refused(receiver, DigestMismatch, match="is not an artifact")
 
 
 def test_a_part_that_is_something_else_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
     registry = registry_of(sender)
     with_layer(registry, *part_in(registry).layers, artifact_type="application/vnd.example.app")
-    refused(receiver, DigestMismatch, match="is no artifact")
+    refused(receiver, DigestMismatch, match="is not an artifact")
 
 
 @pytest.mark.parametrize("size", [10**12, 2**63 - 1])
@@ -203,7 +203,7 @@ def test_a_layer_that_says_it_is_huge_is_not_fetched(sender: MemoryProject, rece
     registry = registry_of(sender)
     (layer,) = part_in(registry).layers
     with_layer(registry, replace(layer, size=size))
-    refused(receiver, LimitExceeded, match="offers")
+    refused(receiver, LimitExceeded, match="bytes of content")
 
 
 @pytest.mark.parametrize("less", [1, -1])
@@ -220,7 +220,7 @@ def test_a_layer_that_is_not_there_is_no_whole_bundle(sender: MemoryProject, rec
     registry = registry_of(sender)
     (layer,) = part_in(registry).layers
     del registry.blobs[layer.digest]
-    refused(receiver, BytesUnavailable, match="neither does the store")
+    refused(receiver, BytesUnavailable, match="nor the cache has it")
 
 
 # -- the index -------------------------------------------------------------------------------------------------------
@@ -230,9 +230,9 @@ def test_what_is_no_bundle_is_refused(sender: MemoryProject, receiver: MemoryPro
     registry = registry_of(sender)
     index = index_in(registry)
     with_children(registry, *index.manifests, artifact_type="application/vnd.example.app")
-    refused(receiver, DigestMismatch, match="no lock bundle")
+    refused(receiver, DigestMismatch, match="not an agent-sync bundle")
     registry.put_manifest(part_in_any(registry), tag="v1")
-    refused(receiver, DigestMismatch, match="no lock bundle")
+    refused(receiver, DigestMismatch, match="not an agent-sync bundle")
 
 
 def part_in_any(registry: MemoryRegistry) -> Manifest:
@@ -248,12 +248,12 @@ def test_a_bundle_without_a_name_that_can_be_one_is_refused(
 ) -> None:
     registry = registry_of(sender)
     with_children(registry, *index_in(registry).manifests, annotations=annotations)
-    refused(receiver, DigestMismatch, match="no name")
+    refused(receiver, DigestMismatch, match="no valid name")
 
 
 def test_a_bundle_without_children_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
     with_children(registry_of(sender))
-    refused(receiver, DigestMismatch, match="names no lockfile")
+    refused(receiver, DigestMismatch, match="lists no lock file")
 
 
 @pytest.mark.parametrize("which", ["none", "twice", "under another title", "without a title"])
@@ -352,7 +352,7 @@ def test_a_length_that_nobody_vouches_for_is_bounded(sender: MemoryProject, rece
 def test_a_lockfile_artifact_that_says_more_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
     registry = registry_of(sender)
     with_lock(registry, sender.lock.encode(), annotations={"a": "b"})
-    refused(receiver, DigestMismatch, match="says more")
+    refused(receiver, DigestMismatch, match="not the one that this lock file gives")
 
 
 def test_a_lockfile_that_says_it_is_huge_is_not_fetched(sender: MemoryProject, receiver: MemoryProject) -> None:
@@ -367,7 +367,7 @@ def test_another_lock_than_the_own_one_is_not_taken_for_it(sender: MemoryProject
     """The own lock vouches for a bundle only byte for byte."""
     receiver.put("agent-sync.lock", sender.lock)
     with_lock(registry_of(sender), sender.lock.encode() + b"# more\n")
-    with pytest.raises(AgentSyncError, match="nothing else vouches"):
+    with pytest.raises(AgentSyncError, match="nothing else makes this bundle trusted"):
         pull(receiver)
 
 

@@ -120,7 +120,7 @@ def test_a_key_that_is_there_twice_is_refused() -> None:
 
 @pytest.mark.parametrize("path", ["unknown", "verificationMaterial.unknown", "dsseEnvelope.unknown"])
 def test_a_field_that_is_not_known_is_refused(path: str) -> None:
-    _refused(with_field(a_key_signed_bundle(_KEY), path, "x"), why="not a field that is known")
+    _refused(with_field(a_key_signed_bundle(_KEY), path, "x"), why="not a known field")
 
 
 def test_two_signatures_in_one_envelope_are_refused() -> None:

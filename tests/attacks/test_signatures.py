@@ -172,7 +172,9 @@ def test_the_same_identity_of_another_issuer_is_another(
 
 def test_a_certificate_with_two_identities_is_neither(sigstore: SigstoreStack, root: TrustedRoot) -> None:
     """It would count as two of k signers."""
-    _refused(a_keyless_bundle(sigstore, made=Keyless(more_identities=("a@example.test",))), root=root, why="just one")
+    _refused(
+        a_keyless_bundle(sigstore, made=Keyless(more_identities=("a@example.test",))), root=root, why="exactly one"
+    )
 
 
 def test_a_certificate_that_names_nobody_is_refused(sigstore: SigstoreStack, root: TrustedRoot) -> None:

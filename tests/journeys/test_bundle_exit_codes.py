@@ -93,7 +93,7 @@ def test_offline_a_registry_is_9(publisher: Site, receiver: Site, registry_doubl
         (receiver, ("bundle", "inspect", place)),
         (receiver, ("bundle", "copy", place, "oci:x")),
     ]:
-        assert "--offline opens no connection" in site.run(*words, "--offline", code=9).err
+        assert "--offline forbids connecting" in site.run(*words, "--offline", code=9).err
     assert registry_double.registry.blobs == {}
 
 

@@ -18,6 +18,7 @@ from agent_sync_oci.digest import Digest
 from tests.builders.bundle_machines import NAME, RULES, Site, a_publisher, a_receiver, put_key, put_policy
 from tests.builders.command_line import snapshot
 from tests.builders.result_documents import documented_fields
+from tests.builders.screens import inside
 from tests.builders.signatures import CI, a_keyless_bundle, a_keyless_message_bundle, a_statement
 from tests.real.docker_registry import DockerRegistry
 from tests.real.registry_double import ServedDouble
@@ -155,7 +156,7 @@ def test_only_what_is_new_travels_and_the_receiver_refuses_what_is_not_whole(
 
     words = ("--name", NAME, "--policy", "policy.yaml", "--write-lock")
     refused = receiver.run("pull", f"oci-archive:{delta}", *words, code=9)
-    assert "neither does the store" in refused.err
+    assert "nor the cache has it" in refused.err
     assert not receiver.machine.exists("agent-sync.lock")
     receiver.run("pull", f"{layout}:v1", *words)
     for name in ("by-lock", "by-bundle"):
@@ -164,7 +165,7 @@ def test_only_what_is_new_travels_and_the_receiver_refuses_what_is_not_whole(
     receiver.run("sync", "--offline", "--frozen")
     receiver.run("check")
     copied = publisher.run("bundle", "copy", f"oci-archive:{delta}", f"oci:{tmp_path}/empty", code=9)
-    assert "bring the whole one" in copied.err
+    assert "copy the whole bundle" in copied.err
     assert "latest" not in publisher.run("bundle", "inspect", f"oci:{tmp_path}/empty", code=8).out
 
 
@@ -181,7 +182,7 @@ def test_two_keys_must_have_signed_and_the_second_signs_where_it_lies(publisher:
     digest = publisher.publish(place)
     receiver = a_receiver(tmp_path / "receiver", "release", "security", threshold=2)
     verify = ("bundle", "verify", place, "--name", NAME, "--policy", "policy.yaml")
-    assert "1 of 2 signers" in receiver.run(*verify, code=6).out
+    assert "1 of 2 signatures" in receiver.run(*verify, code=6).out
     security = a_receiver(tmp_path / "security")
     put_key(security, "security")
     signed = security.run("bundle", "sign", f"{place}@{digest}", "--name", NAME, "--key", "security.key")
@@ -204,7 +205,7 @@ def test_a_signer_that_changes_is_shown_and_must_be_accepted(publisher: Site, re
     put_policy(receiver, "next")
     before = snapshot(receiver.directory)
     refused = receiver.run(*pull, code=6)
-    assert "when it was pulled here last" in refused.err
+    assert "when last pulled" in refused.err
     assert snapshot(receiver.directory) == before
     receiver.run(*pull, "--accept-signer-change")
 
@@ -230,7 +231,7 @@ def test_the_machines_policy_holds_under_every_flag(publisher: Site, receiver: S
     receiver.machine.variables["AGENT_SYNC_POLICY"] = str(receiver.directory / "policy.yaml")
     receiver.run(*words, code=6)
     for flags in (("--frozen",), ("--frozen", "--offline"), ("--frozen", "--no-inherit"), ("--frozen", "--dry-run")):
-        assert "there is no signature" in receiver.run("sync", *flags, code=6).err
+        assert "missing: " in receiver.run("sync", *flags, code=6).err
     publisher.publish(place)
     receiver.run("pull", place, "--name", NAME)
     receiver.run("sync", "--frozen", "--offline")
@@ -306,6 +307,29 @@ def test_a_key_pair_is_made_for_its_owner_alone_and_never_written_over(receiver:
 def test_a_pass_phrase_may_be_empty_if_it_is_said_to_be(receiver: Site) -> None:
     receiver.run("keys", "generate", AGENT_SYNC_KEY_PASSWORD="")
     assert (receiver.directory / "agent-sync.key").is_file()
+
+
+def test_a_wrong_pass_phrase_is_told_with_the_key_and_where_the_phrase_came_from(
+    publisher: Site, tmp_path: Path
+) -> None:
+    words = ("push", f"oci:{tmp_path}/layout", "--name", NAME, "--sign", "--key", "release.key")
+    said = publisher.run(*words, code=2, AGENT_SYNC_KEY_PASSWORD="wrong").err
+    assert "key release.key" in said
+    assert "wrong pass phrase (AGENT_SYNC_KEY_PASSWORD is set)" in said
+    assert "AGENT_SYNC_KEY_PASSWORD is set" not in _at_a_terminal(publisher, words)
+
+
+def _at_a_terminal(site: Site, words: tuple[str, ...]) -> str:
+    """What is said to a person who types the wrong phrase."""
+    return inside(site.machine, at_terminal=True, typed="wrong\n").run(*words).err
+
+
+@pytest.mark.parametrize(("reference", "missing"), [("oci:./nope", "directory"), ("oci-archive:nope.tar", "file")])
+def test_a_layout_or_archive_that_is_missing_is_said_to_be(receiver: Site, reference: str, missing: str) -> None:
+    for words, code in ((("pull",), 2), (("bundle", "verify"), 2), (("bundle", "inspect"), 8)):
+        said = receiver.run(*words, reference, code=code).err
+        assert f"no such {missing}" in said
+        assert "/./" not in said
 
 
 # -- any signature ---------------------------------------------------------------------------------------------------

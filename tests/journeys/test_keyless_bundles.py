@@ -84,7 +84,7 @@ def test_the_trusted_root_travels_with_the_bundle_for_whoever_has_pinned_it(
     )
     push(publisher, place, "--identity-token", sigstore.token(_CI, _ISSUER))
     demand(receiver, f"root_sha256: sha256:{sha256(root + b' ').hexdigest()}")
-    assert "is not here" in pull(receiver, place, code=6)
+    assert "is missing" in pull(receiver, place, code=6)
     demand(receiver, f"root_sha256: sha256:{sha256(root).hexdigest()}")
     pull(receiver, place)
     receiver.run("sync", "--offline", "--frozen", "--policy", "policy.yaml")

@@ -190,6 +190,9 @@ class ArchiveRegistry(ImageLayout):
         span = self._span(digest)
         return None if span is None else span.open()
 
+    def _missing(self) -> str | None:
+        return None if os.path.lexists(self._path) else "no such file"
+
     def _index(self) -> LayoutIndex:
         old = self._opened()
         return self._new_index or (NO_ENTRIES if old is None else old.index)

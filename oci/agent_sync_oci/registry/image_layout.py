@@ -63,6 +63,10 @@ class ImageLayout(ABC):
     def _change_index(self, change: Callable[[LayoutIndex], LayoutIndex]) -> None:
         """Replace the index by what `change` makes of it, while no other process can change it."""
 
+    @abstractmethod
+    def _missing(self) -> str | None:
+        """Return what is missing where the layout should be, in words; None if something is there."""
+
     # -- the seven calls
 
     def manifest(self, wanted: Digest | str) -> Manifest | Index:
@@ -70,6 +74,8 @@ class ImageLayout(ABC):
             return self._manifest(wanted, None)
         found = self._index().find(wanted, subject=self.name)
         if found is None:
+            if (missing := self._missing()) is not None:
+                raise NotFound(subject=self.name, check=missing, remedy="correct the path")
             raise NotFound(subject=f"tag {quoted(wanted)} in {self.name}", check="not found")
         return self._manifest(found.digest, found)
 

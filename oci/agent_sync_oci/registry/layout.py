@@ -307,6 +307,9 @@ class LayoutRegistry(ImageLayout):
             except FileNotFoundError:
                 return None
 
+    def _missing(self) -> str | None:
+        return None if os.path.lexists(self.name.removeprefix(LAYOUT)) else "no such directory"
+
     def _index(self) -> LayoutIndex:
         with file_errors(self.name, "read index.json"):
             here = self._directory.existing()

@@ -15,18 +15,16 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from agent_sync_oci.errors import DigestMismatch, LimitExceeded, UnusableKey
+from agent_sync_oci.errors import DigestMismatch, LimitExceeded, UnusableKey, WrongPassPhrase
 from agent_sync_oci.strict_json import canonical_json, read_json
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePrivateKey, EllipticCurvePublicKey
 
 
-# -- A private key in cosign's own file: PEM around JSON, with scrypt for the pass phrase and a NaCl secret box. The
-# same format as `cosign generate-key-pair` writes (go-securesystemslib, package `encrypted`), so that either program
-# reads what the other wrote.
+# -- key file --------------------------------------------------------------------------------------------------------
 
-_SUBJECT = "the private key"
+_SUBJECT = "private key"
 _LABELS = (b"ENCRYPTED SIGSTORE PRIVATE KEY", b"ENCRYPTED COSIGN PRIVATE KEY")  # the second: before cosign 2
 _PRIVATE_PEM = re.compile(rb"\s*-----BEGIN ([A-Z ]+)-----\r?\n([A-Za-z0-9+/=\s]+)-----END \1-----\s*")
 _MAX_BYTES = 16 * 1024
@@ -39,7 +37,7 @@ _SALT_BYTES, _NONCE_BYTES, _KEY_BYTES = 32, 24, 32
 
 
 def seal(secret: bytes, pass_phrase: bytes) -> bytes:
-    """The PEM file that holds `secret`, to be opened with `pass_phrase`."""
+    """Return the PEM file that holds `secret`, encrypted with `pass_phrase`."""
     from nacl.secret import SecretBox
     from nacl.utils import random
 
@@ -56,9 +54,11 @@ def seal(secret: bytes, pass_phrase: bytes) -> bytes:
 
 
 def unseal(pem: bytes, pass_phrase: Callable[[], bytes]) -> bytes:
-    """The secret inside; `pass_phrase` is asked for only when the file is whole.
+    """Return the secret in a PEM file; `pass_phrase` is called only if the file is whole.
 
-    Raises KeyUnusable: it is no such file, is damaged, or another pass phrase opens it.
+    Raises:
+        UnusableKey: the file is damaged or of another kind.
+        WrongPassPhrase: another pass phrase decrypts it.
     """
     from nacl.exceptions import CryptoError
     from nacl.secret import SecretBox
@@ -67,7 +67,7 @@ def unseal(pem: bytes, pass_phrase: Callable[[], bytes]) -> bytes:
     try:
         return SecretBox(_stretched(pass_phrase(), salt, rounds)).decrypt(box, nonce)
     except CryptoError as error:
-        raise UnusableKey(subject=_SUBJECT, check="this pass phrase does not open it") from error
+        raise WrongPassPhrase(subject=_SUBJECT, check="wrong pass phrase") from error
 
 
 def _document(pem: bytes) -> object:
@@ -75,9 +75,9 @@ def _document(pem: bytes) -> object:
         raise UnusableKey(subject=_SUBJECT, check=f"the file is larger than {_MAX_BYTES} bytes")
     found = _PRIVATE_PEM.fullmatch(pem)
     if found is None:
-        raise UnusableKey(subject=_SUBJECT, check="the file is not one whole PEM block", remedy=_IMPORT_KEY)
+        raise UnusableKey(subject=_SUBJECT, check="the file is not a single PEM block", remedy=_IMPORT_KEY)
     if found[1] not in _LABELS:
-        check = f"the file holds {found[1].decode().lower()!r}, and no encrypted Sigstore private key"
+        check = f"the file holds {found[1].decode().lower()!r}, not an encrypted Sigstore private key"
         raise UnusableKey(subject=_SUBJECT, check=check, remedy=_IMPORT_KEY)
     try:
         return read_json(base64.b64decode(re.sub(rb"\s+", b"", found[2]), validate=True), subject=_SUBJECT)
@@ -86,7 +86,7 @@ def _document(pem: bytes) -> object:
 
 
 def _parts(document: object) -> tuple[bytes, int, bytes, bytes]:
-    """Salt, rounds, nonce and box."""
+    """Return salt, rounds, nonce, and box."""
     try:
         match document:
             case {
@@ -118,13 +118,13 @@ def _text(octets: bytes) -> str:
 
 
 def _damaged() -> UnusableKey:
-    return UnusableKey(subject=_SUBJECT, check="the file is damaged, or encrypted in a way that is not known")
+    return UnusableKey(subject=_SUBJECT, check="the file is damaged, or encrypted in an unknown way")
 
 
-_IMPORT_KEY = "`cosign import-key-pair --key FILE` encrypts a key that another program made"
+_IMPORT_KEY = "encrypt a key of another program: cosign import-key-pair --key FILE"
 
 
-# -- Keys that sign bundles: ECDSA on P-256, in the two files that cosign reads and writes.
+# -- keys ------------------------------------------------------------------------------------------------------------
 
 _PUBLIC_PEM = re.compile(rb"\s*-----BEGIN PUBLIC KEY-----\r?\n[A-Za-z0-9+/=\s]+-----END PUBLIC KEY-----\s*")
 _MAX_PUBLIC_BYTES = 16 * 1024
@@ -132,31 +132,31 @@ _MAX_PUBLIC_BYTES = 16 * 1024
 
 @dataclass(frozen=True)
 class PublicKey:
-    """`der`: the SubjectPublicKeyInfo, in the one encoding with which a key is compared and named."""
+    """A public key. `der` is its SubjectPublicKeyInfo, in the one encoding by which keys are compared and named."""
 
     der: bytes
 
     @property
     def hint(self) -> str:
-        """How bundles name the key: the base64 SHA-256 of `der`, as cosign has it."""
+        """Return the name of the key in bundles: the base64 SHA-256 of `der`, as cosign has it."""
         return base64.b64encode(hashlib.sha256(self.der).digest()).decode()
 
     @property
     def pem(self) -> bytes:
-        """The file that `cosign verify --key` reads."""
+        """Return the file that `cosign verify --key` reads."""
         from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
         return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def has_signed(self, signature: bytes, content: bytes) -> bool:
-        """Whether `signature` is this key's over `content`."""
+        """Return whether `signature` is this key's over `content`."""
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
         from cryptography.hazmat.primitives.hashes import SHA256
 
         return self._verified(signature, content, ECDSA(SHA256()))
 
     def has_signed_digest(self, signature: bytes, sha256: bytes) -> bool:
-        """Whether `signature` is this key's over the content with this digest."""
+        """Return whether `signature` is this key's over the content with this digest."""
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
         from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
         from cryptography.hazmat.primitives.hashes import SHA256
@@ -184,17 +184,17 @@ class PublicKey:
 
 @dataclass(frozen=True)
 class PrivateKey:
-    """A key that signs; it never shows itself."""
+    """A key that signs; its `repr` shows nothing of it."""
 
     _key: EllipticCurvePrivateKey = field(repr=False)
 
     @cached_property
     def public(self) -> PublicKey:
-        """Its other half."""
+        """Return the public half."""
         return _public(self._key.public_key())
 
     def sign(self, content: bytes) -> bytes:
-        """The signature over `content`, in DER; where OpenSSL can (3.2), the same one every time (RFC 6979)."""
+        """Return the signature over `content` in DER. From OpenSSL 3.2 on it is the same every time (RFC 6979)."""
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
         from cryptography.hazmat.primitives.hashes import SHA256
@@ -214,7 +214,7 @@ class KeyPair:
 
 
 def generate(pass_phrase: bytes) -> KeyPair:
-    """A new key whose private half `pass_phrase` opens."""
+    """Generate a key whose private half is encrypted with `pass_phrase`."""
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
@@ -224,9 +224,11 @@ def generate(pass_phrase: bytes) -> KeyPair:
 
 
 def load_private(pem: bytes, pass_phrase: Callable[[], bytes]) -> PrivateKey:
-    """The private key of cosign's encrypted file; `pass_phrase` is asked for only when the file is whole.
+    """Load the private key of cosign's encrypted file; `pass_phrase` is called only if the file is whole.
 
-    Raises KeyUnusable.
+    Raises:
+        UnusableKey: the file is damaged, or holds another kind of key.
+        WrongPassPhrase: another pass phrase decrypts it.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey
@@ -236,28 +238,30 @@ def load_private(pem: bytes, pass_phrase: Callable[[], bytes]) -> PrivateKey:
     try:
         key = load_der_private_key(secret, password=None)
     except (TypeError, ValueError, UnsupportedAlgorithm) as error:
-        raise UnusableKey(subject="the private key", check="what the file encrypts is no key") from error
+        raise UnusableKey(subject=_SUBJECT, check="the file encrypts something other than a key") from error
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP256R1):
-        raise UnusableKey(
-            subject="the private key", check="it is no ECDSA key on the curve P-256", remedy=_GENERATE_KEY
-        )
+        raise UnusableKey(subject=_SUBJECT, check="not an ECDSA key on the curve P-256", remedy=_GENERATE_KEY)
     return PrivateKey(key)
 
 
 def load_public(pem: bytes) -> PublicKey:
-    """The public key of a PEM file with one `PUBLIC KEY`. Raises KeyUnusable."""
+    """Load the public key of a PEM file with one `PUBLIC KEY`.
+
+    Raises:
+        UnusableKey: the file is damaged, or holds another kind of key.
+    """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     if len(pem) > _MAX_PUBLIC_BYTES or not _PUBLIC_PEM.fullmatch(pem):
-        raise UnusableKey(subject="the public key", check="the file is not one whole PEM block `PUBLIC KEY`")
+        raise UnusableKey(subject="public key", check="the file is not a single PEM block `PUBLIC KEY`")
     try:
         key = load_pem_public_key(pem)
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise UnusableKey(subject="the public key", check="the file is damaged") from error
+        raise UnusableKey(subject="public key", check="the file is damaged") from error
     if not isinstance(key, EllipticCurvePublicKey) or not isinstance(key.curve, SECP256R1):
-        raise UnusableKey(subject="the public key", check="it is no ECDSA key on the curve P-256", remedy=_GENERATE_KEY)
+        raise UnusableKey(subject="public key", check="not an ECDSA key on the curve P-256", remedy=_GENERATE_KEY)
     return _public(key)
 
 
@@ -267,4 +271,4 @@ def _public(key: EllipticCurvePublicKey) -> PublicKey:
     return PublicKey(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-_GENERATE_KEY = "`cosign generate-key-pair` makes one of the right kind"
+_GENERATE_KEY = "make a key of the right kind: cosign generate-key-pair"

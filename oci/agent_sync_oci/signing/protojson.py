@@ -17,58 +17,58 @@ _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")  # below 2^63: protobuf's int64 as t
 
 
 class Fields:
-    """One object; `subject` and `where` name it in errors. Every method raises SignatureRejected for other types."""
+    """One object; `subject` and `where` name it in errors. Every method raises InvalidSignature for other types."""
 
     __slots__ = ("_left", "_subject", "_where")
 
     def __init__(self, value: object, *, subject: str, where: str = "") -> None:
         self._subject = subject
         self._where = where
-        self._left: dict[str, object] = value if isinstance(value, dict) else self._refuse("", "no object")
+        self._left: dict[str, object] = value if isinstance(value, dict) else self._refuse("", "not an object")
         self._left = {name: field for name, field in self._left.items() if field is not None}
 
     def text(self, name: str) -> str:
-        """The text, or an empty one."""
+        """Return the text, or an empty one."""
         value = self._left.pop(name, "")
-        return value if isinstance(value, str) else self._refuse(name, "no text")
+        return value if isinstance(value, str) else self._refuse(name, "not text")
 
     def number(self, name: str) -> int:
-        """The number from 0 to 2^63, which is spelt as text, or 0."""
+        """Return the number from 0 to 2^63, which is written as text, or 0."""
         value = self._left.pop(name, "0")
         if not isinstance(value, str) or not _NUMBER.fullmatch(value):
-            self._refuse(name, "no number from 0 to 2^63, as text")
+            self._refuse(name, "not a number from 0 to 2^63, as text")
         return int(value)
 
     def octets(self, name: str) -> bytes:
-        """The bytes that base64 spells, or none."""
+        """Return the bytes that base64 encodes, or none."""
         return self._octets(name, self._left.pop(name, ""))
 
     def each_octets(self, name: str) -> tuple[bytes, ...]:
-        """The bytes of each element of a list."""
+        """Return the bytes of each element of a list."""
         return tuple(self._octets(f"{name}[{number}]", each) for number, each in enumerate(self._list(name)))
 
     def inner(self, name: str) -> Self | None:
-        """The object inside, or None."""
+        """Return the object inside, or None."""
         value = self._left.pop(name, None)
         return None if value is None else self._inside(value, name)
 
     def each(self, name: str) -> tuple[Self, ...]:
-        """Each object of a list."""
+        """Return each object of a list."""
         return tuple(self._inside(each, f"{name}[{number}]") for number, each in enumerate(self._list(name)))
 
     def end(self) -> None:
-        """Refuses fields that nobody took: another program might read them."""
+        """Refuse fields that nobody took: another program might read them."""
         for name in self._left:
-            self._refuse(name, "not a field that is known")
+            self._refuse(name, "not a known field")
 
     def refuse(self, check: str) -> NoReturn:
-        """Raises SignatureRejected for this object."""
+        """Raise InvalidSignature for this object."""
         place = self._where.removeprefix(".")
         raise InvalidSignature(subject=self._subject, check=f"{place}: {check}" if place else check)
 
     def _list(self, name: str) -> list[object]:
         value = self._left.pop(name, [])
-        return value if isinstance(value, list) else self._refuse(name, "no list")
+        return value if isinstance(value, list) else self._refuse(name, "not a list")
 
     def _inside(self, value: object, name: str) -> Self:
         return type(self)(value, subject=self._subject, where=f"{self._where}.{name}")
@@ -85,5 +85,5 @@ class Fields:
 
     def _refuse(self, name: str, check: str) -> NoReturn:
         place = f"{self._where}.{name}".strip(".")
-        check = f"{quoted(place)} is {check}" if place else f"it is {check}"
+        check = f"{quoted(place)} is {check}" if place else check
         raise InvalidSignature(subject=self._subject, check=check)

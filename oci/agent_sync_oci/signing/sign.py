@@ -1,4 +1,4 @@
-"""Sign in-toto statements with a key, or keyless under an identity, and have services witness it.
+"""Sign in-toto statements with a key, or keyless under an identity, and have services witness the signatures.
 
 The only module here that talks to a network, through `sigstore`.
 """
@@ -42,17 +42,19 @@ if TYPE_CHECKING:
     from sigstore.oidc import IdentityToken
 
 
-# -- The services that a trust configuration names: they issue certificates, log signatures and stamp the time. The
-# only file here that talks to a network, through `sigstore`.
+# -- services --------------------------------------------------------------------------------------------------------
 
-_SUBJECT = "the trust configuration"
+_SUBJECT = "trust configuration"
 
 _Result = TypeVar("_Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Made by `read`. `root`: what their answers can be checked with. `longest_s`: how long they are waited for."""
+    """The services of a trust configuration: they issue certificates, log signatures, and stamp the time.
+
+    Made by `read`. `root` verifies their responses; they have `longest_s` to respond.
+    """
 
     root: TrustedRoot
     _config: ClientTrustConfig = field(repr=False)
@@ -60,9 +62,10 @@ class Services:
 
     @classmethod
     def read(cls, trust_config: bytes) -> Self:
-        """The services of a `ClientTrustConfig` in JSON (protobuf-specs, sigstore_trustroot.proto).
+        """Read the services of a `ClientTrustConfig` in JSON (protobuf-specs, sigstore_trustroot.proto).
 
-        Raises KeyUnusable: it is none, or names no service that is in use today.
+        Raises:
+            UnusableKey: not a trust configuration, or without a service that is in use today.
         """
         from sigstore.errors import Error
         from sigstore.models import ClientTrustConfig
@@ -72,15 +75,17 @@ class Services:
             config = ClientTrustConfig.from_json(canonical_json(document).decode())
             _ = config.signing_config
         except (DigestMismatch, Error, ValueError) as error:
-            check = f"it is none that can be used: {quoted(str(error).partition(chr(10))[0])}"
+            check = f"not usable: {quoted(str(error).partition(chr(10))[0])}"
             raise UnusableKey(subject=_SUBJECT, check=check) from error
         assert isinstance(document, dict)
         return cls(TrustedRoot.read(canonical_json(document["trustedRoot"])), config)
 
     def sign(self, statement: bytes, token: str) -> bytes:
-        """The Sigstore bundle, as JSON, in which the identity of `token` signs this in-toto statement.
+        """Return the Sigstore bundle, as JSON, in which the identity of `token` signs this in-toto statement.
 
-        Raises KeyUnusable (the token), SigningFault (a service).
+        Raises:
+            UnusableKey: the token is malformed or has expired.
+            SigningServiceError: a service failed.
         """
         from sigstore.dsse import Statement
         from sigstore.sign import SigningContext
@@ -94,7 +99,11 @@ class Services:
         return _with_timeout(self.longest_s, signed)
 
     def witness(self, envelope: Envelope, key: PublicKey) -> tuple[LogEntry, tuple[bytes, ...]]:
-        """The log's entry for what `key` signed, and the time stamps of its signature. Raises SigningFault."""
+        """Return the log's entry for what `key` signed, and the time stamps of its signature.
+
+        Raises:
+            SigningServiceError: a service failed.
+        """
 
         def witnessed() -> tuple[LogEntry, tuple[bytes, ...]]:
             stamps = [tsa.request_timestamp(envelope.signature) for tsa in self._config.signing_config.get_tsas()]
@@ -103,11 +112,15 @@ class Services:
         return _with_timeout(self.longest_s, witnessed)
 
     def assured(self, bundle: bytes, signer: Signer, statement: bytes) -> bytes:
-        """`bundle`, which whoever has this root will believe. Raises SigningFault: the services' part does not hold."""
+        """Return `bundle`, which whoever trusts this root will accept.
+
+        Raises:
+            SigningServiceError: what the services added does not hold.
+        """
         try:
             verify_bundle(bundle, [signer], root=self.root, predicate_type=read_statement(statement).predicate_type)
         except InvalidSignature as error:
-            raise _service_fault(f"what they answered does not hold: {error}") from error
+            raise _service_fault(f"the response does not hold: {error}") from error
         return bundle
 
     def _logged(self, envelope: Envelope, key: PublicKey) -> LogEntry:
@@ -125,8 +138,8 @@ def _identity(token: str) -> IdentityToken:
     try:
         return IdentityToken(token)
     except IdentityError as error:
-        check = "it is malformed, has expired, or is not meant for Sigstore"
-        raise UnusableKey(subject="the identity token", check=check) from error
+        check = "malformed, expired, or not meant for Sigstore"
+        raise UnusableKey(subject="identity token", check=check) from error
 
 
 def _rekor_2(envelope: Envelope, key: PublicKey) -> dict[str, object]:
@@ -151,10 +164,10 @@ def _entry(answer: TransparencyLogEntry) -> LogEntry:
     return read_entry(Fields(document, subject=_LOG))
 
 
-_LOG = "the log's answer"
+_LOG = "response of the log"
 
 
-# -- faults and time -------------------------------------------------------------------------------------------------
+# -- errors and time -------------------------------------------------------------------------------------------------
 
 
 class _Outcome(Future[_Result]):
@@ -193,7 +206,7 @@ def _with_timeout(longest_s: float, work: Callable[[], _Result]) -> _Result:
 
 @contextmanager
 def _signing_faults() -> Iterator[None]:
-    """Turns whatever goes wrong between us and a service into SigningFault."""
+    """Raise SigningServiceError for whatever goes wrong between us and a service."""
     from sigstore._internal.fulcio.client import ExpiredCertificate, FulcioClientError
     from sigstore._internal.rekor import RekorClientError
     from sigstore._internal.timestamp import TimestampError
@@ -204,9 +217,9 @@ def _signing_faults() -> Iterator[None]:
     try:
         yield
     except answers as error:
-        raise _service_fault(f"it refused, or answered with nonsense: {_reason(error)}") from error
+        raise _service_fault(f"refused, or an invalid response: {_reason(error)}") from error
     except (OSError, ValueError, TypeError, LookupError) as error:  # OSError: `requests` has its own under it
-        raise _service_fault(f"it could not be reached, or answered with nonsense: {_reason(error)}") from error
+        raise _service_fault(f"not reachable, or an invalid response: {_reason(error)}") from error
 
 
 def _reason(error: BaseException) -> str:
@@ -217,16 +230,18 @@ def _service_fault(check: str) -> SigningServiceError:
     return SigningServiceError(subject="a service of the trust configuration", check=check)
 
 
-# -- Signing with a key: a Sigstore bundle that names the key and holds the signed statement.
+# -- with a key ------------------------------------------------------------------------------------------------------
 
 
 def sign_with_key(statement: bytes, key: PrivateKey, *, trust_config: bytes | None = None) -> bytes:
-    """The bundle, as JSON, in which `key` signs this in-toto statement.
+    """Return the bundle, as JSON, in which `key` signs this in-toto statement.
 
-    With a trust configuration, the signature is also entered in the log that it names, for policies that require a
-    log entry; without one, no network is touched.
+    With a trust configuration, the signature is also entered in the log that the configuration names, for policies that
+    require a log entry; without one, no network is touched.
 
-    Raises KeyUnusable (the trust configuration) or SigningFault (its services).
+    Raises:
+        UnusableKey: the trust configuration cannot be used.
+        SigningServiceError: a service failed.
     """
     signature = key.sign(pre_authentication(statement, payload_type=IN_TOTO))
     envelope = Envelope(statement, IN_TOTO, signature)
@@ -239,33 +254,34 @@ def sign_with_key(statement: bytes, key: PrivateKey, *, trust_config: bytes | No
     return services.assured(witnessed, KeySigner(key.public), statement)
 
 
-# -- Signing under an identity instead of a key: a certificate for minutes, a log entry, a time stamp.
+# -- keyless ---------------------------------------------------------------------------------------------------------
 
 
 def ambient_token() -> str | None:
-    """The identity token of the CI job that this runs in, meant for Sigstore; None outside of one.
+    """Return the identity token of the CI job that this runs in, meant for Sigstore; None outside of one.
 
-    Raises KeyUnusable: this is a job, and it may not have one.
+    Raises:
+        UnusableKey: the job may not have a token.
     """
     from sigstore.oidc import IdentityError, detect_credential
 
     try:
         return detect_credential()
     except IdentityError as error:
-        check = f"it cannot be had: {quoted(str(error).partition(chr(10))[0])}"
-        remedy = "on GitHub the workflow needs the permission `id-token: write`; or hand a token in"
-        raise UnusableKey(subject="the identity token of this CI job", check=check, remedy=remedy) from error
+        check = f"not available: {quoted(str(error).partition(chr(10))[0])}"
+        remedy = "on GitHub, give the workflow the permission `id-token: write`; or pass --identity-token"
+        raise UnusableKey(subject="identity token of this CI job", check=check, remedy=remedy) from error
 
 
 def sign_keyless(statement: bytes, token: str, trust_config: bytes) -> bytes:
-    """The bundle, as JSON, in which the identity of `token` signs this in-toto statement.
+    """Return the bundle, as JSON, in which the identity of `token` signs this in-toto statement.
 
-    `trust_config` names the services and the root that their answers are checked with: what comes back passes
-    `check_bundle` with that root.
+    `trust_config` names the services and the root that verifies their responses: the bundle passes `verify_bundle` with
+    that root.
 
     Raises:
-        KeyUnusable: the token or the trust configuration cannot be used.
-        SigningFault: a service refused, did not answer in time, or answered with something that does not hold.
+        UnusableKey: the token or the trust configuration cannot be used.
+        SigningServiceError: a service failed.
     """
     services = Services.read(trust_config)
     bundle = read_bundle(services.sign(statement, token))

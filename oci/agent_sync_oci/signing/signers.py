@@ -21,17 +21,16 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate, Extensions
 
 
-# -- Whom a Fulcio certificate names: one identity, vouched for by one issuer (Fulcio's oid-info.md). Taking either
-# without the other would be a mistake: any issuer may call anybody anything.
+# -- certificates ----------------------------------------------------------------------------------------------------
 
-_CERTIFICATE = "the signer's certificate"
+_CERTIFICATE = "certificate of the signer"
 _ISSUER = "1.3.6.1.4.1.57264.1.8"
 _FIRST_ISSUER = "1.3.6.1.4.1.57264.1.1"  # the same as bare text; the only one in certificates of 2022 and before
 _SILENCE = threading.Lock()  # what is warned of is a setting of the whole process
 
 
 class Identity(NamedTuple):
-    """An e-mail address or a URI, and the address of who knows that it is true."""
+    """An e-mail address or a URI, and the address of the issuer that vouches for it."""
 
     name: str
     issuer: str
@@ -39,9 +38,9 @@ class Identity(NamedTuple):
 
 @contextmanager
 def reading_certificates(subject: str) -> Iterator[None]:
-    """Inside, certificates are read that somebody else made: whatever is wrong with one is SignatureRejected.
+    """Read certificates that somebody else made in the block: whatever is wrong with one is InvalidSignature.
 
-    `cryptography` also warns of some: that would be foreign text on somebody's terminal.
+    `cryptography` also warns of some: that would print foreign text on a terminal.
     """
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.x509 import (
@@ -58,12 +57,12 @@ def reading_certificates(subject: str) -> Iterator[None]:
             warnings.simplefilter("ignore")
             yield
     except (*damage, LookupError, TypeError, UnsupportedAlgorithm, ValueError) as error:
-        check = f"it is damaged: {quoted(str(error).partition(chr(10))[0])}"
+        check = f"damaged: {quoted(str(error).partition(chr(10))[0])}"
         raise InvalidSignature(subject=subject, check=check) from error
 
 
 def identity_in(der: bytes) -> Identity:
-    """The identity in a certificate of which nothing is checked. Raises SignatureRejected: it names not just one."""
+    """Return the identity in a certificate, unverified. Raises InvalidSignature if there is not exactly one."""
     from cryptography.x509 import load_der_x509_certificate
 
     with reading_certificates(_CERTIFICATE):
@@ -71,7 +70,7 @@ def identity_in(der: bytes) -> Identity:
 
 
 def identity_of(certificate: Certificate) -> Identity:
-    """The identity in this certificate. Raises SignatureRejected: it names not just one."""
+    """Return the identity in this certificate. Raises InvalidSignature if there is not exactly one."""
     from cryptography.x509 import (
         ExtensionNotFound,
         RFC822Name,
@@ -83,23 +82,23 @@ def identity_of(certificate: Certificate) -> Identity:
     try:
         names = list(extensions.get_extension_for_class(SubjectAlternativeName).value)
     except ExtensionNotFound as error:
-        raise _rejected("it names nobody") from error
+        raise _rejected("no identity in it") from error
     match names:
         case [RFC822Name(value=name) | UniformResourceIdentifier(value=name)] if name:
             return Identity(name, _issuer(extensions))
         case _:
-            raise _rejected("it does not name just one e-mail address or URI")
+            raise _rejected("exactly one e-mail address or URI is required")
 
 
 def _issuer(extensions: Extensions) -> str:
     first, second = _extension(extensions, _FIRST_ISSUER), _extension(extensions, _ISSUER)
     said = {octets for octets in (first, _utf8_string(second)) if octets is not None}
     if len(said) != 1 or b"" in said:
-        raise _rejected("it does not name just one issuer")
+        raise _rejected("exactly one issuer is required")
     try:
         return said.pop().decode()
     except UnicodeDecodeError as error:
-        raise _rejected("it is damaged") from error
+        raise _rejected("damaged") from error
 
 
 def _extension(extensions: Extensions, dotted: str) -> bytes | None:
@@ -114,45 +113,54 @@ def _extension(extensions: Extensions, dotted: str) -> bytes | None:
 
 
 def _utf8_string(der: bytes | None) -> bytes | None:
-    """What a UTF8String of up to 255 bytes holds, in the one encoding that DER has for it."""
+    """Return the text of a UTF8String of up to 255 bytes, in the one encoding that DER has for it."""
     if der is None:
         return None
     for header in (b"\x0c" + der[1:2], b"\x0c\x81" + der[2:3]):
         body = der[len(header) :]
         if der.startswith(header) and len(body) == header[-1] and (len(body) > 127) == (len(header) == 3):
             return body
-    raise _rejected("its issuer is no text")
+    raise _rejected("the issuer is not text")
 
 
 def _rejected(check: str) -> InvalidSignature:
     return InvalidSignature(subject=_CERTIFICATE, check=check)
 
 
-# -- Who may have signed: a key, or an identity with the issuer that vouches for it.
+# -- signers ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class KeySigner:
-    """Whoever has the private half of a key; `label` is how people name it. The same key is the same signer."""
+    """Whoever has the private half of a key. The same key is the same signer, whatever its `label` for people."""
 
     public_key: PublicKey
     label: str = field(default="", compare=False)
 
+    @property
+    def name(self) -> str:
+        """Return the short name: the label if there is one."""
+        return self.label or f"key {self.public_key.hint}"
+
     def __str__(self) -> str:
-        hint = f"key {self.public_key.hint}"
-        return f"{self.label} ({hint})" if self.label else hint
+        return f"{self.label} (key {self.public_key.hint})" if self.label else self.name
 
 
 @dataclass(frozen=True, slots=True)
 class IdentitySigner:
-    """Exactly this e-mail address or URI, vouched for by exactly this issuer. Raises ValueError: one is missing."""
+    """Exactly this e-mail address or URI, vouched for by exactly this issuer. Raises ValueError if one is missing."""
 
     identity: str
     issuer: str
 
     def __post_init__(self) -> None:
         if not self.identity or not self.issuer:
-            raise ValueError("an identity says little without its issuer, and an issuer nothing without an identity")
+            raise ValueError("an identity requires its issuer, and an issuer an identity")
+
+    @property
+    def name(self) -> str:
+        """Return the short name: the identity."""
+        return self.identity
 
     def __str__(self) -> str:
         return f"{self.identity} ({self.issuer})"
@@ -162,9 +170,10 @@ Signer = KeySigner | IdentitySigner
 
 
 def match_signer(verifier: KeyHint | SigningCertificate, signers: Sequence[Signer]) -> Signer | None:
-    """The one of `signers` who made a signature, if what it claims is true; None: none of them.
+    """Return the one of `signers` that a verifier names, unverified; None if none.
 
-    Raises SignatureRejected: its certificate names nobody, or several.
+    Raises:
+        InvalidSignature: its certificate names nobody, or several.
     """
     match verifier:
         case KeyHint(text=hint):
@@ -177,7 +186,7 @@ def match_signer(verifier: KeyHint | SigningCertificate, signers: Sequence[Signe
 
 
 def describe_verifier(verifier: KeyHint | SigningCertificate) -> str:
-    """Who claims to have made a signature, in words. Nothing has been checked."""
+    """Return who claims to have made a signature, in words and unverified."""
     match verifier:
         case KeyHint(text=hint):
             return f"key {hint}" if hint else "a key without a name"

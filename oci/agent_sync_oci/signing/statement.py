@@ -12,20 +12,18 @@ from agent_sync_oci.errors import DigestMismatch, InvalidSignature, LimitExceede
 from agent_sync_oci.strict_json import canonical_json, read_json
 from agent_sync_oci.text import quoted
 
-# -- Statements of in-toto (Statement v1): which artifacts are meant, by name and digest, and what is said of them.
-
 COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
-"""The predicate type of a plain signature, as cosign 3 makes it: nothing is said but that it is signed."""
+"""The predicate type of a plain signature, as cosign 3 makes it; its predicate is empty."""
 
 _TYPE = "https://in-toto.io/Statement/v1"
 _READ_TYPES = {_TYPE, "https://in-toto.io/Statement/v0.1"}  # the same fields; what GitHub and npm wrote until 2023
 _MAX_SUBJECTS = 10_000
-_SUBJECT = "the signed statement"
+_SUBJECT = "signed statement"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One artifact. `name` may be empty; `sha256` is 64 hexadecimal digits, or None where only other digests are."""
+    """One artifact. `name` may be empty; `sha256` is 64 hexadecimal digits, or None if only others are given."""
 
     name: str
     sha256: str | None
@@ -33,7 +31,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """`predicate` is what is said of the subjects; its shape is named by `predicate_type`."""
+    """A statement about its subjects: `predicate_type` names the shape of `predicate`."""
 
     subjects: tuple[Subject, ...]
     predicate_type: str
@@ -41,7 +39,7 @@ class Statement:
 
 
 def statement_bytes(statement: Statement) -> bytes:
-    """The statement as canonical JSON: what is signed."""
+    """Return the statement as canonical JSON: what is signed."""
     return canonical_json(
         {
             "_type": _TYPE,
@@ -53,33 +51,31 @@ def statement_bytes(statement: Statement) -> bytes:
 
 
 def read_statement(payload: bytes) -> Statement:
-    """The statement that a signed payload spells.
+    """Read the statement in a signed payload.
 
     Raises:
-        SignatureRejected: it is no statement, names nothing, or says something twice.
-        LimitExceeded: it is nested too deeply, or names more than 10,000 subjects.
+        InvalidSignature: not a statement, without subjects, or with a key twice.
+        LimitExceeded: nested too deeply, or with more than 10,000 subjects.
     """
     try:
         document = read_json(payload, subject=_SUBJECT)
     except DigestMismatch as error:
         raise InvalidSignature(subject=_SUBJECT, check=error.check) from error
     if not isinstance(document, dict) or document.get("_type") not in _READ_TYPES:
-        raise _rejected("it is no in-toto statement of version 1")
+        raise _rejected("not an in-toto statement of version 1")
     predicate_type, predicate = document.get("predicateType"), document.get("predicate")
     if not isinstance(predicate_type, str) or not predicate_type:
-        raise _rejected("it does not say what kind of statement it is")
+        raise _rejected("the predicate type is missing")
     if not isinstance(predicate, dict | None):
-        raise _rejected("what it says is no object")
+        raise _rejected("the predicate is not an object")
     return Statement(_subjects(document.get("subject")), predicate_type, predicate or {})
 
 
 def _subjects(listed: object) -> tuple[Subject, ...]:
     if not isinstance(listed, list) or not listed:
-        raise _rejected("it names no subject")
+        raise _rejected("no subject")
     if len(listed) > _MAX_SUBJECTS:
-        raise LimitExceeded(
-            subject=_SUBJECT, check=f"it names {len(listed)} subjects; at most {_MAX_SUBJECTS} are read"
-        )
+        raise LimitExceeded(subject=_SUBJECT, check=f"{len(listed)} subjects; at most {_MAX_SUBJECTS} are read")
     return tuple(map(_subject, listed))
 
 
@@ -87,10 +83,10 @@ def _subject(document: object) -> Subject:
     fields = document if isinstance(document, dict) else {}
     name, digests = fields.get("name") or "", fields.get("digest")
     if not isinstance(name, str) or not isinstance(digests, dict) or not digests:
-        raise _rejected(f"one of its subjects has no digest: {quoted(document)}")
+        raise _rejected(f"a subject has no digest: {quoted(document)}")
     sha256 = digests.get("sha256")
     if sha256 is not None and not _is_sha256(sha256):
-        raise _rejected(f"the SHA-256 of {quoted(name)} is none")
+        raise _rejected(f"the SHA-256 of {quoted(name)} is invalid")
     return Subject(name, sha256)
 
 
@@ -102,7 +98,7 @@ def _rejected(check: str) -> InvalidSignature:
     return InvalidSignature(subject=_SUBJECT, check=check)
 
 
-# -- Statements that say more than "signed": how something was made (SLSA provenance), what it is made of (CycloneDX).
+# -- attestations ----------------------------------------------------------------------------------------------------
 
 SLSA_PROVENANCE = "https://slsa.dev/provenance/v1"
 """`slsaprovenance1` to `cosign verify-attestation --type`."""
@@ -113,7 +109,7 @@ CYCLONEDX = "https://cyclonedx.org/bom"
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """Something that went in: `uri` as SPDX download locations are spelt, `digests` by in-toto's algorithm names."""
+    """An input: `uri` is an SPDX download location, `digests` go by in-toto's algorithm names."""
 
     uri: str
     digests: Mapping[str, str]
@@ -122,7 +118,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """How the subjects came to be (SLSA provenance v1.0). `build_type` and `builder` are URIs that explain the rest."""
+    """How the subjects were made (SLSA provenance v1.0). `build_type` and `builder` are URIs that explain the rest."""
 
     build_type: str
     builder: str
@@ -133,7 +129,7 @@ class Provenance:
 
 
 def provenance_statement(subjects: tuple[Subject, ...], provenance: Provenance) -> Statement:
-    """The statement that says so. It holds no time: the same build says the same."""
+    """Return the statement of provenance. It holds no time: the same build gives the same bytes."""
     predicate = {
         "buildDefinition": {
             "buildType": provenance.build_type,
@@ -149,10 +145,10 @@ def provenance_statement(subjects: tuple[Subject, ...], provenance: Provenance) 
 
 
 def bill_of_materials_statement(subjects: tuple[Subject, ...], bill: bytes) -> Statement:
-    """The statement that holds this CycloneDX document. Raises DigestMismatch: it is none in JSON."""
-    document = read_json(bill, subject="the bill of materials")
+    """Return the statement with this CycloneDX document as its predicate. Raises DigestMismatch for others."""
+    document = read_json(bill, subject="bill of materials")
     if not isinstance(document, dict) or document.get("bomFormat") != "CycloneDX":
-        raise DigestMismatch(subject="the bill of materials", check="it is no CycloneDX document in JSON")
+        raise DigestMismatch(subject="bill of materials", check="not a CycloneDX document in JSON")
     return Statement(subjects, CYCLONEDX, document)
 
 

@@ -20,9 +20,6 @@ from agent_sync_oci.signing.keys import PublicKey
 from agent_sync_oci.signing.trusted_root import LogKey
 from agent_sync_oci.strict_json import canonical_json, read_json
 
-# -- Whether a transparency log holds an entry: its inclusion proof, the signed note over the log's root, its promise.
-# Everything that an entry says must hold, or the entry is refused: nothing in it is merely passed over.
-
 _SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _LATEST_S = 2**38  # in the year 10680; larger numbers are beyond `datetime`
@@ -123,8 +120,7 @@ def _refuse(check: str) -> NoReturn:
     raise InvalidSignature(subject="the log entry of the signature", check=check)
 
 
-# -- Whether an entry of a transparency log is about this signature by this key: else an entry of another could be
-# lent. For keyless signatures `sigstore` compares the same; it takes no bundles that are signed with a key.
+# -- the body --------------------------------------------------------------------------------------------------------
 
 _SUBJECT = "the log entry of the signature"
 

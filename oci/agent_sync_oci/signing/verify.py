@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sigstore.hashes import Hashed
 
 
-# -- Whether a time-stamp authority saw a signature (RFC 3161), which shows that its certificate was still good then.
+# -- time stamps -----------------------------------------------------------------------------------------------------
 
 _TIMESTAMP = "the time stamp of the signature"
 
@@ -66,9 +66,7 @@ def _has_stamped(authority: TimeAuthority, stamp: bytes, signature: bytes) -> bo
         return False
 
 
-# -- What a signature proves, without touching the network: who made it, over what, and who saw it. `sigstore` judges
-# certificates; the rest is done here, since it compares neither payload type, nor subject, nor predicate, passes over
-# what it does not need, and takes no bundles that are signed with a key.
+# -- signatures ------------------------------------------------------------------------------------------------------
 
 _SUBJECT = "the signature"
 

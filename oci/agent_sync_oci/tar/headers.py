@@ -11,8 +11,7 @@ from dataclasses import dataclass
 
 from agent_sync_oci.tar import BLOCK_BYTES
 
-# -- One header of a foreign archive: 512 bytes of POSIX's or GNU's format, and the extensions that may stand before
-# one. Raises ValueError, which says what is wrong.
+# -- reading ---------------------------------------------------------------------------------------------------------
 
 POSIX, GNU = b"ustar\x0000", b"ustar  \x00"
 FILE, OLD_FILE, DIRECTORY = b"0", b"\0", b"5"
@@ -138,7 +137,7 @@ def _decode_name(name: bytes) -> str:
         raise ValueError(f"a name is not UTF-8: {name[:80]!r}") from None
 
 
-# -- Headers of a plain tar archive: the same name and size give the same bytes on every day and machine.
+# -- writing ---------------------------------------------------------------------------------------------------------
 
 END = bytes(2 * BLOCK_BYTES)
 _MAX_OCTAL = 8**11 - 1  # bytes

@@ -1,5 +1,5 @@
-"""Whom to believe about which bundle: policies as values, and the judgement on the signatures of one bundle.
+"""Trust in bundles: policies as values, and the verdict on the signatures of one bundle.
 
-A policy, a name, a digest and signature bundles go in; a verdict that explains itself comes out. Nothing is remembered
-between two judgements.
+A policy, a name, a digest, and signature bundles go in; a verdict with its reasons comes out. Nothing is remembered
+between two evaluations.
 """

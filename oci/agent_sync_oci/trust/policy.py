@@ -14,15 +14,15 @@ from agent_sync_oci.signing.signers import IdentitySigner, Signer
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.text import quoted
 
-# -- Patterns over bundle names: anchored at both ends; `*` stays within a `/`, `**` crosses it; the rest is literal.
+# -- patterns --------------------------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(r"\*\*|\*|[^*]", re.DOTALL)
 
 
 def matches_glob(pattern: str, name: str) -> bool:
-    """Whether `pattern` means `name`, whole. Takes time in proportion to the product of their lengths at most.
+    """Return whether the whole `name` matches `pattern`: `*` stays within a `/`, `**` crosses it; the rest is literal.
 
-    Not a regular expression: those can be made to take for ever.
+    Takes time in proportion to the product of their lengths at most. Regular expressions can be made to take forever.
     """
     tokens = _TOKEN.findall(pattern)
     reached = _closure({0}, tokens)
@@ -44,7 +44,7 @@ def _steps(place: int, tokens: list[str], character: str) -> set[int]:
 
 
 def _closure(places: set[int], tokens: list[str]) -> set[int]:
-    """A star may also stand for nothing."""
+    """Return these positions and those after stars that match nothing."""
     found = set(places)
     for place in places:
         while place < len(tokens) and tokens[place].startswith("*") and place + 1 not in found:
@@ -53,7 +53,7 @@ def _closure(places: set[int], tokens: list[str]) -> set[int]:
     return found
 
 
-# -- What is demanded of a bundle's signatures, as values. Policies add up; none can take back what another demands.
+# -- policies --------------------------------------------------------------------------------------------------------
 
 _REVOCABLE = re.compile(r"sha256:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{64}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -61,7 +61,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class PinnedRoot:
-    """A trusted root that is not here yet, by the SHA-256 of its file in hex: it may come with the bundle."""
+    """A trusted root that is not present yet, by the SHA-256 of its file in hex; it may come with the bundle."""
 
     sha256: str
 
@@ -72,10 +72,10 @@ class PinnedRoot:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`threshold` of `signers` must have signed each bundle whose name `bundle` means (a pattern, see `glob`).
+    """`threshold` of `signers` must have signed each bundle whose name matches the pattern `bundle`.
 
-    With `transparency_log`, a signature counts only if a log of `root` holds it. Each rule has its own root, so that
-    no other policy can swap it. Raises ValueError for a rule that nothing, or anything, would satisfy.
+    With `transparency_log`, a signature counts only if a log of `root` holds it. Each rule has its own root, so that no
+    other policy can swap it. Raises ValueError for a rule that nothing, or anything, would satisfy.
     """
 
     bundle: str
@@ -86,46 +86,47 @@ class Rule:
 
     def __post_init__(self) -> None:
         if not self.bundle:
-            raise ValueError("a rule needs a pattern of the bundles that it is about")
+            raise ValueError("a rule needs a pattern for the names of bundles")
         if not self.signers:
-            raise ValueError("a rule needs a signer; an empty list would be satisfied by nobody")
+            raise ValueError("a rule needs a signer; nobody could satisfy an empty list")
         if not 1 <= self.threshold <= len(set(self.signers)):
             raise ValueError(
                 f"the threshold must be from 1 to the number of different signers, {len(set(self.signers))}"
             )
         if self.root is None and any(isinstance(each, IdentitySigner) for each in self.signers):
-            raise ValueError("a signer with an identity can be checked only with a trusted root")
+            raise ValueError("an identity can be verified only with a trusted root")
         if self.root is None and self.transparency_log:
-            raise ValueError("a log entry can be checked only with a trusted root")
+            raise ValueError("a log entry can be verified only with a trusted root")
 
     def applies_to(self, name: str) -> bool:
-        """Whether it is about the bundle with this name."""
+        """Return whether the rule applies to the bundle with this name."""
         return matches_glob(self.bundle, name)
 
 
 @dataclass(frozen=True, slots=True)
 class Revocation:
-    """`digest`: of an index, manifest, blob or file (`sha256:` and hex), or a commit (hex)."""
+    """A revoked digest: of an index, manifest, blob or file (`sha256:` and hex), or a commit (hex)."""
 
     digest: str
     reason: str | None = None
 
     def __post_init__(self) -> None:
         if not _REVOCABLE.fullmatch(self.digest):
-            raise ValueError("what is revoked is named by `sha256:` and 64 hexadecimal digits, or a commit in full")
+            raise ValueError("a revocation names `sha256:` and 64 hexadecimal digits, or a full commit id")
 
     @property
     def hex(self) -> str:
-        """The digest without its algorithm."""
+        """Return the digest without its algorithm."""
         return self.digest.removeprefix("sha256:")
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """Every rule about a name must be satisfied; with `require_signed`, or if there are rules, one must be about it.
+    """A set of rules. All that apply to a name must be satisfied; with `require_signed`, or if there are rules, one
+    must apply.
 
-    `scopes` has the patterns of each policy that was united into this one: what one of them has no rule for is not let
-    in by the rules of another (see `united`).
+    `scopes` has the patterns of each policy that was united into this one: a name that one of them has no rule for is
+    not let in by the rules of another (see `united`).
     """
 
     rules: tuple[Rule, ...] = ()
@@ -135,10 +136,10 @@ class Policy:
 
     @classmethod
     def united(cls, *policies: Policy) -> Policy:
-        """The policy that demands what each of them demands; who has more authority comes first.
+        """Return the policy that requires what each of them requires; the policy with more authority comes first.
 
-        Where one requires signatures and has no rules, rules of those before it count, and none of those after it:
-        nobody appoints the judges for what is demanded above.
+        Where one requires signatures and has no rules, rules of those before it count, and none of those after it: a
+        project cannot appoint signers for what the machine requires.
         """
         scopes = [scope for count, policy in enumerate(policies) for scope in policy._scopes(above=policies[:count])]
         return cls(
@@ -149,7 +150,7 @@ class Policy:
         )
 
     def leaves_open(self, name: str) -> bool:
-        """Whether signatures are required, and some policy among those united here says nothing about this name."""
+        """Return whether signatures are required, and one of the united policies has no rule for this name."""
         return any(not any(matches_glob(pattern, name) for pattern in scope) for scope in self._scopes())
 
     def _scopes(self, *, above: Sequence[Policy] = ()) -> tuple[tuple[str, ...], ...]:
@@ -160,11 +161,11 @@ class Policy:
 
     @property
     def requires_signatures(self) -> bool:
-        """Whether a bundle that nobody has signed is refused, whatever its name."""
+        """Return whether an unsigned bundle is refused, whatever its name."""
         return self.require_signed or bool(self.rules)
 
     def revoked_among(self, digests: Collection[str]) -> list[str]:
-        """What is revoked of these digests, each with the reason."""
+        """Return which of these digests are revoked, each with the reason."""
         present = {digest.removeprefix("sha256:") for digest in digests}
         return [
             f"{revocation.digest} is revoked" + (f": {quoted(revocation.reason)}" if revocation.reason else "")
@@ -174,11 +175,11 @@ class Policy:
 
     @property
     def pinned_roots(self) -> frozenset[str]:
-        """The SHA-256 (hex) of each trusted root that a rule pins and that is not here yet."""
+        """Return the SHA-256 (hex) of each trusted root that a rule pins and that is not present yet."""
         return frozenset(rule.root.sha256 for rule in self.rules if isinstance(rule.root, PinnedRoot))
 
     def with_roots(self, contents: Iterable[bytes]) -> Policy:
-        """The same policy, with each pinned root that is among `contents`; what nobody pinned is not read."""
+        """Return the policy with each pinned root that is among `contents`; a root that nobody pinned is not read."""
         wanted = self.pinned_roots
         named = {hashlib.sha256(content).hexdigest(): content for content in contents}
         found = {sha256: TrustedRoot.read(named[sha256], sha256) for sha256 in sorted(wanted & named.keys())}

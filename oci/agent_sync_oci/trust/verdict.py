@@ -16,7 +16,7 @@ from agent_sync_oci.trust.policy import PinnedRoot, Policy, Rule
 
 @dataclass(frozen=True, slots=True)
 class RuleVerdict:
-    """What became of one rule. `signers`: who of them has signed; `passed_over`: why other signatures do not count."""
+    """The result of one rule. `signers`: those who have signed; `passed_over`: why other signatures do not count."""
 
     rule: Rule
     signers: tuple[Signer, ...]
@@ -24,17 +24,26 @@ class RuleVerdict:
 
     @property
     def satisfied(self) -> bool:
-        """Whether enough have signed."""
+        """Return whether enough have signed."""
         return len(self.signers) >= self.rule.threshold
 
     def __str__(self) -> str:
-        counted = f"{len(self.signers)} of {self.rule.threshold} signers needed"
-        return f"rule {quoted(self.rule.bundle)}: {'satisfied' if self.satisfied else 'NOT satisfied'}, {counted}"
+        counted = f"rule {quoted(self.rule.bundle)}: {len(self.signers)} of {self.rule.threshold} signatures"
+        return counted if self.satisfied else f"{counted}; missing: {self.missing}"
+
+    @property
+    def missing(self) -> str:
+        """Return who could still sign for the rule to be satisfied, in words."""
+        names = [each.name for each in self.rule.signers if each not in self.signers]
+        needed = self.rule.threshold - len(self.signers)
+        return ", ".join(names) if needed == len(names) else f"{needed} of {', '.join(names)}"
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`rules`: each that is about the name. `refusals`: every reason not to accept. `checked`: each good signature."""
+    """The verdict on a bundle. `rules`: those that apply; `refusals`: each reason to refuse; `checked`: each valid
+    signature.
+    """
 
     rules: tuple[RuleVerdict, ...]
     refusals: tuple[str, ...]
@@ -42,12 +51,12 @@ class Verdict:
 
     @property
     def accepted(self) -> bool:
-        """Whether the bundle may be used."""
+        """Return whether the bundle is trusted."""
         return not self.refusals
 
     @property
     def signed(self) -> bool:
-        """Whether somebody whom a rule names has signed it."""
+        """Return whether a signer of some rule has signed it."""
         return bool(self.checked)
 
 
@@ -60,15 +69,15 @@ def evaluate(
     *,
     own_name: str | None = None,
 ) -> Verdict:
-    """Whether the bundle with this digest may be used under this name.
+    """Return the verdict on the bundle with this digest under this name.
 
-    1. nothing of it is revoked: not `digest`, and none of `also`, every digest that it is made of;
-    2. a rule is about the name, if any is demanded;
-    3. each rule about the name has enough signers. A signature counts for a rule if it is good, is by one of the
-       rule's signers, and its first subject is exactly this name with this digest; each signer counts once.
+    1. Nothing of it is revoked: not `digest`, and none of `also`, every digest that the bundle is made of. 2. If
+    signatures are required, a rule applies to the name. 3. Each rule that applies has enough signers. A signature
+    counts for a rule if it is valid, is by one of the rule's signers, and its first subject is exactly this name with
+    this digest; each signer counts once.
 
-    `own_name` is the name that the bundle has in the bytes with this digest: whoever signs the digest and says no name,
-    as `cosign sign` does, has signed for that one.
+    `own_name` is the name in the bundle's own bytes: whoever signs the digest without a name, as `cosign sign` does,
+    has signed for that name.
 
     A signature that does not count does no harm: anybody may attach one. Raises nothing of its own.
     """
@@ -78,8 +87,8 @@ def evaluate(
     verdicts = tuple(_evaluate_rule(rule, opinions[rule.root]) for rule in rules)
     refusals = policy.revoked_among({str(digest), *also})
     if policy.leaves_open(name):
-        whose = "of one policy no rule" if rules else "no rule"
-        refusals.append(f"{whose} is about the name {quoted(name)}, and signatures are required")
+        whose = "one policy has no rule for" if rules else "no rule applies to"
+        refusals.append(f"{whose} the name {quoted(name)}, and signatures are required")
     refusals += [_unsatisfied(verdict) for verdict in verdicts if not verdict.satisfied]
     good = dict.fromkeys(
         opinion for root in opinions for opinion in opinions[root] if isinstance(opinion, VerifiedSignature)
@@ -95,16 +104,16 @@ class _BundleIdentity:
 
 
 _Opinion = VerifiedSignature | str
-"""What a signature says, or why it does not count."""
+"""A valid signature, or why one does not count."""
 
 
 def _opinions(
     root: TrustedRoot | PinnedRoot | None, rules: Sequence[Rule], claimed: _BundleIdentity, signatures: Sequence[bytes]
 ) -> list[_Opinion]:
-    """One opinion for each signature, for all the rules with this root: what costs is done once."""
+    """Return one opinion for each signature, for all rules with this root: expensive work is done once."""
     signers = tuple(dict.fromkeys(signer for rule in rules if rule.root == root for signer in rule.signers))
     if isinstance(root, PinnedRoot):
-        return [f"the trusted root that is pinned, sha256:{root.sha256}, is not here"]
+        return [f"the pinned trusted root, sha256:{root.sha256}, is missing"]
     return [_opinion(signature, signers, root, claimed) for signature in signatures]
 
 
@@ -130,7 +139,7 @@ def _evaluate_rule(rule: Rule, opinions: Sequence[_Opinion]) -> RuleVerdict:
         if isinstance(opinion, str):
             passed_over.append(opinion)
         elif opinion.signer not in rule.signers:
-            passed_over.append(f"the signature of {opinion.signer} is not asked for here")
+            passed_over.append(f"{opinion.signer} is not a signer of this rule")
         elif rule.transparency_log and not opinion.logged:
             passed_over.append(f"the signature of {opinion.signer} is in no transparency log")
         else:
@@ -139,5 +148,4 @@ def _evaluate_rule(rule: Rule, opinions: Sequence[_Opinion]) -> RuleVerdict:
 
 
 def _unsatisfied(verdict: RuleVerdict) -> str:
-    why = "; ".join(verdict.passed_over) or "there is no signature"
-    return f"{verdict}: {why}"
+    return "; ".join((str(verdict), *verdict.passed_over))

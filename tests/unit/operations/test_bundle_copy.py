@@ -94,7 +94,7 @@ def test_what_is_no_bundle_is_not_copied(sender: MemoryProject) -> None:
     push(sender)
     registry = registry_of(sender)
     registry.put_manifest(part_in(registry), tag="v2")
-    with pytest.raises(DigestMismatch, match="no lock bundle"):
+    with pytest.raises(DigestMismatch, match="not an agent-sync bundle"):
         copy(sender, parse_reference(f"{NAME}:v2"), MIRROR)
     assert at(sender, MIRROR).blobs == {}
 
@@ -153,7 +153,7 @@ def test_a_receiver_that_lacks_something_after_all_keeps_its_lock(two: MemoryPro
     receiver = a_receiver(two)
     receiver.put("agent-sync.lock", "version: 1\n")
     copy(two, V2, DELTA, since=V1)
-    with pytest.raises(BytesUnavailable, match="neither does the store"):
+    with pytest.raises(BytesUnavailable, match="nor the cache has it"):
         pull(receiver, DELTA, name=NAME, write_lock=True, allow_unsigned=True)
     assert receiver.lock == "version: 1\n"
     assert receiver.store.recorded == {}
@@ -162,7 +162,7 @@ def test_a_receiver_that_lacks_something_after_all_keeps_its_lock(two: MemoryPro
 def test_a_mirror_that_lacks_something_after_all_keeps_its_tag(two: MemoryProject) -> None:
     copy(two, V2, DELTA, since=V1)
     mirror = parse_reference("mirror.example.com/agents:latest")
-    with pytest.raises(BytesUnavailable, match="not there"):
+    with pytest.raises(BytesUnavailable, match="is missing"):
         copy(two, DELTA, mirror)
     with pytest.raises(NotFound):
         at(two, mirror).manifest("latest")

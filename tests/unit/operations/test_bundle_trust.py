@@ -54,7 +54,7 @@ def sign(project: MemoryProject, key: PrivateKey, *, name: str | None = None) ->
 def test_a_bundle_that_nobody_vouches_for_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender)
     receiver.put("agent-sync.lock", "version: 1\n")
-    with pytest.raises(Untrusted, match="nothing else vouches"):
+    with pytest.raises(Untrusted, match="nothing else makes this bundle trusted"):
         pull(receiver, write_lock=True)
     assert receiver.store.blobs == {}
 
@@ -105,17 +105,17 @@ def test_unsigned_where_signed_is_required_is_refused_whatever_else_vouches(
     pushed = push(sender)
     receiver.layers[POLICY] = b"trust: {require: signed}"
     place = parse_reference(f"{NAME}@{pushed.digest}") if pinned else V1
-    with pytest.raises(Untrusted, match="no rule is about the name"):
+    with pytest.raises(Untrusted, match="no rule applies to the name"):
         pull(receiver, place, allow_unsigned=True)
 
 
 def test_two_of_three_must_have_signed(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender, key=_ALICE)
     demand(receiver, _ALICE, _BOB, _CAROL, threshold=2)
-    with pytest.raises(Untrusted, match="1 of 2 signers needed"):
+    with pytest.raises(Untrusted, match="1 of 2 signatures"):
         pull(receiver)
     sign(sender, _ALICE)  # once more: that is the same signer
-    with pytest.raises(Untrusted, match="1 of 2 signers needed"):
+    with pytest.raises(Untrusted, match="1 of 2 signatures"):
         pull(receiver)
     sign(sender, _CAROL)
     assert len(pull(receiver).verdict.rules[0].signers) == 2
@@ -146,7 +146,7 @@ def test_a_mirror_keeps_the_trust(sender: MemoryProject, receiver: MemoryProject
     mirror = parse_reference("mirror.example.com/agents:v1")
     sender.project().bundle_copy(V1, mirror)
     demand(receiver, _ALICE)
-    with pytest.raises(Untrusted, match="no rule is about the name"):
+    with pytest.raises(Untrusted, match="no rule applies to the name"):
         pull(receiver, mirror)
     pull(receiver, mirror, name=NAME)
 
@@ -223,7 +223,7 @@ def test_a_projects_rule_is_one_more(sender: MemoryProject, receiver: MemoryProj
     demand(receiver, _ALICE)
     receiver.put("keys/own.pub", _BOB.public.pem)
     receiver.put("agent-sync.yaml", receiver.read("agent-sync.yaml") + _LOOSE)
-    with pytest.raises(Untrusted, match=r'rule "\*\*": NOT satisfied'):
+    with pytest.raises(Untrusted, match=r'rule "\*\*": 0 of 1 signatures'):
         pull(receiver)
     sign(sender, _BOB)
     pull(receiver)
@@ -279,7 +279,7 @@ def test_verify_can_ask_for_one_more_key(sender: MemoryProject, receiver: Memory
 
 def test_verify_needs_to_know_who_must_have_signed(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender, key=_ALICE)
-    with pytest.raises(UsageError, match="nothing says who"):
+    with pytest.raises(UsageError, match="says who must have signed"):
         receiver.project().bundle_verify(V1)
     for asked in (
         RequiredSigner(identity="a"),

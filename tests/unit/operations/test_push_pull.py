@@ -113,7 +113,7 @@ def test_offline_no_registry_is_asked(sender: MemoryProject, receiver: MemoryPro
     sender.offline = receiver.offline = True
     sender.registries.opened.clear()
     for work in (lambda: push(sender), lambda: pull(receiver)):
-        with pytest.raises(BytesUnavailable, match="opens no connection"):
+        with pytest.raises(BytesUnavailable, match="forbids connecting"):
             work()
     assert sender.registries.opened == []
     push(sender, parse_reference("oci:/stick"), name=NAME)
@@ -257,13 +257,13 @@ def test_a_digest_cannot_be_pushed_to(sender: MemoryProject) -> None:
 
 @pytest.mark.parametrize("kind", ["src", "root", "sha256"])
 def test_a_tag_under_which_something_else_is_looked_for_cannot_be_pushed_to(sender: MemoryProject, kind: str) -> None:
-    with pytest.raises(UsageError, match="are those of sources"):
+    with pytest.raises(UsageError, match="are reserved for sources"):
         push(sender, parse_reference(f"{NAME}:{kind}-{'a' * 64}"))
 
 
 @pytest.mark.parametrize("name", ["", " ", "two words", "new\nline", "esc\x1b[2J", "bidi\u202e", "x" * 1025])
 def test_a_name_that_is_none_is_refused(sender: MemoryProject, name: str) -> None:
-    with pytest.raises(UsageError, match="is no name"):
+    with pytest.raises(UsageError, match="is not a name"):
         push(sender, name=name)
 
 
@@ -278,3 +278,16 @@ def test_the_tag_moves_last(sender: MemoryProject) -> None:
     with pytest.raises(UsageError):
         sender.project().push(V1, signing=broken)
     assert registry_of(sender).manifest("v1").digest == first.digest
+
+
+def test_the_name_in_a_layout_is_told_and_not_trusted(sender: MemoryProject, receiver: MemoryProject) -> None:
+    layout = parse_reference("oci:/layout")
+    push(sender, layout, name="acme/agents")
+    receiver.registries.registries["oci:/layout"] = sender.registries.registries["oci:/layout"]
+    for ask in (lambda: pull(receiver, layout), lambda: receiver.project().bundle_verify(layout)):
+        with pytest.raises(
+            UsageError, match="the bundle says it is `acme/agents`, which is not trusted by itself"
+        ) as said:
+            ask()
+        assert said.value.remedy is not None
+        assert said.value.remedy.endswith("pass --name acme/agents")

@@ -51,14 +51,12 @@ def test_a_bundle_that_one_of_the_signers_has_signed_is_accepted() -> None:
     assert verdict.accepted
     assert verdict.signed
     assert [checked.signer for checked in verdict.checked] == [_signer(_BOB)]
-    assert str(verdict.rules[0]) == 'rule "registry.example.com/team/*": satisfied, 1 of 1 signers needed'
+    assert str(verdict.rules[0]) == 'rule "registry.example.com/team/*": 1 of 1 signatures'
 
 
 def test_unsigned_where_signed_is_demanded_is_refused() -> None:
     verdict = _judged(Policy((_one_of(_ALICE),)))
-    assert verdict.refusals == (
-        'rule "registry.example.com/team/*": NOT satisfied, 0 of 1 signers needed: there is no signature',
-    )
+    assert verdict.refusals == ('rule "registry.example.com/team/*": 0 of 1 signatures; missing: alice',)
 
 
 def test_several_signatures_of_one_signer_count_once() -> None:
@@ -71,7 +69,7 @@ def test_every_rule_about_the_name_must_be_satisfied() -> None:
     policy = Policy((_one_of(_ALICE), _one_of(_BOB, bundle="**")))
     verdict = _judged(policy, *_signed_by(_ALICE))
     assert [each.satisfied for each in verdict.rules] == [True, False]
-    assert "is not asked for here" in verdict.refusals[0]
+    assert "is not a signer of this rule" in verdict.refusals[0]
     assert _judged(policy, *_signed_by(_ALICE, _BOB)).accepted
 
 
@@ -79,7 +77,7 @@ def test_a_rule_about_other_names_says_nothing_and_no_rule_is_a_refusal() -> Non
     policy = Policy((_one_of(_ALICE, bundle="elsewhere/*"),))
     verdict = _judged(policy, *_signed_by(_ALICE))
     assert (verdict.accepted, verdict.rules) == (False, ())
-    assert "no rule is about the name" in verdict.refusals[0]
+    assert "no rule applies to the name" in verdict.refusals[0]
 
 
 def test_where_signatures_are_required_no_rule_is_a_refusal() -> None:
@@ -135,7 +133,7 @@ def test_what_is_revoked_is_refused_unsigned_too() -> None:
 def test_a_rule_whose_root_is_not_here_says_so() -> None:
     pin = PinnedRoot("ab" * 32)
     verdict = _judged(Policy((Rule("**", 1, (CI,), root=pin),)), *_signed_by(_ALICE))
-    assert f"sha256:{pin.sha256}, is not here" in verdict.refusals[0]
+    assert f"sha256:{pin.sha256}, is missing" in verdict.refusals[0]
 
 
 def test_a_demanded_log_entry_counts_only_if_it_is_there(sigstore: SigstoreStack) -> None:
