@@ -13,7 +13,7 @@ Sha256 = NewType("Sha256", str)
 
 
 class Entry(NamedTuple):
-    """What a file is, wherever it lies: the digest of its bytes and its executable bit."""
+    """What a file is, wherever it is: the digest of its bytes and its executable bit."""
 
     sha256: Sha256
     executable: bool = False
@@ -39,7 +39,7 @@ class Tree(Mapping[RelPath, Entry]):
 
     @classmethod
     def in_order(cls, entries: dict[RelPath, Entry]) -> Tree:
-        """The tree of entries that are known to be in order already; the caller gives the dictionary away."""
+        """Return the tree of entries that are known to be in order already; the caller gives the dictionary away."""
         tree = cls.__new__(cls)
         tree._entries = entries
         return tree
@@ -75,16 +75,16 @@ class Tree(Mapping[RelPath, Entry]):
         return f"Tree({len(self)} files)"
 
     def without(self, paths: Iterable[RelPath]) -> Tree:
-        """This tree less some paths."""
+        """Return this tree less some paths."""
         gone = frozenset(paths)
         return Tree.in_order({path: entry for path, entry in self._entries.items() if path not in gone})
 
     def overlaid_by(self, other: Mapping[RelPath, Entry]) -> Tree:
-        """This tree, with `other`'s entry wherever both have the path."""
+        """Return this tree, with `other`'s entry wherever both have the path."""
         return Tree({**self._entries, **other}) if other else self
 
     def changes_to(self, after: Mapping[RelPath, Entry]) -> tuple[Change, ...]:
-        """Every path at which `after` differs from this tree, in order."""
+        """Return every path at which `after` differs from this tree, in order."""
         if self == after:
             return ()
         before = self._entries
@@ -93,7 +93,7 @@ class Tree(Mapping[RelPath, Entry]):
 
 
 def sorted_paths(paths: Iterable[RelPath]) -> list[RelPath]:
-    """Paths in the order of a NAR: names compared by their bytes, one directory level after the other."""
+    """Return paths in the order of a NAR: names compared by their bytes, one directory level after the other."""
     # No name holds a control character, so U+0000 for "/" makes one string comparison do; code points sort as UTF-8
     # does.
     return sorted(paths, key=lambda path: path.replace("/", "\0"))

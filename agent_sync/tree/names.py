@@ -35,7 +35,7 @@ _INVISIBLE = f"[{BIDI_CONTROLS}{BIDI_MARKS}{ZERO_WIDTH}{FILLERS}]"
 
 
 def safe_path(text: str, *, subject: str) -> RelPath:
-    """`text` as a path that is safe to use below any directory.
+    """Return `text` as a path that is safe to use below any directory.
 
     Raises:
         UnsafePath: it is empty, absolute, too long, leaves its directory, or bears a name that is not allowed.
@@ -44,7 +44,7 @@ def safe_path(text: str, *, subject: str) -> RelPath:
 
 
 def safe_paths(texts: Sequence[str], *, subject: str) -> Sequence[RelPath]:
-    """The same for many paths at once; as a rule a few searches over all of them decide."""
+    """Check many paths at once; as a rule a few searches over all of them decide."""
     clear = _plainly_harmless(texts)
     for text in texts:
         if not clear:
@@ -55,24 +55,24 @@ def safe_paths(texts: Sequence[str], *, subject: str) -> Sequence[RelPath]:
 
 
 def join(directory: RelPath, key: RelPath) -> RelPath:
-    """`directory` and `key` as one path; a directory `ROOT` adds nothing."""
+    """Return `directory` and `key` as one path; a directory `ROOT` adds nothing."""
     return key if directory == ROOT else RelPath(f"{directory}/{key}")
 
 
 def parent(path: RelPath) -> RelPath:
-    """The directory that holds `path`; `ROOT` for a name at the top."""
+    """Return the directory that holds `path`; `ROOT` for a name at the top."""
     return RelPath(path.rpartition("/")[0]) or ROOT
 
 
 def fold(text: str) -> str:
-    """What a case-insensitive, normalising file system takes `text` for."""
+    """Return what a case-insensitive, normalizing file system takes `text` for."""
     if text.isascii():
         return text.lower()
     return unicodedata.normalize("NFC", unicodedata.normalize("NFKD", text).casefold())
 
 
 def refuse_collisions(paths: Iterable[RelPath], *, subject: str) -> None:
-    """Nothing, if no two paths are one file on some system, and no file is also a directory.
+    """Raise UnsafePath if two paths are one file on some system, or a file is also a directory.
 
     Raises:
         UnsafePath: it names both paths.
@@ -101,7 +101,7 @@ def _note_directories(path: str, directories: dict[str, str], subject: str) -> N
 
 
 def _plainly_apart(paths: Sequence[str]) -> bool:
-    """Whether no two paths collide on any system; True is certain, False is not (it only costs time)."""
+    """Tell whether no two paths collide on any system; True is certain, False is not (it only costs time)."""
     joined = "\n".join(paths)
     if not joined.isascii() or joined.count("\n") != len(paths) - 1:
         return False
@@ -116,7 +116,7 @@ def _plainly_apart(paths: Sequence[str]) -> bool:
 
 
 def _plainly_harmless(texts: Sequence[str]) -> bool:
-    """Whether nothing in any path needs a closer look; True is certain, False is not (it only costs time)."""
+    """Tell whether no path needs a closer look; True is certain, False is not (it only costs time)."""
     joined = "\n".join(texts)
     if _UNUSUAL_CHARACTER.search(joined) is not None or joined.count("\n") != len(texts) - 1:
         return False
@@ -189,7 +189,7 @@ _STAY_INSIDE = "write a path relative to the project root that stays below it, w
 
 
 def project_path(text: str, *, subject: str) -> RelPath:
-    """The path that `text` means below the project root; `./x/`, `x/` and `x` are one path, `.` is the root itself.
+    """Return the path below the project root; `./x/`, `x/` and `x` are one path, `.` is the root itself.
 
     Raises:
         UnsafePath: it is empty, absolute, leaves the root, or bears a name that is not allowed.
@@ -213,7 +213,7 @@ def project_path(text: str, *, subject: str) -> RelPath:
 
 
 def output_directory(text: str, *, subject: str) -> RelPath:
-    """The same for a directory that files are written to: it may not be one of agent-sync's own.
+    """Return the same for a directory that files are written to: it may not be one of agent-sync's own.
 
     Raises: UnsafePath.
     """
@@ -225,5 +225,5 @@ def output_directory(text: str, *, subject: str) -> RelPath:
 
 
 def is_absolute(text: str) -> bool:
-    """Whether `text` is an absolute path on some system, whichever this one is."""
+    """Tell whether `text` is an absolute path on some system, whichever this one is."""
     return text.startswith(("/", "\\")) or (len(text) > 2 and text[0].isalpha() and text[1] == ":" and text[2] in "/\\")

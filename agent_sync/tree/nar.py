@@ -1,7 +1,7 @@
 """The NAR of a tree, frame by frame: what Nix hashes where it speaks of a directory (nix.dev, "Nix Archive (NAR)
 format").
 
-A word is its length as eight bytes, little end first, its bytes, and zeros up to a multiple of eight. The frames go
+A string is its length as eight bytes, little end first, its bytes, and zeros up to a multiple of eight. The frames go
 around the contents of the files in the order of the tree; their SHA-256 is the narHash.
 """
 
@@ -13,46 +13,44 @@ from base64 import b64encode
 
 
 def sri(digest: bytes) -> str:
-    """A SHA-256 digest as Nix and the lock spell it: `sha256-` and base64."""
+    """Return a SHA-256 digest as Nix and the lock write it: `sha256-` and base64."""
     return "sha256-" + b64encode(digest).decode()
 
 
 def before_file(name: bytes, size: int, *, executable: bool = False) -> bytes:
-    """The frame before the `size` bytes of a file called `name` in the directory that is open."""
+    """Return the frame before the `size` bytes of a file called `name` in the directory that is open."""
     length = len(name)
     kind = _PROGRAM if executable else _FILE
     return _ENTRY + _LENGTH.pack(length) + name + _PADDING[length % 8] + kind + _LENGTH.pack(size)
 
 
 def after_file(size: int) -> bytes:
-    """The frame after the `size` bytes of a file."""
+    """Return the frame after the `size` bytes of a file."""
     return _AFTER_FILE[size % 8]
 
 
 def link(name: bytes, target: bytes) -> bytes:
-    """A symbolic link called `name` in the directory that is open. No tree of ours has one; directories on the
-    disk do.
-    """
+    """Return a symbolic link called `name` in the open directory. No tree of ours has one; the disk has some."""
     return b"".join((_ENTRY, _word(name), _NODE, _LINK, _word(target), _CLOSE, _CLOSE))
 
 
 def before_alone(size: int, *, executable: bool = False) -> bytes:
-    """The frame before the `size` bytes of a file that is not in a directory."""
+    """Return the frame before the `size` bytes of a file that is not in a directory."""
     return b"".join((_MAGIC, (_PROGRAM if executable else _FILE)[len(_NODE) :], _LENGTH.pack(size)))
 
 
 def after_alone(size: int) -> bytes:
-    """The frame after the `size` bytes of a file that is not in a directory."""
+    """Return the frame after the `size` bytes of a file that is not in a directory."""
     return _AFTER_FILE[size % 8][: -len(_CLOSE)]
 
 
 def link_alone(target: bytes) -> bytes:
-    """A symbolic link that is not in a directory."""
+    """Return a symbolic link that is not in a directory."""
     return b"".join((_MAGIC, _LINK, _word(target), _CLOSE))
 
 
 def open_directory(name: bytes) -> bytes:
-    """The frame before the entries of a directory called `name` in the directory that is open."""
+    """Return the frame before the entries of a directory called `name` in the directory that is open."""
     return b"".join((_ENTRY, _word(name), _NODE, _DIRECTORY))
 
 
@@ -107,7 +105,7 @@ class NarHash:
             self._flush()
 
     def sri(self) -> str:
-        """Return the narHash of all parts so far."""
+        """Return a SHA-256 digest as Nix and the lock write it: `sha256-` and base64."""
         self._flush()
         return sri(self._sha256.digest())
 

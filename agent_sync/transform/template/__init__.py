@@ -18,7 +18,7 @@ __all__ = ["render", "parse", "execute", "Template", "Value", "Budget"]
 
 
 def render(text: str, *, file: str, data: Mapping[str, Value], budget: Budget | None = None) -> str:
-    """`text` with its actions replaced; at once, and unchanged, if it has none. `file` is how errors name it.
+    """Return `text` with its actions replaced; unchanged, and at once, if it has none. `file` is its name in errors.
 
     Raises:
         MissingVariable: a key is used that `data` does not have.

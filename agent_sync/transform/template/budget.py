@@ -19,7 +19,7 @@ class Budget:
     `steps`: nodes, commands, iterations and printed elements, and one more for each 256 characters a function reads;
     `output_bytes`: what is made in all, results of functions included, because a variable can hold them;
     `depth`: blocks, parentheses, template calls and printed lists inside each other;
-    `tokens`: words of the template language in the file, which bounds the parsed form in memory.
+    `tokens`: tokens of the template language in the file, which bound the parsed form in memory.
     """
 
     steps: int = 1_000_000
@@ -65,10 +65,10 @@ class Meter:
             raise OverBudget(f"the template makes more than {self._budget.output_bytes} bytes")
 
     def token(self) -> None:
-        """Count one word of the template language."""
+        """Count one token of the template language."""
         self._tokens_left -= 1
         if self._tokens_left < 0:
-            raise OverBudget(f"the template has more than {self._budget.tokens} words")
+            raise OverBudget(f"the template has more than {self._budget.tokens} tokens")
 
     def enter(self) -> None:
         """Count one level of nesting, until `leave`."""
@@ -82,7 +82,7 @@ class Meter:
 
 
 def in_pieces(text: str, change: Callable[[str], str], meter: Meter) -> str:
-    """`text` with every character changed, paid for as it grows: an escape can make six bytes of one."""
+    """Return `text` with every character changed, paid for as it grows: an escape can make six bytes of one."""
     pieces: list[str] = []
     for start in range(0, len(text), _PIECE):
         pieces.append(change(text[start : start + _PIECE]))

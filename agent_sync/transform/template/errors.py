@@ -26,20 +26,20 @@ class MissingKey(TemplateError):
     """The template asks for a key that the data does not have."""
 
 
-def as_error(fault: TemplateError, *, file: str, text: str, position: int) -> TransformFailed:
-    """`fault` as the error to raise; `position` is used where the fault knows none."""
-    position = position if fault.position is None else fault.position
-    family = MissingVariable if isinstance(fault, MissingKey) else TransformFailed
+def as_error(error: TemplateError, *, file: str, text: str, position: int) -> TransformFailed:
+    """Return `error` as the one to raise; `position` is used where the error knows none."""
+    position = position if error.position is None else error.position
+    family = MissingVariable if isinstance(error, MissingKey) else TransformFailed
     return family(
         subject=subject_of(file),
-        check=fault.check,
-        remedy=_remedy(fault, text, position),
+        check=error.check,
+        remedy=_remedy(error, text, position),
         place=place_in(text, position, file=file),
     )
 
 
 def as_limit_error(check: str, *, file: str, text: str, position: int) -> LimitExceeded:
-    """The error for a template that costs more than its budget."""
+    """Return the error for a template that costs more than its budget."""
     return LimitExceeded(
         subject=subject_of(file),
         check=check,
@@ -49,12 +49,12 @@ def as_limit_error(check: str, *, file: str, text: str, position: int) -> LimitE
 
 
 def subject_of(file: str) -> str:
-    """How `file` is named in a message."""
+    """Return the subject of an error about `file`."""
     return f"template {printable_line(file, longest=200)}"
 
 
 def place_in(text: str, position: int, *, file: str) -> Place:
-    """Line and column, both from 1 and in characters, of `position`; with the line's text if that is short."""
+    """Return the place of `position`, counted from 1 and in characters, with the line's text if that is short."""
     position = min(position, len(text))
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)
@@ -68,7 +68,7 @@ def place_in(text: str, position: int, *, file: str) -> Place:
 
 
 def quoted_token(text: str) -> str:
-    """`text` in quotes for a message, cut where it is long, escaped where it could harm a terminal."""
+    """Return `text` in quotes for a message, cut where it is long, escaped where it could harm a terminal."""
     return quoted(text, longest=_LONGEST_WORD)
 
 
@@ -79,22 +79,22 @@ _FOREIGN = (
 )
 
 
-def _remedy(fault: TemplateError, text: str, position: int) -> str:
+def _remedy(error: TemplateError, text: str, position: int) -> str:
     if _is_foreign(text, position):
         return _FOREIGN
-    if fault.remedy is not None:
-        return fault.remedy
-    if isinstance(fault, MissingKey):
+    if error.remedy is not None:
+        return error.remedy
+    if isinstance(error, MissingKey):
         return f'declare it under `variables`, read it with `index . "key"` if it may be missing, {_LEAVE_OUT}'
     return f"correct the template, {_LEAVE_OUT}"
 
 
 def _is_foreign(text: str, position: int) -> bool:
-    """Whether the action at `position` starts with `${{`, which no template of ours would."""
+    """Tell whether the action at `position` starts with `${{`, which no template of ours would."""
     opening = text.rfind("{{", 0, position + 2)
     return opening > 0 and text[opening - 1] == "$"
 
 
 def _visible(character: str) -> str:
-    """One column for one character, so that a caret below the line stays in its place."""
+    """Return one column for one character, so that a caret below the line is in the right place."""
     return character if character.isprintable() else " " if character == "\t" else "\ufffd"

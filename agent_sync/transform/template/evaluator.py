@@ -46,7 +46,7 @@ from agent_sync.transform.template.values import (
     sorted_items,
 )
 
-# -- Evaluates pipelines: what stands inside `{{ }}`, given the value at hand, the variables, and what was piped in.
+# -- Pipelines: evaluate what is inside `{{ }}`, given dot, the variables, and what was piped in.
 
 
 class _Piped(Enum):
@@ -64,10 +64,10 @@ class Evaluation:
         self.variables = Variables(root)
 
     def pipeline(self, pipe: Pipe, dot: Value) -> Value:
-        """The result of the last command; variables that the pipeline declares have it from here on.
+        """Return the result of the last command; variables that the pipeline declares have it from here on.
 
         Raises:
-            Refused: a command cannot be done; `position` says where.
+            TemplateError: a command cannot be done; `position` says where.
         """
         self.position = pipe.position
         value: Value | _Piped = _Piped.NOTHING
@@ -94,7 +94,7 @@ class Evaluation:
         return self._operand(first, dot)
 
     def _call(self, call: Call, operands: list[Operand], dot: Value, piped: Value | _Piped) -> Value:
-        """The result of a function. What was piped in is its last argument."""
+        """Return the result of a function. What was piped in is its last argument."""
         self.position = call.position
         function = FUNCTIONS[call.name]
         function.check_count(call.name, len(operands) + (piped is not _Piped.NOTHING))
@@ -107,7 +107,7 @@ class Evaluation:
         return function.call(arguments, self.meter)
 
     def _logic(self, operands: list[Operand], dot: Value, piped: Value | _Piped, *, stops_at: bool) -> Value:
-        """`and`, `or`: the first argument with that truth, else the last one. Those after it are not evaluated."""
+        """Return the first argument with that truth, else the last; those after it are not evaluated (`and`, `or`)."""
         value: Value = None
         for operand in operands:
             value = self._operand(operand, dot)
@@ -145,14 +145,14 @@ class Evaluation:
                 assert_never(operand)
 
     def _entry(self, value: Value, names: tuple[str, ...]) -> Value:
-        """The entry of nested maps that `names` leads to.
+        """Return the entry of nested maps that `names` leads to.
 
         Raises:
-            Missing: a map does not have the key, or holds nothing where a map is due.
+            MissingKey: a map does not have the key, or holds nothing where a map is due.
         """
         for name in names:
             if value is None:
-                raise MissingKey(f"there is no {quoted_token(name)}: what should hold it is null")
+                raise MissingKey(f"the key {quoted_token(name)} cannot be read: its map is null")
             if not isinstance(value, Mapping):
                 raise TemplateError(f"a value of type {kind_of(value).value} has no entry {quoted_token(name)}")
             if name not in value:
@@ -165,19 +165,19 @@ _MOST_KEYS_COMPARED = 200
 
 
 def _no_entry(mapping: Mapping[str, Value], name: str) -> str:
-    """The message for a key that is not there; it names one that is spelt almost so."""
+    """Return the message for a key that is missing; it names one that is spelled almost so."""
     from agent_sync_oci.text import closest  # here, because only an error needs it
 
     near = closest(name, islice(mapping, _MOST_KEYS_COMPARED))
     hint = f"; did you mean {quoted_token(near)}?" if near is not None else ""
-    return f"there is no variable {quoted_token(name)}{hint}"
+    return f"the variable {quoted_token(name)} is not defined{hint}"
 
 
-# -- Runs a parsed template over data: text is copied, actions are printed, branches and ranges followed.
+# -- Execution: copy text, print actions, follow branches and ranges.
 
 
 def execute(template: Template, *, data: Mapping[str, Value], budget: Budget | None = None) -> str:
-    """The text that `template` makes of `data`: a function of these two alone.
+    """Return the text that `template` makes of `data`: a function of these two alone.
 
     Raises:
         MissingVariable: a key is used that the data does not have.
@@ -188,12 +188,12 @@ def execute(template: Template, *, data: Mapping[str, Value], budget: Budget | N
     file, text = template.file, template.text
     try:
         return run.output()
-    except TemplateError as fault:
-        raise as_error(fault, file=file, text=text, position=run.position) from fault
-    except OverBudget as fault:
-        raise as_limit_error(str(fault), file=file, text=text, position=run.position) from fault
-    except RecursionError as fault:  # a budget deeper than the stack that is left
-        raise as_limit_error("the template nests too deeply", file=file, text=text, position=run.position) from fault
+    except TemplateError as error:
+        raise as_error(error, file=file, text=text, position=run.position) from error
+    except OverBudget as error:
+        raise as_limit_error(str(error), file=file, text=text, position=run.position) from error
+    except RecursionError as error:  # a budget deeper than the stack that is left
+        raise as_limit_error("the template nests too deeply", file=file, text=text, position=run.position) from error
 
 
 class _LoopExit(Enum):
@@ -222,7 +222,7 @@ class _Execution:
         self._walk(self._bodies[MAIN], self._data)
         text = joined(self._output)
         if self._broken_at is not None and not is_whole(text):
-            raise TemplateError("this makes bytes that are not UTF-8: a character was cut", position=self._broken_at)
+            raise TemplateError("the output is not UTF-8: a character was cut", position=self._broken_at)
         return text
 
     def _walk(self, body: Body, dot: Value) -> _LoopExit | None:
@@ -264,7 +264,7 @@ class _Execution:
         self._output.append(text)
 
     def _branch(self, node: Branch, dot: Value) -> _LoopExit | None:
-        """The first clause that holds, or the `else`; the variables of all clauses tried so far are in sight there."""
+        """Walk the first clause that holds, or the `else`, where variables of all clauses tried so far are in scope."""
         variables = self._evaluation.variables
         mark = variables.mark()
         self._meter.enter()
@@ -281,7 +281,7 @@ class _Execution:
         return self._walk(node.otherwise, dot)
 
     def _range(self, node: Range, dot: Value) -> _LoopExit | None:
-        """The body for each element. As in Go, a `break` in the `else` ends only this range, a `continue` the next."""
+        """Walk the body for each element. As in Go, `break` in the `else` ends this range only, `continue` the next."""
         variables = self._evaluation.variables
         mark = variables.mark()
         value = self._evaluation.pipeline(node.pipe, dot)
@@ -302,7 +302,7 @@ class _Execution:
         return None if leap is _LoopExit.BREAK else leap
 
     def _elements(self, value: Value, variables: int) -> Iterable[tuple[Value, Value]]:
-        """Keys and elements of what a range goes through."""
+        """Return keys and elements of what a range goes through."""
         kind = kind_of(value)
         if isinstance(value, Mapping):
             self._meter.step(len(value))
@@ -330,12 +330,12 @@ class _Execution:
                 variables.assign_from_top(len(names) - offset, value)
 
     def _invoke(self, node: Invoke, dot: Value) -> None:
-        """Another body, which sees no variable of this one but `$`, its own value at hand."""
+        """Walk another body, which sees no variable of this one but `$`, its own value."""
         evaluation = self._evaluation
         evaluation.position = node.position
         body = self._bodies.get(node.name)
         if body is None:
-            raise TemplateError(f"there is no template {quoted_token(node.name)} in this file")
+            raise TemplateError(f"the template {quoted_token(node.name)} is not defined in this file")
         value = None if node.pipe is None else evaluation.pipeline(node.pipe, dot)
         evaluation.position = node.position
         self._meter.enter()

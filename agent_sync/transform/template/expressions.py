@@ -25,7 +25,7 @@ from agent_sync.transform.template.nodes import (
 )
 from agent_sync.transform.template.values import Variables, from_bytes, to_bytes
 
-# -- What a literal of the template language stands for: strings, character constants and numbers, as Go writes them.
+# -- Literals: strings, character constants and numbers.
 
 _LONGEST_NUMBER = 1_000
 _SMALLEST_INT, _LARGEST_INT, _LARGEST_UINT = -(2**63), 2**63 - 1, 2**64 - 1
@@ -50,10 +50,10 @@ class TooLarge:
 
 
 def string_of(literal: str) -> str:
-    """The string that `literal`, quotes included, stands for.
+    """Return the string that `literal`, quotes included, stands for.
 
     Raises:
-        Refused: an escape in it is not one of Go's.
+        TemplateError: an escape in it is not one of Go's.
     """
     if literal[0] == "`":
         return literal[1:-1].replace("\r", "")
@@ -61,10 +61,10 @@ def string_of(literal: str) -> str:
 
 
 def character_of(literal: str) -> int:
-    """The code point, or the byte of an escape such as `'\\xff'`, that a character constant stands for.
+    """Return the code point, or the byte of an escape such as `'\\xff'`, that a character constant stands for.
 
     Raises:
-        Refused: it is not exactly one character.
+        TemplateError: it is not exactly one character.
     """
     inner = literal[1:-1]
     if len(inner) == 1:
@@ -76,10 +76,10 @@ def character_of(literal: str) -> int:
 
 
 def number_of(literal: str) -> int | float | TooLarge:
-    """The number that `literal` stands for: a float if it looks like one, else an int.
+    """Return the number that `literal` stands for: a float if it looks like one, else an int.
 
     Raises:
-        Refused: it is no number, complex, or too large for a float.
+        TemplateError: it is no number, complex, or too large for a float.
     """
     if len(literal) > _LONGEST_NUMBER:
         raise TemplateError(f"the number {quoted_token(literal)} is longer than {_LONGEST_NUMBER} characters")
@@ -100,7 +100,7 @@ def number_of(literal: str) -> int | float | TooLarge:
 
 
 def complex_refused(literal: str) -> TemplateError:
-    """The fault of a complex number."""
+    """Return the error about a complex number."""
     return TemplateError(f"complex numbers such as {quoted_token(literal)} are not part of agent-sync's templates")
 
 
@@ -112,7 +112,7 @@ def _integer_of(plain: str) -> int:
 
 
 def _untyped_constant(literal: str, integer: int) -> int | float | TooLarge:
-    """Go's rule for a constant without a type: `-0xe` is a float, for it holds an `e` and does not start with `0x`."""
+    """Apply Go's rule for an untyped constant: `-0xe` is a float, for it has an `e` and does not start with `0x`."""
     if not _FLOAT_SIGNS.isdisjoint(literal) and not _HEX_INTEGER.fullmatch(literal):
         return float(integer)
     return integer if integer <= _LARGEST_INT else TooLarge()
@@ -154,7 +154,7 @@ def _is_character(value: int) -> bool:
     return value < 0xD800 or 0xE000 <= value <= 0x10FFFF
 
 
-# -- Parses what stands inside `{{ }}` after the keyword: pipelines, commands and operands.
+# -- Pipelines, commands and operands.
 
 
 class PipelineParser:
@@ -166,16 +166,16 @@ class PipelineParser:
         self.variables = Variables(None)
 
     def pipeline(self, where: str, *, end: TokenKind = TokenKind.CLOSE) -> Pipe:
-        """Everything up to `end`, which is taken as well. `where` is the keyword it belongs to, for messages.
+        """Parse everything up to `end`, which is taken as well. `where` names the keyword in messages.
 
         Raises:
-            Refused: it is no pipeline.
+            TemplateError: it is no pipeline.
         """
         position = self._stream.peek_nonspace().position
         declares, assigns = self._declarations(where)
         commands: list[Command] = []
-        while (token := self._stream.take_nonspace()).mark is not end:
-            if token.mark not in _STARTS_COMMAND:
+        while (token := self._stream.take_nonspace()).kind is not end:
+            if token.kind not in _STARTS_COMMAND:
                 raise unexpected(token, f"in {where}")
             self._stream.put_back(token)
             commands.append(self._command())
@@ -183,24 +183,24 @@ class PipelineParser:
         return Pipe(declares, assigns, tuple(commands), position)
 
     def _declarations(self, where: str) -> tuple[tuple[str, ...], bool]:
-        """The variables before `:=` or `=`, and whether it is `=`. A range may have two."""
+        """Parse the variables before `:=` or `=`, and tell whether it is `=`. A range may have two."""
         names: list[str] = []
-        while (variable := self._stream.peek_nonspace()).mark is TokenKind.VARIABLE:
+        while (variable := self._stream.peek_nonspace()).kind is TokenKind.VARIABLE:
             self._stream.take()
             after = self._stream.peek()
             follower = self._stream.peek_nonspace()
-            if follower.mark in (TokenKind.DECLARE, TokenKind.ASSIGN):
+            if follower.kind in (TokenKind.DECLARE, TokenKind.ASSIGN):
                 self._stream.take()
                 self._declare(variable, names)
-                return tuple(names), follower.mark is TokenKind.ASSIGN
-            if follower.mark is not TokenKind.OTHER or follower.text != ",":
-                self._stream.put_back(*((variable, after) if after.mark is TokenKind.SPACE else (variable,)))
+                return tuple(names), follower.kind is TokenKind.ASSIGN
+            if follower.kind is not TokenKind.OTHER or follower.text != ",":
+                self._stream.put_back(*((variable, after) if after.kind is TokenKind.SPACE else (variable,)))
                 break
             self._stream.take()
             self._declare(variable, names)
             if where != "range" or len(names) > 1:
                 raise TemplateError(f"too many variables are declared in {where}", position=variable.position)
-            if self._stream.peek_nonspace().mark not in (TokenKind.VARIABLE, TokenKind.CLOSE, TokenKind.RIGHT_PAREN):
+            if self._stream.peek_nonspace().kind not in (TokenKind.VARIABLE, TokenKind.CLOSE, TokenKind.RIGHT_PAREN):
                 raise TemplateError("after the comma comes a second variable", position=follower.position)
         return tuple(names), False
 
@@ -209,7 +209,7 @@ class PipelineParser:
         self.variables.declare(variable.text, None)
 
     def _command(self) -> Command:
-        """Operands separated by spaces, up to `|`, which is taken, or an end, which is not."""
+        """Parse operands separated by spaces, up to `|`, which is taken, or an end, which is not."""
         position = self._stream.peek_nonspace().position
         operands: list[Operand] = []
         while True:
@@ -218,22 +218,22 @@ class PipelineParser:
             if operand is not None:
                 operands.append(operand)
             token = self._stream.take()
-            if token.mark is TokenKind.SPACE:
+            if token.kind is TokenKind.SPACE:
                 continue
-            if token.mark in (TokenKind.CLOSE, TokenKind.RIGHT_PAREN):
+            if token.kind in (TokenKind.CLOSE, TokenKind.RIGHT_PAREN):
                 self._stream.put_back(token)
-            elif token.mark is not TokenKind.PIPE:
+            elif token.kind is not TokenKind.PIPE:
                 raise unexpected(token, "between operands")
             return Command(tuple(operands), position)
 
     def _operand(self) -> Operand | None:
-        """A term with the fields that follow it; None if the next token starts no term."""
+        """Parse a term with the fields that follow it; None if the next token starts no term."""
         term = self._term()
-        if term is None or self._stream.peek().mark is not TokenKind.FIELD:
+        if term is None or self._stream.peek().kind is not TokenKind.FIELD:
             return term
         position = self._stream.peek().position
         names: list[str] = []
-        while self._stream.peek().mark is TokenKind.FIELD:
+        while self._stream.peek().kind is TokenKind.FIELD:
             names.append(self._stream.take().text[1:])
         match term:
             case Field():
@@ -250,7 +250,7 @@ class PipelineParser:
     def _term(self) -> Operand | None:
         token = self._stream.take_nonspace()
         position = token.position
-        match token.mark:
+        match token.kind:
             case TokenKind.IDENTIFIER:
                 return _call(token)
             case TokenKind.DOT:
@@ -284,13 +284,13 @@ class PipelineParser:
 
 
 def constant(token: Token) -> Literal | Overflow:
-    """The node of a literal.
+    """Return the node of a literal.
 
     Raises:
-        Refused: it is malformed, at the token's position.
+        TemplateError: it is malformed, at the token's position.
     """
     try:
-        match token.mark:
+        match token.kind:
             case TokenKind.BOOL:
                 return Literal(token.text == "true", token.position)
             case TokenKind.STRING | TokenKind.RAW:
@@ -301,8 +301,8 @@ def constant(token: Token) -> Literal | Overflow:
                 raise complex_refused(token.text)
             case _:
                 number = number_of(token.text)
-    except TemplateError as fault:
-        raise TemplateError(fault.check, position=token.position) from fault
+    except TemplateError as error:
+        raise TemplateError(error.check, position=token.position) from error
     return Overflow(token.text, token.position) if isinstance(number, TooLarge) else Literal(number, token.position)
 
 
@@ -328,7 +328,7 @@ def _call(token: Token) -> Call:
     if token.text == "call":
         check = "`call` is not part of agent-sync's templates: data holds no functions"
     else:
-        check = f"there is no function {quoted_token(token.text)}"
+        check = f"the function {quoted_token(token.text)} does not exist"
     remedy = (
         f"if it is a variable, write .{token.text} with a dot; if the braces are not meant for agent-sync, leave the"
         ' file out with an `exclude:` glob in the transform, or write {{"{{"}} for two braces'
@@ -337,7 +337,7 @@ def _call(token: Token) -> Call:
 
 
 def _refuse_odd(commands: list[Command], where: str, position: int) -> None:
-    """Nothing, if there is a command, and no later one is a constant, which could take no input."""
+    """Raise TemplateError if there is no command, or a later one is a constant, which could take no input."""
     if not commands:
         raise TemplateError(f"a value is missing in {where}", position=position)
     for command in commands[1:]:

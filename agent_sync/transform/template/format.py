@@ -17,7 +17,7 @@ from itertools import accumulate
 from agent_sync.transform.template.budget import Meter, in_pieces
 from agent_sync.transform.template.errors import TemplateError
 
-# -- What stands between `%` and the verb, and the padding that it asks for.
+# -- Flags: what is between `%` and the verb, and the padding that it asks for.
 
 
 @dataclass(slots=True)
@@ -35,20 +35,20 @@ class Flags:
 
 
 def padded(text: str, flags: Flags, *, zeros: bool = True) -> str:
-    """`text` brought to the width; with zeros on the left where they are allowed and asked for."""
+    """Return `text` padded to the width; with zeros on the left where they are allowed and asked for."""
     if flags.width is None:
         return text
     return text + " " * (flags.width - len(text)) if flags.minus else padding(len(text), flags, zeros=zeros) + text
 
 
 def padding(length: int, flags: Flags, *, zeros: bool = True) -> str:
-    """What a text of `length` characters lacks to the width."""
+    """Return the padding that a text of `length` characters lacks to the width."""
     fill = "0" if flags.zero and zeros and not flags.minus else " "
     return fill * ((flags.width or 0) - length)
 
 
 def shortened(text: str, flags: Flags) -> str:
-    """`text` cut to the precision, in characters."""
+    """Return `text` cut to the precision, in characters."""
     return text if flags.precision is None else text[: flags.precision]
 
 
@@ -61,7 +61,7 @@ UNICODE_VERSION = "15.0.0"
 
 
 def is_printable(code: int) -> bool:
-    """Whether the character with this code point is shown as it is."""
+    """Tell whether the character with this code point is printed as it is."""
     if code < 0x7F:
         return code >= 0x20
     return bisect_right(_borders(), code) % 2 == 1
@@ -69,7 +69,7 @@ def is_printable(code: int) -> bool:
 
 @cache
 def _borders() -> list[int]:
-    """Where printable characters start and end, by turns."""
+    """Return where printable characters start and end, by turns."""
     return list(accumulate(int(run, 36) for run in _RUNS.split()))
 
 
@@ -114,7 +114,7 @@ _SIMPLE = {"\a": r"\a", "\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t"
 
 
 def quote_string(text: str, meter: Meter, *, ascii_only: bool = False) -> str:
-    """`text` as a double-quoted Go string; with `ascii_only` every character beyond is escaped."""
+    """Return `text` as a double-quoted Go string; with `ascii_only` every other character is escaped."""
 
     def change(piece: str) -> str:
         return _NOT_PLAIN.sub(lambda found: _escaped(found.group(), quote='"', ascii_only=ascii_only), piece)
@@ -123,17 +123,17 @@ def quote_string(text: str, meter: Meter, *, ascii_only: bool = False) -> str:
 
 
 def quote_character(code: int, *, ascii_only: bool = False) -> str:
-    """The character as a single-quoted Go constant; what is none is shown as U+FFFD."""
+    """Return the character as a single-quoted Go constant; what is none is printed as U+FFFD."""
     return f"'{_escaped(character(code), quote=chr(39), ascii_only=ascii_only)}'"
 
 
 def character(code: int) -> str:
-    """The character with this code point, or U+FFFD where there is none."""
+    """Return the character with this code point, or U+FFFD where there is none."""
     return chr(code) if 0 <= code < 0xD800 or 0xE000 <= code <= 0x10FFFF else REPLACEMENT
 
 
 def fits_raw_string(text: str) -> bool:
-    """Whether backquotes can hold `text` on one line, unchanged."""
+    """Tell whether backquotes can hold `text` on one line, unchanged."""
     return _NOT_RAW.search(text) is None
 
 
@@ -162,10 +162,10 @@ _LARGEST_CHARACTER = 0x10FFFF
 
 
 def integer_text(value: int, verb: str, flags: Flags, *, is_byte: bool) -> str | None:
-    """`value` as `verb` prints it; None if the verb is not for integers.
+    """Return `value` as `verb` prints it; None if the verb is not for integers.
 
     Raises:
-        Refused: the value does not fit into Go's 64 bits.
+        TemplateError: the value does not fit into Go's 64 bits.
     """
     if not _SMALLEST <= value <= _LARGEST:  # not `in range(...)`, which counts through it for a subclass of int
         raise TemplateError("an integer is beyond 64 bits")
@@ -187,7 +187,7 @@ def integer_text(value: int, verb: str, flags: Flags, *, is_byte: bool) -> str |
 
 
 def _integer_digits(value: int, base: int, verb: str, flags: Flags) -> str:
-    """Sign, prefix and digits. Zeros come from a precision, or from the flag 0 with a width; a precision wins."""
+    """Return sign, prefix and digits. Zeros come from a precision, or else from the flag 0 with a width."""
     least = flags.precision
     if least == 0 and value == 0:
         return padding(0, flags, zeros=False)
@@ -208,7 +208,7 @@ def _prefix(base: int, verb: str, digits: str, flags: Flags) -> str:
 
 
 def _unicode(code: int, flags: Flags) -> str:
-    """`U+0078`, with `#` followed by the character in quotes if it can be shown."""
+    """Return `U+0078`, with `#` followed by the character in quotes if it can be printed."""
     text = "U+" + f"{code:X}".rjust(max(4, flags.precision or 0), "0")
     if flags.sharp and code <= _LARGEST_CHARACTER and is_printable(code):
         text += f" '{chr(code)}'"
@@ -228,7 +228,7 @@ _VERBS = frozenset("veEfFgGbxX")
 
 
 def float_text(value: float, verb: str, flags: Flags) -> str | None:
-    """`value` as `verb` prints it; None if the verb is not for floats."""
+    """Return `value` as `verb` prints it; None if the verb is not for floats."""
     if verb not in _VERBS:
         return None
     precision = flags.precision if flags.precision is not None else _DEFAULT_PRECISION.get(verb)
@@ -240,13 +240,13 @@ def float_text(value: float, verb: str, flags: Flags) -> str | None:
         digits = _with_point(digits, verb, precision)
     if sign == "+" and not flags.plus:
         return padded(digits, flags)
-    if flags.zero and not flags.minus:  # the sign stands before the zeros
+    if flags.zero and not flags.minus:  # the sign comes before the zeros
         return sign + padding(len(digits) + 1, flags) + digits
     return padded(sign + digits, flags)
 
 
 def _no_number(value: float, flags: Flags) -> str:
-    """Infinities always show their sign; what is not a number only where a flag asks for it."""
+    """Return an infinity, always with its sign, or NaN, with one only where a flag asks for it."""
     if math.isnan(value):
         text = "+NaN" if flags.plus else " NaN" if flags.space else "NaN"
     elif value < 0:
@@ -257,7 +257,7 @@ def _no_number(value: float, flags: Flags) -> str:
 
 
 def _float_digits(value: float, verb: str, precision: int | None) -> str:
-    """`value`, which has no sign, without width and flags."""
+    """Return `value`, which has no sign, without width and flags."""
     match verb:
         case "b":
             mantissa, exponent = _parts(value)
@@ -275,7 +275,7 @@ def _float_digits(value: float, verb: str, precision: int | None) -> str:
 
 
 def _shortest(value: float) -> str:
-    """The fewest digits that read back as `value`, with an exponent below 0.0001 and from 1,000,000 on."""
+    """Return the fewest digits that read back as `value`, with an exponent below 0.0001 and from 1,000,000 on."""
     mantissa, _, power = repr(value).partition("e")
     whole, _, fraction = mantissa.partition(".")
     digits = (whole + fraction).lstrip("0")
@@ -288,7 +288,7 @@ def _shortest(value: float) -> str:
 
 
 def _hexadecimal(value: float, precision: int | None) -> str:
-    """`0x1.8p+01`: one binary digit, then as many hexadecimal ones as are needed or asked for, rounded half to even."""
+    """Return `0x1.8p+01`: one binary digit, then the hexadecimal ones needed or asked for, rounded half to even."""
     mantissa, exponent = _parts(value)
     if not mantissa:
         exponent = 0
@@ -305,7 +305,7 @@ def _hexadecimal(value: float, precision: int | None) -> str:
 
 
 def _rounded(mantissa: int, exponent: int, bits: int) -> tuple[int, int]:
-    """The mantissa with all but `bits` of its fraction rounded away, half to even."""
+    """Return the mantissa with all but `bits` of its fraction rounded away, half to even."""
     dropped = _MANTISSA_BITS - bits
     if dropped <= 0:
         return mantissa, exponent
@@ -318,7 +318,7 @@ def _rounded(mantissa: int, exponent: int, bits: int) -> tuple[int, int]:
 
 
 def _with_point(text: str, verb: str, precision: int | None) -> str:
-    """`text` as `#` wants it: always with a point, and %g with the zeros that it usually drops."""
+    """Return `text` as `#` wants it: always with a point, and %g with the zeros that it usually drops."""
     ends = "p" if verb in "xX" else "pe"
     cut = next((index for index, letter in enumerate(text.lower()) if letter in ends), len(text))
     head, tail = text[:cut], text[cut:]
@@ -331,7 +331,7 @@ def _with_point(text: str, verb: str, precision: int | None) -> str:
 
 
 def _parts(value: float) -> tuple[int, int]:
-    """Mantissa and exponent of the stored form: value = mantissa * 2 ** (exponent - 52)."""
+    """Return mantissa and exponent of the stored form: value = mantissa * 2 ** (exponent - 52)."""
     bits = int.from_bytes(struct.pack(">d", value), "big")
     exponent, mantissa = bits >> _MANTISSA_BITS, bits & _FRACTION_MASK
     if exponent:

@@ -27,17 +27,17 @@ from agent_sync.transform.template.values import (
     to_bytes,
 )
 
-# -- Go's comparisons: equal kinds only, except that an int and a byte are both whole numbers, and null equals null.
+# -- Comparisons: equal kinds only, except that an int and a byte are both whole numbers, and nil equals nil.
 
 _WHOLE = (Kind.INT, Kind.BYTE)
 _COMPOUND = (Kind.NIL, Kind.LIST, Kind.MAP)
 
 
 def equals_any(first: Value, others: list[Value]) -> bool:
-    """Whether `first` equals one of the others, asked in their order.
+    """Tell whether `first` equals one of the others, compared in their order.
 
     Raises:
-        Refused: there are none, or one that is asked is of another kind.
+        TemplateError: there are none, or one that is compared is of another kind.
     """
     if not others:
         raise TemplateError("eq has nothing to compare with")
@@ -45,10 +45,10 @@ def equals_any(first: Value, others: list[Value]) -> bool:
 
 
 def equals(first: Value, second: Value) -> bool:
-    """Whether both are the same simple value, or both null.
+    """Tell whether both are the same simple value, or both null.
 
     Raises:
-        Refused: they are of different kinds, or lists or maps.
+        TemplateError: they are of different kinds, or lists or maps.
     """
     kind, other = kind_of(first), kind_of(second)
     if Kind.NIL in (kind, other):
@@ -61,10 +61,10 @@ def equals(first: Value, second: Value) -> bool:
 
 
 def less(first: Value, second: Value) -> bool:
-    """Whether `first` sorts before `second`; strings sort by bytes.
+    """Tell whether `first` sorts before `second`; strings sort by bytes.
 
     Raises:
-        Refused: they are of different kinds, or of one that has no order.
+        TemplateError: they are of different kinds, or of one that has no order.
     """
     kind, other = kind_of(first), kind_of(second)
     for candidate in (kind, other):
@@ -79,11 +79,12 @@ def less(first: Value, second: Value) -> bool:
 
 
 def less_or_equal(first: Value, second: Value) -> bool:
-    """`first < second or first == second`, which is false for a number that is not one."""
+    """Tell whether `first < second or first == second`, which is false for NaN."""
     return less(first, second) or equals(first, second)
 
 
-# -- Text made harmless inside HTML, JavaScript and URLs, byte for byte as Go's `html`, `js` and `urlquery` do it.
+# -- Escaping for HTML, JavaScript and URLs, byte for byte as Go's `html`, `js` and `urlquery` do it.
+
 _HTML = str.maketrans({"\0": "\ufffd", '"': "&#34;", "'": "&#39;", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
 _JS_SPECIAL = re.compile(r"[\\'\"<>&=\x00-\x1f\x80-\U0010ffff]")
 _JS_SIMPLE = {"\\": r"\\", "'": r"\'", '"': r"\""}
@@ -92,17 +93,17 @@ _URL = [chr(byte) if byte in _URL_SAFE else "+" if byte == 0x20 else f"%{byte:02
 
 
 def html(text: str, meter: Meter) -> str:
-    """`text` for HTML, between tags or in an attribute."""
+    """Escape `text` for HTML, between tags or in an attribute."""
     return in_pieces(text, lambda piece: piece.translate(_HTML), meter)
 
 
 def js(text: str, meter: Meter) -> str:
-    """`text` for a JavaScript string."""
+    """Escape `text` for a JavaScript string."""
     return in_pieces(text, lambda piece: _JS_SPECIAL.sub(_js_escape, piece), meter)
 
 
 def urlquery(text: str, meter: Meter) -> str:
-    """`text` for a value in a URL's query."""
+    """Escape `text` for a value in a URL's query."""
     return in_pieces(text, lambda piece: "".join([_URL[byte] for byte in to_bytes(piece)]), meter)
 
 
@@ -116,9 +117,7 @@ def _js_escape(found: re.Match[str]) -> str:
     return character
 
 
-# -- The functions of the language: those that Go's text/template has built in, and no others. None of them reaches
-# anything outside its arguments: there is no file, network, environment or process here (spec §6.1). `and` and `or`
-# are absent from the calls because they do not evaluate all of their arguments.
+# -- The table of functions.
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,10 +129,10 @@ class Function:
     result: Callable[[list[Value], Meter], Value]
 
     def call(self, arguments: list[Value], meter: Meter) -> Value:
-        """What the function makes of `arguments`, whose number was checked.
+        """Return what the function makes of `arguments`, whose number was checked.
 
         Raises:
-            Refused: they are of the wrong kind.
+            TemplateError: they are of the wrong kind.
         """
         for argument in arguments:
             if isinstance(argument, str):
@@ -141,10 +140,10 @@ class Function:
         return self.result(arguments, meter)
 
     def check_count(self, name: str, count: int) -> None:
-        """Nothing, if `count` arguments are right.
+        """Raise TemplateError unless the function takes `count` arguments.
 
         Raises:
-            Refused: they are not.
+            TemplateError: they are not.
         """
         if count < self.least or (self.most is not None and count > self.most):
             wanted = str(self.least) if self.most == self.least else f"at least {self.least}"
@@ -152,7 +151,7 @@ class Function:
 
 
 def index(arguments: list[Value], meter: Meter) -> Value:
-    """The element of the first argument that the others lead to; nothing for a key that a map does not have."""
+    """Return the element of the first argument that the others lead to; nil for a key that a map does not have."""
     item, *keys = arguments
     if item is None:
         raise TemplateError("index of nothing")
@@ -163,7 +162,7 @@ def index(arguments: list[Value], meter: Meter) -> Value:
 
 
 def slice_(arguments: list[Value], meter: Meter) -> Value:
-    """The part of a string (by bytes) or list from the second argument to the third, up to a capacity."""
+    """Return the part of a string (by bytes) or list from the second argument to the third, up to a capacity."""
     item, *bounds = arguments
     kind = kind_of(item)
     if len(bounds) > 3:
@@ -183,7 +182,7 @@ def slice_(arguments: list[Value], meter: Meter) -> Value:
 
 
 def length(arguments: list[Value], _meter: Meter) -> Value:
-    """How many bytes a string has, or elements a list or map."""
+    """Return how many bytes a string has, or elements a list or map."""
     (item,) = arguments
     kind = kind_of(item)
     if isinstance(item, str):
@@ -194,7 +193,7 @@ def length(arguments: list[Value], _meter: Meter) -> Value:
 
 
 def printf(arguments: list[Value], meter: Meter) -> Value:
-    """The first argument, a format, with its verbs replaced by the others."""
+    """Return the first argument, a format, with its verbs replaced by the others."""
     form, *values = arguments
     if not isinstance(form, str):
         raise TemplateError(f"the format of printf is of type {kind_of(form).value}, not a string")
@@ -215,7 +214,7 @@ def _element(item: Value, key: Value) -> Value:
 
 
 def _position(index: Value, largest: int) -> int:
-    """`index` as a position from 0 to `largest`."""
+    """Return `index` as a position from 0 to `largest`."""
     if kind_of(index) not in (Kind.INT, Kind.BYTE) or not isinstance(index, int):
         raise TemplateError(f"an index is an integer, not of type {kind_of(index).value}")
     if not 0 <= index <= largest:
@@ -224,7 +223,7 @@ def _position(index: Value, largest: int) -> int:
 
 
 def _bounds(indexes: list[Value], size: int, capacity: int) -> tuple[int, int, int]:
-    """Start, stop and new capacity of a slice: in Go's words `item[start:stop:capacity]`."""
+    """Return start, stop and new capacity of a slice: in Go's words `item[start:stop:capacity]`."""
     bounds = [0, size, capacity]
     for place, given in enumerate(indexes):
         bounds[place] = _position(given, capacity)
@@ -235,7 +234,7 @@ def _bounds(indexes: list[Value], size: int, capacity: int) -> tuple[int, int, i
 
 
 def _text_to_escape(arguments: list[Value], meter: Meter) -> str:
-    """What the escaping functions escape: the printed arguments, nothing as `<no value>`."""
+    """Return what the escaping functions escape: the printed arguments, nil as `<no value>`."""
     if len(arguments) == 1 and isinstance(arguments[0], str):
         return arguments[0]
     return sprint(["<no value>" if value is None else value for value in arguments], meter)

@@ -14,16 +14,12 @@ from typing import NamedTuple
 from agent_sync.transform.template.budget import Meter
 from agent_sync.transform.template.errors import TemplateError, quoted_token
 
-# -- The words of the template language, in the order of the file: text outside of `{{ }}`, and what stands inside.
-# One pass, no word looked at twice, however hostile the file. The rules are those of Go's text/template/parse: what a
-# word may be followed by, where a space separates, and what the trim markers `{{- ` and ` -}}` take away.
-
 SPACES = " \t\r\n"
 LONGEST_NAME = 1_000
 
 
 class TokenKind(Enum):
-    """What kind of word a token is."""
+    """The kinds of tokens."""
 
     TEXT = "text"
     COMMENT = "comment"
@@ -52,18 +48,18 @@ class TokenKind(Enum):
 
 
 class Token(NamedTuple):
-    """A word and where it starts."""
+    """A token and where it starts."""
 
-    mark: TokenKind
+    kind: TokenKind
     text: str
     position: int
 
 
 def tokenize(text: str) -> Iterator[Token]:
-    """The words of `text`, lazily; the last one is `TokenKind.END`.
+    """Yield the tokens of `text`; the last one is `TokenKind.END`.
 
     Raises:
-        Refused: something inside `{{ }}` is no word of the language.
+        TemplateError: something inside `{{ }}` is no token of the language.
     """
     position = 0
     while (opening := text.find("{{", position)) >= 0:
@@ -131,7 +127,7 @@ _UNCLOSED = {
 
 
 def _after_comment(text: str, position: int, opening: int) -> int:
-    """Where the text goes on after the comment at `position`."""
+    """Return where the text goes on after the comment at `position`."""
     end = text.find("*/", position + 2)
     if end < 0:
         raise TemplateError("the comment has no closing */", position=opening)
@@ -149,33 +145,33 @@ def _after_spaces(text: str, position: int) -> int:
 
 
 def _inside(text: str, position: int, opening: int) -> Generator[Token, None, int]:
-    """The words from `position` to the closing `}}`; returns where the text after it starts."""
+    """Yield the tokens from `position` to the closing `}}`; return where the text after it starts."""
     depth = 0
     while (found := _INSIDE.match(text, position)) is not None:
-        mark = _TOKEN_KINDS[found.lastgroup or ""]
+        kind = _TOKEN_KINDS[found.lastgroup or ""]
         end = found.end()
-        if mark is TokenKind.CLOSE:
+        if kind is TokenKind.CLOSE:
             if depth:
                 raise TemplateError("a left parenthesis is not closed in this action", position=opening)
-            yield Token(mark, "}}", position)
+            yield Token(kind, "}}", position)
             return _after_spaces(text, end) if end - position > 2 else end
-        if mark is TokenKind.LEFT_PAREN:
+        if kind is TokenKind.LEFT_PAREN:
             depth += 1
-        elif mark is TokenKind.RIGHT_PAREN:
+        elif kind is TokenKind.RIGHT_PAREN:
             depth -= 1
             if depth < 0:
                 raise TemplateError("a right parenthesis has no left one", position=position)
-        elif mark is TokenKind.NUMBER:
-            mark, end = _number(text, position, end)
-        elif mark in _NAMES:
-            mark = _checked_name(mark, text, position, end)
-        yield Token(mark, text[position:end], position)
+        elif kind is TokenKind.NUMBER:
+            kind, end = _number(text, position, end)
+        elif kind in _NAMES:
+            kind = _checked_name(kind, text, position, end)
+        yield Token(kind, text[position:end], position)
         position = end
     raise _no_token(text, position, opening)
 
 
-def _checked_name(mark: TokenKind, text: str, position: int, end: int) -> TokenKind:
-    """What the name between `position` and `end` is, after a look at what follows it."""
+def _checked_name(kind: TokenKind, text: str, position: int, end: int) -> TokenKind:
+    """Return the kind of the name between `position` and `end`, after a look at what follows it."""
     name = text[position:end]
     if _AFTER_NAME.match(text, end) is None:
         raise TemplateError(f"the character {quoted_token(text[end])} cannot follow {quoted_token(name)}", position=end)
@@ -189,27 +185,27 @@ def _checked_name(mark: TokenKind, text: str, position: int, end: int) -> TokenK
                 raise TemplateError(
                     f"the character {quoted_token(character)} cannot be part of a name", position=position + offset
                 )
-    if mark is TokenKind.IDENTIFIER:
-        return TokenKind.KEYWORD if name in _KEYWORDS else _RESERVED.get(name, mark)
-    return TokenKind.DOT if name == "." else mark
+    if kind is TokenKind.IDENTIFIER:
+        return TokenKind.KEYWORD if name in _KEYWORDS else _RESERVED.get(name, kind)
+    return TokenKind.DOT if name == "." else kind
 
 
 def _number(text: str, position: int, end: int) -> tuple[TokenKind, int]:
-    """Whether the number is a complex one, and where it ends."""
-    mark = TokenKind.NUMBER
+    """Return the kind of the number, which may be complex, and where it ends."""
+    kind = TokenKind.NUMBER
     second = _SIGNED_NUMBER.match(text, end)
     if second is not None and second.group().endswith("i"):
-        mark, end = TokenKind.COMPLEX, second.end()
+        kind, end = TokenKind.COMPLEX, second.end()
     elif second is not None:
-        raise TemplateError("there is no arithmetic in templates; separate numbers with spaces", position=position)
+        raise TemplateError("templates have no arithmetic; separate numbers with spaces", position=position)
     following = text[end : end + 1]
     if following == "_" or following.isalpha() or following.isdecimal():
         raise TemplateError(f"the number {quoted_token(text[position : end + 1])} is malformed", position=position)
-    return mark, end
+    return kind, end
 
 
 def _no_token(text: str, position: int, opening: int) -> TemplateError:
-    """The fault of an action in which no word starts at `position`."""
+    """Return the error about an action in which no token starts at `position`."""
     if position >= len(text):
         return TemplateError("the action is not closed with }}", position=opening)
     character = text[position]
@@ -219,7 +215,7 @@ def _no_token(text: str, position: int, opening: int) -> TemplateError:
     )
 
 
-# -- The words of a template with as much looking ahead as the grammar needs.
+# -- Tokens with as much look-ahead as the grammar needs.
 
 
 class TokenStream:
@@ -234,20 +230,20 @@ class TokenStream:
         self.last = 0
 
     def take(self) -> Token:
-        """The next token."""
+        """Return the next token."""
         if self._ahead:
             return self._ahead.pop()
         for token in self._tokens:
             self._meter.token()
-            if token.mark is not TokenKind.COMMENT:
+            if token.kind is not TokenKind.COMMENT:
                 self.last = token.position
                 return token
         return Token(TokenKind.END, "", self.last)
 
     def take_nonspace(self) -> Token:
-        """The next token that is no space."""
+        """Return the next token that is no space."""
         token = self.take()
-        while token.mark is TokenKind.SPACE:
+        while token.kind is TokenKind.SPACE:
             token = self.take()
         return token
 
@@ -256,30 +252,30 @@ class TokenStream:
         self._ahead.extend(reversed(tokens))
 
     def peek(self) -> Token:
-        """The next token, left in place."""
+        """Return the next token without taking it."""
         token = self.take()
         self._ahead.append(token)
         return token
 
     def peek_nonspace(self) -> Token:
-        """The next token that is no space, left in place; spaces before it are gone."""
+        """Return the next token that is no space without taking it; spaces before it are dropped."""
         token = self.take_nonspace()
         self._ahead.append(token)
         return token
 
-    def expect(self, *marks: TokenKind, where: str) -> Token:
-        """The next token that is no space, which must be one of `marks`.
+    def expect(self, *kinds: TokenKind, where: str) -> Token:
+        """Return the next token that is no space, which must be of one of these kinds.
 
         Raises:
-            Refused: it is another one.
+            TemplateError: it is another one.
         """
         token = self.take_nonspace()
-        if token.mark not in marks:
+        if token.kind not in kinds:
             raise unexpected(token, where)
         return token
 
 
 def unexpected(token: Token, where: str) -> TemplateError:
-    """The fault of a token that cannot stand `where` it stands."""
+    """Return the error about a token that cannot be `where` it is."""
     what = quoted_token(token.text) if token.text else "the end of the file"
-    return TemplateError(f"{what} cannot stand {where}", position=token.position)
+    return TemplateError(f"{what} cannot be {where}", position=token.position)

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
-# -- what a pipeline is made of --------------------------------------------------------------------------------------
+# -- What a pipeline is made of.
 
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """`.`, the value at hand."""
+    """`.`, the current value (dot)."""
 
     position: int
 
@@ -28,7 +28,7 @@ class Nil:
 
 @dataclass(frozen=True, slots=True)
 class Literal:
-    """A string, number or boolean that stands in the template."""
+    """A string, number or boolean in the template."""
 
     value: str | int | float | bool
     position: int
@@ -44,7 +44,7 @@ class Overflow:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """`.name.name`: entries of the value at hand."""
+    """`.name.name`: entries of dot."""
 
     names: tuple[str, ...]
     position: int
@@ -97,7 +97,7 @@ class Command:
 Operand: TypeAlias = Dot | Nil | Literal | Overflow | Field | Variable | Call | Chain | Pipe
 CONSTANTS = (Dot, Nil, Literal, Overflow)
 
-# -- what a body is made of ------------------------------------------------------------------------------------------
+# -- What a body is made of.
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Invoke:
-    """`template` or `block`: another body, with a value at hand (none given: nothing)."""
+    """`template` or `block`: another body, with a value as its dot (none given: nil)."""
 
     name: str
     pipe: Pipe | None

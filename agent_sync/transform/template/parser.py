@@ -25,7 +25,7 @@ from agent_sync.transform.template.values import is_whole, size_bytes
 
 
 def parse(text: str, *, file: str, budget: Budget | None = None) -> Template:
-    """`text` in its parsed form; `file` is how errors name it.
+    """Parse `text`; `file` is its name in errors.
 
     Raises:
         TransformFailed: it is not in the template language.
@@ -38,12 +38,12 @@ def parse(text: str, *, file: str, budget: Budget | None = None) -> Template:
         if not is_whole(text):
             raise TemplateError("the file has a lone surrogate, which no encoding can hold", position=0)
         _BodyParser(stream, meter, definitions).file()
-    except TemplateError as fault:
-        raise as_error(fault, file=file, text=text, position=stream.last) from fault
-    except OverBudget as fault:
-        raise as_limit_error(str(fault), file=file, text=text, position=stream.last) from fault
-    except RecursionError as fault:  # a budget deeper than the stack that is left
-        raise as_limit_error("the template nests too deeply", file=file, text=text, position=stream.last) from fault
+    except TemplateError as error:
+        raise as_error(error, file=file, text=text, position=stream.last) from error
+    except OverBudget as error:
+        raise as_limit_error(str(error), file=file, text=text, position=stream.last) from error
+    except RecursionError as error:  # a budget deeper than the stack that is left
+        raise as_limit_error("the template nests too deeply", file=file, text=text, position=stream.last) from error
     return Template(file, text, definitions.bodies)
 
 
@@ -58,7 +58,7 @@ class _Definitions:
         """Keep `body` under `name`.
 
         Raises:
-            Refused: both that body and an earlier one hold more than space.
+            TemplateError: both that body and an earlier one hold more than space.
         """
         blank = _is_blank(body)
         if name not in self._full:
@@ -80,10 +80,10 @@ class _BodyParser:
         self._ranges = 0
 
     def file(self) -> None:
-        """Read the whole file; only here `define` may stand."""
+        """Parse the whole file; only here `define` may be."""
         nodes: list[Node] = []
-        while (token := self._stream.take_nonspace()).mark is not TokenKind.END:
-            if token.mark is TokenKind.OPEN:
+        while (token := self._stream.take_nonspace()).kind is not TokenKind.END:
+            if token.kind is TokenKind.OPEN:
                 keyword = self._stream.take_nonspace()
                 if _is(keyword, "define"):
                     _BodyParser(self._stream, self._meter, self._definitions)._definition(token)
@@ -91,7 +91,7 @@ class _BodyParser:
                 self._stream.put_back(keyword)
             node = self._node(token)
             if isinstance(node, Token):
-                raise TemplateError(f"{{{{{node.text}}}}} has nothing to belong to", position=node.position)
+                raise TemplateError(f"{{{{{node.text}}}}} belongs to no block", position=node.position)
             nodes.append(node)
         self._definitions.add(MAIN, tuple(nodes), 0)
 
@@ -101,10 +101,10 @@ class _BodyParser:
         self._definitions.add(_name(name), self._whole_body("define", opening), opening.position)
 
     def _body(self, keyword: str, opening: Token) -> tuple[Body, Token]:
-        """Everything up to `{{end}}` or `{{else`, and that word. `opening` is what must be closed."""
+        """Parse everything up to `{{end}}` or `{{else`, and return that token too. `opening` is what must be closed."""
         self._meter.enter()
         nodes: list[Node] = []
-        while (token := self._stream.take_nonspace()).mark is not TokenKind.END:
+        while (token := self._stream.take_nonspace()).kind is not TokenKind.END:
             node = self._node(token)
             if isinstance(node, Token):
                 self._meter.leave()
@@ -113,20 +113,20 @@ class _BodyParser:
         raise TemplateError(f"{{{{{keyword}}}}} is never closed with {{{{end}}}}", position=opening.position)
 
     def _whole_body(self, keyword: str, opening: Token) -> Body:
-        """Everything up to `{{end}}`."""
+        """Parse everything up to `{{end}}`."""
         body, end = self._body(keyword, opening)
         if end.text != "end":
-            raise TemplateError(f"{{{{{end.text}}}}} cannot stand here, in {keyword}", position=end.position)
+            raise TemplateError(f"{{{{{end.text}}}}} cannot be here, in {keyword}", position=end.position)
         return body
 
     def _node(self, token: Token) -> Node | Token:
-        """The node that starts with `token`; the word itself for `end` and `else`."""
-        if token.mark is TokenKind.TEXT:
+        """Parse the node that starts with `token`; return the token itself for `end` and `else`."""
+        if token.kind is TokenKind.TEXT:
             return Text(token.text, size_bytes(token.text))
-        if token.mark is not TokenKind.OPEN:
+        if token.kind is not TokenKind.OPEN:
             raise unexpected(token, "here")
         keyword = self._stream.take_nonspace()
-        if keyword.mark is TokenKind.KEYWORD and keyword.text != "define":
+        if keyword.kind is TokenKind.KEYWORD and keyword.text != "define":
             return self._control(keyword, token)
         self._stream.put_back(keyword)
         return Action(self._pipelines.pipeline("an action"))
@@ -148,10 +148,10 @@ class _BodyParser:
                     self._stream.expect(TokenKind.CLOSE, where="after else")
             case _:
                 self._stream.expect(TokenKind.CLOSE, where="after end")
-        return Token(keyword.mark, keyword.text, opening.position)
+        return Token(keyword.kind, keyword.text, opening.position)
 
     def _branch(self, keyword: str, opening: Token) -> Branch:
-        """All of `if` or `with`, a chain of `else if` in one loop: such chains grow long."""
+        """Parse all of `if` or `with`, a chain of `else if` in one loop: such chains grow long."""
         mark = self._pipelines.variables.mark()
         clauses: list[Clause] = []
         otherwise: Body = ()
@@ -179,15 +179,15 @@ class _BodyParser:
         return Range(pipe, body, otherwise)
 
     def _continues_as(self, keywords: tuple[str, ...]) -> bool:
-        """Whether one of the keywords follows, as `if` in `else if`."""
+        """Tell whether one of the keywords follows, as `if` in `else if`."""
         token = self._stream.peek_nonspace()
-        return token.mark is TokenKind.KEYWORD and token.text in keywords
+        return token.kind is TokenKind.KEYWORD and token.text in keywords
 
     def _invoke(self) -> Invoke:
         name = self._stream.expect(TokenKind.STRING, TokenKind.RAW, where="after template, where a quoted name is due")
         token = self._stream.take_nonspace()
         pipe: Pipe | None = None
-        if token.mark is not TokenKind.CLOSE:
+        if token.kind is not TokenKind.CLOSE:
             self._stream.put_back(token)
             pipe = self._pipelines.pipeline("template")
         return Invoke(_name(name), pipe, name.position)
@@ -203,7 +203,7 @@ class _BodyParser:
     def _leap(self, keyword: Token) -> Break | Continue:
         self._stream.expect(TokenKind.CLOSE, where=f"after {keyword.text}")
         if not self._ranges:
-            raise TemplateError(f"{{{{{keyword.text}}}}} stands outside of any range", position=keyword.position)
+            raise TemplateError(f"{{{{{keyword.text}}}}} is outside of any range", position=keyword.position)
         return Break() if keyword.text == "break" else Continue()
 
 
@@ -212,17 +212,17 @@ _GO_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join
 
 
 def _is(token: Token, keyword: str) -> bool:
-    return token.mark is TokenKind.KEYWORD and token.text == keyword
+    return token.kind is TokenKind.KEYWORD and token.text == keyword
 
 
 def _is_blank(body: Body) -> bool:
-    """Whether a body is nothing but space, and so gives way to another definition of its name."""
+    """Tell whether a body is nothing but space, and so is replaced by another definition of its name."""
     return all(isinstance(node, Text) and not node.text.strip(_GO_SPACES) for node in body)
 
 
 def _name(token: Token) -> str:
-    """The name in quotes after define, template and block."""
+    """Return the name in quotes after define, template and block."""
     try:
         return string_of(token.text)
-    except TemplateError as fault:
-        raise TemplateError(fault.check, position=token.position) from fault
+    except TemplateError as error:
+        raise TemplateError(error.check, position=token.position) from error

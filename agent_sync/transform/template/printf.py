@@ -23,11 +23,9 @@ from agent_sync.transform.template.format import (
 )
 from agent_sync.transform.template.values import Byte, Kind, Value, cut, joined, kind_of, sorted_items, to_bytes
 
-# -- Go's fmt, for the values that templates have: Sprint, Sprintln, and one value under one verb.
-
 
 def print_action(value: Value, meter: Meter) -> str:
-    """`value` as `{{ value }}` shows it; nothing is `<no value>` there."""
+    """Return `value` as `{{ value }}` prints it; nil is `<no value>` there."""
     if value is not None and not isinstance(value, str):
         return sprint((value,), meter)
     text = "<no value>" if value is None else value
@@ -36,7 +34,7 @@ def print_action(value: Value, meter: Meter) -> str:
 
 
 def sprint(values: Iterable[Value], meter: Meter) -> str:
-    """All values in one line; a space parts two of which neither is a string."""
+    """Return all values in one line, with a space between two of which neither is a string."""
     printer = Printer(meter)
     after_string = True
     for value in values:
@@ -49,7 +47,7 @@ def sprint(values: Iterable[Value], meter: Meter) -> str:
 
 
 def sprintln(values: Iterable[Value], meter: Meter) -> str:
-    """All values with a space between each two, and a newline."""
+    """Return all values with a space between each two, and a newline."""
     printer = Printer(meter)
     for index, value in enumerate(values):
         if index:
@@ -60,7 +58,7 @@ def sprintln(values: Iterable[Value], meter: Meter) -> str:
 
 
 class Printer:
-    """Text as it grows; `flags` are those of the verb at hand and hold for every element of a list."""
+    """Text as it grows; `flags` are those of the current verb and hold for every element of a list."""
 
     __slots__ = ("_meter", "_parts", "flags")
 
@@ -75,14 +73,14 @@ class Printer:
         self._parts.append(text)
 
     def text(self) -> str:
-        """What was written so far."""
+        """Return what was written so far."""
         return joined(self._parts)
 
     def argument(self, value: Value, verb: str) -> None:
         """Add one argument of printf under its verb.
 
         Raises:
-            Refused: it is `%p` of a list or map, which in Go prints an address in memory.
+            TemplateError: it is `%p` of a list or map, which in Go prints an address in memory.
         """
         kind = kind_of(value)
         if verb == "T" or (value is None and verb == "v"):
@@ -113,7 +111,7 @@ class Printer:
         return self._bad_verb(value, kind, verb) if text is None else self.write(text)
 
     def _nested(self, value: Value, verb: str) -> None:
-        """An element of a list or map."""
+        """Add an element of a list or map."""
         kind = kind_of(value)
         if kind is Kind.NIL:
             self.write("interface {}(nil)" if self.flags.go_syntax else "<nil>")
@@ -146,7 +144,7 @@ class Printer:
         self._meter.leave()
 
     def _bad_verb(self, value: Value, kind: Kind, verb: str) -> None:
-        """Go's `%!d(string=x)`: no error, but text that tells of one."""
+        """Add Go's `%!d(string=x)`: no error, but text that tells of one."""
         self.write(f"%!{verb}({kind.value}")
         if value is not None:
             self.write("=")
@@ -189,16 +187,14 @@ _GO_LIST = (f"{Kind.LIST.value}{{", ", ", "}")
 _GO_MAP = (f"{Kind.MAP.value}{{", ", ", "}")
 
 
-# -- Go's Sprintf: what the format says, verb by verb, and the notes that Go prints where format and arguments
-# disagree. Python's own formatting is never given a format from a template: `"%1000000000d"` would ask it for a
-# gigabyte. Go stops at a width of a million, and so does this.
+# -- Sprintf: what the format says, verb by verb, and the notes that Go prints where format and arguments disagree.
 
 _LARGEST_NUMBER = 1_000_000
 _SHORTEST_CHOICE = len("[n]")
 
 
 def sprintf(form: str, arguments: list[Value], meter: Meter) -> str:
-    """`form` with its verbs replaced by `arguments`."""
+    """Return `form` with its verbs replaced by `arguments`."""
     return _Run(form, arguments, meter).text()
 
 
@@ -212,12 +208,12 @@ class _Run:
         self._printer = Printer(meter)
         self._at = 0
         self._next = 0
-        self._is_good = True  # the verb at hand has chosen no argument that is not there
+        self._is_good = True  # the current verb has chosen no argument that is missing
         self._is_reordered = False  # some verb has chosen its argument, as %[2]d does
         self._last_bracket = form.rfind("]")  # so that a million `%[` do not each search to the end
 
     def text(self) -> str:
-        """Everything, the complaint about arguments left over included."""
+        """Return everything, with Go's note about arguments left over."""
         while (percent := self._form.find("%", self._at)) >= 0:
             self._printer.write(self._form[self._at : percent])
             self._at = percent + 1
@@ -229,7 +225,7 @@ class _Run:
         return self._printer.text()
 
     def _directive(self) -> None:
-        """One verb with all that stands before it: flags, argument number, width, precision, argument number."""
+        """Read one verb and what is before it: flags, argument number, width, precision, argument number."""
         self._is_good = True
         self._printer.flags = flags = self._flags()
         chosen = self._width(flags, chosen=self._choice())
@@ -266,7 +262,7 @@ class _Run:
         return flags
 
     def _width(self, flags: Flags, *, chosen: bool) -> bool:
-        """Read the width; returns whether an argument number still waits for its use."""
+        """Read the width; return whether an argument number still waits for its use."""
         if self._peek() == "*":
             self._at += 1
             flags.width = self._number_from_argument()
@@ -281,7 +277,7 @@ class _Run:
         return chosen
 
     def _precision(self, flags: Flags, *, chosen: bool) -> bool:
-        """Read the precision after its dot; returns the same as `_width`."""
+        """Read the precision after its dot; return the same as `_width`."""
         if chosen:  # "%[3].2d"
             self._is_good = False
         chosen = self._choice()
@@ -296,7 +292,7 @@ class _Run:
         return chosen
 
     def _choice(self) -> bool:
-        """Read an argument number such as `[2]`; returns whether there was one that could be read."""
+        """Read an argument number such as `[2]`; return whether there was one that could be read."""
         if self._peek() != "[":
             return False
         self._is_reordered = True
@@ -318,7 +314,7 @@ class _Run:
         return could_be_read
 
     def _number(self) -> int | None:
-        """The number that stands here, if any. Beyond a million Go gives up, and the rest of the format is lost."""
+        """Read a number, if there is one. Beyond a million Go gives up, and the rest of the format is lost."""
         number = None
         while "0" <= (digit := self._peek()) <= "9":
             if number is not None and number > _LARGEST_NUMBER:
@@ -329,7 +325,7 @@ class _Run:
         return number
 
     def _number_from_argument(self) -> int | None:
-        """The next argument as a width or precision; None if there is none, or it is no integer, or too large."""
+        """Return the next argument as a width or precision; None if there is none, or it is no integer or too large."""
         if self._next >= len(self._arguments):
             return None
         value = self._arguments[self._next]

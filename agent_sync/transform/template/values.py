@@ -13,17 +13,14 @@ from typing import TypeAlias
 
 from agent_sync.transform.template.errors import TemplateError
 
-# -- Go's strings in Python's: bytes that are mostly UTF-8, where Python has code points. A byte that is not UTF-8
-# (from "\xff", or a string that was sliced inside a character) stands in a `str` as one lone surrogate, U+DC80 to
-# U+DCFF, as Python's `surrogateescape` has it. So the usual text stays a plain `str`, and length, slicing and
-# comparison go through the bytes only where a string is not ASCII.
+# -- Strings by bytes.
 
 
 def to_bytes(text: str) -> bytes:
-    """The bytes that Go would hold for `text`.
+    """Return the bytes that Go would hold for `text`.
 
     Raises:
-        Refused: the text came in with a lone surrogate that stands for no byte.
+        TemplateError: the text has a lone surrogate that stands for no byte.
     """
     try:
         return text.encode("utf-8", "surrogateescape")
@@ -32,18 +29,18 @@ def to_bytes(text: str) -> bytes:
 
 
 def from_bytes(data: bytes) -> str:
-    """`data` as text, a byte outside UTF-8 as one surrogate."""
+    """Return `data` as text, a byte outside UTF-8 as one surrogate."""
     return data.decode("utf-8", "surrogateescape")
 
 
 def joined(parts: list[str]) -> str:
-    """The parts as one text; two halves of a character that meet become that character again."""
+    """Return the parts as one text; two halves of a character that meet become that character again."""
     text = "".join(parts)
     return text if is_whole(text) else from_bytes(to_bytes(text))
 
 
 def is_whole(text: str) -> bool:
-    """Whether every character of `text` is a real one, so that it can be written as UTF-8."""
+    """Tell whether every character of `text` is a real one, so that it can be written as UTF-8."""
     if text.isascii():
         return True
     try:
@@ -54,24 +51,23 @@ def is_whole(text: str) -> bool:
 
 
 def size_bytes(text: str) -> int:
-    """How many bytes `text` has."""
+    """Return how many bytes `text` has."""
     return len(text) if text.isascii() else len(to_bytes(text))
 
 
 def cut(text: str, start: int, stop: int) -> str:
-    """The bytes from `start` to `stop`, as text."""
+    """Return the bytes from `start` to `stop`, as text."""
     return text[start:stop] if text.isascii() else from_bytes(to_bytes(text)[start:stop])
 
 
 def is_less(first: str, second: str) -> bool:
-    """Whether `first` sorts before `second` by bytes."""
+    """Tell whether `first` sorts before `second` by bytes."""
     if first.isascii() and second.isascii():
         return first < second
     return to_bytes(first) < to_bytes(second)
 
 
-# -- The values a template works on: what YAML and JSON can say, and the two that the language makes itself. `Kind` is
-# Go's name of the type that the same value would have in Go, where data arrives as `interface {}`.
+# -- Values and their kinds. `Kind` is the type that the same value would have in Go, where data is `interface {}`.
 
 Value: TypeAlias = "str | int | float | bool | Sequence[Value] | Mapping[str, Value] | None"
 """What a variable may hold: text, numbers, booleans, nothing, lists, and maps with text as keys."""
@@ -116,31 +112,31 @@ class SliceView(Sequence[Value]):
         return self._items[self._start + index]
 
     def narrowed(self, start: int, stop: int, capacity: int) -> SliceView:
-        """The window from `start` to `stop` with room up to `capacity`, all counted from this window's start."""
+        """Return the view from `start` to `stop` with room up to `capacity`, all counted from this view's start."""
         return SliceView(self._items, self._start + start, self._start + stop, capacity - start)
 
 
 def kind_of(value: object) -> Kind:
-    """What `value` is.
+    """Return what `value` is.
 
     Raises:
-        Refused: it is nothing a template can work on, such as a date.
+        TemplateError: it is nothing a template can work on, such as a date.
     """
     kind = _KINDS.get(type(value))
     return kind if kind is not None else _kind_of_relative(value)
 
 
 def is_true(value: Value) -> bool:
-    """Whether `if` takes the branch: not empty, not zero, not null."""
+    """Tell whether `if` takes the branch: not empty, not zero, not nil."""
     kind_of(value)
     return bool(value)
 
 
 def sorted_items(mapping: Mapping[str, Value]) -> list[tuple[str, Value]]:
-    """The entries in the order of their keys.
+    """Return the entries in the order of their keys.
 
     Raises:
-        Refused: a key is not text.
+        TemplateError: a key is not text.
     """
     for key in mapping:
         if not isinstance(key, str):
@@ -153,7 +149,7 @@ def _key(item: tuple[str, Value]) -> str:
 
 
 def _kind_of_relative(value: object) -> Kind:
-    """The kind of a value whose class derives from a known one."""
+    """Return the kind of a value whose class derives from a known one."""
     for base, kind in _BASES:
         if isinstance(value, base) and not isinstance(value, bytes | bytearray):
             return kind
@@ -182,9 +178,8 @@ _BASES: tuple[tuple[type, Kind], ...] = (
 )
 
 
-# -- The variables in sight, innermost last. Found by name when they are used, as Go does: a declaration inside an
-# argument that `or` never evaluates does not exist. Each name remembers its own declarations, so that a file with
-# 100,000 of them is not searched once for each use.
+# -- Variables. They are found by name when they are used, as in Go: a declaration inside an argument that `or` never
+# evaluates does not exist.
 
 
 class Variables:
@@ -207,7 +202,7 @@ class Variables:
         self._values.append(value)
 
     def get(self, name: str) -> Value:
-        """The value of the innermost variable called `name`."""
+        """Return the value of the innermost variable called `name`."""
         return self._values[self._place(name)]
 
     def assign(self, name: str, value: Value) -> None:
@@ -219,7 +214,7 @@ class Variables:
         self._values[-count] = value
 
     def mark(self) -> int:
-        """A mark to forget back to."""
+        """Return a mark to forget back to."""
         return len(self._names)
 
     def forget(self, mark: int) -> None:

@@ -24,7 +24,7 @@ def test_a_missing_key_is_an_error_of_its_own_that_names_file_line_and_column() 
     assert error.place is not None
     assert error.place.text == "Project: {{ .projct }}"
     assert error.subject == "template rules/a.md"
-    assert error.check == 'there is no variable "projct"; did you mean "project"?'
+    assert error.check == 'the variable "projct" is not defined; did you mean "project"?'
     assert error.remedy is not None
     assert "variables" in error.remedy
 
