@@ -11,8 +11,7 @@ from agent_sync.errors import DigestMismatch, LimitExceeded, NotFound, UsageErro
 from agent_sync.lock import Lock
 from agent_sync.lock.file import MAX_LOCK_BYTES
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import IMAGE_MANIFEST
-from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest
+from agent_sync_oci.manifest import EMPTY, IMAGE_MANIFEST, Descriptor, Index, Manifest
 from agent_sync_oci.reference import Reference
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.text import quoted

@@ -13,8 +13,7 @@ from agent_sync.bundle.names import TRUSTED_ROOT, root_tag
 from agent_sync.errors import DigestMismatch, InvalidSignature, LimitExceeded, NotFound
 from agent_sync.lock.file import read_lock
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
-from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest
+from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, SIGSTORE_BUNDLE, Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.signing.statement import COSIGN_SIGN
 from agent_sync_oci.signing.verify import claimed_signer

@@ -17,8 +17,7 @@ from agent_sync.store.directory import STAGING, staging_path, write_atomically
 from agent_sync.tree import ROOT, RelPath, Sha256, Tree, nar, parent
 from agent_sync.tree.nar import sri
 from agent_sync.tree.tarball import TarWalk
-from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
+from agent_sync_oci.digest import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, Digest
 from agent_sync_oci.text import quoted
 
 _BATCH_BYTES = 1 << 16

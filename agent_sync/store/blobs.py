@@ -24,8 +24,7 @@ from agent_sync.ports import BlobStore, BlobWriter, Directory, Kind, NewFile
 from agent_sync.ports.files import sweep
 from agent_sync.store.directory import CacheDirectory, rename_durably, staging_path, writing
 from agent_sync.tree import RelPath, join
-from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import BLOBS_DIRECTORY, blob_path
+from agent_sync_oci.digest import BLOBS_DIRECTORY, Digest, blob_path
 
 CHUNK_BYTES = 1 << 18
 

@@ -12,7 +12,7 @@ from agent_sync.errors import FileSystemError, ProjectBusy, UnsafePath
 from agent_sync.ports import Directory
 from agent_sync.ports.files import sweep
 from agent_sync.tree import RelPath, join, parent
-from agent_sync_oci.image_spec import BLOBS_DIRECTORY, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
+from agent_sync_oci.digest import BLOBS_DIRECTORY, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
 
 STAGING = RelPath("tmp")
 

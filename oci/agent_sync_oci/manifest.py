@@ -12,7 +12,6 @@ from typing import ClassVar, Self
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import LimitExceeded
-from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST
 from agent_sync_oci.strict_json import (
     INDEX_KEYS,
     MANIFEST_KEYS,
@@ -23,6 +22,11 @@ from agent_sync_oci.strict_json import (
     read_json,
 )
 from agent_sync_oci.text import quoted
+
+IMAGE_INDEX = "application/vnd.oci.image.index.v1+json"
+IMAGE_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+EMPTY_CONFIG = "application/vnd.oci.empty.v1+json"
+SIGSTORE_BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 
 MAX_MANIFEST_BYTES = 4 * 1024 * 1024  # what registries accept (OCI distribution spec 1.1, "Pushing Manifests")
 EMPTY_CONTENT = b"{}"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync_oci.digest import Digest
+from agent_sync_oci.digest import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, Digest, blob_path
 from agent_sync_oci.errors import AgentSyncError, DigestMismatch, FileSystemError, LimitExceeded
-from agent_sync_oci.image_spec import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, REF_NAME, blob_path
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES
 from agent_sync_oci.registry.archive import ArchiveRegistry
+from agent_sync_oci.registry.layout_index import REF_NAME
 from tests.builders.artifacts import a_manifest, blob_of, described, put_artifact, put_blob
 from tests.builders.places import overwrite
 from tests.builders.tars import END, a_directory, a_file, header

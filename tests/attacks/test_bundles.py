@@ -16,8 +16,7 @@ import zstandard
 from agent_sync.errors import AgentSyncError, BytesUnavailable, DigestMismatch, LimitExceeded, LockError, UnsafePath
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import IMAGE_INDEX
-from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest
+from agent_sync_oci.manifest import EMPTY, IMAGE_INDEX, Descriptor, Index, Manifest
 from agent_sync_oci.registry.memory import MemoryRegistry
 from tests.builders.bundles import (
     NAME,

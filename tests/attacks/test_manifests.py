@@ -9,8 +9,7 @@ import pytest
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded
-from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
-from agent_sync_oci.manifest import EMPTY, MAX_MANIFEST_BYTES, Manifest, read_manifest
+from agent_sync_oci.manifest import EMPTY, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST_BYTES, Manifest, read_manifest
 from agent_sync_oci.strict_json import MAX_BRACKETS, MAX_DEPTH, read_json
 from tests.builders.artifacts import a_manifest, described
 

@@ -12,8 +12,7 @@ import pytest
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import AgentSyncError, DigestMismatch, LimitExceeded, NotFound, RegistryError
-from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
-from agent_sync_oci.manifest import EMPTY, MAX_MANIFEST_BYTES, Manifest
+from agent_sync_oci.manifest import EMPTY, IMAGE_INDEX, IMAGE_MANIFEST, MAX_MANIFEST_BYTES, Manifest
 from agent_sync_oci.registry.remote.repository import RemoteRegistry
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 from tests.builders.remotes import a_remote, refused

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from io import BytesIO
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
-from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest
+from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, SIGSTORE_BUNDLE, Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import Registry
 
 SOME_TYPE = "application/vnd.example.rules.v1"

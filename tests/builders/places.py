@@ -10,8 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import blob_path
+from agent_sync_oci.digest import Digest, blob_path
 from agent_sync_oci.manifest import Manifest
 from agent_sync_oci.registry.archive import ArchiveFile, ArchiveRegistry
 from agent_sync_oci.registry.layout import LayoutRegistry

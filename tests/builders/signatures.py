@@ -15,7 +15,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import IN_TOTO
 from agent_sync_oci.signing.bundle import (
     Envelope,
     LogEntry,
@@ -30,7 +29,7 @@ from agent_sync_oci.signing.keys import PrivateKey
 from agent_sync_oci.signing.protojson import Fields
 from agent_sync_oci.signing.sign import sign_with_key
 from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
-from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, Subject, statement_bytes
+from agent_sync_oci.signing.statement import COSIGN_SIGN, IN_TOTO, Statement, Subject, statement_bytes
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from tests.real.sigstore_authority import certificate_der
 from tests.real.sigstore_log import Json, b64, dsse_spec

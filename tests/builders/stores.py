@@ -10,8 +10,7 @@ from agent_sync.ports import BlobStore, Contents
 from agent_sync.store.blobs import DiskBlobs
 from agent_sync.store.cache import Cache, Reclaimed, cache_at
 from agent_sync.tree import Sha256
-from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import blob_path
+from agent_sync_oci.digest import Digest, blob_path
 
 TODAY_S = 1_700_000_000.0
 DAY_S = 86_400.0

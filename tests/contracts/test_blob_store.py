@@ -12,8 +12,7 @@ import pytest
 from agent_sync.errors import BytesUnavailable, DigestMismatch
 from agent_sync.ports import BlobStore
 from agent_sync.store.cache import cache_at
-from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import blob_path
+from agent_sync_oci.digest import Digest, blob_path
 from tests.builders.stores import StoppedClock, a_disk_store, place
 from tests.fakes.directory import MemoryDirectory
 from tests.fakes.store import MemoryStore

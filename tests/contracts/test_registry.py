@@ -13,8 +13,7 @@ import pytest
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, NotFound
-from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
-from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest, read_manifest
+from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, SIGSTORE_BUNDLE, Descriptor, Index, Manifest, read_manifest
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.transfer.referrers import attach, referrers
 from tests.builders.artifacts import (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync_oci.errors import NotFound
-from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
+from agent_sync_oci.manifest import SIGSTORE_BUNDLE
 from agent_sync_oci.registry.archive import ArchiveRegistry
 from agent_sync_oci.registry.files import TEMPORARY
 from agent_sync_oci.registry.image_layout import ImageLayout

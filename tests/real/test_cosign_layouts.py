@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
-from agent_sync_oci.manifest import Index, Manifest
+from agent_sync_oci.manifest import SIGSTORE_BUNDLE, Index, Manifest
 from agent_sync_oci.registry.layout import LayoutRegistry
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import Registry

@@ -14,9 +14,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Self
 
-from agent_sync_oci.digest import Digest
+from agent_sync_oci.digest import BLOBS_DIRECTORY, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, Digest, blob_path
 from agent_sync_oci.errors import FileSystemError
-from agent_sync_oci.image_spec import BLOBS_DIRECTORY, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, blob_path
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import ARCHIVE
 from agent_sync_oci.registry.files import (

@@ -12,8 +12,7 @@ from typing import BinaryIO, Self
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, FileSystemError, LimitExceeded, NotFound
-from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
-from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_manifest
+from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, SIGSTORE_BUNDLE, Descriptor, Index, Manifest, read_manifest
 from agent_sync_oci.registry.files import chunks_of_file, file_errors, read_from
 from agent_sync_oci.registry.layout_index import LayoutIndex
 from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write, copy_verified

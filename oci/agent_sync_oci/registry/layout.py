@@ -17,9 +17,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from agent_sync_oci.digest import Digest
+from agent_sync_oci.digest import BLOBS_DIRECTORY, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, Digest
 from agent_sync_oci.errors import FileSystemError
-from agent_sync_oci.image_spec import BLOBS_DIRECTORY, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.reference import LAYOUT
 from agent_sync_oci.registry.files import (

@@ -10,13 +10,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from agent_sync_oci.digest import Digest
+from agent_sync_oci.digest import EMPTY_INDEX, Digest
 from agent_sync_oci.errors import DigestMismatch
-from agent_sync_oci.image_spec import COSIGN_IMAGE, EMPTY_INDEX, IMAGE_INDEX, KIND, REF_NAME
-from agent_sync_oci.manifest import Descriptor, Index, Manifest, read_descriptor, read_manifest
+from agent_sync_oci.manifest import IMAGE_INDEX, Descriptor, Index, Manifest, read_descriptor, read_manifest
 from agent_sync_oci.reference import is_tag
 from agent_sync_oci.strict_json import canonical_json, read_json
 from agent_sync_oci.text import quoted
+
+REF_NAME = "org.opencontainers.image.ref.name"
+"""The annotation with which an entry has a tag."""
+
+KIND = "kind"
+COSIGN_IMAGE = "dev.cosignproject.cosign/image"
+"""The annotation `kind` of the entry that cosign verifies in a layout."""
 
 
 @dataclass(frozen=True, slots=True)

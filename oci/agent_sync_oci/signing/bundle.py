@@ -9,7 +9,7 @@ import base64
 from dataclasses import dataclass
 
 from agent_sync_oci.errors import DigestMismatch, InvalidSignature, LimitExceeded
-from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
+from agent_sync_oci.manifest import SIGSTORE_BUNDLE
 from agent_sync_oci.signing.protojson import Fields
 from agent_sync_oci.strict_json import canonical_json, read_json
 from agent_sync_oci.text import quoted

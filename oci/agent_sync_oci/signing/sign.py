@@ -15,7 +15,6 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from agent_sync_oci.errors import DigestMismatch, InvalidSignature, SigningServiceError, UnusableKey
-from agent_sync_oci.image_spec import IN_TOTO
 from agent_sync_oci.signing.bundle import (
     Envelope,
     KeyHint,
@@ -31,7 +30,7 @@ from agent_sync_oci.signing.bundle import (
 from agent_sync_oci.signing.keys import PrivateKey, PublicKey
 from agent_sync_oci.signing.protojson import Fields
 from agent_sync_oci.signing.signers import IdentitySigner, KeySigner, Signer, identity_in
-from agent_sync_oci.signing.statement import read_statement
+from agent_sync_oci.signing.statement import IN_TOTO, read_statement
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.signing.verify import verify_bundle
 from agent_sync_oci.strict_json import canonical_json, read_json

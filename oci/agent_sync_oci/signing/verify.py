@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agent_sync_oci.errors import InvalidSignature
-from agent_sync_oci.image_spec import IN_TOTO
 from agent_sync_oci.signing.bundle import Envelope, KeyHint, Message, SigstoreBundle, bundle_json, read_bundle
 from agent_sync_oci.signing.keys import PublicKey
 from agent_sync_oci.signing.signers import (
@@ -24,7 +23,7 @@ from agent_sync_oci.signing.signers import (
     match_signer,
     reading_certificates,
 )
-from agent_sync_oci.signing.statement import COSIGN_SIGN, Statement, read_statement
+from agent_sync_oci.signing.statement import COSIGN_SIGN, IN_TOTO, Statement, read_statement
 from agent_sync_oci.signing.transparency_log import verify_entry, verify_entry_body
 from agent_sync_oci.signing.trusted_root import TimeAuthority, TrustedRoot
 from agent_sync_oci.text import quoted

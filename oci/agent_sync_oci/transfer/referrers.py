@@ -10,8 +10,7 @@ from contextlib import suppress
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound, RegistryError
-from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_MANIFEST
-from agent_sync_oci.manifest import Descriptor, Index, Manifest
+from agent_sync_oci.manifest import EMPTY_CONFIG, IMAGE_MANIFEST, Descriptor, Index, Manifest
 from agent_sync_oci.registry.protocol import MAX_REFERRERS, Registry
 
 MAX_CONSIDERED = 64

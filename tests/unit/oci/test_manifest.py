@@ -10,8 +10,18 @@ from hypothesis import strategies as st
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch
-from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST
-from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Descriptor, Index, Manifest, read_descriptor, read_manifest
+from agent_sync_oci.manifest import (
+    EMPTY,
+    EMPTY_CONFIG,
+    EMPTY_CONTENT,
+    IMAGE_INDEX,
+    IMAGE_MANIFEST,
+    Descriptor,
+    Index,
+    Manifest,
+    read_descriptor,
+    read_manifest,
+)
 from agent_sync_oci.strict_json import canonical_json, read_json
 from tests.builders.artifacts import SOME_TYPE, a_manifest, described
 

@@ -8,8 +8,7 @@ from agent_sync.errors import ConfigInvalid, Untrusted, UsageError
 from agent_sync.operations.bundle import RequiredSigner
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
-from agent_sync_oci.manifest import EMPTY, Descriptor, Manifest
+from agent_sync_oci.manifest import EMPTY, SIGSTORE_BUNDLE, Descriptor, Manifest
 from agent_sync_oci.reference import parse_reference
 from agent_sync_oci.signing.keys import PrivateKey
 from agent_sync_oci.signing.sign import sign_with_key

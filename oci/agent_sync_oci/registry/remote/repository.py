@@ -11,8 +11,15 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound, RegistryError
 from agent_sync_oci.http.deadline import Deadline, never_cancelled
 from agent_sync_oci.http.network import Network
-from agent_sync_oci.image_spec import IMAGE_INDEX, IMAGE_MANIFEST
-from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Index, Manifest, read_manifest
+from agent_sync_oci.manifest import (
+    IMAGE_INDEX,
+    IMAGE_MANIFEST,
+    MAX_MANIFEST_BYTES,
+    Descriptor,
+    Index,
+    Manifest,
+    read_manifest,
+)
 from agent_sync_oci.reference import RegistryReference, is_tag
 from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write, copy_verified
 from agent_sync_oci.registry.remote.blobs import Download, Upload

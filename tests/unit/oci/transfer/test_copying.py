@@ -11,8 +11,7 @@ import pytest
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound
-from agent_sync_oci.image_spec import SIGSTORE_BUNDLE
-from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest
+from agent_sync_oci.manifest import EMPTY, SIGSTORE_BUNDLE, Descriptor, Index, Manifest
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import OpenBody, Write
 from agent_sync_oci.transfer.copy import TransferResult, copy

@@ -6,8 +6,15 @@ import pytest
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, RegistryError
-from agent_sync_oci.image_spec import EMPTY_CONFIG, IMAGE_INDEX, IMAGE_MANIFEST, SIGSTORE_BUNDLE
-from agent_sync_oci.manifest import Descriptor, Index, Manifest
+from agent_sync_oci.manifest import (
+    EMPTY_CONFIG,
+    IMAGE_INDEX,
+    IMAGE_MANIFEST,
+    SIGSTORE_BUNDLE,
+    Descriptor,
+    Index,
+    Manifest,
+)
 from agent_sync_oci.registry.memory import MemoryRegistry
 from agent_sync_oci.registry.protocol import MAX_REFERRERS
 from agent_sync_oci.transfer.referrers import MAX_CONSIDERED, attach, referrers
