@@ -12,7 +12,6 @@ from agent_sync_oci.errors import DigestMismatch, InvalidSignature, LimitExceede
 from agent_sync_oci.strict_json import canonical_json, read_json
 from agent_sync_oci.text import quoted
 
-
 IN_TOTO = "application/vnd.in-toto+json"
 COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
 """The predicate type of a plain signature, as cosign 3 makes it; its predicate is empty."""
