@@ -16,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import LimitExceeded, NetworkError
+from agent_sync.limits import LimitKey, limit_exceeded
 from agent_sync.ports import Cancellation
 from agent_sync_oci.redaction import redact_address
 from agent_sync_oci.text import printable, quoted
@@ -56,13 +57,15 @@ class HttpFetcher:
         max_bytes: int,
         timeout_s: float,
         cancellation: Cancellation,
+        size_key: LimitKey = "max_file_size",
     ) -> None:
         from agent_sync_oci.http.transport import Connections  # brings httpx, which takes 0.1 s to load
 
         cancellation.check()
         end = monotonic() + timeout_s
         connections = Connections()
-        body = partial(self._body, url, connections, max_bytes=max_bytes, timeout_s=timeout_s)
+        too_large = partial(_too_large, url, size_key)
+        body = partial(self._body, url, connections, too_large, max_bytes=max_bytes, timeout_s=timeout_s)
         with read_ahead(body, abort=connections.cut) as ahead:
             while not ahead.is_over:
                 cancellation.check()
@@ -72,15 +75,23 @@ class HttpFetcher:
                 for chunk in ahead.next(timeout_s=min(left_s, _POLL_S)):
                     write(chunk)
 
-    def _body(self, url: str, connections: Connections, *, max_bytes: int, timeout_s: float) -> Iterator[bytes]:
+    def _body(
+        self,
+        url: str,
+        connections: Connections,
+        too_large: Callable[[str], LimitExceeded],
+        *,
+        max_bytes: int,
+        timeout_s: float,
+    ) -> Iterator[bytes]:
         """Yield the bytes as the server sends them, not decoded."""
         with _network_errors(url, timeout_s), self._response(url, connections, timeout_s) as response:
-            _require_file(response, url, max_bytes=max_bytes)
+            _require_file(response, url, too_large, max_bytes=max_bytes)
             received = 0
             for chunk in response.iter_raw():
                 received += len(chunk)
                 if received > max_bytes:
-                    raise _too_large(url, f"the body has more than {max_bytes} bytes")
+                    raise too_large(f"the body has more than {max_bytes} bytes")
                 yield chunk
 
     @contextmanager
@@ -207,7 +218,9 @@ def read_ahead(produce: Callable[[], Iterator[bytes]], *, abort: Callable[[], No
 # -- errors ----------------------------------------------------------------------------------------------------------
 
 
-def _require_file(response: httpx.Response, url: str, *, max_bytes: int) -> None:
+def _require_file(
+    response: httpx.Response, url: str, too_large: Callable[[str], LimitExceeded], *, max_bytes: int
+) -> None:
     """Raise unless the body of the response is the file itself: NetworkError, LimitExceeded (its length)."""
     if response.status_code != 200:
         check = f"the server responded {response.status_code} {printable(response.reason_phrase)}".rstrip()
@@ -219,23 +232,16 @@ def _require_file(response: httpx.Response, url: str, *, max_bytes: int) -> None
         raise NetworkError(subject=_subject(url), check=check, remedy="use an address that serves the file itself")
     announced = response.headers.get("content-length")  # digits, at most twenty: h11 refuses others
     if announced is not None and int(announced) > max_bytes:
-        raise _too_large(url, f"the file has {announced} bytes")
+        raise too_large(f"the file has {announced} bytes, more than {max_bytes}")
 
 
-def _too_large(url: str, check: str) -> LimitExceeded:
-    return LimitExceeded(
-        subject=_subject(url),
-        check=f"{check} (max_file_size)",
-        remedy="raise max_file_size under `limits:`, if the file is meant to be so large",
-    )
+def _too_large(url: str, key: LimitKey, check: str) -> LimitExceeded:
+    return limit_exceeded(key, subject=_subject(url), check=check)
 
 
 def _too_slow(url: str, timeout_s: float) -> LimitExceeded:
-    return LimitExceeded(
-        subject=_subject(url),
-        check=f"the server did not finish within {timeout_s:g} s (fetch_timeout)",
-        remedy="try again, or raise fetch_timeout under `limits:`",
-    )
+    check = f"the server did not finish within {timeout_s:g} s"
+    return limit_exceeded("fetch_timeout", subject=_subject(url), check=check, otherwise="try again")
 
 
 @contextmanager

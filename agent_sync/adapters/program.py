@@ -14,6 +14,7 @@ from typing import IO
 
 from agent_sync.adapters.os_errors import translated
 from agent_sync.errors import FileSystemError, LimitExceeded
+from agent_sync.limits import LimitKey, limit_exceeded
 
 _CHUNK_BYTES = 1 << 16
 _STDERR_BYTES = 8192
@@ -46,7 +47,7 @@ class Bounds:
     timeout_s: float
     max_file_bytes: int | None = None
     max_output_bytes: int = 1 << 26
-    setting: str | None = None
+    setting: LimitKey | None = None
     poll: Callable[[], object] = lambda: None
 
 
@@ -148,8 +149,7 @@ def _tail(stderr: IO[bytes]) -> str:
 
 
 def _too_slow(bounds: Bounds) -> LimitExceeded:
-    return LimitExceeded(
-        subject=bounds.subject,
-        check=f"took longer than {bounds.timeout_s:.3g} s{f' ({bounds.setting})' if bounds.setting else ''}",
-        remedy=f"try again, or raise `{bounds.setting}` under `limits:`" if bounds.setting else "try again",
-    )
+    check = f"took longer than {bounds.timeout_s:.3g} s"
+    if bounds.setting is None:
+        return LimitExceeded(subject=bounds.subject, check=check, remedy="try again")
+    return limit_exceeded(bounds.setting, subject=bounds.subject, check=check, otherwise="try again")

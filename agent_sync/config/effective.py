@@ -190,7 +190,10 @@ class Config:
         """Return the position of a value in the declaration of a source: of its address unless `inside` says more."""
         for index, source in enumerate(self.sources):
             if source.name == name:
-                return self.place_of("sources", index, *(inside or (source.declaration.location_key,)))
+                key, *deeper = inside or (source.declaration.location_key,)
+                if key == "limits" and getattr(source.limits, str(deeper[0]), None) is None:  # another file's
+                    key, deeper = source.declaration.location_key, []
+                return self.place_of("sources", index, key, *deeper)
         return None
 
     @contextmanager

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from agent_sync.errors import Cancelled
+from agent_sync.limits import LimitKey
 
 if TYPE_CHECKING:
     from agent_sync_oci.reference import Reference
@@ -58,8 +59,11 @@ class Fetcher(Protocol):
         max_bytes: int,
         timeout_s: float,
         cancellation: Cancellation,
+        size_key: LimitKey = "max_file_size",
     ) -> None:
         """Pass every byte of the body to `write`, in the caller's thread, as the server sends it.
+
+        `size_key` is the key under `limits:` that `max_bytes` comes from, for the error.
 
         What came before an error has been written.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from agent_sync.errors import LimitExceeded, UnsafePath
-from agent_sync.limits import Limits
+from agent_sync.errors import UnsafePath
+from agent_sync.limits import Limits, limit_exceeded
 from agent_sync.ports import Cancellation, Directory, Kind, Stat, World
 from agent_sync.sources.content import PackedTree, store_tree
 from agent_sync.tree import (
@@ -77,24 +77,23 @@ def read_file(directory: Directory, path: RelPath, *, subject: str, limits: Limi
     with directory.open(path) as file:
         content = file.read(limits.max_file_size + 1)
     if len(content) > limits.max_file_size:
-        check = f"{quoted(path)} has more than {limits.max_file_size} bytes (max_file_size)"
-        raise LimitExceeded(subject=subject, check=check, remedy="raise `max_file_size` under `limits:`")
+        check = f"{quoted(path)} has more than {limits.max_file_size} bytes"
+        raise limit_exceeded("max_file_size", subject=subject, check=check)
     return content
 
 
 def keep_limits(subject: str, path: RelPath, size: int, count: int, total: int, limits: Limits) -> None:
     """Raise LimitExceeded if a file, or the files so far, exceed the limits. Sizes in bytes."""
+    otherwise = "leave files out with `exclude:`"
     if size > limits.max_file_size:
-        key, check = "max_file_size", f"{quoted(path)} has {size} bytes, max_file_size is {limits.max_file_size}"
-    elif total > limits.max_source_size:
-        key, check = "max_source_size", f"more than {limits.max_source_size} bytes in all files (max_source_size)"
-    elif count > limits.max_files:
-        key, check = "max_files", f"more than {limits.max_files} files (max_files)"
-    else:
-        return
-    raise LimitExceeded(
-        subject=subject, check=check, remedy=f"leave files out with `exclude:`, or raise `{key}` under `limits:`"
-    )
+        check = f"{quoted(path)} has {size} bytes, more than {limits.max_file_size}"
+        raise limit_exceeded("max_file_size", subject=subject, check=check, otherwise=otherwise)
+    if total > limits.max_source_size:
+        check = f"more than {limits.max_source_size} bytes in all files together"
+        raise limit_exceeded("max_source_size", subject=subject, check=check, otherwise=otherwise)
+    if count > limits.max_files:
+        check = f"more than {limits.max_files} files"
+        raise limit_exceeded("max_files", subject=subject, check=check, otherwise=otherwise)
 
 
 def _to_pack(directory: Directory, found: Listing, cancellation: Cancellation) -> Iterator[FileToPack]:

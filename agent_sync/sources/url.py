@@ -199,10 +199,12 @@ def _fetch_file(url: str, digest: Digest, request: UrlRequest, context: Context)
 
 
 def _fetch(url: str, write: Callable[[bytes], object], request: UrlRequest, context: Context) -> None:
+    max_bytes, size_key = request.limits.of_one_file
     context.world.fetcher.fetch(
         url,
         write,
-        max_bytes=min(request.limits.max_file_size, request.limits.max_source_size),
+        max_bytes=max_bytes,
+        size_key=size_key,
         timeout_s=request.limits.fetch_timeout_s,
         cancellation=context.world.cancellation,
     )

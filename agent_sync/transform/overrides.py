@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from agent_sync.errors import LimitExceeded, TransformFailed
+from agent_sync.errors import TransformFailed
+from agent_sync.limits import limit_exceeded
 from agent_sync.lock import Rendered
 from agent_sync.sources.content import store_tree
 from agent_sync.sources.directory import read_file
@@ -104,11 +105,9 @@ def _files(
                 extra = read_file(world.project, override.file, subject=subject, limits=limits)
                 content = _combine(content, extra, override.strategy)
                 if len(content) > limits.max_file_size:
-                    raise LimitExceeded(
-                        subject=f"output {quoted(path)}",
-                        check=f"{len(content)} bytes are more than max_file_size allows ({limits.max_file_size})",
-                        remedy="raise `max_file_size` under `limits:`",
-                        part=("file",),
+                    check = f"{len(content)} bytes, more than {limits.max_file_size}"
+                    raise limit_exceeded("max_file_size", subject=f"output {quoted(path)}", check=check).restated(
+                        part=("file",)
                     )
         yield FileToPack(path, len(content), (content,), executable=entry.executable)
 

@@ -8,6 +8,7 @@ import pytest
 
 from agent_sync.adapters.http import HttpFetcher
 from agent_sync.errors import AgentSyncError
+from agent_sync.limits import LimitKey
 from agent_sync.ports import Cancellation, Fetcher
 from tests.real.authority import Authority
 
@@ -25,11 +26,17 @@ def body_of(
     max_bytes: int = 10_000_000,
     timeout_s: float = 20.0,
     cancellation: Cancellation | None = None,
+    size_key: LimitKey = "max_file_size",
 ) -> bytes:
     """What is written of the body, as one."""
     body = bytearray()
     (fetcher or a_fetcher()).fetch(
-        url, body.extend, max_bytes=max_bytes, timeout_s=timeout_s, cancellation=cancellation or Cancellation()
+        url,
+        body.extend,
+        max_bytes=max_bytes,
+        timeout_s=timeout_s,
+        cancellation=cancellation or Cancellation(),
+        size_key=size_key,
     )
     return bytes(body)
 

@@ -9,8 +9,9 @@ from textwrap import dedent
 from typing import Any
 
 from agent_sync.config import Environment, discover
-from agent_sync.errors import FileSystemError, LimitExceeded, NetworkError
+from agent_sync.errors import FileSystemError, NetworkError
 from agent_sync.events import Event, Warned
+from agent_sync.limits import LimitKey, limit_exceeded
 from agent_sync.ports import Cancellation, Command, Directory, Finished, World
 from agent_sync.project import Project
 from agent_sync.tree import RelPath
@@ -46,6 +47,7 @@ class MemoryWeb:
         max_bytes: int,
         timeout_s: float,
         cancellation: Cancellation,
+        size_key: LimitKey = "max_file_size",
     ) -> None:
         del timeout_s
         cancellation.check()
@@ -53,7 +55,7 @@ class MemoryWeb:
         if url not in self.served:
             raise NetworkError(subject=url, check="the server answered 404", remedy="correct the address")
         if len(self.served[url]) > max_bytes:
-            raise LimitExceeded(subject=url, check=f"it has more than {max_bytes} bytes", remedy="serve less")
+            raise limit_exceeded(size_key, subject=url, check=f"more than {max_bytes} bytes")
         write(self.served[url])
 
 

@@ -53,8 +53,10 @@ def test_every_byte_arrives_once_and_in_order(web: Web, content: bytes) -> None:
 def test_a_body_of_exactly_the_limit_is_taken_and_one_byte_more_is_not(web: Web) -> None:
     url = web.publish("a", b"12345")
     assert body_of(url, web.fetcher, max_bytes=5) == b"12345"
-    with pytest.raises(LimitExceeded):
+    with pytest.raises(LimitExceeded, match=r"\(max_file_size\)"):
         body_of(url, web.fetcher, max_bytes=4)
+    with pytest.raises(LimitExceeded, match=r"\(max_source_size\)"):
+        body_of(url, web.fetcher, max_bytes=4, size_key="max_source_size")
 
 
 def test_what_is_not_there_is_a_network_error(web: Web) -> None:

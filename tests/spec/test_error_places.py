@@ -17,8 +17,24 @@ WRONG = "sha256:" + "0" * 64
 
 # What is declared after line 3, and the line and the word that the error points at. `@` is the path of a repository.
 DECLARATIONS = {
+    "unknown ref": ("    type: git\n    repo: @\n    ref: nope\n", "ref: nope", "nope"),
     "wrong repository": ("    type: git\n    repo: @/nowhere\n    ref: main\n", "repo: @/nowhere", "@"),
+    "missing path": (
+        "    type: git\n    repo: @\n    ref: main\n    paths:\n      - a.md\n      - none/\n",
+        "- none/",
+        "none/",
+    ),
+    "unsigned": (
+        "    type: git\n    repo: @\n    ref: main\n    signed: commit\n    keyring: k.gpg\n",
+        "ref: main",
+        "main",
+    ),
     "no such directory": ("    type: local\n    path: ./missing/\n", "path:", "./missing/"),
+    "limit": (
+        "    type: local\n    path: ./here/\n    limits:\n      max_file_size: 1\n",
+        "max_file_size:",
+        "1",
+    ),
     "unreachable url": (
         f"    type: url\n    url: http://127.0.0.1:9/a.md\n    checksum: {WRONG}\n",
         "url: http",
@@ -108,7 +124,7 @@ def test_a_warning_about_a_declaration_points_at_it(tmp_path: Path, machine: Com
     (place,) = [each["place"] for each in answer["warnings"] if each["rule"] == rule]
     assert pointed_at(place, config)[1].startswith(word)
     text = machine.run("update", "--yes").err
-    assert f"  --> agent-sync.yaml:{place['line']}:{place['column']}\n" in text
+    assert f" --> agent-sync.yaml:{place['line']}:{place['column']}\n" in text
 
 
 def test_a_secret_in_the_line_is_not_shown(tmp_path: Path, machine: CommandMachine) -> None:

@@ -47,6 +47,7 @@ class FetchedRepository:
                 subject=str(self._address),
                 check=f"{short} is the beginning of {len(found)} commits: {', '.join(found[:5])}",
                 remedy="write the whole commit id under `ref:`",
+                part=("ref",),
             )
         return found[0] if found else None
 

@@ -22,6 +22,7 @@ from agent_sync.adapters.git.stderr import NO_SUCH_WANT, transfer_failed
 from agent_sync.adapters.os_errors import translated
 from agent_sync.adapters.program import Bounds, Completed, run
 from agent_sync.errors import LimitExceeded, NetworkError
+from agent_sync.limits import limit_exceeded
 from agent_sync.ports import Cancellation
 
 _BLOCK_BYTES = 512  # a bound on a file's size is rounded down to whole blocks
@@ -107,10 +108,11 @@ class Budget:
             raise self._too_large()
 
     def _too_large(self) -> LimitExceeded:
-        return LimitExceeded(
+        return limit_exceeded(
+            "max_source_size",
             subject=str(self.address),
-            check=f"the remote sends more than {self.max_bytes} bytes (max_source_size)",
-            remedy="narrow the source with `paths:`, or raise `max_source_size` under `limits:`",
+            check=f"the remote sends more than {self.max_bytes} bytes",
+            otherwise="narrow the source with `paths:`",
         )
 
 

@@ -49,7 +49,7 @@ class Watch:
         """Which limit is exceeded; None if none is, or it was looked at a moment ago."""
         started = time.monotonic()
         if started > self._deadline:
-            return f"it runs for longer than {self._order.timeout_s:g} s"
+            return f"it runs for longer than {self._order.timeout_s:g} s (command_timeout)"
         if started < self._look_at:
             return None
         self._look_at = started + TICK_S
@@ -79,9 +79,9 @@ class Watch:
                 files += 1
                 size += found.st_size
             if size > self._order.max_output_bytes:
-                return f"it writes more than {self._order.max_output_bytes} bytes"
+                return f"it writes more than {self._order.max_output_bytes} bytes (max_source_size)"
             if max(files, directories) > self._order.max_files:
-                return f"it makes more than {self._order.max_files} files or directories"
+                return f"it makes more than {self._order.max_files} files or directories (max_files)"
         return None
 
 

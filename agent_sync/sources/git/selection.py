@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from agent_sync.errors import ConfigInvalid, LimitExceeded, UnsafePath
-from agent_sync.limits import Limits
+from agent_sync.limits import LimitKey, Limits, limit_exceeded
 from agent_sync.ports import Cancellation, GitEntry, GitRepository
 from agent_sync.sources.git import GitDeclaration
 from agent_sync.tree import ROOT, RelPath, refuse_collisions, safe_paths, sorted_paths
@@ -75,7 +75,7 @@ class Selection:
             return
         self._entries[path] = entry
         if len(self._entries) > self._limits.max_files:
-            raise self._too_large(f"more than {self._limits.max_files} files (max_files)", "max_files")
+            raise self._too_large("max_files", f"more than {self._limits.max_files} files")
 
     def check(self) -> None:
         """Raise unless every path that was asked for is there and every name is good.
@@ -121,12 +121,12 @@ class Selection:
         """Raise LimitExceeded if files of these lengths in bytes exceed the limits."""
         for key, size in sizes.items():
             if size > self._limits.max_file_size:
-                check = f"{quoted(key)} has {size} bytes, max_file_size is {self._limits.max_file_size}"
-                raise self._too_large(check, "max_file_size")
+                check = f"{quoted(key)} has {size} bytes, more than {self._limits.max_file_size}"
+                raise self._too_large("max_file_size", check)
         total = sum(sizes.values())
         if total > self._limits.max_source_size:
-            check = f"all files together have {total} bytes, max_source_size is {self._limits.max_source_size}"
-            raise self._too_large(check, "max_source_size")
+            check = f"all files together have {total} bytes, more than {self._limits.max_source_size}"
+            raise self._too_large("max_source_size", check)
 
     def _is_in_scope(self, path: str) -> bool:
         if not path.startswith(self._base):
@@ -187,9 +187,8 @@ class Selection:
             remedy=f"leave it out with `exclude: [{quoted(path)}]`, or replace it with a file at the source",
         )
 
-    def _too_large(self, check: str, key: str) -> LimitExceeded:
-        remedy = f"leave files out with `paths:` or `exclude:`, or raise `{key}` under `limits:`"
-        return LimitExceeded(subject="", check=check, remedy=remedy)
+    def _too_large(self, key: LimitKey, check: str) -> LimitExceeded:
+        return limit_exceeded(key, subject="", check=check, otherwise="leave files out with `paths:` or `exclude:`")
 
 
 def _meet(directory: str, others: tuple[str, ...]) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, Protocol
 
 from agent_sync.errors import ConfigInvalid, DigestMismatch, LimitExceeded
-from agent_sync.limits import Limits
+from agent_sync.limits import Limits, limit_exceeded
 from agent_sync.ports import Cancellation, Directory
 from agent_sync.sources.base import Pinned, UpstreamState, require_online, require_protocol, require_upstream
 from agent_sync.sources.content import PackedTree, store_tree
@@ -174,10 +174,11 @@ class Layers:
         return bounded
 
     def _too_much(self) -> LimitExceeded:
-        return LimitExceeded(
+        return limit_exceeded(
+            "max_source_size",
             subject=self._subject,
-            check=f"the layers hold more than {self._limits.max_source_size} bytes (max_source_size)",
-            remedy="raise `max_source_size` under `limits:`, or use another artifact",
+            check=f"the layers hold more than {self._limits.max_source_size} bytes",
+            otherwise="use another artifact",
         )
 
     def _found(self, layer: Descriptor, spooled: RelPath) -> Iterator[tuple[RelPath, _Span]]:
