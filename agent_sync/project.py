@@ -49,7 +49,7 @@ class Project:
     supplied: Mapping[str, str] = field(default_factory=dict)
 
     def close(self) -> None:
-        """Nothing of the store is held any more, so that others may reclaim its space; the project can still be used.
+        """Release the cache, so that others may reclaim its space; the project can still be used.
 
         A program that keeps projects open calls it between verbs; `with open_project(...) as project:` does it too.
         """
@@ -62,7 +62,7 @@ class Project:
         self.close()
 
     def within(self, *, timeout_s: float | None = None, cancellation: Cancellation | None = None) -> Project:
-        """This project, its verbs bound to a time limit or to a token that another thread can cancel."""
+        """Return this project with its verbs bound to a time limit, or to a token that another thread can cancel."""
         token = cancellation or Cancellation(clock=self.world.clock, timeout_s=timeout_s)
         return replace(self, world=replace(self.world, cancellation=token))
 
@@ -74,7 +74,7 @@ class Project:
         dry_run: bool = False,
         confirm: Callable[[UpdateResult], bool] | None = None,
     ) -> UpdateResult:
-        """Resolve sources upstream and write the lock; see `operations.update`."""
+        """Fetch the newest versions and update the lock; see `operations.update`."""
         from agent_sync.operations.update import update
 
         return update(self._run("update"), names, inherited=inherited, dry_run=dry_run, confirm=confirm)
@@ -82,7 +82,7 @@ class Project:
     def sync(
         self, *, dry_run: bool = False, locked: bool = False, frozen: bool = False, prune: bool = False
     ) -> SyncResult:
-        """Make the project's files what the lock says; see `operations.sync`."""
+        """Write the files recorded in the lock; see `operations.sync`."""
         from agent_sync.operations.sync import sync
 
         return sync(self._run("sync"), dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
@@ -99,22 +99,22 @@ class Project:
 
     def push(
         self,
-        place: Reference | str,
+        reference: Reference | str,
         *,
         name: str | None = None,
         signing: Signing | None = None,
         compression: Compression | None = None,
         plain_http: bool = False,
     ) -> PushResult:
-        """The lock and all that it needs into a place; see `operations.push`."""
+        """Push the lock and all that it needs as a bundle; see `operations.push`."""
         from agent_sync.operations.push import PushRequest, push
 
-        request = PushRequest(self._place(place), name, compression, signing, plain_http)
+        request = PushRequest(self._reference(reference), name, compression, signing, plain_http)
         return push(self._run("push").inputs_or_lock(), request)
 
     def pull(
         self,
-        place: Reference | str,
+        reference: Reference | str,
         *,
         name: str | None = None,
         write_lock: bool = False,
@@ -123,42 +123,44 @@ class Project:
         plain_http: bool = False,
         confirm: Callable[[PullResult], bool] | None = None,
     ) -> PullResult:
-        """A bundle from a place into the store; see `operations.pull`."""
+        """Fetch a bundle, verify it, and add it to the cache; see `operations.pull`."""
         from agent_sync.operations.pull import PullRequest, pull
 
-        request = PullRequest(self._place(place), name, write_lock, allow_unsigned, accept_signer_change, plain_http)
+        request = PullRequest(
+            self._reference(reference), name, write_lock, allow_unsigned, accept_signer_change, plain_http
+        )
         return pull(self._run("pull"), request, confirm=confirm)
 
-    def bundle_inspect(self, place: Reference | str, *, plain_http: bool = False) -> BundleDescription:
-        """What lies in a place; see `operations.bundle_inspect`."""
+    def bundle_inspect(self, reference: Reference | str, *, plain_http: bool = False) -> BundleDescription:
+        """Describe a bundle; see `operations.bundle`."""
         from agent_sync.operations.bundle import bundle_inspect
 
         return bundle_inspect(
-            self._run("bundle inspect").inputs_if_declared(), self._place(place), plain_http=plain_http
+            self._run("bundle inspect").inputs_if_declared(), self._reference(reference), plain_http=plain_http
         )
 
     def bundle_verify(
         self,
-        place: Reference | str,
+        reference: Reference | str,
         *,
         name: str | None = None,
-        asked: RequiredSigner | None = None,
+        signer: RequiredSigner | None = None,
         plain_http: bool = False,
     ) -> BundleVerdict:
-        """Who vouches for a bundle; see `operations.bundle_verify`."""
+        """Verify who signed a bundle; see `operations.bundle`."""
         from agent_sync.operations.bundle import bundle_verify
 
         inputs = self._run("bundle verify").inputs_if_declared()
-        return bundle_verify(inputs, self._place(place), name=name, asked=asked, plain_http=plain_http)
+        return bundle_verify(inputs, self._reference(reference), name=name, signer=signer, plain_http=plain_http)
 
     def bundle_sign(
-        self, place: Reference | str, signing: Signing, *, name: str | None = None, plain_http: bool = False
+        self, reference: Reference | str, signing: Signing, *, name: str | None = None, plain_http: bool = False
     ) -> SignResult:
-        """One more signature beside a bundle; see `operations.bundle_sign`."""
+        """Add a signature to an existing bundle; see `operations.bundle`."""
         from agent_sync.operations.bundle import bundle_sign
 
         inputs = self._run("bundle sign").inputs_if_declared()
-        return bundle_sign(inputs, self._place(place), signing, name=name, plain_http=plain_http)
+        return bundle_sign(inputs, self._reference(reference), signing, name=name, plain_http=plain_http)
 
     def bundle_copy(
         self,
@@ -168,10 +170,10 @@ class Project:
         since: bytes | Reference | None = None,
         plain_http: bool = False,
     ) -> CopyResult:
-        """A bundle from one place to another; see `operations.bundle_copy`."""
+        """Copy a bundle with its signatures; see `operations.bundle`."""
         from agent_sync.operations.bundle import CopyRequest, bundle_copy
 
-        request = CopyRequest(self._place(source), self._place(target), since, plain_http)
+        request = CopyRequest(self._reference(source), self._reference(target), since, plain_http)
         return bundle_copy(self._run("bundle copy").inputs_if_declared(), request)
 
     def verify(self, names: Sequence[str] = ()) -> VerifyResult:
@@ -181,25 +183,25 @@ class Project:
         return verify(self._run("verify").inputs(), names)
 
     def status(self, names: Sequence[str] = ()) -> StatusResult:
-        """The state of each source; see `operations.status`."""
+        """Return the state of each source; see `operations.status`."""
         from agent_sync.operations.status import status
 
         return status(self._run("status").inputs_or_lock(), names)
 
     def diff(self, paths: Sequence[str] = ()) -> DiffResult:
-        """The lock against the files; see `operations.diff`."""
+        """Diff the files against the lock; see `operations.diff`."""
         from agent_sync.operations.diff import diff
 
         return diff(self._run("diff").inputs_or_lock(), paths)
 
     def prune(self, *, dry_run: bool = False) -> PruneResult:
-        """Remove what is declared no more; see `operations.prune`."""
+        """Delete files that are no longer declared; see `operations.prune`."""
         from agent_sync.operations.prune import prune
 
         return prune(self._run("prune"), dry_run=dry_run)
 
     def restore(self, path: str) -> RestoreResult:
-        """Bring back a local edit that a sync replaced; see `operations.restore`."""
+        """Put back a local edit that a sync replaced; see `operations.restore`."""
         from agent_sync.operations.restore import restore
 
         return restore(self._run("restore"), path)
@@ -211,39 +213,37 @@ class Project:
         return recover(self._run("recover").bare_inputs())
 
     def migrate(self, *, dry_run: bool = False) -> MigrateResult:
-        """Bring configuration and lock to the current version; see `operations.migrate`."""
+        """Upgrade the lock file format; see `operations.migrate`."""
         from agent_sync.operations.migrate import migrate
 
         return migrate(self._run("migrate"), dry_run=dry_run)
 
     def info(self) -> InfoResult:
-        """Versions, places, tools; see `operations.info`."""
+        """Return versions, paths, and tools; see `operations.info`."""
         from agent_sync.operations.info import info
 
         return info(self.places, self.world)
 
     def init(self) -> InitResult:
-        """A first configuration; see `operations.init`."""
+        """Write a first configuration; see `operations.init`."""
         from agent_sync.operations.init import init
 
         return init(self.world.project, RelPath(posixpath.basename(self.places.project.path)))
 
     def nix_hash(self, path: str) -> NixHashResult:
-        """What Nix calls whatever lies at the absolute path; see `operations.nix_hash`."""
+        """Hash what is at the absolute path as Nix does; see `operations.nix`."""
         from agent_sync.operations.nix import nix_hash
 
         return nix_hash(self.world, path)
 
     def nix_import(self) -> NixImportResult:
-        """All that the lock pins, into the Nix store of this machine; see `operations.nix_import`."""
+        """Copy all that the lock pins into the Nix store of this machine; see `operations.nix`."""
         from agent_sync.operations.nix import nix_import
 
         return nix_import(self._run("nix import").inputs())
 
     def nix_export(self, directory: str, *, secret_key: bytes | None = None) -> NixExportResult:
-        """All that the lock pins, as a Nix binary cache in the directory at the absolute path; see
-        `operations.nix_export`.
-        """
+        """Write all that the lock pins into a Nix binary cache at the absolute path; see `operations.nix`."""
         from agent_sync.operations.nix import nix_export
 
         return nix_export(self._run("nix export").inputs(), directory, secret_key=secret_key)
@@ -256,13 +256,14 @@ class Project:
     def _run(self, operation: str) -> Run:
         return Run(operation, self.world, self.places, self.supplied, self.world.new_run())
 
-    def _place(self, place: Reference | str) -> Reference:
-        """The place that the text spells; directories and files are meant from the project's root. Raises
-        UsageError.
+    def _reference(self, reference: Reference | str) -> Reference:
+        """Return the reference that the text spells; a relative path starts at the project's root.
+
+        Raises: UsageError.
         """
         from agent_sync.bundle.names import resolve_relative
         from agent_sync_oci.reference import parse_reference
 
-        if not isinstance(place, str):
-            return place
-        return resolve_relative(self.world.project.name, parse_reference(place))
+        if not isinstance(reference, str):
+            return reference
+        return resolve_relative(self.world.project.name, parse_reference(reference))

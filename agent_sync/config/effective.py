@@ -174,13 +174,11 @@ class Config:
     origins: Origins | None = field(default=None, compare=False, repr=False)
 
     def source(self, name: str) -> Source:
-        """The source of that name. UsageError if there is none."""
+        """Return the source of that name. Raises: UsageError if there is none."""
         for each in self.sources:
             if each.name == name:
                 return each
-        raise UsageError(
-            subject=f"source {quoted(name)}", check="no source is called that", remedy=self.remedy_for(name)
-        )
+        raise UsageError(subject=f"source {quoted(name)}", check="not declared", remedy=self.remedy_for(name))
 
     def place_of(self, section: Section, index: int, *inside: str | int) -> Place | None:
         """Return the position of a declaration, or of a value in it; None if no file declares it."""
@@ -226,13 +224,13 @@ class Config:
         return observe
 
     def remedy_for(self, name: str) -> str:
-        """What to do about a source's name that is none: the one that was meant, or all there are."""
+        """Return the remedy for a name that no source has: the one that was meant, or all of them."""
         from agent_sync_oci.text import closest
 
         names = [each.name for each in self.sources]
         if (near := closest(name, names)) is not None:
             return f"did you mean {quoted(near)}?"
-        return f"declared are: {', '.join(names)}" if names else "none is declared; add one under `sources:`"
+        return f"choose one of: {', '.join(names)}" if names else "declare it under `sources:`"
 
 
 def limits_of(source: str, config: Config) -> Limits:

@@ -27,27 +27,29 @@ if TYPE_CHECKING:
     from agent_sync_oci.signing.verify import VerifiedArtifact
 
 
-# -- bundle inspect: what lies in a place.
+# -- bundle inspect
 
 
-def bundle_inspect(inputs: Inputs, place: Reference, *, plain_http: bool = False) -> BundleDescription:
-    """The bundle that lies there: its parts, digests, sizes, and what was attached to it. Nothing of it is proved.
+def bundle_inspect(inputs: Inputs, reference: Reference, *, plain_http: bool = False) -> BundleDescription:
+    """Describe the bundle: its parts, digests, sizes, and what is attached to it. Nothing of it is verified.
 
-    Raises: UsageError, DigestMismatch (it is no bundle), NetworkError, FileSystemError.
+    Raises: UsageError, DigestMismatch (no bundle), NetworkError, FileSystemError.
     """
-    with open_registry(place, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
-        return inspect(tag_or_digest(place), registry)
+    with open_registry(reference, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
+        return inspect(tag_or_digest(reference), registry)
 
 
-# -- bundle verify: who vouches for a bundle, rule by rule; or who signed any artifact.
-
+# -- bundle verify: who signed a bundle, rule by rule; or who signed any artifact.
 
 _GIVE_ROOT = "give --trusted-root FILE"
 
 
 @dataclass(frozen=True, slots=True)
 class RequiredSigner:
-    """Somebody who must have signed, said for one run: a key, or an identity with its issuer; and the trusted root."""
+    """Somebody who must have signed: a key, or an identity with its issuer; and the trusted root.
+
+    `label` is what messages call the key.
+    """
 
     key: bytes | None = None
     identity: str | None = None
@@ -67,75 +69,76 @@ class BundleVerdict:
 
 def bundle_verify(
     inputs: Inputs,
-    place: Reference,
+    reference: Reference,
     *,
     name: str | None = None,
-    asked: RequiredSigner | None = None,
+    signer: RequiredSigner | None = None,
     plain_http: bool = False,
 ) -> BundleVerdict:
-    """What the policies, and `asked`, say of the bundle that lies there. Nothing but signatures and lock is fetched.
+    """Verify a bundle against the policies and against `signer`; nothing but signatures and lock is fetched.
 
-    Raises: UsageError (nobody says who must have signed), DigestMismatch, LockInvalid, NetworkError, FileSystemError.
+    Raises: UsageError (neither names a signer), DigestMismatch, LockInvalid, NetworkError, FileSystemError.
     """
     files = TrustFiles(inputs.world.project, inputs.world.read_file)
-    with open_registry(place, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
-        bound = name_to_verify(place, registry, asked=name, configured=inputs.bundle_name)
-        policy = Policy.united(policy_of(inputs.demands.trust, files), _policy_for(asked, bound))
+    with open_registry(reference, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
+        bound = name_to_verify(reference, registry, asked=name, configured=inputs.bundle_name)
+        policy = Policy.united(policy_of(inputs.demands.trust, files), _policy_for(signer, bound))
         if not (policy.requires_signatures or policy.revoked):
             raise UsageError(
                 subject=f"bundle {bound}",
                 check="no policy or option says who must have signed it",
                 remedy="write a rule under `trust:`, or give --policy, --key, or --identity with --issuer",
             )
-        found = verify_bundle(tag_or_digest(place), registry, policy, name=bound)
+        found = verify_bundle(tag_or_digest(reference), registry, policy, name=bound)
     return BundleVerdict(bound, found.bundle.digest, found.verdict)
 
 
-def artifact_verify(sha256: str, signature: bytes, asked: RequiredSigner) -> VerifiedArtifact:
-    """Who signed the artifact with this SHA-256 (in hex), with any Sigstore bundle that is over it.
+def artifact_verify(sha256: str, signature: bytes, signer: RequiredSigner) -> VerifiedArtifact:
+    """Verify who signed the artifact with this SHA-256 (in hex), given the Sigstore bundle of the signature.
 
     Raises: Untrusted, UsageError.
     """
     from agent_sync_oci.signing.verify import verify_artifact
 
-    signer, root = _declared_signer(asked), _declared_root(asked)
-    if root is None and asked.key is None:
-        check = "a signer with an identity can be checked only with a trusted root"
-        raise UsageError(subject="who must have signed", check=check, remedy=_GIVE_ROOT)
-    return verify_artifact(signature, sha256, (signer,), root=root)
+    declared, root = _declared_signer(signer), _declared_root(signer)
+    if root is None and signer.key is None:
+        raise UsageError(
+            subject="the required signer", check="an identity is verified with a trusted root only", remedy=_GIVE_ROOT
+        )
+    return verify_artifact(signature, sha256, (declared,), root=root)
 
 
-def _policy_for(asked: RequiredSigner | None, name: str) -> Policy:
-    if asked is None:
+def _policy_for(signer: RequiredSigner | None, name: str) -> Policy:
+    if signer is None:
         return Policy()
     try:
-        return Policy(rules=(Rule(name, 1, (_declared_signer(asked),), root=_declared_root(asked)),))
+        return Policy(rules=(Rule(name, 1, (_declared_signer(signer),), root=_declared_root(signer)),))
     except ValueError as error:
-        raise UsageError(subject="who must have signed", check=str(error), remedy=_GIVE_ROOT) from error
+        raise UsageError(subject="the required signer", check=str(error), remedy=_GIVE_ROOT) from error
 
 
-def _declared_signer(asked: RequiredSigner) -> Signer:
+def _declared_signer(signer: RequiredSigner) -> Signer:
     from agent_sync_oci.signing.keys import load_public
     from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
 
-    if asked.key is not None and not (asked.identity or asked.issuer):
-        return KeySigner(load_public(asked.key), asked.label)
-    if asked.key is None and asked.identity and asked.issuer:
-        return IdentitySigner(asked.identity, asked.issuer)
+    if signer.key is not None and not (signer.identity or signer.issuer):
+        return KeySigner(load_public(signer.key), signer.label)
+    if signer.key is None and signer.identity and signer.issuer:
+        return IdentitySigner(signer.identity, signer.issuer)
     raise UsageError(
-        subject="who must have signed",
-        check="it takes a key, or an identity together with its issuer",
+        subject="the required signer",
+        check="needs a key, or an identity together with its issuer",
         remedy="give --key FILE, or --identity and --issuer: an identity without issuer matches any issuer's",
     )
 
 
-def _declared_root(asked: RequiredSigner) -> TrustedRoot | None:
+def _declared_root(signer: RequiredSigner) -> TrustedRoot | None:
     from agent_sync_oci.signing.trusted_root import TrustedRoot
 
-    return None if asked.root is None else TrustedRoot.read(asked.root, None)
+    return None if signer.root is None else TrustedRoot.read(signer.root, None)
 
 
-# -- bundle sign: one more signature beside a bundle that lies in a place already.
+# -- bundle sign
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,27 +150,27 @@ class SignResult:
 
 
 def bundle_sign(
-    inputs: Inputs, place: Reference, signing: Signing, *, name: str | None = None, plain_http: bool = False
+    inputs: Inputs, reference: Reference, signing: Signing, *, name: str | None = None, plain_http: bool = False
 ) -> SignResult:
-    """The signature lies beside the bundle, and its digest is what it was.
+    """Attach a signature to an existing bundle; the digest of the bundle does not change.
 
-    Whoever signs vouches for what lies there now: name the place with its digest, so that this is what was looked at.
+    What is signed is what the reference leads to now: name the digest, so that this is what was inspected before.
 
-    Raises: UsageError, DigestMismatch (it is no bundle), LockInvalid, NetworkError, FileSystemError.
+    Raises: UsageError, DigestMismatch (no bundle), LockInvalid, NetworkError, FileSystemError.
     """
-    with open_registry(place, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
-        bound = name_to_verify(place, registry, asked=name, configured=inputs.bundle_name)
-        bundle = parse_index(registry.manifest(tag_or_digest(place)), where=str(place))
+    with open_registry(reference, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
+        bound = name_to_verify(reference, registry, asked=name, configured=inputs.bundle_name)
+        bundle = parse_index(registry.manifest(tag_or_digest(reference)), where=str(reference))
         sign_and_attach(bound, bundle.index, read_lockfile(bundle, registry), registry, signing)
     return SignResult(bound, bundle.digest)
 
 
-# -- bundle copy: from a registry, a directory or a file to another.
+# -- bundle copy: between registries, layout directories, and archives.
 
 
 @dataclass(frozen=True, slots=True)
 class CopyRequest:
-    """From where to where. `since` is what the receiver has: a lockfile's bytes, or the place of an older bundle."""
+    """What to copy, and where to. `since` is what the receiver has: a lock file's bytes, or an older bundle."""
 
     source: Reference
     target: Reference
@@ -177,7 +180,7 @@ class CopyRequest:
 
 @dataclass(frozen=True, slots=True)
 class CopyResult:
-    """The bundle, where it is now, and how many blobs and bytes travelled, or did not need to."""
+    """The bundle, its new reference, and how many blobs and bytes were copied, or were present already."""
 
     name: str
     reference: Reference
@@ -188,13 +191,13 @@ class CopyResult:
 
 
 def bundle_copy(inputs: Inputs, request: CopyRequest) -> CopyResult:
-    """The bundle, with its signatures, is at the target under the same digest.
+    """Copy the bundle with its signatures; its digest stays the same.
 
-    Nothing is compressed anew: that would lose the signatures. The target's tag moves when everything is there; an
+    Nothing is compressed again: that would lose the signatures. The target's tag moves once everything is there; an
     archive appears whole or not at all.
 
-    Raises: UsageError, DigestMismatch (it is no bundle), LockInvalid, BytesUnavailable (parts of it are in neither
-        place), Untrusted (a trusted root that is not what it was pinned to be), NetworkError, FileSystemError.
+    Raises: UsageError, DigestMismatch (no bundle), LockInvalid, BytesUnavailable (parts are at neither reference),
+        Untrusted (a trusted root differs from its pinned digest), NetworkError, FileSystemError.
     """
     world, limits = inputs.world, inputs.demands.limits
     tag = tag_to_push(request.target) or request.source.tag
@@ -223,9 +226,7 @@ def bundle_copy(inputs: Inputs, request: CopyRequest) -> CopyResult:
 
 
 def _roots_to_copy(inputs: Inputs, request: CopyRequest, source: Registry) -> tuple[bytes, ...]:
-    """The trusted roots that lie beside the bundle, and into a directory or file those that the configuration
-    trusts.
-    """
+    """Return the trusted roots beside the bundle; to a directory or archive go those of the configuration, too."""
     roots = [] if isinstance(request.source, RegistryReference) else list(list_roots(source))
     if not isinstance(request.target, RegistryReference):
         files = TrustFiles(inputs.world.project, inputs.world.read_file)
@@ -241,7 +242,7 @@ def _blobs_since(inputs: Inputs, request: CopyRequest) -> frozenset[Digest]:
 
 
 def _mountable(request: CopyRequest) -> str | None:
-    """Within one registry blobs need not travel at all."""
+    """Return the repository to mount blobs from: within one registry they need not be sent at all."""
     match request.source, request.target:
         case RegistryReference(host=here, repository=repository), RegistryReference(host=there) if here == there:
             return repository

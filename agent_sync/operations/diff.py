@@ -1,4 +1,4 @@
-"""diff: the lock against the files, as unified diffs."""
+"""diff: compare the files with the lock, as unified diffs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class DiffResult:
 
 
 def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
-    """How the files differ from what sync would write, at these paths or below them; everywhere if none is given.
+    """Diff the files against what sync would write, at these paths or below them; everywhere if none is given.
 
     Raises: UsageError for a path that no output lies at or below; BytesUnavailable, NetworkError where bytes are not
         at hand.
@@ -38,7 +38,7 @@ def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
         if not any(_is_wanted(path, (asked,)) for path in wanted):
             raise UsageError(
                 subject=quoted(asked),
-                check="no output lies there",
+                check="no output is at or below this path",
                 remedy="see `agent-sync status` for the directories",
             )
     observed = observe(inputs.world.project, list(wanted), cancellation=inputs.world.cancellation)

@@ -1,4 +1,4 @@
-"""info: what this agent-sync is, and what it found here (spec §9.6)."""
+"""info: the version, the files, and the tools of this agent-sync (spec §9.6)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ SPEC_VERSION = "0.4"
 
 @dataclass(frozen=True, slots=True)
 class ConfigFileInfo:
-    """A place where a configuration may lie, and whether one does. `level` is system, user, project or policy."""
+    """A path where a configuration is looked for, and whether one is there.
+
+    `level` is system, user, project, or policy.
+    """
 
     level: str
     path: str
@@ -23,7 +26,7 @@ class ConfigFileInfo:
 
 @dataclass(frozen=True, slots=True)
 class InfoResult:
-    """Versions, places and tools. `tools` has every tool with its directory; `custom` names those that the
+    """Versions, paths, and tools. `tools` has every tool with its directory; `custom` names those that the
     configuration defines.
     """
 
@@ -43,7 +46,7 @@ class InfoResult:
 
 
 def info(places: ConfigPaths, world: World) -> InfoResult:
-    """All of it; without a configuration the built-in tools are told.
+    """Collect all of it; without a configuration the tools are the built-in ones.
 
     Raises: ConfigInvalid and its kin if there is a configuration that cannot be read.
     """
@@ -67,7 +70,7 @@ def info(places: ConfigPaths, world: World) -> InfoResult:
 
 
 def _config_files(places: ConfigPaths, world: World) -> tuple[ConfigFileInfo, ...]:
-    """Every place that is looked at, lowest layer first."""
+    """Return every path that is looked at, lowest layer first."""
     layers = [("system", places.system), ("user", places.user)] if places.inherit else []
     looked_at = [*layers, ("project", places.project), *(("policy", each) for each in places.policies)]
     return tuple(

@@ -1,4 +1,4 @@
-"""init: a commented agent-sync.yaml for the tools that are used here."""
+"""init: write a commented agent-sync.yaml for the tools that are used here."""
 
 from __future__ import annotations
 
@@ -59,8 +59,9 @@ Say here what every agent should know. `agent-sync update` locks this file, `age
 
 @dataclass(frozen=True, slots=True)
 class InitResult:
-    """The files that were written, and the tools that they are for. `found` says whether signs of the tools were
-    seen.
+    """The files that were written, and the tools that they are for.
+
+    `found` says whether the tools were detected in the project.
     """
 
     written: tuple[RelPath, ...]
@@ -69,7 +70,7 @@ class InitResult:
 
 
 def init(project: Directory, name: RelPath) -> InitResult:
-    """The project has a configuration called `name`, with a first source of its own that it can sync at once.
+    """Write a configuration called `name`, with a first source in the project that can be synced at once.
 
     Raises: UsageError if there is a configuration already, FileSystemError.
     """

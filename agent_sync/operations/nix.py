@@ -18,7 +18,7 @@ from agent_sync.store.contents import Contents
 from agent_sync.tree import RelPath
 from agent_sync_oci.text import quoted
 
-# -- nix hash: what Nix calls a directory or file, without Nix.
+# -- nix hash: the hash that Nix gives a directory or file, without Nix.
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +30,28 @@ class NixHashResult:
 
 
 def nix_hash(world: World, path: str) -> NixHashResult:
-    """The hash of whatever lies at the absolute path: a directory with all that is in it, a file, a symbolic link.
+    """Hash what is at the absolute path: a directory with all that is in it, a file, or a symbolic link.
 
-    Raises: FileSystemError (nothing there, a device), DigestMismatch (it changed meanwhile).
+    Raises: FileSystemError (nothing there, a device), DigestMismatch (a file changed while it was read).
     """
     return NixHashResult(path, world.nix.hash(path, cancellation=world.cancellation))
 
 
-# -- What a lock pins as store paths of Nix, and the binary cache that has them: for `nix export` and `nix import`.
+# -- The store paths of Nix that a lock pins, and the binary cache that serves them.
 
 _WORK = "writing the binary cache"
 
 
 @dataclass(frozen=True, slots=True)
 class NixPath:
-    """A store path, and what of the lock lies there, such as `source rules`."""
+    """A store path, and the part of the lock that it holds, such as `source rules`."""
 
     path: str
     what: str
 
 
 def pinned_by(inputs: Inputs) -> tuple[Pinned, ...]:
-    """What the committed lock pins, every byte of it in the store of agent-sync.
+    """Return what the committed lock pins, after fetching whatever the cache lacks of it.
 
     Raises: LockMissing, LockInvalid, Untrusted (a policy refuses the lock), and what supplying the lock raises.
     """
@@ -66,7 +66,10 @@ def pinned_by(inputs: Inputs) -> tuple[Pinned, ...]:
 
 
 def fill(cache: BinaryCache, wanted: Sequence[Pinned], inputs: Inputs) -> tuple[NixPath, ...]:
-    """The cache has all of these. Raises: LockInvalid, BlobCorrupt, FileSystemError."""
+    """Write all of these into the binary cache, and return their paths.
+
+    Raises: LockInvalid, BlobCorrupt, FileSystemError.
+    """
     world = inputs.world
     cache.begin()
     with Contents(world.store) as contents:
@@ -79,20 +82,20 @@ def fill(cache: BinaryCache, wanted: Sequence[Pinned], inputs: Inputs) -> tuple[
     return tuple(NixPath(each.path, each.what) for each in wanted)
 
 
-# -- nix import: what a lock pins, into the Nix store of this machine.
+# -- nix import
 
 
 @dataclass(frozen=True, slots=True)
 class NixImportResult:
-    """Every path that is in the store of Nix now."""
+    """The paths that are in the Nix store now."""
 
     paths: tuple[NixPath, ...]
 
 
 def nix_import(inputs: Inputs) -> NixImportResult:
-    """The Nix store of this machine has every tree of the committed lock, so that `from = "store"` finds them.
+    """Copy every tree of the committed lock into the Nix store of this machine, where `from = "store"` finds them.
 
-    By way of a binary cache that is removed again: Nix then verifies each tree itself, and it need not trust its user.
+    The trees pass through a temporary binary cache: Nix then verifies each itself, and need not trust its user.
 
     Raises: what `pinned_by` and `fill` raise, FileSystemError (Nix is not installed, or refuses).
     """
@@ -104,7 +107,7 @@ def nix_import(inputs: Inputs) -> NixImportResult:
     return NixImportResult(paths)
 
 
-# -- nix export: what a lock pins, as a Nix binary cache in a directory.
+# -- nix export
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,13 +120,13 @@ class NixExportResult:
 
 
 def nix_export(inputs: Inputs, directory: str, *, secret_key: bytes | None = None) -> NixExportResult:
-    """The directory at that absolute path serves every tree of the committed lock to Nix.
+    """Write every tree of the committed lock into a Nix binary cache in the directory at that absolute path.
 
-    `secret_key` is the text of a key of `nix key generate-secret`. Without one the paths are not signed, and Nix takes
-    them all the same, because they follow from what they hold.
+    `secret_key` is the text of a key of `nix key generate-secret`. Without one the paths are not signed, and Nix
+    accepts them all the same: each is named after its content.
 
-    Raises: UsageError (no such key; the directory is the store itself), what `pinned_by` and `fill` raise,
-      FileSystemError.
+    Raises: UsageError (no such key; the directory is the cache itself), what `pinned_by` and `fill` raise,
+        FileSystemError.
     """
     sign = None if secret_key is None else signer(secret_key)
     wanted = pinned_by(inputs)
@@ -132,11 +135,11 @@ def nix_export(inputs: Inputs, directory: str, *, secret_key: bytes | None = Non
 
 
 def _ensure_directory(directory: str, world: World) -> Directory:
-    """The directory, made if it is not there; what is around it must be, and may be a link."""
+    """Open the directory, which is made unless it exists; its parent must exist, and may be a symbolic link."""
     if directory == world.store.name:
         raise UsageError(
-            subject=f"the directory {quoted(directory)}",
-            check="it is the store of agent-sync itself, from which `cache gc` removes what no lock needs",
+            subject=f"directory {quoted(directory)}",
+            check="is the cache of agent-sync itself, from which `cache gc` deletes what no lock needs",
             remedy="name another directory",
         )
     above, name = posixpath.split(directory)

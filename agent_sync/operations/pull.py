@@ -38,7 +38,7 @@ from agent_sync_oci.trust.verdict import Verdict
 class PullRequest:
     """Where to pull from, and what is accepted where no policy says more."""
 
-    place: Reference
+    reference: Reference
     name: str | None = None
     write_lock: bool = False
     allow_unsigned: bool = False
@@ -93,7 +93,7 @@ def pull(run: Run, request: PullRequest, *, confirm: Callable[[PullResult], bool
         if request.write_lock:
             require_recovered(inputs)
         limits = inputs.demands.limits
-        with open_registry(request.place, inputs.world, limits, plain_http=request.plain_http) as registry:
+        with open_registry(request.reference, inputs.world, limits, plain_http=request.plain_http) as registry:
             planned = plan(inputs, request, registry)
             if planned.replaces_lock and confirm is not None and not confirm(planned.result):
                 return replace(planned.result, declined=True)
@@ -111,11 +111,11 @@ def plan(inputs: Inputs, request: PullRequest, registry: Registry) -> PullPlan:
     Raises: Untrusted, DigestMismatch, LockInvalid, LockStale (another lock is here already), LimitExceeded,
         NetworkError, FileSystemError, UsageError.
     """
-    name = name_to_verify(request.place, registry, asked=request.name, configured=inputs.bundle_name)
+    name = name_to_verify(request.reference, registry, asked=request.name, configured=inputs.bundle_name)
     own = inputs.lock_content()
     with audited_refusals(inputs):
         expected = _expected(inputs, request, name=name, own=own)
-        found, contents = resolve_bundle(tag_or_digest(request.place), registry, expected)
+        found, contents = resolve_bundle(tag_or_digest(request.reference), registry, expected)
         require_same_signers(name, found, inputs.world.records, accepted=request.accept_signer_change)
     if contents.content != own and not request.write_lock:
         raise _other_lock(found, own, inputs)
@@ -152,7 +152,7 @@ def _expected(inputs: Inputs, request: PullRequest, *, name: str, own: bytes | N
         policy=policy_of(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file)),
         max_bytes=inputs.demands.limits.max_source_size,
         own_lock=own,
-        pinned=request.place.digest is not None,
+        pinned=request.reference.digest is not None,
         allow_unsigned=request.allow_unsigned,
     )
 

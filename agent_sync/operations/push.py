@@ -32,7 +32,7 @@ class PushRequest:
     they are. `signing` makes the signature that is attached to the bundle.
     """
 
-    place: Reference
+    reference: Reference
     name: str | None = None
     compression: Compression | None = None
     signing: Signing | None = None
@@ -60,8 +60,8 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
     Raises: UsageError (no name, a digest as target), LockMissing, LockInvalid, BytesUnavailable, BlobCorrupt,
         NetworkError, FileSystemError, and what resolving a source again raises.
     """
-    name = bundle_name(request.place, asked=request.name, configured=inputs.bundle_name)
-    tag = tag_to_push(request.place)
+    name = bundle_name(request.reference, asked=request.name, configured=inputs.bundle_name)
+    tag = tag_to_push(request.reference)
     content, lock = _lock(inputs)
     _supply(inputs, lock)
     outgoing = OutgoingBundle(name, content, lock, inputs.demands.limits.max_source_size, _compression(request))
@@ -69,7 +69,7 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
     inputs.world.roots.remember(content, path=inputs.lock_file.path)
     return PushResult(
         name=name,
-        reference=replace(request.place, tag=tag, digest=pushed.index.digest),
+        reference=replace(request.reference, tag=tag, digest=pushed.index.digest),
         digest=pushed.index.digest,
         sent=pushed.sent,
         present=pushed.present,
@@ -79,7 +79,7 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
 
 
 def _compression(request: PushRequest) -> Compression:
-    return request.compression or ("none" if isinstance(request.place, LayoutReference) else "zstd")
+    return request.compression or ("none" if isinstance(request.reference, LayoutReference) else "zstd")
 
 
 def _lock(inputs: Inputs) -> tuple[bytes, Lock]:
@@ -100,19 +100,19 @@ def _supply(inputs: Inputs, lock: Lock) -> None:
 def _push(inputs: Inputs, request: PushRequest, outgoing: OutgoingBundle, tag: str | None) -> Pushed:
     limits = inputs.demands.limits
     with (
-        open_registry(request.place, inputs.world, limits, plain_http=request.plain_http) as registry,
+        open_registry(request.reference, inputs.world, limits, plain_http=request.plain_http) as registry,
         ExitStack() as announced,
     ):
 
         def attach(index: Index) -> None:
             """Sign, and announce: the next thing that happens is that the tag moves."""
             _sign(index, outgoing, request, registry, inputs)
-            where, signed = str(replace(request.place, tag=tag)), request.signing is not None
+            where, signed = str(replace(request.reference, tag=tag)), request.signing is not None
             event = BundlePushed(outgoing.name, index.digest, where, signed=signed)
             announced.enter_context(audited(inputs, event))
 
         pushed = push_bundle(outgoing, registry, inputs.world, tag=tag, attach=attach)
-        if not isinstance(request.place, RegistryReference):  # nobody else brings them across an air gap
+        if not isinstance(request.reference, RegistryReference):  # nobody else brings them across an air gap
             for root in trusted_roots(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file)):
                 put_root(root, registry)
         return pushed

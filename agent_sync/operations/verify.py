@@ -1,4 +1,4 @@
-"""verify: has upstream moved since the lock was made? (spec §9.4)"""
+"""verify: check whether newer versions are available (spec §9.4)."""
 
 from __future__ import annotations
 
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SourceDelta:
-    """A source that is not what upstream has now. `locked` and `upstream` name both sides, short; `remedy`
-    is what to do before an update, where that alone does not help.
+    """A source that differs upstream. `locked` and `upstream` are short names of both sides.
+
+    `remedy` is what to do before an update, where that alone does not help.
     """
 
     name: str
@@ -35,7 +36,7 @@ class SourceDelta:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """Which sources upstream still has as they are locked, which it has otherwise, and which could not be asked."""
+    """The sources that are up to date, those that changed upstream, and those that could not be checked."""
 
     up_to_date: tuple[str, ...]
     changed: tuple[SourceDelta, ...]
@@ -43,19 +44,19 @@ class VerifyResult:
 
     @property
     def failure(self) -> PartialFailure | None:
-        """All failures as one error; None if every source could be asked."""
+        """All failures as one error; None if every source could be checked."""
         if not self.failures:
             return None
         return PartialFailure(self.failures, succeeded=len(self.up_to_date) + len(self.changed))
 
     def raise_failures(self) -> None:
-        """Nothing, if every source could be asked; PartialFailure otherwise."""
+        """Raise PartialFailure unless every source could be checked."""
         if self.failure is not None:
             raise self.failure
 
 
 def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
-    """Each named source (all, if none is named) compared with upstream; neither lock nor files are touched.
+    """Compare each named source (all, if none is named) with upstream; neither lock nor files are touched.
 
     Raises: UsageError for a name that is not declared, LockMissing, LockInvalid.
     """
@@ -82,7 +83,7 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
 
 
 def _is_same(source: Source, lock: Lock, found: UpstreamState) -> bool:
-    """Upstream has what is locked, and the lock was made for what is declared now."""
+    """Return whether upstream has what is locked, and the lock was made for what is declared now."""
     return found.same and stale_reason(source, lock) is None
 
 

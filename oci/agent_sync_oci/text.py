@@ -65,6 +65,8 @@ def escape_character(character: str) -> str:
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that `word` is most likely a slip for, upper and lower case aside; None if none is near.
 
+    Where none is, the only candidate that begins with the word is returned: `qa` is short for `qa-skills`.
+
     Of two that are equally near, the first in alphabetical order is returned. A word over 64 characters is no slip:
     comparing takes quadratic time.
     """
@@ -74,8 +76,10 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
         return None
     matcher = SequenceMatcher(b=word.casefold(), autojunk=False)
     best, nearest = 0.6, None
-    for candidate in sorted(each for each in candidates if len(each) <= _MAX_COMPARED):
+    compared = sorted(each for each in candidates if len(each) <= _MAX_COMPARED)
+    for candidate in compared:
         matcher.set_seq1(candidate.casefold())
         if matcher.real_quick_ratio() > best and matcher.quick_ratio() > best and (ratio := matcher.ratio()) > best:
             best, nearest = ratio, candidate
-    return nearest
+    begun = [each for each in compared if len(word) > 1 and each.casefold().startswith(word.casefold())]
+    return begun[0] if nearest is None and len(begun) == 1 else nearest

@@ -189,5 +189,5 @@ def test_a_cache_for_stores_elsewhere_is_left_alone(locked: NixProject, nix: Nix
 
 
 def test_the_store_of_agent_sync_itself_is_not_exported_into(locked: NixProject) -> None:
-    with pytest.raises(UsageError, match="it is the store of agent-sync itself"):
+    with pytest.raises(UsageError, match="is the cache of agent-sync itself"):
         locked.opened().nix_export(str(locked.store))

@@ -35,6 +35,12 @@ def test_the_case_of_a_name_does_not_matter() -> None:
     assert closest("base-rules", ["BASE-RULES", "other"]) == "BASE-RULES"
 
 
+def test_the_only_name_that_begins_with_the_word_is_meant() -> None:
+    assert closest("qa", ["base-rules", "qa-skills"]) == "qa-skills"
+    assert closest("qa", ["qa-rules", "qa-skills"]) is None
+    assert closest("q", ["qa-skills"]) is None
+
+
 def test_there_is_nothing_near_among_nothing() -> None:
     assert closest("cursor", ()) is None
 

@@ -61,7 +61,7 @@ def bundle_verify(
         reject_conflicting(signature=True, plain_http=plain_http)
         return _artifact(session, reference, signature, required)
     project = session.project(policy=policy)
-    result = project.bundle_verify(reference_of(reference, session), name=name, asked=required, plain_http=plain_http)
+    result = project.bundle_verify(reference_of(reference, session), name=name, signer=required, plain_http=plain_http)
     return Answer(
         result,
         lines=_lines(result),

@@ -37,7 +37,7 @@ def test_a_target_of_an_undeclared_source_is_refused_with_a_suggestion() -> None
 def test_a_transform_of_an_undeclared_source_is_refused() -> None:
     error = refused(RULES + "transforms: [{source: other, type: template}]")
     assert error.subject == "agent-sync.yaml, transforms[0].source"
-    assert error.remedy == "declared are: rules"
+    assert error.remedy == "choose one of: rules"
 
 
 def test_a_reference_to_a_source_of_another_layer_holds() -> None:

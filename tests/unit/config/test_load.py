@@ -196,7 +196,7 @@ def test_an_undeclared_name_is_wrong_usage_with_a_suggestion() -> None:
     assert caught.value.remedy == 'did you mean "base-rules"?'
     with pytest.raises(UsageError) as caught:
         config.source("xyz")
-    assert caught.value.remedy == "declared are: base-rules"
+    assert caught.value.remedy == "choose one of: base-rules"
 
 
 def test_caches_add_up_and_the_highest_bundle_name_and_tool_map_win() -> None:

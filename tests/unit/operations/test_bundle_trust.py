@@ -273,7 +273,7 @@ def test_verify_can_ask_for_one_more_key(sender: MemoryProject, receiver: Memory
     push(sender, key=_ALICE)
     for key, accepted in ((_ALICE, True), (_BOB, False)):
         asked = RequiredSigner(key=key.public.pem)
-        assert receiver.project().bundle_verify(V1, asked=asked).verdict.accepted is accepted
+        assert receiver.project().bundle_verify(V1, signer=asked).verdict.accepted is accepted
 
 
 def test_verify_needs_to_know_who_must_have_signed(sender: MemoryProject, receiver: MemoryProject) -> None:
@@ -287,7 +287,7 @@ def test_verify_needs_to_know_who_must_have_signed(sender: MemoryProject, receiv
         RequiredSigner(key=b"", identity="a", issuer="b"),
     ):
         with pytest.raises(UsageError):
-            receiver.project().bundle_verify(V1, asked=asked)
+            receiver.project().bundle_verify(V1, signer=asked)
 
 
 def test_verify_says_what_a_revocation_alone_does(sender: MemoryProject, receiver: MemoryProject) -> None:

@@ -88,7 +88,7 @@ def test_if_every_source_fails_for_one_reason_that_reason_speaks() -> None:
 
 
 def test_a_source_that_nobody_declared_is_refused_with_a_suggestion() -> None:
-    with pytest.raises(UsageError, match="no source") as refused:
+    with pytest.raises(UsageError, match="not declared") as refused:
         two_sources().project().update(["frist"])
     assert "first" in (refused.value.remedy or "")
 
