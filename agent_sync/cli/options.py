@@ -39,13 +39,13 @@ class GlobalOptions:
     no_color: bool = False
 
 
-# A module of `agent_sync.cli.commands` is a command: `cache_gc` is `agent-sync cache gc`. No other list is kept.
+# A module of `agent_sync.cli.commands` is a command, or a group of commands. No other list is kept.
 MODULES = tuple(
     sorted([name[:-3] for name in os.listdir(commands.__path__[0]) if name.endswith(".py") and name[0] != "_"])
 )
 
 _TAKE_POLICY = frozenset({"sync", "pull", "bundle verify"})
-_COMMAND = re.compile(rf"agent-sync ({'|'.join(name.replace('_', ' ') for name in MODULES)})\b(?! --policy)")
+_COMMAND = re.compile(rf"agent-sync (bundle verify|{'|'.join(MODULES)})\b(?! --policy)")
 
 _ABOUT = {
     "config": "The configuration; its directory is the project.  [default: agent-sync.yaml]",

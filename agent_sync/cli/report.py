@@ -1,12 +1,17 @@
-"""Lines for parts of results that several commands show: lock differences, diffs, actions, verdicts, and Nix paths."""
+"""What a person reads: lines with styles and columns, errors and warnings, and the parts that several results share."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from agent_sync.cli.text import Line, Piece, Style, Styled, align, listed
-from agent_sync_oci.text import printable_line
+from agent_sync.errors import AgentSyncError, PartialFailure, Place
+from agent_sync.events import Warned
+from agent_sync.receipt.replay import age_marker
+from agent_sync_oci.text import printable, printable_line
 
 if TYPE_CHECKING:
     from agent_sync.lock.difference import LockDifference, SourceChange
@@ -15,6 +20,201 @@ if TYPE_CHECKING:
     from agent_sync.plan.preview import FileDiff
     from agent_sync.tree import Change, RelPath
     from agent_sync_oci.trust.verdict import Verdict
+
+
+# -- Text for a terminal: lines with styles, columns, escaped foreign text, sizes, and digests.
+
+_RESET = "\x1b[0m"
+_DIGEST_CHARACTERS = 12
+
+
+class Style(Enum):
+    """What a piece of text means, and its color (SGR parameters) on a terminal."""
+
+    ERROR = "1;31"
+    WARNING = "1;33"
+    STRONG = "1"
+    FAINT = "2"
+    ADDED = "32"
+    REMOVED = "31"
+    CHANGED = "33"
+    PLACE = "36"
+
+
+@dataclass(frozen=True, slots=True)
+class Styled:
+    """A piece of a line with a meaning."""
+
+    text: str
+    style: Style
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """A point in time (seconds since 1970) that is shown as how long ago it was."""
+
+    when_s: float
+
+
+Piece = str | Styled | Age
+Line = Piece | tuple[Piece, ...]
+
+
+def render(line: Line, *, color: bool) -> str:
+    """Return the line as it is written, without its end: escaped first, so that every ESC in it is ours.
+
+    An age is marked for `agent_sync.receipt.replay.with_ages`, since a receipt may be replayed later.
+    """
+    pieces = line if isinstance(line, tuple) else (line,)
+    return "".join(_render_piece(piece, color=color) for piece in pieces)
+
+
+def align(rows: Sequence[Sequence[Piece]]) -> Iterator[Line]:
+    """Yield the rows as a table: each column but the last is as wide as its widest cell, with two spaces between."""
+    widths = [max(width(printable_line(_text(cell))) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield tuple(_pad(row, widths))
+
+
+def listed(lead: str, paths: Iterable[str]) -> Iterator[Line]:
+    """Yield a line for each path, after `lead`."""
+    return (f"{lead}{printable_line(path)}" for path in paths)
+
+
+def counted(number: int, thing: str) -> str:
+    """Return `1 file` or `2 files`."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def bytes_text(size: int) -> str:
+    """Return `512 B`, `1.4 kB`, or `20.0 MB`: decimal units, like the limits of the configuration."""
+    amount, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def short_digest(digest: str) -> str:
+    """Return `sha256:1f2e3d4c5b6a`: as much of a digest as a person compares; whoever copies it needs the whole one."""
+    algorithm, _, hexadecimal = digest.partition(":")
+    return f"{algorithm}:{hexadecimal[:_DIGEST_CHARACTERS]}"
+
+
+def width(text: str) -> int:
+    """Return how many columns of a terminal the text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(_columns(each) for each in text)
+
+
+def _render_piece(piece: Piece, *, color: bool) -> str:
+    if isinstance(piece, Age):
+        return age_marker(piece.when_s)
+    text = printable(_text(piece))
+    return f"\x1b[{piece.style.value}m{text}{_RESET}" if color and isinstance(piece, Styled) and text else text
+
+
+def _text(piece: Piece) -> str:
+    if isinstance(piece, Age):
+        raise TypeError("an age has no width before it is shown")
+    return piece.text if isinstance(piece, Styled) else piece
+
+
+def _pad(row: Sequence[Piece], widths: Sequence[int]) -> Iterator[Piece]:
+    last = len(row) - 1
+    for number, (cell, columns) in enumerate(zip(row, widths, strict=True)):
+        text = printable_line(_text(cell))
+        yield Styled(text, cell.style) if isinstance(cell, Styled) else text
+        if number != last:
+            yield " " * (columns - width(text) + 2)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+# -- An error -> the lines that a person reads: what failed, where, and what to do (spec §13).
+
+# A remedy -> the same with the options that were given, so that its commands are about the same project.
+Complete = Callable[[str], str]
+
+
+def error_lines(error: AgentSyncError, *, complete: Complete = str) -> Iterator[Line]:
+    """Yield the error as a block; for one that stands for many, a block for each of them, and a summary."""
+    if not isinstance(error, PartialFailure):
+        yield from _block(error, _subject(error), complete)
+        return
+    for name, failure in error.failures.items():
+        yield from failure_lines(name, failure, complete=complete)
+    if len(error.failures) > 1:
+        yield f"{error.check}: {', '.join(map(printable_line, error.failures))}"
+
+
+def failure_lines(source: str, error: AgentSyncError, *, complete: Complete = str) -> Iterator[Line]:
+    """Yield the block of an error that belongs to one source, which the headline always names."""
+    subject = _subject(error)
+    named = f"source {source}"
+    yield from _block(error, subject if named in subject else f"{named}, {subject}", complete)
+
+
+def warning_lines(warning: Warned) -> Iterator[Line]:
+    """Yield a warning: one line, and where it has a place the line of the file."""
+    headline = f": {printable_line(warning.subject)}: {_indented(warning.message, 2)}"
+    yield (Styled(f"warning[{warning.rule}]", Style.WARNING), headline)
+    if warning.place is not None:
+        yield from _location(warning.place, Style.WARNING)
+
+
+def _block(error: AgentSyncError, subject: str, complete: Complete) -> Iterator[Line]:
+    # A CI annotation or a log shows only the first line: subject and check make one whole sentence.
+    headline = f"{printable_line(subject)}: {_indented(error.check, 2)}"
+    yield (Styled(f"error[{error.rule}]", Style.ERROR), ": ", Styled(headline, Style.STRONG))
+    if error.place is not None:
+        yield from _location(error.place, Style.ERROR)
+    if error.remedy is not None:
+        yield (Styled("help", Style.STRONG), f": {_indented(complete(error.remedy), 6)}")
+
+
+def _subject(error: AgentSyncError) -> str:
+    """Return the subject, without the file that the next line names."""
+    if error.place is None:
+        return error.subject
+    file, _, rest = error.subject.partition(", ")
+    return rest if rest and file == error.place.file else error.subject
+
+
+def _location(place: Place, style: Style) -> Iterator[Line]:
+    gutter = " " * len(str(place.line))
+    yield (Styled(f"{gutter}--> ", Style.PLACE), printable_line(str(place)))
+    if place.text:
+        yield from _excerpt(place, gutter, style)
+
+
+def _excerpt(place: Place, gutter: str, style: Style) -> Iterator[Line]:
+    """Yield the line of the file, and carets below what is wrong in it, as far as it is on that line."""
+    start = place.column - 1
+    before, marked = _flat(place.text[:start]), _flat(place.text[start : start + place.width])
+    bar = Styled(f"{gutter} |", Style.PLACE)
+    yield (bar,)
+    yield (Styled(f"{place.line} |", Style.PLACE), f" {_flat(place.text)}".rstrip())
+    yield (bar, f" {' ' * width(before)}", Styled("^" * max(1, width(marked)), style))
+
+
+def _flat(text: str) -> str:
+    """Return how the text is shown; a tab takes one column, so that the carets are in the right one."""
+    return printable_line(text.replace("\t", " "))
+
+
+def _indented(text: str, columns: int) -> str:
+    """Return the text with further lines indented: none of them looks like a message of its own."""
+    return text.replace("\n", "\n" + " " * columns)
+
+
+# -- Lines for parts of results that several commands show: lock differences, diffs, actions, verdicts, and Nix paths.
 
 _STEP_STYLES = {"create": Style.ADDED, "replace": Style.CHANGED, "remove": Style.REMOVED}
 _SIGN_STYLES = {"+": Style.ADDED, "~": Style.CHANGED, "-": Style.REMOVED}

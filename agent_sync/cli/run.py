@@ -10,15 +10,13 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from agent_sync.cli.error_text import error_lines
 from agent_sync.cli.options import GlobalOptions, reject_conflicting, with_options
-from agent_sync.cli.progress import TerminalObserver
-from agent_sync.cli.screen import OutputLost, Screen, Streams
-from agent_sync.cli.text import Line
+from agent_sync.cli.report import Line, error_lines
+from agent_sync.cli.screen import OutputLost, Screen, Streams, TerminalObserver
 from agent_sync.errors import AgentSyncError, Cancelled
 
 if TYPE_CHECKING:
-    from agent_sync.documents_out.envelope import Document
+    from agent_sync.documents_out.document import Document
     from agent_sync.ports import Cancellation
     from agent_sync.project import Project
     from agent_sync.receipt.recorder import Recorder
@@ -61,7 +59,7 @@ class Verb:
 
     name: str
     run: Callable[..., Answer]
-    document: str = "documents_out.envelope.plain_document"
+    document: str = "documents_out.document.plain_document"
     section: Section = Section.EVERYDAY
     examples: Sequence[str] = ()
     repeatable: Callable[[Mapping[str, object]], bool] = lambda _values: False
@@ -72,6 +70,21 @@ class Verb:
         module, _, name = self.document.rpartition(".")
         function: Callable[[Any], Document] = getattr(importlib.import_module(f"agent_sync.{module}"), name)
         return function
+
+
+@dataclass(frozen=True, slots=True)
+class VerbGroup:
+    """Commands of two words that share the first one, and what they are for."""
+
+    name: str
+    about: str
+    section: Section
+    verbs: tuple[Verb, ...]
+
+    @property
+    def by_word(self) -> Mapping[str, Verb]:
+        """The commands by their second word."""
+        return {verb.name.removeprefix(f"{self.name} "): verb for verb in self.verbs}
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +312,7 @@ class _Run:
         self._say([*lines, *observer.undone()])
 
     def _write_document(self, code: int, failure: AgentSyncError | None, fields: Document) -> None:
-        from agent_sync.documents_out.envelope import document_text, failure_document
+        from agent_sync.documents_out.document import document_text, failure_document
 
         failed: Document = {} if failure is None else failure_document(failure)
         warnings = self._session.observer.warnings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
-from agent_sync.documents_out.envelope import ErrorDocument, error_document
+from agent_sync.documents_out.document import ErrorDocument, error_document
 
 if TYPE_CHECKING:
     from agent_sync.operations.info import InfoResult

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
-from agent_sync.documents_out.envelope import SourceErrorDocument, failures_document, iso_time
+from agent_sync.documents_out.document import SourceErrorDocument, failures_document, iso_time
 
 if TYPE_CHECKING:
     from agent_sync.lock.difference import LockDifference

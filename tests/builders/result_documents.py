@@ -8,9 +8,16 @@ from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 
-from agent_sync.cli.parser import GROUPS, load_verb
-from agent_sync.documents_out.envelope import Envelope, plain_document
-from agent_sync.documents_out.schema import Schema, document_schema, document_type, fields_of
+from agent_sync.cli.program import COMMANDS
+from agent_sync.cli.run import Verb
+from agent_sync.documents_out.document import (
+    Envelope,
+    Schema,
+    document_schema,
+    document_type,
+    fields_of,
+    plain_document,
+)
 
 
 def validated(text: str) -> dict[str, Any]:
@@ -20,17 +27,23 @@ def validated(text: str) -> dict[str, Any]:
     return document
 
 
+def verb_of(command: str) -> Verb:
+    """Return the command of this name, such as `cache gc`."""
+    return next(verb for verb in COMMANDS.verbs() if verb.name == command)
+
+
 def documented_fields(command: str) -> set[str]:
     """Return the names of the fields that the document of a command has if nothing failed."""
-    kinds = (Envelope, document_type(load_verb(command.replace(" ", "_")).to_document))
+    kinds = (Envelope, document_type(verb_of(command).to_document))
     return {field.name for kind in kinds for field in fields_of(kind)}
 
 
 @cache
 def _closed_schema(command: str) -> Schema:
-    if command in ("", *GROUPS):  # a command line without a command has only errors
-        return _closed(document_schema(command, plain_document))
-    return _closed(document_schema(command, load_verb(command.replace(" ", "_")).to_document))
+    verbs = {verb.name: verb.to_document for verb in COMMANDS.verbs()}
+    return _closed(
+        document_schema(command, verbs.get(command, plain_document))
+    )  # an incomplete command has only errors
 
 
 def _closed(schema: Schema) -> Schema:

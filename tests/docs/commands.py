@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 
 from agent_sync.cli.program import COMMANDS, program
-from agent_sync.cli.parser import CommandGroup
 
 Words = tuple[str, ...]
 
@@ -14,11 +13,7 @@ Words = tuple[str, ...]
 @cache
 def commands() -> tuple[Words, ...]:
     """The words of every command, such as `("cache", "gc")`."""
-    return tuple(
-        words
-        for name, entry in COMMANDS.items()
-        for words in ([(name, verb) for verb in entry.verbs] if isinstance(entry, CommandGroup) else [(name,)])
-    )
+    return tuple(tuple(verb.name.split()) for verb in COMMANDS.verbs())
 
 
 @cache

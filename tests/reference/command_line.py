@@ -8,11 +8,9 @@ from itertools import groupby
 from typing import Any
 
 from agent_sync.cli.options import global_parameters
-from agent_sync.cli.parser import CommandGroup, CommandTable, load_verb, named_command
-from agent_sync.cli.program import COMMANDS, NAME
+from agent_sync.cli.program import COMMANDS, NAME, typer_command
 from agent_sync.cli.run import DONE, FOUND, Section, Verb
-from agent_sync.documents_out.envelope import Envelope, Failure
-from agent_sync.documents_out.schema import Field, document_schema_text, document_type, fields_of
+from agent_sync.documents_out.document import Envelope, Failure, Field, document_schema_text, document_type, fields_of
 from tests.reference.errors import families, meaning_of
 
 PATH = "docs/reference/command-line.md"
@@ -71,7 +69,7 @@ def document_schemas() -> Mapping[str, str]:
         f"schemas/documents/{verb.name.replace(' ', '-')}.schema.json": document_schema_text(
             verb.name, verb.to_document
         )
-        for verb in _verbs(COMMANDS)
+        for verb in COMMANDS.verbs()
     }
 
 
@@ -82,7 +80,7 @@ def _exit_codes() -> Iterator[tuple[int, str]]:
 
 
 def _page() -> Iterator[str]:
-    verbs = sorted(_verbs(COMMANDS), key=lambda verb: list(Section).index(verb.section))
+    verbs = sorted(COMMANDS.verbs(), key=lambda verb: list(Section).index(verb.section))
     yield _INTRODUCTION
     for section, members in groupby(verbs, key=lambda verb: verb.section):
         yield from (f"| {section.value} | |", "|---|---|")
@@ -102,16 +100,8 @@ def _page() -> Iterator[str]:
     yield ""
 
 
-def _verbs(table: CommandTable) -> Iterator[Verb]:
-    for entry in table.values():
-        if isinstance(entry, CommandGroup):
-            yield from _verbs(entry.verbs)
-        else:
-            yield load_verb(entry)
-
-
 def _section(verb: Verb) -> Iterator[str]:
-    command: Any = named_command(verb.name.split(), COMMANDS)  # typer has no public name for what it holds
+    command: Any = typer_command(verb)  # typer has no public name for what it holds
     shared = {each.name for each in global_parameters()}
     arguments = [each for each in command.params if each.param_type_name == "argument"]
     options = [each for each in command.params if each.param_type_name == "option" and each.name not in shared]

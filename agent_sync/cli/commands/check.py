@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_sync.cli.report import Line, Style, Styled, counted
 from agent_sync.cli.run import DONE, FOUND, Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, counted
 from agent_sync.errors import BytesUnavailable
 from agent_sync_oci.text import printable_line
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from agent_sync.cli.report import Line, Piece, Style, Styled, align, bytes_text
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, Piece, Style, Styled, align, bytes_text
 
 if TYPE_CHECKING:
     from agent_sync.config import ToolDirectory

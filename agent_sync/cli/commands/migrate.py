@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_sync.cli.report import Line
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Line
 
 if TYPE_CHECKING:
     from agent_sync.operations.migrate import MigrateResult

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agent_sync.cli.report import action_lines, difference_lines, edited_orphan_lines
+from agent_sync.cli.report import Line, action_lines, counted, difference_lines, edited_orphan_lines
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, counted
 
 if TYPE_CHECKING:
     from agent_sync.operations.prune import PruneResult

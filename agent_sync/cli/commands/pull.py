@@ -9,9 +9,8 @@ import typer
 
 from agent_sync.cli.bundle_options import Name, PlainHttp, ReferenceArgument, reference_of
 from agent_sync.cli.options import PolicyFile
-from agent_sync.cli.report import difference_lines, verdict_lines
+from agent_sync.cli.report import Line, Style, Styled, counted, difference_lines, listed, short_digest, verdict_lines
 from agent_sync.cli.run import FOUND, Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, counted, listed, short_digest
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from agent_sync.cli.bundle_options import (
     reference_of,
     signing_of,
 )
+from agent_sync.cli.report import Line, bytes_text, counted, listed
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, bytes_text, counted, listed
 from agent_sync.errors import UsageError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from agent_sync.cli.report import Line, listed
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, listed
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:

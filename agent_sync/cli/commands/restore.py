@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from agent_sync.cli.report import Age, Line
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Age, Line
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:

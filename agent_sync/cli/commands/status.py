@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent_sync.cli.options import Names
+from agent_sync.cli.report import Age, Line, Style, Styled, align
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Age, Line, Style, Styled, align
 
 if TYPE_CHECKING:
     from agent_sync.operations.status import StatusResult

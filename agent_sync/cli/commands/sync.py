@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.options import PolicyFile, reject_conflicting
-from agent_sync.cli.report import action_lines, diff_lines, edited_orphan_lines
+from agent_sync.cli.report import Line, Style, Styled, action_lines, counted, diff_lines, edited_orphan_lines, listed
 from agent_sync.cli.run import Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, counted, listed
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.options import Names
-from agent_sync.cli.report import difference_lines
+from agent_sync.cli.report import Line, Style, Styled, difference_lines
 from agent_sync.cli.run import FOUND, Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled
 from agent_sync.errors import UsageError
 from agent_sync_oci.text import printable_line
 

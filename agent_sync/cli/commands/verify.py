@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from agent_sync.cli.options import Names
+from agent_sync.cli.report import Line, Style, Styled, align, counted
 from agent_sync.cli.run import DONE, FOUND, Answer, Section, Session, Verb
-from agent_sync.cli.text import Line, Style, Styled, align, counted
 from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.cli.parser import load_verb
 from tests.builders.command_line import CommandMachine, a_local_machine, a_machine
-from tests.builders.result_documents import documented_fields
+from tests.builders.result_documents import documented_fields, verb_of
 from tests.builders.screens import ESC, Here, Told, inside
 
 COMMANDS = (
@@ -38,7 +37,7 @@ def run(machine: CommandMachine, line: str, *, code: int = 0, at: Here | None = 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_document_has_the_fields_that_are_documented(synced: CommandMachine, command: str) -> None:
     document = run(synced, f"--json {command}").document
-    verb = load_verb(command.removesuffix(" --yes").replace(" ", "_"))
+    verb = verb_of(command.removesuffix(" --yes"))
     assert document.keys() == documented_fields(verb.name)
     assert document["command"] == verb.name
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.cli.error_text import error_lines, failure_lines, warning_lines
 from agent_sync.cli.options import GlobalOptions, with_options
-from agent_sync.cli.text import render
+from agent_sync.cli.report import error_lines, failure_lines, render, warning_lines
 from agent_sync.errors import (
     AgentSyncError,
     ConfigInvalid,

@@ -6,14 +6,13 @@ import inspect
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from agent_sync._version import __version__
-from agent_sync.cli.parser import CommandGroup, CommandTable, load_verb
 from agent_sync.cli.program import COMMANDS
+from tests.builders.result_documents import verb_of
 from tests.builders.screens import here
 
 GLOBAL = ("--config", "--lockfile", "--verbose", "--quiet", "--no-color", "--no-inherit", "--json", "--offline")
@@ -41,12 +40,8 @@ Global options (see agent-sync --help):
 """
 
 
-def every_command(table: CommandTable = COMMANDS, before: str = "") -> Iterator[str]:
-    for name, entry in table.items():
-        if isinstance(entry, CommandGroup):
-            yield from every_command(entry.verbs, f"{name} ")
-        else:
-            yield before + name
+def every_command() -> list[str]:
+    return [verb.name for verb in COMMANDS.verbs()]
 
 
 @pytest.mark.parametrize("command", [*every_command()])
@@ -68,7 +63,7 @@ def test_the_main_help_explains_the_global_flags_once(tmp_path: Path, capsys: py
 @pytest.mark.parametrize("command", [*every_command()])
 def test_the_first_line_of_a_help_is_short(command: str) -> None:
     """language rule 3: at most 60 characters, one sentence."""
-    doc = inspect.getdoc(load_verb(command.replace(" ", "_")).run)
+    doc = inspect.getdoc(verb_of(command).run)
     assert doc is not None
     first, _, _ = doc.partition("\n")
     assert len(first) <= 60

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from agent_sync.cli.parser import load_verb
 from tests.builders.command_line import CommandMachine, a_local_machine
-from tests.builders.result_documents import documented_fields
+from tests.builders.result_documents import documented_fields, verb_of
 from tests.builders.screens import Told, inside
 
 
@@ -30,7 +29,7 @@ def run(machine: CommandMachine, *words: str, code: int = 0) -> Told:
 @pytest.mark.parametrize("words", [("hash", "rules"), ("export", "cache")])
 def test_every_document_has_the_fields_that_are_documented(machine: CommandMachine, words: tuple[str, str]) -> None:
     document = run(machine, "--json", "nix", *words).document
-    verb = load_verb(f"nix_{words[0]}")
+    verb = verb_of(f"nix {words[0]}")
     assert document.keys() == documented_fields(verb.name)
     assert document["command"] == verb.name == f"nix {words[0]}"
 
@@ -88,7 +87,7 @@ def test_import_without_nix_is_an_error_of_the_machine(machine: CommandMachine) 
     elsewhere = CommandMachine(machine.project, machine.home, {**machine.variables, "PATH": str(machine.home)})
     told = run(elsewhere, "nix", "import", code=17)
     assert "cannot be started" in told.err
-    assert "error[file-system]: nix: " in told.err
+    assert "error[file-system]: program nix: " in told.err
 
 
 def test_cache_verify_computes_the_nar_hash_anew(machine: CommandMachine) -> None:

@@ -6,9 +6,17 @@ from collections.abc import Mapping
 
 import pytest
 
-from agent_sync.cli.parser import CommandGroup, split_argv
+from agent_sync.cli.program import split_argv
+from agent_sync.cli.run import Answer, Section, Session, Verb, VerbGroup
 
-TABLE: Mapping[str, str | CommandGroup] = {"sync": "sync", "cache": CommandGroup("about", {"list": "cache_list"})}
+
+def nothing(_session: Session) -> Answer:
+    return Answer({})
+
+
+SYNC = Verb("sync", nothing)
+CACHE = VerbGroup("cache", "about", Section.MACHINE, (Verb("cache list", nothing),))
+COMMANDS: Mapping[str, Verb | VerbGroup] = {"sync": SYNC, "cache": CACHE}
 
 
 @pytest.mark.parametrize(
@@ -26,10 +34,10 @@ TABLE: Mapping[str, str | CommandGroup] = {"sync": "sync", "cache": CommandGroup
     ],
 )
 def test_a_command_reads_every_flag_behind_its_name(given: str, command: tuple[str, ...], parsed: str) -> None:
-    words = split_argv(given.split(), TABLE)
-    assert words.complete
-    assert words.command == command
-    assert words.to_parse == parsed.split()
+    argv = split_argv(given.split(), COMMANDS)
+    assert isinstance(argv.verb, Verb)
+    assert argv.words == command
+    assert argv.to_parse == parsed.split()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +55,6 @@ def test_a_command_reads_every_flag_behind_its_name(given: str, command: tuple[s
     ],
 )
 def test_without_a_whole_command_what_is_left_tells_what_is_wrong(given: str, parsed: str) -> None:
-    words = split_argv(given.split(), TABLE)
-    assert not words.complete
-    assert words.to_parse == parsed.split()
+    argv = split_argv(given.split(), COMMANDS)
+    assert not isinstance(argv.verb, Verb)
+    assert argv.to_parse == parsed.split()

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.cli.progress import Progress
 from agent_sync.cli.run import Answer, Session, Verb
-from agent_sync.cli.screen import Screen, Streams
+from agent_sync.cli.screen import Progress, Screen, Streams
 from agent_sync.events import Progressed, SourceFinished, SourceStarted
 from tests.builders.screens import ESC, Terminal, here
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from agent_sync.cli.options import GlobalOptions
+from agent_sync.cli.report import Style, Styled
 from agent_sync.cli.run import Answer, Invocation, Verb, run_verb
 from agent_sync.cli.screen import Screen, Streams
-from agent_sync.cli.text import Style, Styled
 from agent_sync.errors import LockMissing
 from agent_sync.ports import Cancellation
 from tests.builders.screens import ESC, Terminal, here

@@ -8,18 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_sync.cli.text import (
-    Age,
-    Piece,
-    Style,
-    Styled,
-    align,
-    bytes_text,
-    counted,
-    render,
-    width,
-)
-from agent_sync.documents_out.envelope import iso_time
+from agent_sync.cli.report import Age, Piece, Style, Styled, align, bytes_text, counted, render, width
+from agent_sync.documents_out.document import iso_time
 from agent_sync.receipt.replay import with_ages
 from agent_sync_oci.text import printable, printable_line
 

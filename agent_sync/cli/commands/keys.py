@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from agent_sync.cli.bundle_options import new_pass_phrase
-from agent_sync.cli.run import Answer, Section, Session, Verb
+from agent_sync.cli.run import Answer, Section, Session, Verb, VerbGroup
 
 
 def keys_generate(
@@ -30,10 +30,11 @@ def keys_generate(
     return Answer(files, lines=lines)
 
 
-VERB = Verb(
+GENERATE = Verb(
     "keys generate",
     keys_generate,
     document="documents_out.bundles.keys_document",
-    section=Section.BUNDLES,
     examples=("agent-sync keys generate", "agent-sync keys generate --output keys/security"),
 )
+
+VERB = VerbGroup("keys", "Generate keys for signing bundles.", section=Section.BUNDLES, verbs=(GENERATE,))
