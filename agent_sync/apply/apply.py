@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agent_sync.apply.journal import Change, FileChange, NewDirectory, write_journal
 from agent_sync.apply.recover import RunReport, defer_signals, finalize, is_interrupted, recover_run
 from agent_sync.apply.survey import add_change_context, add_error_context, survey
-from agent_sync.apply.transaction import Area, OpenDirectories, Slot, Transaction
+from agent_sync.apply.transaction import (
+    Area,
+    Change,
+    FileChange,
+    NewDirectory,
+    OpenDirectories,
+    Slot,
+    Transaction,
+    write_journal,
+)
 from agent_sync.checkout import Checkout, KeptEdit
 from agent_sync.errors import AgentSyncError, FileSystemError, RollbackIncomplete, UnsafePath
 from agent_sync.events import FileRemoved, FileWritten, Observer, Progressed, RolledBack, Warned

@@ -10,8 +10,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from agent_sync.apply.journal import Change, FileChange, NewDirectory, parse_journal
-from agent_sync.apply.transaction import JOURNAL, Area, OpenDirectories, Slot, State, Transaction, read_journal
+from agent_sync.apply.transaction import (
+    JOURNAL,
+    Area,
+    Change,
+    FileChange,
+    NewDirectory,
+    OpenDirectories,
+    Slot,
+    State,
+    Transaction,
+    parse_journal,
+    read_journal,
+)
 from agent_sync.checkout import TRANSACTION, Checkout, KeptEdit, KeptEdits
 from agent_sync.errors import AgentSyncError, CrossDeviceLink, FileSystemError, RollbackIncomplete, UnsafePath
 from agent_sync.events import EditKept, Observer

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from itertools import groupby
 
-from agent_sync.apply.journal import Change, FileChange, NewDirectory, StagedFile
+from agent_sync.apply.transaction import Change, FileChange, NewDirectory, StagedFile
 from agent_sync.checkout import STATE
 from agent_sync.errors import AgentSyncError, Cancelled, FileSystemError, UnsafePath
 from agent_sync.plan.actions import Action, Plan, Step

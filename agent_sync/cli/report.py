@@ -16,8 +16,7 @@ from agent_sync_oci.text import printable, printable_line
 if TYPE_CHECKING:
     from agent_sync.lock.difference import LockDifference, SourceChange
     from agent_sync.operations.nix import NixPath
-    from agent_sync.plan.actions import Action
-    from agent_sync.plan.preview import FileDiff
+    from agent_sync.plan.actions import Action, FileDiff
     from agent_sync.tree import Change, RelPath
     from agent_sync_oci.trust.verdict import Verdict
 

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from agent_sync.operations.recover import RecoverResult
     from agent_sync.operations.restore import RestoreResult
     from agent_sync.operations.sync import SyncResult
-    from agent_sync.plan.actions import Action
-    from agent_sync.plan.preview import FileDiff
+    from agent_sync.plan.actions import Action, FileDiff
     from agent_sync.tree import RelPath
 
 

@@ -10,8 +10,7 @@ from agent_sync.lock.outputs import stored_parts
 from agent_sync.operations.desired import desired_state, refuse_no_outputs, warn_blocked
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.plan.actions import edited_orphans
-from agent_sync.plan.drift import Drift, drift
-from agent_sync.plan.observe import all_paths, observe
+from agent_sync.plan.drift import Drift, all_paths, drift, observe
 from agent_sync.sources.content import Content, PackedTree, SingleFile
 from agent_sync.store.verify import verify_file, verify_packed
 from agent_sync.tree import RelPath

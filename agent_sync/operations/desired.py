@@ -16,7 +16,7 @@ from agent_sync.lock.difference import overlay
 from agent_sync.lock.outputs import Output, outputs_of, same_outputs, with_orphans
 from agent_sync.operations.inputs import Inputs, Locks, inherited_lock
 from agent_sync.plan.derive import derive, refuse_stale
-from agent_sync.plan.observe import Observed
+from agent_sync.plan.drift import Observed
 from agent_sync.ports import Kind
 from agent_sync.sources import source_type
 from agent_sync.supply import Supplier, source_context

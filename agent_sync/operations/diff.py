@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from agent_sync.errors import UsageError
 from agent_sync.operations.desired import desired_state, refuse_no_outputs
 from agent_sync.operations.inputs import Inputs, path_argument, read_locks
-from agent_sync.plan.actions import build
-from agent_sync.plan.observe import observe
-from agent_sync.plan.preview import FileDiff, previews
+from agent_sync.plan.actions import FileDiff, build, previews
+from agent_sync.plan.drift import observe
 from agent_sync.tree import RelPath
 from agent_sync_oci.text import quoted
 

@@ -23,7 +23,7 @@ from agent_sync.operations.phases import (
     retry_if_moved,
 )
 from agent_sync.plan.actions import Action, Plan, build
-from agent_sync.plan.observe import observe
+from agent_sync.plan.drift import observe
 from agent_sync.ports import BlobStore
 from agent_sync.sources.content import packable, store_tree
 from agent_sync.store.contents import Contents

@@ -13,8 +13,7 @@ from agent_sync.lock.outputs import Output
 from agent_sync.operations.desired import DesiredState, desired_state, edited_sources, warn_blocked
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
 from agent_sync.plan.derive import stale_reason
-from agent_sync.plan.drift import State, state_of
-from agent_sync.plan.observe import Observed, all_paths, observe
+from agent_sync.plan.drift import Observed, State, all_paths, observe, state_of
 from agent_sync.sources import describe
 from agent_sync.tree import ROOT, RelPath
 from agent_sync_oci.text import closest, quoted

@@ -14,9 +14,8 @@ from agent_sync.operations.admission import refuse_unsigned_outputs, refuse_untr
 from agent_sync.operations.desired import DesiredState, desired_state, edited_sources, refuse_no_outputs
 from agent_sync.operations.inputs import Inputs, Run, read_locks
 from agent_sync.operations.phases import audited, exclusive_access, require_recovered, retry_if_moved
-from agent_sync.plan.actions import Action, Plan, Step, build
-from agent_sync.plan.observe import Observed, all_paths, observe
-from agent_sync.plan.preview import FileDiff, previews
+from agent_sync.plan.actions import Action, FileDiff, Plan, Step, build, previews
+from agent_sync.plan.drift import Observed, all_paths, observe
 from agent_sync.supply import Supplier
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest

@@ -1,5 +1,5 @@
 """Decide what should be done: from a lock and a configuration to outputs, their drift, and a plan of actions.
 
-`derive` says what the outputs are, `observe` what is on the disk, `actions` and `drift` what separates the two, and
-`preview` shows it.
+`derive` says what the outputs are, `drift` observes the disk and tells how far it differs, and `actions` plans and
+previews what makes it right.
 """

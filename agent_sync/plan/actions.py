@@ -1,11 +1,13 @@
-"""Compare desired, recorded and actual files path by path, and plan an action for each difference.
+"""Compare desired, recorded and actual files path by path, plan an action for each difference, and preview it.
 
-A plan is a value that can be printed, compared and carried out. Nothing here looks at a disk.
+A plan is a value that can be printed, compared and applied.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
@@ -13,12 +15,10 @@ from typing import NamedTuple
 from agent_sync.errors import AgentSyncError, FileSystemError, UnsafePath
 from agent_sync.lock import Orphan
 from agent_sync.lock.outputs import Output
-from agent_sync.plan.observe import Observed
-from agent_sync.ports import Kind, Stat
+from agent_sync.plan.drift import Observed
+from agent_sync.ports import Contents, Directory, Kind, Stat
 from agent_sync.tree import Entry, RelPath, Sha256, sorted_paths
 from agent_sync_oci.text import quoted
-
-# -- A plan: what happens to each path, as values that can be printed, compared and carried out.
 
 
 class Step(Enum):
@@ -62,7 +62,7 @@ class Plan:
         return {action.after.sha256 for action in self.actions if action.after is not None}
 
 
-# -- Desired, recorded and actual compared path by path -> a `Plan`; pure.
+# -- Planning: pure, nothing here looks at a disk.
 
 
 def build(
@@ -133,3 +133,85 @@ def _obstacle(path: RelPath, kind: Kind, source: str) -> AgentSyncError:
     return FileSystemError(
         subject=subject, check=f"{what} is in the way", remedy="move it away, or give the source another destination"
     )
+
+
+# -- Preview: actions as unified diffs, which is what a person would see change.
+
+MAX_DIFF_BYTES = 1_000_000
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines would also split at U+2028, form feeds and more
+
+
+@dataclass(frozen=True, slots=True)
+class FileDiff:
+    """The unified diff of one path, from `a/` (what is there) to `b/` (what should be).
+
+    Where none can be shown, for a binary or large file, `text` is a sentence.
+    """
+
+    path: RelPath
+    text: str
+
+
+def previews(actions: Iterable[Action], contents: Contents, project: Directory) -> Iterator[FileDiff]:
+    """Yield a diff for each action, in order; raise what reading raises."""
+    for action in actions:
+        before = None if action.before is None else _on_disk(project, action.path)
+        after = None if action.after is None else _beginning(contents.chunks(action.after.sha256))
+        yield FileDiff(action.path, _diff(action, before, after))
+
+
+def _on_disk(project: Directory, path: RelPath) -> bytes:
+    with project.open(path) as file:
+        return file.read(MAX_DIFF_BYTES + 1)
+
+
+def _beginning(chunks: Iterable[bytes]) -> bytes:
+    """Return as much as a diff can show and a little more.
+
+    All chunks are asked for, since the digest is checked after the last one.
+    """
+    content = b""
+    for chunk in chunks:
+        if len(content) <= MAX_DIFF_BYTES:
+            content += chunk
+    return content
+
+
+def _diff(action: Action, before: bytes | None, after: bytes | None) -> str:
+    mode = _mode_line(action.before, action.after)
+    if action.before is not None and action.after is not None and action.before.sha256 == action.after.sha256:
+        return f"--- a/{action.path}\n+++ b/{action.path}\n{mode}" if mode else ""
+    old, new = _lines(before), _lines(after)
+    if old is None or new is None:
+        return f"Binary or large file {action.path} differs\n"
+    names = (
+        "/dev/null" if before is None else f"a/{action.path}",
+        "/dev/null" if after is None else f"b/{action.path}",
+    )
+    return mode + "".join(_ended(line) for line in difflib.unified_diff(old, new, *names))
+
+
+def _mode_line(before: Entry | None, after: Entry | None) -> str:
+    if before is None or after is None or before.executable == after.executable:
+        return ""
+    return f"executable: {_word(before)} -> {_word(after)}\n"
+
+
+def _word(entry: Entry) -> str:
+    return "yes" if entry.executable else "no"
+
+
+def _lines(content: bytes | None) -> list[str] | None:
+    """Return the lines, each with its end; None for a binary file or one too long to be read in a diff."""
+    if content is None:
+        return []
+    if len(content) > MAX_DIFF_BYTES or b"\0" in content:
+        return None
+    try:
+        return _LINE.findall(content.decode())
+    except UnicodeDecodeError:
+        return None
+
+
+def _ended(line: str) -> str:
+    return line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"

@@ -19,8 +19,7 @@ from agent_sync.sources.base import changed_fields
 from agent_sync.store.contents import Contents
 from agent_sync.targets import override_matches, placements, unite
 from agent_sync.transform.overrides import apply_overrides, match_overrides, recipe
-from agent_sync.transform.pipeline import apply_transforms
-from agent_sync.transform.recipe import transforms_recipe
+from agent_sync.transform.pipeline import apply_transforms, transforms_recipe
 from agent_sync.tree import Sha256
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Literal
 
-from agent_sync.tree.globs import Globs
+from agent_sync.tree.names import Globs
 from agent_sync_oci.text import CONTROLS, LINE_SEPARATORS
 
 Protocol = Literal["https", "ssh", "git", "http", "file"]

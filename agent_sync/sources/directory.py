@@ -19,7 +19,7 @@ from agent_sync.tree import (
     safe_paths,
     sorted_paths,
 )
-from agent_sync.tree.globs import Globs
+from agent_sync.tree.names import Globs
 from agent_sync.tree.tarball import FileToPack
 from agent_sync_oci.text import quoted
 

@@ -12,8 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 from agent_sync.errors import InvalidReference, UnsafePath
 from agent_sync.sources.addresses import repository_problem, url_problem
-from agent_sync.tree.globs import Globs
-from agent_sync.tree.names import is_absolute, project_path
+from agent_sync.tree.names import Globs, is_absolute, project_path
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.redaction import holds_credential, redact
 from agent_sync_oci.text import CONTROLS, LINE_SEPARATORS, quoted

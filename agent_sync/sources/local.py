@@ -35,8 +35,7 @@ from agent_sync.sources.directory import Listing, find_files, hash_files, not_a_
 from agent_sync.sources.fields import About, CheckWithin, Flag, Glob, InvalidValue, Line, Surroundings
 from agent_sync.sources.table import Table
 from agent_sync.tree import ROOT, RelPath, Tree, describe_changes, parent, safe_path
-from agent_sync.tree.globs import Globs
-from agent_sync.tree.names import project_path
+from agent_sync.tree.names import Globs, project_path
 from agent_sync_oci.text import quoted
 
 

@@ -12,7 +12,7 @@ from agent_sync.lock import Rendered
 from agent_sync.sources.content import store_tree
 from agent_sync.sources.directory import read_file
 from agent_sync.targets import override_matches
-from agent_sync.transform.recipe import Locating, overrides_recipe
+from agent_sync.transform.pipeline import Locating, overrides_recipe
 from agent_sync.tree import RelPath, sorted_paths
 from agent_sync.tree.tarball import FileToPack
 from agent_sync_oci.digest import Digest

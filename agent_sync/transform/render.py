@@ -9,7 +9,7 @@ from agent_sync.errors import TransformFailed
 from agent_sync.ports import Contents, World
 from agent_sync.transform.template import Budget, render
 from agent_sync.tree import Entry, RelPath, Tree
-from agent_sync.tree.globs import Globs
+from agent_sync.tree.names import Globs
 from agent_sync.tree.tarball import FileToPack
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Decide what a file may be called: relative, inside its directory, and the same file on every system.
+"""What a file may be called: relative, inside its directory, and the same file on every system; and globs over names.
 
 A name arrives as text from a repository, a lock or a configuration; past this module it is a `RelPath`. Names are kept
 byte for byte; a name that some system would read as another file is refused, on every system (CVE-2014-9390 and kin).
@@ -9,14 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import NewType
 
 from agent_sync.errors import UnsafePath
 from agent_sync_oci.text import BIDI_CONTROLS, BIDI_MARKS, FILLERS, ZERO_WIDTH, quoted
-
-# -- What a file may be called: relative, inside its directory, and the same file on every system. A name arrives as
-# text from a repository, a lock or a configuration; past this module it is a `RelPath`. Names are kept byte for byte; a
-# name that some system would read as another file is refused, on every system (CVE-2014-9390 and kin).
 
 RelPath = NewType("RelPath", str)
 """A checked path: POSIX, relative, without `.` and `..`; `ROOT` alone stands for the directory itself."""
@@ -175,14 +172,15 @@ def _name_fault(name: str) -> str | None:
 
 
 def _is_git(name: str) -> bool:
-    """Whether some file system opens `.git` under this name: HFS+ drops marks, NTFS trailing dots, spaces and
-    streams.
+    """Tell whether some file system opens `.git` under this name.
+
+    HFS+ drops invisible marks, NTFS trailing dots, spaces and streams, and both have short names such as `GIT~1`.
     """
     plain = fold(name).split(":", 1)[0].rstrip(". ")
     return plain == ".git" or re.fullmatch(r"\.?git~[0-9]+", plain) is not None
 
 
-# -- Paths as a configuration spells them -> checked paths below the project root (spec §2.4, §8.1).
+# -- Paths as a configuration writes them, checked to be below the project root (spec §2.4, §8.1).
 
 RESERVED_NAMES = ("agent-sync.yaml", "agent-sync.lock", ".agent-sync")
 _STAY_INSIDE = "write a path relative to the project root that stays below it, with `/` between the names"
@@ -227,3 +225,58 @@ def output_directory(text: str, *, subject: str) -> RelPath:
 def is_absolute(text: str) -> bool:
     """Tell whether `text` is an absolute path on some system, whichever this one is."""
     return text.startswith(("/", "\\")) or (len(text) > 2 and text[0].isalpha() and text[1] == ":" and text[2] in "/\\")
+
+
+# -- Globs. Users have no regular expressions, and a pattern always matches a whole path: a prefix never passes.
+
+
+class Globs:
+    """Several patterns; a path is in it if one of them matches.
+
+    `*` stays within one name, `**` crosses directories, `?` and `[...]` are one character. A pattern that ends in `/`
+    means everything below that directory.
+    """
+
+    __slots__ = ("_any", "_matches")
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        alternatives = "|".join(_translate(pattern) for pattern in patterns)
+        self._any = bool(alternatives)
+        self._matches = re.compile(alternatives or r"(?!)", re.DOTALL).fullmatch
+
+    def __bool__(self) -> bool:
+        return self._any
+
+    def __contains__(self, path: object) -> bool:
+        return isinstance(path, str) and self._matches(path) is not None
+
+
+@lru_cache(maxsize=1024)
+def _translate(pattern: str) -> str:
+    parts = re.split(r"(\*\*/|\*\*|\*|\?|\[!?\]?[^\]/]*\])", pattern + ("**" if pattern.endswith("/") else ""))
+    return "".join(_glob_part(part) for part in parts)
+
+
+def _glob_part(part: str) -> str:
+    match part:
+        case "**/":
+            return "(?:[^/]+/)*"
+        case "**":
+            return ".*"
+        case "*":
+            return "[^/]*"
+        case "?":
+            return "[^/]"
+        case _:
+            return _literal_or_class(part)
+
+
+def _literal_or_class(part: str) -> str:
+    if len(part) > 2 and part[0] == "[" and part[-1] == "]":
+        negated = part[1] == "!"
+        return f"(?!/)[{'^' if negated else ''}{_character_class(part[2 if negated else 1 : -1])}]"
+    return re.escape(part)
+
+
+def _character_class(characters: str) -> str:
+    return re.sub(r"([\\\[\]^&~|])", r"\\\1", characters)

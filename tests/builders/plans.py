@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from agent_sync.lock import Orphan
 from agent_sync.lock.outputs import Output, outputs_of
-from agent_sync.plan.observe import Observed
+from agent_sync.plan.drift import Observed
 from agent_sync.ports import Kind, Stat
 from agent_sync.tree import Entry, RelPath
 from tests.builders.locks import a_lock, a_placement, a_source

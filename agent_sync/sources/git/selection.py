@@ -11,8 +11,7 @@ from agent_sync.limits import LimitKey, Limits, limit_exceeded
 from agent_sync.ports import Cancellation, GitEntry, GitRepository
 from agent_sync.sources.git import GitDeclaration
 from agent_sync.tree import ROOT, RelPath, refuse_collisions, safe_paths, sorted_paths
-from agent_sync.tree.globs import Globs
-from agent_sync.tree.names import project_path
+from agent_sync.tree.names import Globs, project_path
 from agent_sync.tree.tarball import FileToPack
 from agent_sync_oci.text import quoted
 

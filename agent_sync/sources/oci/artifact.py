@@ -20,7 +20,7 @@ from agent_sync.sources.directory import keep_limits
 from agent_sync.sources.oci import OciPin, OciPinned, OciRequest
 from agent_sync.tree import RelPath, describe_changes, refuse_collisions, safe_path, sorted_paths
 from agent_sync.tree.compression import Decompressing
-from agent_sync.tree.globs import Globs
+from agent_sync.tree.names import Globs
 from agent_sync.tree.tarball import FileToPack
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor, Manifest

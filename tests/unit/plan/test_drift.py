@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from agent_sync.plan.drift import Drift, State, drift, state_of
-from agent_sync.plan.observe import Observed
+from agent_sync.plan.drift import Drift, Observed, State, drift, state_of
 from agent_sync.ports import Kind
 from agent_sync.targets import OwnedDirectories
 from agent_sync.tree import RelPath

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from agent_sync.tree.globs import Globs
+from agent_sync.tree.names import Globs
 
 
 @pytest.mark.parametrize(
