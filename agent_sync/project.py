@@ -66,6 +66,10 @@ class Project:
         token = cancellation or Cancellation(clock=self.world.clock, timeout_s=timeout_s)
         return replace(self, world=replace(self.world, cancellation=token))
 
+    def run(self, operation: str) -> Run:
+        """Return one run of a verb, which loads what the verb starts from; for a verb without a method here."""
+        return Run(operation, self.world, self.places, self.supplied, self.world.new_run())
+
     def update(
         self,
         names: Sequence[str] = (),
@@ -77,7 +81,7 @@ class Project:
         """Fetch the newest versions and update the lock; see `operations.update`."""
         from agent_sync.operations.update import update
 
-        return update(self._run("update"), names, inherited=inherited, dry_run=dry_run, confirm=confirm)
+        return update(self.run("update"), names, inherited=inherited, dry_run=dry_run, confirm=confirm)
 
     def sync(
         self, *, dry_run: bool = False, locked: bool = False, frozen: bool = False, prune: bool = False
@@ -85,7 +89,7 @@ class Project:
         """Write the files recorded in the lock; see `operations.sync`."""
         from agent_sync.operations.sync import sync
 
-        return sync(self._run("sync"), dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
+        return sync(self.run("sync"), dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
 
     def check(
         self, *, strict: bool = False, fast: bool = False, deep: bool = False, frozen: bool = False
@@ -93,7 +97,7 @@ class Project:
         """Compare the project's files with the lock; see `operations.check`."""
         from agent_sync.operations.check import check
 
-        run = self._run("check")
+        run = self.run("check")
         inputs = run.inputs(frozen=True) if frozen else run.inputs_or_lock()
         return check(inputs, strict=strict, fast=fast, deep=deep)
 
@@ -110,7 +114,7 @@ class Project:
         from agent_sync.operations.push import PushRequest, push
 
         request = PushRequest(self._reference(reference), name, compression, signing, plain_http)
-        return push(self._run("push").inputs_or_lock(), request)
+        return push(self.run("push").inputs_or_lock(), request)
 
     def pull(
         self,
@@ -129,14 +133,14 @@ class Project:
         request = PullRequest(
             self._reference(reference), name, write_lock, allow_unsigned, accept_signer_change, plain_http
         )
-        return pull(self._run("pull"), request, confirm=confirm)
+        return pull(self.run("pull"), request, confirm=confirm)
 
     def bundle_inspect(self, reference: Reference | str, *, plain_http: bool = False) -> BundleDescription:
         """Describe a bundle; see `operations.bundle`."""
         from agent_sync.operations.bundle import bundle_inspect
 
         return bundle_inspect(
-            self._run("bundle inspect").inputs_if_declared(), self._reference(reference), plain_http=plain_http
+            self.run("bundle inspect").inputs_if_declared(), self._reference(reference), plain_http=plain_http
         )
 
     def bundle_verify(
@@ -150,7 +154,7 @@ class Project:
         """Verify who signed a bundle; see `operations.bundle`."""
         from agent_sync.operations.bundle import bundle_verify
 
-        inputs = self._run("bundle verify").inputs_if_declared()
+        inputs = self.run("bundle verify").inputs_if_declared()
         return bundle_verify(inputs, self._reference(reference), name=name, signer=signer, plain_http=plain_http)
 
     def bundle_sign(
@@ -159,7 +163,7 @@ class Project:
         """Add a signature to an existing bundle; see `operations.bundle`."""
         from agent_sync.operations.bundle import bundle_sign
 
-        inputs = self._run("bundle sign").inputs_if_declared()
+        inputs = self.run("bundle sign").inputs_if_declared()
         return bundle_sign(inputs, self._reference(reference), signing, name=name, plain_http=plain_http)
 
     def bundle_copy(
@@ -174,49 +178,49 @@ class Project:
         from agent_sync.operations.bundle import CopyRequest, bundle_copy
 
         request = CopyRequest(self._reference(source), self._reference(target), since, plain_http)
-        return bundle_copy(self._run("bundle copy").inputs_if_declared(), request)
+        return bundle_copy(self.run("bundle copy").inputs_if_declared(), request)
 
     def verify(self, names: Sequence[str] = ()) -> VerifyResult:
         """Compare the lock with upstream; see `operations.verify`."""
         from agent_sync.operations.verify import verify
 
-        return verify(self._run("verify").inputs(), names)
+        return verify(self.run("verify").inputs(), names)
 
     def status(self, names: Sequence[str] = ()) -> StatusResult:
         """Return the state of each source; see `operations.status`."""
         from agent_sync.operations.status import status
 
-        return status(self._run("status").inputs_or_lock(), names)
+        return status(self.run("status").inputs_or_lock(), names)
 
     def diff(self, paths: Sequence[str] = ()) -> DiffResult:
         """Diff the files against the lock; see `operations.diff`."""
         from agent_sync.operations.diff import diff
 
-        return diff(self._run("diff").inputs_or_lock(), paths)
+        return diff(self.run("diff").inputs_or_lock(), paths)
 
     def prune(self, *, dry_run: bool = False) -> PruneResult:
         """Delete files that are no longer declared; see `operations.prune`."""
         from agent_sync.operations.prune import prune
 
-        return prune(self._run("prune"), dry_run=dry_run)
+        return prune(self.run("prune"), dry_run=dry_run)
 
     def restore(self, path: str) -> RestoreResult:
         """Put back a local edit that a sync replaced; see `operations.restore`."""
         from agent_sync.operations.restore import restore
 
-        return restore(self._run("restore"), path)
+        return restore(self.run("restore"), path)
 
     def recover(self) -> RecoverResult:
         """Undo an interrupted sync; see `operations.recover`."""
         from agent_sync.operations.recover import recover
 
-        return recover(self._run("recover").bare_inputs())
+        return recover(self.run("recover").bare_inputs())
 
     def migrate(self, *, dry_run: bool = False) -> MigrateResult:
         """Upgrade the lock file format; see `operations.migrate`."""
         from agent_sync.operations.migrate import migrate
 
-        return migrate(self._run("migrate"), dry_run=dry_run)
+        return migrate(self.run("migrate"), dry_run=dry_run)
 
     def info(self) -> InfoResult:
         """Return versions, paths, and tools; see `operations.info`."""
@@ -240,21 +244,18 @@ class Project:
         """Copy all that the lock pins into the Nix store of this machine; see `operations.nix`."""
         from agent_sync.operations.nix import nix_import
 
-        return nix_import(self._run("nix import").inputs())
+        return nix_import(self.run("nix import").inputs())
 
     def nix_export(self, directory: str, *, secret_key: bytes | None = None) -> NixExportResult:
         """Write all that the lock pins into a Nix binary cache at the absolute path; see `operations.nix`."""
         from agent_sync.operations.nix import nix_export
 
-        return nix_export(self._run("nix export").inputs(), directory, secret_key=secret_key)
+        return nix_export(self.run("nix export").inputs(), directory, secret_key=secret_key)
 
     @property
     def lock_file(self) -> LockFile:
         """The lock file, wherever `--lockfile` put it."""
         return lock_file(self.places, self.world)
-
-    def _run(self, operation: str) -> Run:
-        return Run(operation, self.world, self.places, self.supplied, self.world.new_run())
 
     def _reference(self, reference: Reference | str) -> Reference:
         """Return the reference that the text spells; a relative path starts at the project's root.

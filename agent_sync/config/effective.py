@@ -80,7 +80,7 @@ def effective_signers(own: Signers | None, level: int, named: Sequence[Signers |
     """Whose signatures count for a source that was declared at `level`; None if nobody was ever named.
 
     `named` holds what each file names under `security`, the machine's policy first, the project last. Whoever stands
-    before the source's own file replaces what the source names: a project cannot appoint its own judges.
+    before the source's own file replaces what the source names: a project cannot override the machine's signers.
     """
     before = next((each for each in named[:level] if each is not None), None)
     after = next((each for each in named[level:] if each is not None), None)
