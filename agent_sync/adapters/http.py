@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING
 from agent_sync.errors import LimitExceeded, NetworkError
 from agent_sync.limits import LimitKey, limit_exceeded
 from agent_sync.ports import Cancellation
-from agent_sync_oci.redaction import redact_address
-from agent_sync_oci.text import printable, quoted
+from agent_sync_oci.text import printable, quoted, redact_address
 
 if TYPE_CHECKING:
     import httpx
@@ -100,8 +99,8 @@ class HttpFetcher:
         import httpx
 
         from agent_sync_oci.http.client import HttpClient
-        from agent_sync_oci.http.deadline import Deadline
-        from agent_sync_oci.http.netrc import netrc_authorization
+        from agent_sync_oci.http.network import netrc_authorization
+        from agent_sync_oci.http.retry import Deadline
 
         first = httpx.URL(url)
         if first.scheme not in ("http", "https") or not first.raw_host:

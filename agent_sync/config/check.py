@@ -14,8 +14,7 @@ from agent_sync.events import Warned
 from agent_sync.ports import Kind
 from agent_sync.sources.addresses import in_allow_list, protocol_of
 from agent_sync.sources.base import Declaration
-from agent_sync_oci.redaction import redact
-from agent_sync_oci.text import closest, quoted
+from agent_sync_oci.text import closest, quoted, redact
 
 if TYPE_CHECKING:
     from agent_sync.ports import Directory

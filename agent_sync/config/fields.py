@@ -24,8 +24,7 @@ from agent_sync.sources.fields import (
     check_pattern,
 )
 from agent_sync.tree.names import RelPath, is_absolute, output_directory, project_path, safe_path
-from agent_sync_oci.redaction import holds_credential, redact
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import holds_credential, quoted, redact
 
 # -- Sizes and durations as people write them -> bytes and seconds.
 

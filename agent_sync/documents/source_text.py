@@ -34,7 +34,7 @@ class SourceText:
 
     def place(self, span: Span) -> Place:
         """The span with the text of its line, secrets starred out; without it if the line is too long to be shown."""
-        from agent_sync_oci.redaction import redact_in_place
+        from agent_sync_oci.text import redact_in_place
 
         line = self._line(span.line)
         text = redact_in_place(line) if len(line) <= _MAX_LINE else ""

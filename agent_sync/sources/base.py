@@ -18,8 +18,7 @@ from agent_sync.limits import Limits
 from agent_sync.sources.addresses import protocol_of
 from agent_sync.sources.content import Content, PackedTree
 from agent_sync.tree import Tree
-from agent_sync_oci.redaction import redact_address
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import quoted, redact_address
 
 if TYPE_CHECKING:
     from agent_sync.ports import Contents, World

@@ -30,8 +30,7 @@ from agent_sync.sources.fields import About, DigestText, Url
 from agent_sync.sources.table import Table
 from agent_sync.tree import RelPath, Sha256, safe_path
 from agent_sync_oci.digest import Digest
-from agent_sync_oci.redaction import REDACTED, redact_address
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import REDACTED, quoted, redact_address
 
 _BEGINNING_BYTES = 256
 _CHANGED = "if the new content is wanted, review it and put its sha256 under `checksum:`"

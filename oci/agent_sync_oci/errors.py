@@ -46,7 +46,7 @@ class AgentSyncError(Exception):
         part: tuple[str | int, ...] = (),
     ) -> None:
         # Late: an error is rare, and the patterns are many.
-        from agent_sync_oci.redaction import redact
+        from agent_sync_oci.text import redact
 
         # Servers, files and libraries put addresses into their texts: no password of one gets into a message.
         self.subject = redact(subject)
@@ -66,7 +66,7 @@ class AgentSyncError(Exception):
         part: tuple[str | int, ...] | None = None,
     ) -> Self:
         """Return an error of the same kind with these facts in place of its own, to raise from this one."""
-        from agent_sync_oci.redaction import redact
+        from agent_sync_oci.text import redact
 
         again = self.__class__.__new__(self.__class__)
         again.__dict__.update(self.__dict__)

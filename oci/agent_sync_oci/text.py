@@ -1,11 +1,14 @@
-"""Foreign text: quote it in messages, escape what is not shown, and suggest the word that was meant.
+"""Foreign text in messages: quote it, escape what is not shown, redact secrets, and suggest the word that was meant.
 
 The table of characters that are not shown is here once; who refuses which of them is decided where they are refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import NamedTuple
 
 # -- characters that are not shown: each constant goes inside the brackets of a regular expression ---------------------
 
@@ -83,3 +86,111 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
             best, nearest = ratio, candidate
     begun = [each for each in compared if len(word) > 1 and each.casefold().startswith(word.casefold())]
     return begun[0] if nearest is None and len(begun) == 1 else nearest
+
+
+# -- redaction: the only form in which an address enters a lock, a message or a log ----------------------------------
+
+REDACTED = "***"
+
+_Mask = Callable[[str], str]
+
+_SENSITIVE_KEY = (
+    r"token|secret|passw|passphrase|signature|credential|authorization|jwt|hmac|session"
+    r"|(?:api|access|private|subscription|account|shared)[-_.]?key"
+    r"|(?:^|[^a-z])(?:auth|bearer|key|otp|pass|pwd|sas|sid|sig|sign)(?:$|[^a-z])"
+    r"|^x-(?:amz|goog)-"
+)
+# People put tokens where the user name goes. Forges begin theirs like this; the last is one that nobody is called.
+_LOGIN_PATTERN = (
+    r"(?<![A-Za-z0-9])(?:gh[opsur]_|github_pat_|glpat-|gldt-|glcbt-|ATBB|ATCTT|ATATT|BBDC-"
+    r"|(?=[A-Za-z]*\d)[A-Za-z0-9]{32})[^:@]*"
+)
+
+
+def redact_address(address: str) -> str:
+    """Return the address with `***` for a password, a token as user name, and secrets in the query.
+
+    A value of the query is a secret if its key looks like one. Anything else comes back as it is.
+    """
+    return _redact(address, lambda _: REDACTED, end="")
+
+
+def redact(text: str) -> str:
+    """Return any text, such as a line of a file, with the addresses in it redacted."""
+    return _redact(text, lambda _: REDACTED, end=_BLANK)
+
+
+def redact_in_place(text: str) -> str:
+    """Return the text redacted with one star for each character, so that columns stay true."""
+    return _redact(text, lambda secret: "*" * len(secret), end=_BLANK)
+
+
+def holds_credential(address: str) -> bool:
+    """Return whether the address has a password, or a token in place of the user name."""
+    return _redact_login(address, lambda _: "", end=_BLANK) != address
+
+
+class _Patterns(NamedTuple):
+    """Patterns, not a parser: an address that no parser takes is quoted in an error as well.
+
+    Each consumes what it has looked at, or text could be made that takes quadratic time.
+    """
+
+    pair: re.Pattern[str]
+    authority: re.Pattern[str]
+    password: re.Pattern[str]
+    secret_key: re.Pattern[str]
+    token: re.Pattern[str]
+
+
+_BLANK = r"\s"
+
+
+@cache
+def _patterns(end: str) -> _Patterns:
+    """Compile the patterns for addresses that end before a character of the class `end`, when first needed."""
+    return _Patterns(
+        pair=re.compile(rf"(?<=[?&;#])([^=&;#{end}]+)(?:=([^&;#{end}]*))?"),
+        # At the beginning of a word because of user:password@host:path, which git takes as well.
+        authority=re.compile(rf"(?:(?<=//)|(?<![^\s'\"(\[{{,=]))[^/?#{end}]+"),
+        # A password that should have its `/`, `?` or `#` encoded: what follows the colon is no port.
+        password=re.compile(rf"(?<=//)([^/?#:@\[{end}]*):(?!\d{{0,5}}(?:\Z|[/?#\s'\"]))([^@{end}]+)(@?)"),
+        secret_key=re.compile(_SENSITIVE_KEY, re.IGNORECASE),
+        token=re.compile(_LOGIN_PATTERN),
+    )
+
+
+def _redact(text: str, mask: _Mask, *, end: str) -> str:
+    plain = _patterns(end).pair.sub(lambda found: _redact_pair(found, mask), text)
+    return _redact_login(plain, mask, end=end)
+
+
+def _redact_login(text: str, mask: _Mask, *, end: str) -> str:
+    plain = _patterns(end).authority.sub(lambda found: _redact_authority(found[0], mask), text)
+    return _patterns(end).password.sub(lambda found: _redact_password(found, mask), plain)
+
+
+def _redact_pair(pair: re.Match[str], mask: _Mask) -> str:
+    from urllib.parse import unquote  # 3 ms that most runs do not need
+
+    key, value = pair.groups()
+    # A server reads the key percent-decoded, and so may whoever finds it in a log.
+    if not value or _patterns(_BLANK).secret_key.search(unquote(key)) is None:
+        return pair[0]
+    secret = value.rstrip("'\"],})")  # what closes the address, not what is part of it
+    return f"{key}={mask(secret)}{value[len(secret) :]}"
+
+
+def _redact_authority(authority: str, mask: _Mask) -> str:
+    login, at, host = authority.rpartition("@")
+    if host.startswith("sha256:"):
+        return authority  # an image: name:tag@digest
+    user, colon, password = _patterns(_BLANK).token.sub(lambda token: mask(token[0]), login).partition(":")
+    if password and "@" not in user:  # in git@host:path@x the colon parts host and path
+        password = mask(password)
+    return f"{user}{colon}{password}{at}{host}"
+
+
+def _redact_password(found: re.Match[str], mask: _Mask) -> str:
+    user, password, at = found.groups()
+    return f"{user}:{mask(password)}@" if at else found[0]

@@ -12,7 +12,7 @@ from agent_sync_oci.digest import EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOU
 from agent_sync_oci.errors import AgentSyncError, DigestMismatch, FileSystemError, LimitExceeded
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES
 from agent_sync_oci.registry.archive import ArchiveRegistry
-from agent_sync_oci.registry.layout_index import REF_NAME
+from agent_sync_oci.registry.image_layout import REF_NAME
 from tests.builders.artifacts import a_manifest, blob_of, described, put_artifact, put_blob
 from tests.builders.places import overwrite
 from tests.builders.tars import END, a_directory, a_file, header

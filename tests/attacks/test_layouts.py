@@ -14,8 +14,8 @@ import pytest
 from agent_sync_oci.digest import BLOBS_DIRECTORY, INDEX_FILE, LAYOUT_FILE, Digest, blob_path
 from agent_sync_oci.errors import AgentSyncError, DigestMismatch, FileSystemError, LimitExceeded, NotFound
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Manifest
+from agent_sync_oci.registry.image_layout import REF_NAME
 from agent_sync_oci.registry.layout import LayoutRegistry
-from agent_sync_oci.registry.layout_index import REF_NAME
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
 
 Spoil = Callable[[Path], object]

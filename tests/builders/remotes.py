@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from agent_sync_oci.errors import AgentSyncError
-from agent_sync_oci.http.deadline import never_cancelled
 from agent_sync_oci.http.network import Network, no_proxy
 from agent_sync_oci.reference import RegistryReference
+from agent_sync_oci.registry.protocol import never_cancelled
 from agent_sync_oci.registry.remote.repository import RemoteRegistry
 from tests.real.authority import Authority
 

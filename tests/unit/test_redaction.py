@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_sync_oci.redaction import holds_credential, redact, redact_address, redact_in_place
+from agent_sync_oci.text import holds_credential, redact, redact_address, redact_in_place
 
 SECRET = "s3cr3t"
 

@@ -16,8 +16,7 @@ from urllib.parse import unquote
 from agent_sync.adapters.program import Bounds, run
 from agent_sync.errors import ConfigInvalid, Untrusted
 from agent_sync.sources.addresses import Protocol, protocol_of, repository_problem
-from agent_sync_oci.redaction import holds_credential, redact
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import holds_credential, quoted, redact
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from typing import NamedTuple
 
 from agent_sync.adapters.git.environment import GitAddress
 from agent_sync.errors import AgentSyncError, ConfigInvalid, FileSystemError, NetworkError, UnsafePath, Untrusted
-from agent_sync_oci.redaction import redact
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import quoted, redact
 
 _LOGIN = {
     "ssh": "see that `ssh-add -l` shows a key that this server knows, and that its host key is in ~/.ssh/known_hosts",

@@ -24,8 +24,7 @@ from agent_sync.sources.base import (
 from agent_sync.sources.content import Content, PackedTree
 from agent_sync.sources.fields import About, DeclaredPath, Glob, KeyFile, Ref, Repository
 from agent_sync.sources.table import Table
-from agent_sync_oci.redaction import redact_address
-from agent_sync_oci.text import quoted
+from agent_sync_oci.text import quoted, redact_address
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 

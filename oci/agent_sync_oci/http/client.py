@@ -17,8 +17,8 @@ from agent_sync_oci.http.addresses import (
     peer_refusal,
     redirect_refusal,
 )
-from agent_sync_oci.http.deadline import Deadline
 from agent_sync_oci.http.network import Network
+from agent_sync_oci.http.retry import Deadline
 from agent_sync_oci.http.transport import Connections, Transport
 from agent_sync_oci.text import quoted
 

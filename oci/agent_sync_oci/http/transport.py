@@ -22,8 +22,8 @@ import httpcore
 import httpx
 
 from agent_sync_oci.http.addresses import Address, origin_of, parse_address
-from agent_sync_oci.http.deadline import POLL_S, Deadline
 from agent_sync_oci.http.network import Network
+from agent_sync_oci.http.retry import POLL_S, Deadline
 
 ConnectGuard = Callable[[str, int, Address], None]
 """Gets the host and port that were asked for and the address that was reached; raises to refuse it."""

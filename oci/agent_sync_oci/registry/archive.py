@@ -28,8 +28,7 @@ from agent_sync_oci.registry.files import (
     release,
     remove_stale,
 )
-from agent_sync_oci.registry.image_layout import ImageLayout, check_version, read_index
-from agent_sync_oci.registry.layout_index import NO_ENTRIES, LayoutIndex
+from agent_sync_oci.registry.image_layout import NO_ENTRIES, ImageLayout, LayoutIndex, check_version, read_index
 from agent_sync_oci.registry.protocol import OpenBody, Write, chunks_of, copy_verified
 from agent_sync_oci.tar import padded
 from agent_sync_oci.tar.headers import END, directory_header, file_header

@@ -37,8 +37,7 @@ from agent_sync_oci.registry.files import (
     size_of,
     write_all,
 )
-from agent_sync_oci.registry.image_layout import ImageLayout, check_version, read_index
-from agent_sync_oci.registry.layout_index import NO_ENTRIES, LayoutIndex
+from agent_sync_oci.registry.image_layout import NO_ENTRIES, ImageLayout, LayoutIndex, check_version, read_index
 from agent_sync_oci.registry.protocol import OpenBody, chunks_of, copy_verified
 
 # O_NOFOLLOW and O_NONBLOCK: the file may be a link or a fifo that somebody has put there.

@@ -117,3 +117,7 @@ def _check_sha256(sha256: str, blob: Descriptor, label: str) -> None:
 
 def _mismatch(blob: Descriptor, label: str, check: str) -> DigestMismatch:
     return DigestMismatch(subject=f"blob {blob.digest} in {label}", check=check)
+
+
+def never_cancelled() -> None:
+    """Do not cancel: the default of every `check`."""

@@ -12,9 +12,8 @@ from typing import BinaryIO
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound
-from agent_sync_oci.http.deadline import never_cancelled
 from agent_sync_oci.manifest import IMAGE_INDEX, IMAGE_MANIFEST, Descriptor, Index, Manifest
-from agent_sync_oci.registry.protocol import OpenBody, Registry, Write
+from agent_sync_oci.registry.protocol import OpenBody, Registry, Write, never_cancelled
 from agent_sync_oci.transfer.concurrent import Pipe, concurrently
 from agent_sync_oci.transfer.referrers import attach, list_referrers
 

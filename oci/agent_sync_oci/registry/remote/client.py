@@ -19,9 +19,8 @@ import httpx
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound, RegistryError
 from agent_sync_oci.http.client import HttpClient
-from agent_sync_oci.http.deadline import Deadline
 from agent_sync_oci.http.network import Network
-from agent_sync_oci.http.retry import RETRYABLE_READS, RETRYABLE_WRITES, retry_after_s, with_retries
+from agent_sync_oci.http.retry import RETRYABLE_READS, RETRYABLE_WRITES, Deadline, retry_after_s, with_retries
 from agent_sync_oci.reference import RegistryReference
 from agent_sync_oci.text import quoted
 

@@ -23,9 +23,8 @@ from oras.auth.utils import parse_auth_header  # type: ignore[import-untyped]
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, RegistryError
 from agent_sync_oci.http.addresses import origin_of
 from agent_sync_oci.http.client import HttpClient
-from agent_sync_oci.http.deadline import Deadline
 from agent_sync_oci.http.network import Network
-from agent_sync_oci.http.retry import with_retries
+from agent_sync_oci.http.retry import Deadline, with_retries
 from agent_sync_oci.reference import RegistryReference
 from agent_sync_oci.registry.remote.client import body_of, require_status
 from agent_sync_oci.registry.remote.credentials import DockerCredentials

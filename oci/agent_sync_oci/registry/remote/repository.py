@@ -9,8 +9,8 @@ from typing import Self
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import DigestMismatch, LimitExceeded, NotFound, RegistryError
-from agent_sync_oci.http.deadline import Deadline, never_cancelled
 from agent_sync_oci.http.network import Network
+from agent_sync_oci.http.retry import Deadline
 from agent_sync_oci.manifest import (
     IMAGE_INDEX,
     IMAGE_MANIFEST,
@@ -21,7 +21,7 @@ from agent_sync_oci.manifest import (
     read_manifest,
 )
 from agent_sync_oci.reference import RegistryReference, is_tag
-from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write, copy_verified
+from agent_sync_oci.registry.protocol import MAX_REFERRERS, OpenBody, Write, copy_verified, never_cancelled
 from agent_sync_oci.registry.remote.blobs import Download, Upload
 from agent_sync_oci.registry.remote.client import (
     RepositoryClient,

@@ -15,8 +15,8 @@ import pytest
 
 from agent_sync_oci.digest import BLOBS_DIRECTORY, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, Digest
 from agent_sync_oci.errors import FileSystemError
+from agent_sync_oci.registry.image_layout import COSIGN_IMAGE, KIND, REF_NAME
 from agent_sync_oci.registry.layout import LayoutRegistry
-from agent_sync_oci.registry.layout_index import COSIGN_IMAGE, KIND, REF_NAME
 from agent_sync_oci.transfer.referrers import attach
 from tests.architecture.tree import ROOT
 from tests.builders.artifacts import a_manifest, a_signature, blob_of, described, put_artifact, put_blob, put_index
