@@ -1,4 +1,4 @@
-"""A directory that belongs to one user alone: nobody else can put something under our hands in it."""
+"""Open a directory that belongs to one user alone, so that nobody else can put something in it."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import stat
 from contextlib import suppress
 from typing import overload
 
+from agent_sync.adapters.descriptors import release
 from agent_sync.adapters.directory import DiskDirectory
-from agent_sync.adapters.os_errors import file_error, symlink_error
+from agent_sync.adapters.os_errors import file_error, symlink_error, translated
 from agent_sync.errors import UnsafePath
 from agent_sync.tree import ROOT
 from agent_sync_oci.text import quoted
@@ -22,16 +23,14 @@ def private_directory(path: str) -> DiskDirectory: ...
 @overload
 def private_directory(path: str, *, make: bool) -> DiskDirectory | None: ...
 def private_directory(path: str, *, make: bool = True) -> DiskDirectory | None:
-    """The directory at the absolute `path`, which only this user can write; if it is missing, it is made, with
-    mode 0700.
+    """Open the directory at the absolute `path`, which only this user can write.
 
-    Unless `make` is false: then None comes back.
-
-    Links on the way to it are the user's own affair; the directory itself must not be one.
+    A missing one is made, with mode 0700; if `make` is false, return None instead. Links on the way to it are the
+    user's own affair; the directory itself must not be one.
 
     Raises:
         UnsafePath: it is a symlink, belongs to somebody else, or others may write in it.
-        FileSystemError: the system refused, or it is no directory.
+        FileSystemError: the system refused, or something else is at the path.
     """
     try:
         if not os.path.lexists(path):
@@ -44,19 +43,20 @@ def private_directory(path: str, *, make: bool = True) -> DiskDirectory | None:
             raise symlink_error(path) from error
         raise file_error(error, doing="open the directory", path=path) from error
     try:
-        found = os.fstat(descriptor)
+        with translated("look at", path):
+            found = os.fstat(descriptor)
         _refuse_others(path, found)
         directory = DiskDirectory(path)
         here = directory.stat(ROOT)
         if here is None or here.inode != found.st_ino:  # held open, so no other directory can have that number
             raise UnsafePath(
                 subject=f"directory {quoted(path)}",
-                check="it was replaced while it was opened",
+                check="was replaced while it was opened",
                 remedy="find out who writes in the directory around it",
             )
         return directory
     finally:
-        os.close(descriptor)
+        release(descriptor)
 
 
 def _make(path: str) -> None:
@@ -69,12 +69,12 @@ def _refuse_others(path: str, found: os.stat_result) -> None:
     if found.st_uid != os.geteuid():
         raise UnsafePath(
             subject=f"directory {quoted(path)}",
-            check=f"it belongs to user {found.st_uid}, who could change what is in it",
+            check=f"belongs to user {found.st_uid}, who could change what is in it",
             remedy="use a directory of your own",
         )
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise UnsafePath(
             subject=f"directory {quoted(path)}",
-            check=f"others may write in it (mode {stat.S_IMODE(found.st_mode):04o})",
+            check=f"is writable by others (mode {stat.S_IMODE(found.st_mode):04o})",
             remedy=f"chmod go-w {shlex.quote(path)}",
         )

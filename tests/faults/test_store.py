@@ -203,7 +203,7 @@ def test_a_store_that_others_may_write_is_refused(directory: Path) -> None:
     for mode in (0o770, 0o707, 0o777):
         directory.mkdir(exist_ok=True)
         directory.chmod(mode)
-        with pytest.raises(UnsafePath, match=f"others may write in it .mode 0{mode:o}") as refused:
+        with pytest.raises(UnsafePath, match=f"is writable by others .mode 0{mode:o}") as refused:
             put(b"blob", a_cache(directory).blobs)
         assert str(refused.value.remedy).startswith(f"chmod go-w {directory}; ")
     assert list(directory.iterdir()) == []
@@ -224,7 +224,7 @@ def test_a_store_of_another_user_is_refused(directory: Path) -> None:
         pytest.skip("only root can make a directory of another user")
     directory.mkdir(mode=0o700)
     os.chown(directory, NOBODY, NOBODY)
-    with pytest.raises(UnsafePath, match="it belongs to user 65534"):
+    with pytest.raises(UnsafePath, match="belongs to user 65534"):
         put(b"blob", a_cache(directory).blobs)
 
 
