@@ -56,8 +56,8 @@ def test_r102_errors_have_a_subject_a_check_and_a_remedy(tmp_path: Path) -> None
     with pytest.raises(LockMissing) as missing:
         project.sync()
     assert isinstance(missing.value, AgentSyncError)
-    assert (missing.value.subject, missing.value.check) == ("agent-sync.lock", "there is no lock")
-    assert missing.value.remedy == "make one: agent-sync update"
+    assert (missing.value.subject, missing.value.check) == ("agent-sync.lock", "not found")
+    assert missing.value.remedy == "create it: agent-sync update"
 
 
 def test_r103_the_engine_runs_on_nothing_but_its_ports() -> None:

@@ -90,7 +90,7 @@ def test_r020_an_update_of_one_source_leaves_what_is_declared_no_more(machine: C
     machine.configure(re.sub(".*first.*\n", "", config))
     machine.run("update", "second", "--yes")
     assert entry("first", machine) == before
-    assert "declared no more" in machine.run("sync", "--locked", expect=4).err
+    assert "no longer declared" in machine.run("sync", "--locked", expect=4).err
     machine.run("sync")
     machine.run("prune")
     assert [source["name"] for source in machine.lock["sources"]] == ["second"]
