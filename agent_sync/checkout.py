@@ -240,6 +240,7 @@ class KeptEdits:
         try:
             self._project.rename(edit.place, edit.path)
         except CrossDeviceLink:
+            # Copied beside its place first, so that the file itself still takes one rename.
             beside = join(parent(edit.path), RelPath(f".agent-sync-restored-{edit.number}"))
             self._project.remove(beside)
             copy(edit.place, beside, source=self._project, into=self._project)

@@ -89,7 +89,7 @@ _REPORT_EVERY = 256
 
 
 class _Staging:
-    """Stages the changes of one run."""
+    """The staging of one run's changes."""
 
     def __init__(self, contents: Contents, *, observer: Observer, cancellation: Cancellation) -> None:
         self._contents = contents

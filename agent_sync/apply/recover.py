@@ -217,7 +217,7 @@ def _remove_emptied(removed: Iterable[RelPath], project: Directory) -> None:
 
 
 class _Rollback:
-    """Rolls back one run by what is on the disk alone, so it needs no memory of how far the run came.
+    """The rollback of one run, by what is on the disk alone: it needs no memory of how far the run came.
 
     What somebody else put at a target meanwhile is kept before the old file takes its place back; where nothing was
     before, it stays where it is.

@@ -111,6 +111,7 @@ def _writes(
         if actual is None:
             yield Action(Step.CREATE, path, source, None, entry)
         elif actual != entry:
+            # What we wrote last may be replaced unasked; anything else is somebody's work and is kept.
             edited = actual != recorded.get(path)
             yield Action(Step.REPLACE, path, source, actual, entry, edited=edited, stat=observed.stats[path])
 
@@ -205,6 +206,7 @@ def _lines(content: bytes | None) -> list[str] | None:
     """Return the lines, each with its end; None for a binary file or one too long to be read in a diff."""
     if content is None:
         return []
+    # difflib takes quadratic time, and a NUL is how git and diff tell binary files.
     if len(content) > MAX_DIFF_BYTES or b"\0" in content:
         return None
     try:

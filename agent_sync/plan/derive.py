@@ -50,6 +50,7 @@ def derive(
         for source in config.sources
         if (locked := lock.source(source.name)) is not None
     )
+    # A target of a source that failed is left out, so that the others can be locked.
     known = {source.name for source in sources}
     places = _with_recorded_unknowns((each for each in placements(config) if each.source in known), lock)
     made = _derive_overrides(lock, sources, places, config, world, supply)
@@ -68,6 +69,7 @@ def derive_source(
     """
     transforms = [each for each in config.transforms if each.source == locked.name]
     if not transforms:
+        # The transforms were removed from the configuration: what they made goes with them.
         return locked if locked.transformed is None else replace(locked, transformed=None)
     if _is_recorded(locked, transforms, config, world):
         return locked
@@ -130,6 +132,7 @@ def _derive_overrides(
 
 def _add_bases(contents: Contents, sources: Sequence[LockedSource], wanted: set[Sha256], supply: Supply) -> None:
     """Give `contents` the files that overrides are laid over; only the sources that hold one are asked for."""
+    # Derived trees are in the cache already, and cost nothing to offer.
     for source in sources:
         if source.transformed is not None and source.transformed.packed is not None:
             contents.add_tree(source.transformed.packed)

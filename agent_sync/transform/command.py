@@ -34,6 +34,7 @@ def run_command(
         LimitExceeded, Cancelled, ConfigInvalid.
     """
     subject = f"source {transform.source}, command {quoted(transform.command)}"
+    # Scratch is in the cache and not in the project, and is removed in any case.
     with world.scratch() as scratch:
         _prepare_directories(scratch, transform, tree, contents, world)
         command = Command(
@@ -46,12 +47,14 @@ def run_command(
             max_files=limits.max_files,
         )
         finished = world.runner.run(command, cancellation=world.cancellation)
+        # Announced before the exit code is judged: with --verbose the whole output is shown, not only its end.
         if finished.printed:
             world.observer(CommandOutput(transform.source, finished.printed))
         if finished.exit_code != 0:
             remedy = _misplaced_script(transform, world.project)
             raise _failed(subject, finished.exit_code, finished.printed, remedy=remedy)
         output = scratch.below(_OUTPUT)
+        # The walk refuses links and devices: what the command left is as hostile as any source.
         made = find_files(output, subject=f"{subject}, output", limits=limits)
         packed = pack_directory(output, made, world, subject=f"{subject}, output")
     _refuse_other_output(transform, packed, subject)
@@ -67,6 +70,7 @@ def program_files(transform: CustomTransform, project: Directory) -> Iterator[tu
     """
     subject = f"custom transform of source {transform.source}"
     first = transform.words[0]
+    # A word without a slash is looked up in PATH, in the sandbox: it is no file of the project.
     program = [project_path(first, subject=subject)] if "/" in first else []
     for path in sorted({*program, *transform.reads}):
         stat = project.stat(path)

@@ -98,12 +98,14 @@ def _files(
     for path, overrides in chosen.items():
         world.cancellation.check()
         entry = outputs[path].entry
+        # A first override that replaces needs no base, which then is neither fetched nor read.
         content = b"".join(contents.chunks(entry.sha256)) if _needs_base(overrides) else b""
         for override in overrides:
             subject = f"override of {quoted(override.target)}"
             with locating(override):
                 extra = read_file(world.project, override.file, subject=subject, limits=limits)
                 content = _combine(content, extra, override.strategy)
+                # Checked after each one: several overrides on one file must not add up in memory.
                 if len(content) > limits.max_file_size:
                     check = f"{len(content)} bytes, more than {limits.max_file_size}"
                     raise limit_exceeded("max_file_size", subject=f"output {quoted(path)}", check=check).restated(

@@ -50,6 +50,7 @@ def apply_transforms(
     for transform in transforms:
         with locating(transform):
             tree = _apply_transform(transform, tree, variables, contents, world, limits=limits)
+    # A file that changed in between would record a result under the recipe of other bytes.
     if recipe != transforms_recipe(source, transforms, variables, world.project, locating):
         raise TransformFailed(
             subject=f"source {source.name}",

@@ -36,6 +36,7 @@ def render_files(
         world.cancellation.check()
         content = b"".join(contents.chunks(entry.sha256))
         text = _text(content)
+        # The engine is not asked: a file without actions stays byte for byte what it was, line ends included.
         if text is None or "{{" not in text:
             continue
         made = render(text, file=f"{transform.source}/{path}", data=data, budget=budget).encode()

@@ -35,6 +35,7 @@ class Tree(Mapping[RelPath, Entry]):
     def __init__(self, entries: Mapping[RelPath, Entry] | Iterable[tuple[RelPath, Entry]] = ()) -> None:
         given = dict(entries)
         ordered = sorted_paths(given)
+        # Nearly always in order already: the second dictionary is spared.
         self._entries = given if ordered == list(given) else {path: given[path] for path in ordered}
 
     @classmethod
@@ -85,6 +86,7 @@ class Tree(Mapping[RelPath, Entry]):
 
     def changes_to(self, after: Mapping[RelPath, Entry]) -> tuple[Change, ...]:
         """Return every path at which `after` differs from this tree, in order."""
+        # One comparison in C; the usual case has no difference.
         if self == after:
             return ()
         before = self._entries

@@ -24,6 +24,7 @@ class Budget:
 
     steps: int = 1_000_000
     output_bytes: int = 32_000_000
+    # Python's recursion limit of 1,000 has to hold several frames of the interpreter for each level.
     depth: int = 100
     tokens: int = 200_000
 
@@ -52,6 +53,7 @@ class Meter:
 
     def read(self, text: str) -> None:
         """Count the work of going through `text` once."""
+        # 256 characters are about as much work as one step of the evaluator.
         self.step(len(text) >> 8)
 
     def made(self, text: str) -> None:

@@ -55,6 +55,7 @@ def subject_of(file: str) -> str:
 
 def place_in(text: str, position: int, *, file: str) -> Place:
     """Return the place of `position`, counted from 1 and in characters, with the line's text if that is short."""
+    # An error at the end of the file points behind its last character.
     position = min(position, len(text))
     start = text.rfind("\n", 0, position) + 1
     end = text.find("\n", position)
@@ -91,6 +92,7 @@ def _remedy(error: TemplateError, text: str, position: int) -> str:
 
 def _is_foreign(text: str, position: int) -> bool:
     """Tell whether the action at `position` starts with `${{`, which no template of ours would."""
+    # The position may be that of the braces or of anything inside: look back for where they open.
     opening = text.rfind("{{", 0, position + 2)
     return opening > 0 and text[opening - 1] == "$"
 

@@ -98,6 +98,7 @@ class Evaluation:
         self.position = call.position
         function = FUNCTIONS[call.name]
         function.check_count(call.name, len(operands) + (piped is not _Piped.NOTHING))
+        # Here and not in the table of functions, because arguments after the decisive one are not evaluated.
         if call.name in LOGIC:
             return self._logic(operands, dot, piped, stops_at=LOGIC[call.name])
         arguments = [self._operand(operand, dot) for operand in operands]
@@ -155,6 +156,7 @@ class Evaluation:
                 raise MissingKey(f"the key {quoted_token(name)} cannot be read: its map is null")
             if not isinstance(value, Mapping):
                 raise TemplateError(f"a value of type {kind_of(value).value} has no entry {quoted_token(name)}")
+            # A missing key is an error and not Go's `<no value>`: a typo would end up in a rule that an agent reads.
             if name not in value:
                 raise MissingKey(_no_entry(value, name))
             value = value[name]
@@ -259,12 +261,14 @@ class _Execution:
             return
         self._evaluation.position = node.pipe.position
         text = print_action(value, self._meter)
+        # Half a character may be completed by the next action, so only the whole output decides.
         if self._broken_at is None and not is_whole(text):
             self._broken_at = node.pipe.position
         self._output.append(text)
 
     def _branch(self, node: Branch, dot: Value) -> _LoopExit | None:
         """Walk the first clause that holds, or the `else`, where variables of all clauses tried so far are in scope."""
+        # Variables of one clause's condition are in scope in the next ones, as in Go.
         variables = self._evaluation.variables
         mark = variables.mark()
         self._meter.enter()

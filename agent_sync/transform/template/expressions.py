@@ -88,6 +88,7 @@ def number_of(literal: str) -> int | float | TooLarge:
     plain = literal.replace("_", "")
     if _INTEGER.fullmatch(literal):
         integer = _integer_of(plain)
+        # Go parses a literal as signed and as unsigned, and a leading `+` rules the second out.
         if _SMALLEST_INT <= integer <= (_LARGEST_INT if literal.startswith("+") else _LARGEST_UINT):
             return _untyped_constant(literal, integer)
     elif _HEX_FLOAT.fullmatch(literal):
@@ -139,6 +140,7 @@ def _escape_bytes(found: re.Match[bytes], *, quote: str) -> bytes:
 
 def _escape_value(found: re.Match[bytes], *, quote: str) -> int:
     simple, byte, short, long, octal = found.groups()
+    # Inside double quotes `\'` is no escape, and inside single quotes `\"` is none.
     if simple and simple not in b"'\"".replace(quote.encode(), b""):
         return _SIMPLE[simple[0]]
     if octal and int(octal, 8) < 256:
@@ -158,7 +160,7 @@ def _is_character(value: int) -> bool:
 
 
 class PipelineParser:
-    """Reads pipelines of one body from `stream`; `variables` are those that the body has declared so far."""
+    """The parser of one body's pipelines; `variables` are those that the body has declared so far."""
 
     def __init__(self, stream: TokenStream, meter: Meter) -> None:
         self._stream = stream
@@ -187,6 +189,7 @@ class PipelineParser:
         names: list[str] = []
         while (variable := self._stream.peek_nonspace()).kind is TokenKind.VARIABLE:
             self._stream.take()
+            # A space is a token of its own: `$x .y` is a variable and an argument, `$x.y` a variable and its field.
             after = self._stream.peek()
             follower = self._stream.peek_nonspace()
             if follower.kind in (TokenKind.DECLARE, TokenKind.ASSIGN):
@@ -194,6 +197,7 @@ class PipelineParser:
                 self._declare(variable, names)
                 return tuple(names), follower.kind is TokenKind.ASSIGN
             if follower.kind is not TokenKind.OTHER or follower.text != ",":
+                # No declaration but an operand: give back what was taken, with the space that separates it.
                 self._stream.put_back(*((variable, after) if after.kind is TokenKind.SPACE else (variable,)))
                 break
             self._stream.take()
@@ -276,6 +280,7 @@ class PipelineParser:
                 | TokenKind.STRING
                 | TokenKind.RAW
             ):
+                # Each escape costs a call of Python, so a literal of a million of them is work.
                 self._meter.step(token.text.count("\\"))
                 return constant(token)
             case _:

@@ -51,6 +51,7 @@ def equals(first: Value, second: Value) -> bool:
         TemplateError: they are of different kinds, or lists or maps.
     """
     kind, other = kind_of(first), kind_of(second)
+    # Go compares an untyped nil with anything; two values of other different kinds are an error.
     if Kind.NIL in (kind, other):
         return kind is other
     if kind is not other and not (kind in _WHOLE and other in _WHOLE):
@@ -135,6 +136,7 @@ class Function:
             TemplateError: they are of the wrong kind.
         """
         for argument in arguments:
+            # A function may go through the whole string, so its length counts as work.
             if isinstance(argument, str):
                 meter.read(argument)
         return self.result(arguments, meter)
@@ -176,6 +178,7 @@ def slice_(arguments: list[Value], meter: Meter) -> Value:
         meter.made(part)
         return part
     if isinstance(item, Sequence):
+        # As in Go, a slice shares its elements and may be widened again up to its capacity.
         window = item if isinstance(item, SliceView) else SliceView(item, 0, len(item), len(item))
         return window.narrowed(*_bounds(bounds, len(window), window.capacity))
     raise TemplateError(f"a value of type {kind.value} cannot be sliced")
@@ -248,6 +251,7 @@ LOGIC: Mapping[str, bool] = {"and": False, "or": True}
 """The functions that stop at the first argument with this truth."""
 
 FUNCTIONS: Mapping[str, Function] = {
+    # Only their number of arguments is checked by way of the table.
     "and": Function(1, None, _unevaluated),
     "or": Function(1, None, _unevaluated),
     "not": Function(1, 1, lambda arguments, _: not is_true(arguments[0])),

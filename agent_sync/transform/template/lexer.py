@@ -63,6 +63,7 @@ def tokenize(text: str) -> Iterator[Token]:
     """
     position = 0
     while (opening := text.find("{{", position)) >= 0:
+        # `{{-3}}` is the number -3, and `{{- 3}}` trims: the space decides.
         trims = text.startswith("-", opening + 2) and text[opening + 3 : opening + 4] in _SPACE_SET
         outside = text[position:opening].rstrip(SPACES) if trims else text[position:opening]
         if outside:
@@ -147,6 +148,7 @@ def _after_spaces(text: str, position: int) -> int:
 def _inside(text: str, position: int, opening: int) -> Generator[Token, None, int]:
     """Yield the tokens from `position` to the closing `}}`; return where the text after it starts."""
     depth = 0
+    # One alternative for each kind of token, so that each character is looked at once.
     while (found := _INSIDE.match(text, position)) is not None:
         kind = _TOKEN_KINDS[found.lastgroup or ""]
         end = found.end()
@@ -180,6 +182,7 @@ def _checked_name(kind: TokenKind, text: str, position: int, end: int) -> TokenK
             f"the name {quoted_token(name)} is longer than {LONGEST_NAME} characters", position=position
         )
     if not name.isascii():
+        # `\w` of Python is wider than what Go takes for a letter or digit.
         for offset, character in enumerate(name):
             if not (character.isalpha() or character.isdecimal() or character in "_.$"):
                 raise TemplateError(
@@ -193,6 +196,7 @@ def _checked_name(kind: TokenKind, text: str, position: int, end: int) -> TokenK
 def _number(text: str, position: int, end: int) -> tuple[TokenKind, int]:
     """Return the kind of the number, which may be complex, and where it ends."""
     kind = TokenKind.NUMBER
+    # `1+2i` is one complex number; `1+2` is not a sum but an error.
     second = _SIGNED_NUMBER.match(text, end)
     if second is not None and second.group().endswith("i"):
         kind, end = TokenKind.COMPLEX, second.end()

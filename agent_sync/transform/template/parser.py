@@ -35,6 +35,7 @@ def parse(text: str, *, file: str, budget: Budget | None = None) -> Template:
     stream = TokenStream(text, meter)
     definitions = _Definitions()
     try:
+        # Such text cannot come from a file, but from a value in the configuration.
         if not is_whole(text):
             raise TemplateError("the file has a lone surrogate, which no encoding can hold", position=0)
         _BodyParser(stream, meter, definitions).file()
@@ -60,6 +61,7 @@ class _Definitions:
         Raises:
             TemplateError: both that body and an earlier one hold more than space.
         """
+        # As in Go, a blank definition replaces nothing and gives way to any other.
         blank = _is_blank(body)
         if name not in self._full:
             self.bodies[name] = body
@@ -70,7 +72,7 @@ class _Definitions:
 
 
 class _BodyParser:
-    """Reads one body, which has its own variables and its own ranges: a `define` sees nothing of what is around it."""
+    """The parser of one body, which has its own variables and ranges: a `define` sees nothing of what is around it."""
 
     def __init__(self, stream: TokenStream, meter: Meter, definitions: _Definitions) -> None:
         self._stream = stream
@@ -86,6 +88,7 @@ class _BodyParser:
             if token.kind is TokenKind.OPEN:
                 keyword = self._stream.take_nonspace()
                 if _is(keyword, "define"):
+                    # A new parser, since variables and ranges of this body are not those of the template.
                     _BodyParser(self._stream, self._meter, self._definitions)._definition(token)
                     continue
                 self._stream.put_back(keyword)
@@ -171,6 +174,7 @@ class _BodyParser:
     def _range(self, opening: Token) -> Range:
         mark = self._pipelines.variables.mark()
         pipe = self._pipelines.pipeline("range")
+        # As in Go, the `else` counts as outside of the range here.
         self._ranges += 1
         body, end = self._body("range", opening)
         self._ranges -= 1

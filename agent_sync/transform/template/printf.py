@@ -85,6 +85,7 @@ class Printer:
         kind = kind_of(value)
         if verb == "T" or (value is None and verb == "v"):
             self.write(padded(shortened(kind.value, self.flags) if value is not None else kind.value, self.flags))
+        # Everything that is locked must be the same on every machine, so this is an error and not an address.
         elif verb == "p" and kind in _COMPOUND:
             raise TemplateError(f"%p of a {kind.value} would print an address in memory, another one each time")
         elif verb == "w" and kind in _COMPOUND:
@@ -132,6 +133,7 @@ class Printer:
     def _map(self, mapping: Mapping[str, Value], verb: str) -> None:
         opening, comma, closing = _GO_MAP if self.flags.go_syntax else ("map[", " ", "]")
         self._meter.enter()
+        # Sorting the keys is work that grows with the map.
         self._meter.step(len(mapping))
         self.write(opening)
         for index, (key, item) in enumerate(sorted_items(mapping)):
@@ -227,6 +229,7 @@ class _Run:
     def _directive(self) -> None:
         """Read one verb and what is before it: flags, argument number, width, precision, argument number."""
         self._is_good = True
+        # The order of what follows is that of Go's doPrintf, for the sake of its error notes.
         self._printer.flags = flags = self._flags()
         chosen = self._width(flags, chosen=self._choice())
         if self._peek() == "." and self._at + 1 < len(self._form):

@@ -156,6 +156,7 @@ def _kind_of_relative(value: object) -> Kind:
     raise TemplateError(f"a value of type {type(value).__name__} cannot be used in a template")
 
 
+# By exact type first; the loop over base classes is for values of other libraries.
 _KINDS: dict[type, Kind] = {
     str: Kind.STRING,
     int: Kind.INT,
