@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from agent_sync_oci.trust.verdict import Verdict
 
 
-# -- Text for a terminal: lines with styles, columns, escaped foreign text, sizes, and digests.
-
 _RESET = "\x1b[0m"
 _DIGEST_CHARACTERS = 12
+
+
+# -- lines -------------------------------------------------------------------------------------------------------------
 
 
 class Style(Enum):
@@ -136,7 +137,7 @@ def _columns(character: str) -> int:
     return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
-# -- An error -> the lines that a person reads: what failed, where, and what to do (spec §13).
+# -- errors and warnings: what failed, where, and what to do (spec §13) ------------------------------------------------
 
 # A remedy -> the same with the options that were given, so that its commands are about the same project.
 Complete = Callable[[str], str]
@@ -213,7 +214,7 @@ def _indented(text: str, columns: int) -> str:
     return text.replace("\n", "\n" + " " * columns)
 
 
-# -- Lines for parts of results that several commands show: lock differences, diffs, actions, verdicts, and Nix paths.
+# -- parts of results: lock differences, diffs, actions, verdicts, and Nix paths ---------------------------------------
 
 _STEP_STYLES = {"create": Style.ADDED, "replace": Style.CHANGED, "remove": Style.REMOVED}
 _SIGN_STYLES = {"+": Style.ADDED, "~": Style.CHANGED, "-": Style.REMOVED}

@@ -1,4 +1,4 @@
-"""The screen: results go to standard output, messages and progress to standard error."""
+"""The screen: results go to standard output, messages and progress bars to standard error, and readers may be gone."""
 
 from __future__ import annotations
 
@@ -30,9 +30,6 @@ from agent_sync_oci.text import printable_line
 
 if TYPE_CHECKING:
     import rich.progress
-
-
-# -- The screen: results go to standard output, messages to standard error, and the reader of either may be gone.
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +165,6 @@ def _opened(stream: TextIO | None, mode: Literal["r", "w"]) -> TextIO:
 
 def _is_terminal(stream: TextIO) -> bool:
     return not stream.closed and stream.isatty()
-
-
-# -- The observer of the command line: progress bars on a terminal, warnings at once, the rest kept for the end.
 
 
 # Shorter work shows nothing: it would only flicker, and loading rich takes longer than most commands.

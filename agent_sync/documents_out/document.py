@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from agent_sync.events import Warned
 
 
-# -- What every document has: the envelope around a result, and what a run that failed says.
-
 SCHEMA_VERSION = 1
 _LAST_S = 253_402_300_799  # the end of the year 9999, which is as far as a date goes
 
@@ -149,9 +147,7 @@ def _place_document(place: Place | None) -> PlaceDocument | None:
     return None if place is None else {"file": place.file, "line": place.line, "column": place.column}
 
 
-# -- JSON Schemas of typed dictionaries: each field with its type, and with the sentence that documents it. A field
-# reads `name: Annotated[type, "what it says"]`. Types are those of JSON: `str`, `int`, `bool`, `list[...]`, another
-# typed dictionary, and any of them or `None`.
+# -- JSON Schemas ------------------------------------------------------------------------------------------------------
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PLAIN = {str: "string", int: "integer", bool: "boolean", NoneType: "null"}
