@@ -1,7 +1,7 @@
 # What a lock says, checked as far as store paths rest on it; each refusal names the source and says what to do.
 let
   inherit (builtins)
-    all attrNames attrValues concatMap elem elemAt filter genList groupBy head isAttrs isInt isList isString length
+    all attrNames attrValues concatMap elemAt filter genList groupBy head isAttrs isInt isList isString length
     listToAttrs map mapAttrs match readFile toJSON toString unsafeDiscardStringContext;
   inherit (import ./names.nix) below directoryOf safeKeys storeName urlKey;
   refuse = import ./refuse.nix;
@@ -34,7 +34,7 @@ let
 
   isSource = source:
     isAttrs source && isString (source.name or null) && isAttrs (source.resolved or null)
-    && elem (source.type or null) [ "git" "url" "local" "oci" ];
+    && isString (source.type or null);
   isOutput = output: isAttrs output && isString (output.source or null) && isString (output.to or null);
 
   # -- trees -----------------------------------------------------------------------------------------------------------
@@ -67,7 +67,8 @@ let
     in
     if status != "ok" then
       refuse what "locked with the status ${toString status}" "run agent-sync update ${source.name}"
-    else if source.type == "url" then filePin what source.resolved
+    # By what is recorded, not by type: a type that is not known here is a tree or a file like any other.
+    else if source.resolved ? url && !(source.resolved ? files) then filePin what source.resolved
     else treeOf what source.resolved;
 
   filePin = what: said:

@@ -31,9 +31,12 @@ let
 
   fromUpstream = root: source:
     if source == null then refuse "outputs" "the results of transforms and overrides are not upstream" remedies.upstream
-    else { url = urlFile; git = gitTree; local = localTree root; oci = ociTree; }.${source.type} (pinOf source) source;
+    else
+      ({ url = urlFile; git = gitTree; local = localTree root; oci = ociTree; }.${source.type} or otherType)
+        (pinOf source) source;
 
   ociTree = pin: _: refuse pin.what "Nix cannot fetch from a registry" remedies.upstream;
+  otherType = pin: { type, ... }: refuse pin.what "Nix cannot fetch sources of type ${type}" remedies.upstream;
 
   urlFile = pin: _:
     if match ".*[*]{3}.*" pin.url != null then

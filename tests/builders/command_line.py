@@ -35,11 +35,12 @@ class Ran:
 
 @dataclass(frozen=True)
 class CommandMachine:
-    """A machine with one project; `variables` are added to the environment of every command."""
+    """A machine with one project; `variables` are added to the environment of every command; `module` is what runs."""
 
     project: Path
     home: Path
     variables: dict[str, str] = field(default_factory=dict)
+    module: str = "agent_sync"
 
     def run(
         self,
@@ -51,7 +52,7 @@ class CommandMachine:
     ) -> Ran:
         """The program with these words, run in the project. `expect` is the exit code that it must have (None: any)."""
         ended = subprocess.run(
-            [sys.executable, "-m", "agent_sync", *words],
+            [sys.executable, "-m", self.module, *words],
             cwd=where or self.project,
             env={**os.environ, "HOME": str(self.home), **self.variables, **(environment or {})},
             input=stdin.encode(),
@@ -118,9 +119,8 @@ class CommandMachine:
 
     def another(self, name: str) -> CommandMachine:
         """A second machine that has cloned what is committed: no outputs, no state, no store."""
-        other = CommandMachine(
-            self.project.parent / name / "project", self.project.parent / name / "home", self.variables
-        )
+        parent = self.project.parent / name
+        other = CommandMachine(parent / "project", parent / "home", self.variables, self.module)
         other.home.mkdir(parents=True)
         for path, (kind, content) in self.tree().items():
             if kind != "directory" and not path.startswith("."):

@@ -55,7 +55,7 @@ READ = f"{LIBRARY}.readLock"
         (a_lock(version="1"), READ, 'version "1" is not supported'),
         ('{"sources": []}', READ, "agent-sync.lock: `version` is missing; make the lock again: agent-sync update"),
         (a_lock(sources={}), READ, "`sources` is not a list of sources"),
-        (a_lock(a_source(type="svn")), READ, "`sources` is not a list of sources"),
+        (a_lock(a_source(type=7)), READ, "`sources` is not a list of sources"),
         (a_lock(outputs=None), READ, "`outputs` is not a list of `source` and `to`"),
         (a_lock(outputs=[{"source": "rules"}]), READ, "`outputs` is not a list of `source` and `to`"),
         (a_lock(a_source(), a_source()), READ, "source rules: listed 2 times in agent-sync.lock"),
