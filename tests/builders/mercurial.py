@@ -34,9 +34,9 @@ from agent_sync.sources.content import Content, PackedTree, store_tree
 from agent_sync.sources.fields import About, Glob, Ref, Repository
 from agent_sync.sources.table import Table
 from agent_sync.tree import RelPath, describe_changes, safe_path, sorted_paths
-from agent_sync.tree.globs import Globs
+from agent_sync.tree.names import Globs
 from agent_sync.tree.tarball import FileToPack
-from agent_sync_oci.redaction import redact_address
+from agent_sync_oci.text import redact_address
 
 
 @dataclass(frozen=True, kw_only=True)
