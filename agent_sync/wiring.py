@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from agent_sync.adapters.clock import SystemClock
 from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.files import read_file
-from agent_sync.adapters.private_directory import private_directory
+from agent_sync.adapters.machine import SystemClock, private_directory
 from agent_sync.config import Environment, discover, is_on
 from agent_sync.errors import UsageError
 from agent_sync.events import AuditObserver, Observer, ignore, ignore_audit
@@ -21,8 +20,7 @@ from agent_sync.ports import World
 from agent_sync.project import Project
 from agent_sync.receipt.store import CACHE_VARIABLE, user_cache
 from agent_sync.store.blobs import DiskBlobs
-from agent_sync.store.directory import CacheDirectory
-from agent_sync.store.records import DiskRecords, DiskRoots
+from agent_sync.store.directory import CacheDirectory, DiskRecords, DiskRoots
 
 if TYPE_CHECKING:
     from agent_sync.adapters.key_files import KeyFiles

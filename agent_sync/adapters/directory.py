@@ -18,15 +18,17 @@ from agent_sync.adapters.descriptors import (
     LOCKING,
     READING,
     ParentDirectory,
+    file_error,
     hold_lock,
     is_link,
     pieces,
     release,
+    symlink_error,
     walk,
     write_all,
+    wrong_kind,
 )
 from agent_sync.adapters.files import NewDiskFile, RawReader, fsync_directory, replace_file, sync_file_system
-from agent_sync.adapters.os_errors import file_error, symlink_error, wrong_kind
 from agent_sync.errors import AgentSyncError, FileSystemError
 from agent_sync.ports import Directory, Kind, Stat
 from agent_sync.tree import ROOT, RelPath, Sha256, join, parent

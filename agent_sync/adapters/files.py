@@ -13,14 +13,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from io import BufferedReader
 from typing import TYPE_CHECKING
 
-from agent_sync.adapters.descriptors import CREATING, LISTING, is_link, release, write_all
-from agent_sync.adapters.os_errors import file_error, wrong_kind
+from agent_sync.adapters.descriptors import CREATING, LISTING, file_error, is_link, release, write_all, wrong_kind
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
-
-# -- A file anywhere on the machine, such as a configuration.
 
 MAX_BYTES = 16 * 1024 * 1024
 
@@ -69,9 +66,6 @@ def _opened(path: str) -> Iterator[BufferedReader | None]:
         raise file_error(error, doing="read", path=path) from error
     finally:
         release(descriptor)
-
-
-# -- Files held open: one for reading, one that is being written. What the system refuses comes out as our own errors.
 
 
 class RawReader(io.FileIO):
@@ -131,9 +125,6 @@ class NewDiskFile:
         if self._descriptor != -1:
             release(self._descriptor)
 
-
-# -- A file made anew in one step: whoever looks sees all of the old content or all of the new, also after a power
-# cut.
 
 _numbers = itertools.count()
 

@@ -12,8 +12,7 @@ import stat
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from agent_sync.adapters.descriptors import LISTING, READING, release
-from agent_sync.adapters.os_errors import file_error, wrong_kind
+from agent_sync.adapters.descriptors import LISTING, READING, file_error, release, wrong_kind
 from agent_sync.errors import DigestMismatch
 from agent_sync.tree import nar
 from agent_sync_oci.text import quoted

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO
 
-from agent_sync.adapters.os_errors import translated
+from agent_sync.adapters.descriptors import translated
 from agent_sync.errors import FileSystemError, LimitExceeded
 from agent_sync.limits import LimitKey, limit_exceeded
 

@@ -12,7 +12,7 @@ from agent_sync.bundle.pack import Check
 from agent_sync.bundle.sign import put_root
 from agent_sync.errors import BytesUnavailable, NotFound
 from agent_sync.lock.file import read_lock
-from agent_sync.store.records import digests_in
+from agent_sync.store.directory import digests_in
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import Descriptor
 from agent_sync_oci.registry.protocol import Registry

@@ -21,7 +21,7 @@ from agent_sync.errors import BytesUnavailable, LimitExceeded, NotFound, Untrust
 from agent_sync.lock import Lock
 from agent_sync.lock.file import check_digests, read_lock
 from agent_sync.ports import RecordStore
-from agent_sync.store.records import SIGNERS
+from agent_sync.store.directory import SIGNERS
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.signing.signers import KeySigner, Signer

@@ -18,7 +18,7 @@ from agent_sync.bundle.registry import ProgressCounter, run_jobs
 from agent_sync.errors import DigestMismatch, LimitExceeded, NotFound
 from agent_sync.lock import Lock
 from agent_sync.ports import RecordStore
-from agent_sync.store.records import CACHED_ARTIFACTS
+from agent_sync.store.directory import CACHED_ARTIFACTS
 from agent_sync_oci.manifest import EMPTY, EMPTY_CONTENT, Index, Manifest
 from agent_sync_oci.registry.protocol import Registry
 

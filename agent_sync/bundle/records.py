@@ -18,7 +18,7 @@ from agent_sync.events import ignore
 from agent_sync.lock.file import MAX_LOCK_BYTES
 from agent_sync.ports import BlobStore, RecordStore
 from agent_sync.store.blobs import read_blob
-from agent_sync.store.records import BUNDLES, digests_in
+from agent_sync.store.directory import BUNDLES, digests_in
 from agent_sync.store.verify import is_whole
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, read_manifest

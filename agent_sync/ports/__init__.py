@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from agent_sync.events import AuditObserver, Observer, ignore, ignore_audit
 from agent_sync.ports.blobs import BlobStore, BlobWriter, Contents, LockRoots, RecordStore, Scratch
-from agent_sync.ports.files import Directory, Kind, NewFile, Stat
+from agent_sync.ports.files import AppliedState, Directory, Kind, NewFile, Stat
 from agent_sync.ports.git import GitCommit, GitEntry, GitHost, GitRepository, SignatureChecker, SignedObject
 from agent_sync.ports.machine import (
     Cancellation,
@@ -24,7 +24,6 @@ from agent_sync.ports.machine import (
     Registries,
     Runner,
 )
-from agent_sync.ports.state import AppliedState
 
 
 @dataclass(frozen=True)

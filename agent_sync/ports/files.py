@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple, Protocol
 
 from agent_sync.errors import FileSystemError, LimitExceeded
 from agent_sync.tree import ROOT, RelPath, Sha256, join
+from agent_sync_oci.digest import Digest
 
 
 class Kind(Enum):
@@ -199,9 +200,6 @@ def _free(top: Directory, numbers: Iterator[int]) -> RelPath:
     return next(name for name in (RelPath(f"swept-{number}") for number in numbers) if top.stat(name) is None)
 
 
-# -- Reading, walking and copying where others may write: bounded, without recursion, across file systems.
-
-
 def read_bounded(path: RelPath, directory: Directory, *, max_bytes: int, remedy: str) -> bytes | None:
     """Return the content of the file at `path`; None if nothing is there.
 
@@ -256,3 +254,40 @@ def copy(old: RelPath, new: RelPath, *, source: Directory, into: Directory) -> N
             copy(join(old, RelPath(name)), join(new, RelPath(name)), source=source, into=into)
     else:
         into.create(new, source.chunks(old), executable=stat is not None and stat.executable)
+
+
+class AppliedState(Protocol):
+    """The lock that was last applied to a checkout, as the bytes of its file.
+
+    A run that writes targets stages the new state beside its journal, and `commit` is its commit point: before it the
+    run can only be undone, after it only be finished. So whatever an implementation keeps besides (a history, say), one
+    rename in `commit` decides.
+
+    Raises, from every method:
+        UnsafePath: the place of the state is a symlink.
+        FileSystemError: the system refused, or something else is in that place.
+        LimitExceeded: the state is larger than any lock may be.
+    """
+
+    def read(self) -> bytes | None:
+        """Return the state that is in force; None if nothing was applied yet."""
+        ...
+
+    def written_at_s(self) -> float | None:
+        """Return when it was committed, in seconds since 1970."""
+        ...
+
+    def commit(self, staged: RelPath) -> None:
+        """Make the file `staged`, a path in the project, the state in force, by one rename."""
+        ...
+
+    def write(self, content: bytes) -> None:
+        """Put `content` in force where the targets are what it says already; writing the same again changes nothing."""
+        ...
+
+    def witness(self) -> Digest | None:
+        """Return the digest of the state in force, for whoever records what this machine wrote; None if there is none.
+
+        The digest is that of the bytes given to `commit` or `write`, so a state that somebody else put there shows.
+        """
+        ...

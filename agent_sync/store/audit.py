@@ -15,7 +15,7 @@ from agent_sync.lock.model import Lock
 from agent_sync.lock.outputs import stored_parts
 from agent_sync.sources.content import PackedTree
 from agent_sync.store.blobs import read_blob
-from agent_sync.store.records import BUNDLES, Root, digests_in
+from agent_sync.store.directory import BUNDLES, Root, digests_in
 from agent_sync.store.verify import verify_blob, verify_packed
 from agent_sync_oci.digest import Digest
 

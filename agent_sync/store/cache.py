@@ -11,8 +11,17 @@ from agent_sync.events import Observer, ignore
 from agent_sync.ports import Cancellation, Clock
 from agent_sync.ports.files import sweep
 from agent_sync.store.blobs import CORRUPT, DiskBlobs, read_blob
-from agent_sync.store.directory import CacheDirectory, OpenDirectory, sweep_staging
-from agent_sync.store.records import BUNDLES, CACHED_ARTIFACTS, DiskRecords, DiskRoots, Root, digests_in
+from agent_sync.store.directory import (
+    BUNDLES,
+    CACHED_ARTIFACTS,
+    CacheDirectory,
+    DiskRecords,
+    DiskRoots,
+    OpenDirectory,
+    Root,
+    digests_in,
+    sweep_staging,
+)
 from agent_sync.tree import RelPath, join
 from agent_sync_oci.digest import Digest
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agent_sync.adapters.git import GitSignatures, RemoteGit
-from agent_sync.adapters.private_directory import private_directory
+from agent_sync.adapters.machine import private_directory
 from agent_sync.ports import Directory
 
 WITHOUT_GIT = {"PATH": "/nonexistent"}

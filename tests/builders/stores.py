@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from agent_sync.adapters.private_directory import private_directory
+from agent_sync.adapters.machine import private_directory
 from agent_sync.ports import BlobStore, Contents
 from agent_sync.store.blobs import DiskBlobs
 from agent_sync.store.cache import Cache, Reclaimed, cache_at

@@ -18,7 +18,7 @@ from subprocess import PIPE
 
 import pytest
 
-from agent_sync.adapters.private_directory import private_directory
+from agent_sync.adapters.machine import private_directory
 from agent_sync.errors import AgentSyncError, FileSystemError, UnsafePath
 from agent_sync.store.contents import Contents
 from agent_sync_oci.digest import Digest

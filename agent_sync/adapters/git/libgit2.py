@@ -12,8 +12,8 @@ from typing import TypeVar
 import pygit2
 from pygit2.enums import ObjectType as Type
 
+from agent_sync.adapters.descriptors import translated
 from agent_sync.adapters.git.objects import ObjectType
-from agent_sync.adapters.os_errors import translated
 
 _UNREADABLE = (KeyError, ValueError, pygit2.GitError)
 _TYPES: dict[int, ObjectType] = {Type.COMMIT: "commit", Type.TREE: "tree", Type.BLOB: "blob", Type.TAG: "tag"}

@@ -17,9 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from agent_sync.adapters.git.environment import GitAddress, InstalledGit
-from agent_sync.adapters.git.stderr import NO_SUCH_WANT, transfer_failed
-from agent_sync.adapters.os_errors import translated
+from agent_sync.adapters.descriptors import translated
+from agent_sync.adapters.git.environment import NO_SUCH_WANT, GitAddress, InstalledGit, transfer_failed
 from agent_sync.adapters.program import Bounds, Completed, run
 from agent_sync.errors import LimitExceeded, NetworkError
 from agent_sync.limits import limit_exceeded

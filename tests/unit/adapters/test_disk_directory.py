@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from agent_sync.adapters.descriptors import file_error
 from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.files import RawReader
-from agent_sync.adapters.os_errors import file_error
 from agent_sync.errors import CrossDeviceLink, FileSystemError, ProjectBusy, UnsafePath
 from agent_sync.tree import RelPath
 from tests.builders.directories import write

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync.adapters.git.environment import GitAddress
-from agent_sync.adapters.git.stderr import transfer_failed
+from agent_sync.adapters.git.environment import GitAddress, transfer_failed
 from agent_sync.errors import AgentSyncError, FileSystemError, NetworkError
 
 _ADDRESS = GitAddress("https://host.test/rules", "https")

@@ -11,7 +11,7 @@ from typing import cast
 
 import pytest
 
-from agent_sync.adapters.private_directory import private_directory
+from agent_sync.adapters.machine import private_directory
 from agent_sync.errors import FileSystemError
 from agent_sync.ports import Directory, NewFile
 from agent_sync.ports.files import sweep

@@ -1,19 +1,30 @@
-"""Open a directory that belongs to one user alone, so that nobody else can put something in it."""
+"""The machine of one user: its clock, and a directory that only this user can write."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import stat
+import time
 from contextlib import suppress
 from typing import overload
 
-from agent_sync.adapters.descriptors import release
+from agent_sync.adapters.descriptors import file_error, release, symlink_error, translated
 from agent_sync.adapters.directory import DiskDirectory
-from agent_sync.adapters.os_errors import file_error, symlink_error, translated
 from agent_sync.errors import UnsafePath
 from agent_sync.tree import ROOT
 from agent_sync_oci.text import quoted
+
+
+class SystemClock:
+    """Time as the system has it."""
+
+    def now_s(self) -> float:
+        return time.time()
+
+    def monotonic_s(self) -> float:
+        return time.monotonic()
+
 
 _OPENING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
