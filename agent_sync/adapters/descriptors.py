@@ -18,7 +18,6 @@ from contextlib import ExitStack, contextmanager
 from agent_sync.errors import AgentSyncError, CrossDeviceLink, FileSystemError, ProjectBusy, UnsafePath
 from agent_sync_oci.text import quoted
 
-
 _NO_SPACE = "free some space, then run it again"
 _TOO_MANY_FILES = "close other programs, or allow more open files: ulimit -n"
 _IN_THE_WAY = "move away what is in the way, then run it again"

@@ -21,7 +21,6 @@ from agent_sync.ports.files import sweep
 from agent_sync.tree import RelPath, join, parent
 from agent_sync_oci.digest import BLOBS_DIRECTORY, EMPTY_INDEX, INDEX_FILE, LAYOUT_CONTENT, LAYOUT_FILE, Digest
 
-
 STAGING = RelPath("tmp")
 
 _LOCK = RelPath("lock")
