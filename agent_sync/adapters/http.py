@@ -245,7 +245,10 @@ def _too_slow(url: str, timeout_s: float) -> LimitExceeded:
 
 @contextmanager
 def _network_errors(url: str, timeout_s: float) -> Iterator[None]:
-    """Turn the errors of httpcore, sockets and resolvers into ours. What a library says of an address is not shown."""
+    """Raise NetworkError or LimitExceeded for the errors of httpcore, sockets and resolvers.
+
+    What a library says of an address is not shown.
+    """
     import httpcore
     import httpx
 

@@ -115,7 +115,7 @@ class DigestMismatch(AgentSyncError):
 
     exit_code = 5
     rule = "content-mismatch"
-    default_remedy = "fetch it from another registry, or ask somebody who has the content to push it again"
+    default_remedy = "fetch it from another registry, or have it pushed again"
 
 
 class Untrusted(AgentSyncError):
@@ -128,7 +128,7 @@ class Untrusted(AgentSyncError):
 class InvalidSignature(Untrusted):
     """A signature does not prove what it has to prove."""
 
-    default_remedy = "have it signed by somebody you trust"
+    default_remedy = "have it signed by a signer that you trust"
 
 
 # -- the network and the file system ---------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
-"""JSON: one spelling out, so that the same value has the same digest everywhere; strictly in, so that no two readers
-can take one text for two things.
+"""Canonical JSON out, strict JSON in.
+
+One form is written, so that the same value has the same digest everywhere; what two readers could take for two things
+is not read.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from agent_sync_oci.text import quoted
 # -- canonical and strict JSON ---------------------------------------------------------------------------------------
 
 MAX_DEPTH = 64
-"""Lists and objects within each other. Signature bundles, the deepest of what we read, have less than 16."""
+"""Lists and objects within each other. Signature bundles, the deepest documents read here, have less than 16."""
 
 MAX_BRACKETS = 200_000
 """Lists and objects altogether: four megabytes of `[],` would be a hundred megabytes of lists."""
@@ -29,7 +31,7 @@ _BRACKET = re.compile(rb"[\[\]{}]")
 
 
 def canonical_json(value: object) -> bytes:
-    """The UTF-8 bytes of `value`: keys sorted by code point, no space, nothing escaped that need not be.
+    """Return the UTF-8 bytes of `value`: keys sorted by code point, no space, nothing escaped that need not be.
 
     Raises ValueError for what JSON cannot say: NaN, infinity, lone surrogates.
     """
@@ -37,25 +39,25 @@ def canonical_json(value: object) -> bytes:
 
 
 def read_json(content: bytes, *, subject: str) -> object:
-    """The value that `content` spells; `subject` names it in errors. The caller has bounded its length.
+    """Return the value in `content`; `subject` names it in errors. The caller has bounded its length.
 
     Raises:
-        DigestMismatch: it is not JSON in UTF-8, or says something twice (two readers would take two values).
-        LimitExceeded: it is deeper than MAX_DEPTH, or has more than MAX_BRACKETS lists and objects.
+        DigestMismatch: not JSON in UTF-8, or a key is there twice (two readers would take two values).
+        LimitExceeded: deeper than MAX_DEPTH, or more than MAX_BRACKETS lists and objects.
     """
-    _refuse_too_much(content, subject)
+    _check_limits(content, subject)
     try:
         value: object = json.loads(
             content.decode(), object_pairs_hook=_each_key_once, parse_constant=_no_number, parse_float=_finite
         )
         if b"\\u" in content:
-            canonical_json(value)  # a lone surrogate, which only an escape can spell, has no UTF-8
+            canonical_json(value)  # a lone surrogate, which only an escape can write, has no UTF-8
     except ValueError as error:
         raise DigestMismatch(subject=subject, check=f"not strict JSON: {error}") from error
     return value
 
 
-def _refuse_too_much(content: bytes, subject: str) -> None:
+def _check_limits(content: bytes, subject: str) -> None:
     if content.count(b"[") + content.count(b"{") <= MAX_DEPTH:
         return
     depth = opened = 0
@@ -105,7 +107,10 @@ _MEDIA_TYPE = re.compile(rf"{_NAME}/{_NAME}")  # RFC 6838 §4.2
 
 
 class StrictObject:
-    """A value out of `read_json` that must be an object; `subject` names it in errors, which are DigestMismatch."""
+    """A value of `read_json` that must be an object, with fields that are checked when they are read.
+
+    `subject` names it in errors, which are DigestMismatch.
+    """
 
     def __init__(self, value: object, subject: str) -> None:
         self.subject = subject
@@ -113,14 +118,16 @@ class StrictObject:
             self.reject("not a JSON object")
         self.value: dict[str, object] = value
         for key in value:
-            # Clients in Go take `Manifests` for `manifests`, so that one of them would see what we do not.
+            # Clients in Go take `Manifests` for `manifests`, and would see what is not read here.
             if key not in _KNOWN and (meant := _FOLDED.get(key.casefold())):
                 self.reject(f"key {quoted(key)}, which some programs take for {quoted(meant)}")
 
     def reject(self, check: str) -> NoReturn:
         """Raise DigestMismatch: the object is not what an honest program writes."""
         raise DigestMismatch(
-            subject=self.subject, check=check, remedy="do not use it: ask whoever published it, or fetch it elsewhere"
+            subject=self.subject,
+            check=check,
+            remedy="do not use this artifact: ask its publisher, or fetch it from another registry",
         )
 
     def media_type(self, key: str) -> str | None:

@@ -261,7 +261,7 @@ def _allow_any(_host: str, _port: int, _peer: Address) -> None:
 
 
 class _LogFilter(logging.Filter):
-    """Keeps our requests out of the log of a program that uses this one as a library.
+    """Keeps requests out of the log of a program that uses this one as a library.
 
     At DEBUG, httpcore logs the headers of every response, and with them where it redirects to: often an address that is
     itself a key.

@@ -1,4 +1,4 @@
-"""Logging in: oras answers the registry's challenges, and its requests go over our client.
+"""Log in: oras answers the registry's challenges, and its requests go over `HttpClient`.
 
 oras trusts what it reads: it would send the password to whatever address a registry names, take `Basic realm="x"` for
 the address of a token server, and follow redirects. So it is told beforehand whose credentials may go where, and gets a
@@ -176,9 +176,9 @@ class _TokenServers:
         if origin_of(url) != origin_of(server):
             raise RegistryError(subject=subject, check="the address of the token server is ambiguous")
         headers = {name: str(request.headers[name]) for name in _HEADERS if name in request.headers}
-        ours = httpx.Request("GET", url, headers={**headers, "Accept-Encoding": "identity"})
+        translated = httpx.Request("GET", url, headers={**headers, "Accept-Encoding": "identity"})
         with closing(
-            with_retries(partial(self._send, ours), self._deadline, subject=subject, error=RegistryError)
+            with_retries(partial(self._send, translated), self._deadline, subject=subject, error=RegistryError)
         ) as response:
             require_status(response, 200, subject=subject)
             return _token_in(body_of(response, max_bytes=_MAX_TOKEN_BYTES, subject=subject), subject)
