@@ -4,8 +4,6 @@ Each model is one mapping of the file, and the JSON Schemas in `schemas/` are ge
 ignored here (spec §14.3) and reported by `layer`.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import shlex
 from collections.abc import Mapping
@@ -44,7 +42,8 @@ from agent_sync.tree.names import project_path
 class ConfigModel(BaseModel):
     """A mapping of the file. Keys that it does not know are left to `unknown`."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
+    # Built when a file is validated, and then as parts of the whole: each by itself would take as long again.
+    model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class LimitsConfig(ConfigModel):
@@ -301,8 +300,12 @@ class ConfigFile(ConfigModel):
     tool_map: Annotated[
         Literal["spec-v1", "2026-11"] | None, describe("The built-in tool map; `spec-v1` if left out.")
     ] = None
-    limits: Annotated[LimitsConfig, describe("Bounds for every source.")] = LimitsConfig()
-    security: Annotated[SecurityConfig, describe("Demands that other files can only add to.")] = SecurityConfig()
+    limits: Annotated[LimitsConfig, describe("Bounds for every source.")] = Field(
+        default_factory=LimitsConfig.model_construct
+    )
+    security: Annotated[SecurityConfig, describe("Demands that other files can only add to.")] = Field(
+        default_factory=SecurityConfig.model_construct
+    )
     variables: Annotated[dict[Line, Any], describe("What templates see.")] = Field(default_factory=dict)
     sources: Annotated[tuple[Source, ...], describe("Where files come from.")] = ()
     tool_definitions: Annotated[tuple[ToolDefinition, ...], describe("Tools of one's own.")] = ()
@@ -320,6 +323,10 @@ class PolicyFile(ConfigModel):
     """The machine's policy: what every project on it must satisfy."""
 
     version: Annotated[Literal[1], describe("The version of the specification.")] = 1
-    limits: Annotated[LimitsConfig, describe("Bounds that no configuration can raise.")] = LimitsConfig()
-    security: Annotated[SecurityConfig, describe("Demands on every configuration.")] = SecurityConfig()
+    limits: Annotated[LimitsConfig, describe("Bounds that no configuration can raise.")] = Field(
+        default_factory=LimitsConfig.model_construct
+    )
+    security: Annotated[SecurityConfig, describe("Demands on every configuration.")] = Field(
+        default_factory=SecurityConfig.model_construct
+    )
     trust: Annotated[TrustConfig | None, describe("What bundles must prove.")] = None
