@@ -43,7 +43,7 @@ def _hashed(path: str) -> bool:
     """Whether the hash could be told; if not, the command says why. Loading that takes as long as 10,000 files."""
     if path.startswith("-"):
         return False
-    from agent_sync.adapters.nar_hash import nar_hash
+    from agent_sync.adapters.nix import nar_hash
     from agent_sync.errors import AgentSyncError
 
     try:

@@ -147,7 +147,7 @@ class Supplier:
 
     def _ask_caches(self, items: Iterable[Item | None]) -> None:
         if self._config is not None and self._config.caches:
-            from agent_sync.bundle.caches import fetch_from_caches
+            from agent_sync.bundle.registry import fetch_from_caches
 
             wanted = [item for item in items if item is not None]
             fetch_from_caches(wanted, self._config.caches, self._world, limits=self._demands.limits)

@@ -1,18 +1,211 @@
-"""Nix, as it is installed here."""
+"""Nix as it is installed here, and the narHash of files on disk, with no more system calls than `nix-hash` makes.
+
+Hashing needs no Nix, and loads nothing that only running a program needs: `agent-sync nix hash` answers at once.
+"""
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+import stat
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from urllib.parse import quote
+from typing import TYPE_CHECKING, NamedTuple
 
-from agent_sync.adapters.nar_hash import nar_hash
-from agent_sync.adapters.program import Bounds, Completed, run
-from agent_sync.errors import FileSystemError
-from agent_sync.nix.store_paths import STORE_DIR
-from agent_sync.ports import Cancellation
+from agent_sync.adapters.descriptors import LISTING, READING, file_error, release, wrong_kind
+from agent_sync.errors import DigestMismatch, FileSystemError
+from agent_sync.tree import nar
+from agent_sync_oci.text import quoted
+
+if TYPE_CHECKING:
+    from agent_sync.adapters.program import Completed
+    from agent_sync.ports import Cancellation
+
+# -- narHash ---------------------------------------------------------------------------------------------------------
+# Directories are walked by descriptors and a stack: however deep they are, nothing recurses, and no link is followed.
+
+# Well below 128 KiB: what is larger, malloc gives back to the system and asks for again, page by page.
+_BATCH_BYTES = _CHUNK_BYTES = 1 << 16
+
+
+def nar_hash(path: str, *, poll: Callable[[], object]) -> str:
+    """The narHash of the file, directory or link at `path`; `poll` is called now and then.
+
+    Raises: FileSystemError, DigestMismatch.
+    """
+    hashing = _NarHasher(poll)
+    try:
+        mode = os.lstat(path).st_mode
+        if stat.S_ISLNK(mode):
+            hashing.add(nar.link_alone(os.fsencode(os.readlink(path))))
+        elif stat.S_ISREG(mode):
+            hashing.file_alone(path)
+        elif stat.S_ISDIR(mode):
+            hashing.directory(path)
+        else:
+            raise wrong_kind(path, "no file, directory or link")
+    except OSError as error:
+        raise file_error(error, doing="read", path=hashing.where or path) from error
+    return hashing.finish()
+
+
+class _OpenDirectory(NamedTuple):
+    """A directory on the way: its descriptor, its path, and what of it is still to come."""
+
+    descriptor: int
+    path: str
+    entries: Iterator[tuple[bytes, os.DirEntry[str]]]
+
+
+class _NarHasher:
+    """The NAR so far; small pieces are hashed many at a time. `where` is what was looked at last."""
+
+    def __init__(self, poll: Callable[[], object]) -> None:
+        self.where = ""
+        self._poll = poll
+        self._hash = hashlib.sha256()
+        self._parts: list[bytes] = []
+        self._held = 0
+
+    def add(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._held += len(part)
+        if self._held >= _BATCH_BYTES:
+            self._hand_on()
+
+    def finish(self) -> str:
+        self._hand_on()
+        return nar.sri(self._hash.digest())
+
+    def file_alone(self, path: str) -> None:
+        """The file by itself, at an absolute path."""
+        descriptor = os.open(path, READING)
+        try:
+            size, executable = _size_and_mode(descriptor, path)
+            self.add(nar.before_alone(size, executable=executable))
+            self._content(descriptor, size, path)
+            self.add(nar.after_alone(size))
+        finally:
+            release(descriptor)
+
+    def directory(self, path: str) -> None:
+        """Everything below the directory, depth first, names in byte order."""
+        self.add(nar.START)
+        open_directories = [_opened(path, None, path)]
+        try:
+            while open_directories:
+                here = open_directories[-1]
+                below = self._files_of(here)
+                if below is not None:
+                    self.where = _path(here, below)
+                    open_directories.append(_opened(below, here.descriptor, self.where))
+                    self.add(nar.open_directory(below))
+                else:
+                    release(open_directories.pop().descriptor)
+                    self.add(nar.CLOSE_DIRECTORY if open_directories else nar.FINISH)
+        finally:
+            for each in open_directories:
+                release(each.descriptor)
+
+    def _files_of(self, here: _OpenDirectory) -> bytes | None:
+        """Files and links are added until the name of a directory comes; None at the end."""
+        for name, entry in here.entries:
+            if entry.is_file(follow_symlinks=False):
+                self._file(name, here)
+            elif entry.is_dir(follow_symlinks=False):
+                return name
+            elif entry.is_symlink():
+                self.where = _path(here, name)
+                self.add(nar.link(name, os.readlink(name, dir_fd=here.descriptor)))
+            else:
+                raise wrong_kind(_path(here, name), "no file, directory or link")
+        return None
+
+    def _file(self, name: bytes, here: _OpenDirectory) -> None:
+        """One file of many thousands: what is done here is done for each."""
+        descriptor = -1
+        try:
+            descriptor = os.open(name, READING, dir_fd=here.descriptor)
+            found = os.fstat(descriptor)
+            size, mode = found.st_size, found.st_mode
+            before = nar.before_file(name, size, executable=mode & 0o100 != 0)
+            if mode & 0o170000 != 0o100000 or size >= _CHUNK_BYTES:
+                self._unusual(descriptor, before, _path(here, name))
+                return
+            content = os.read(descriptor, size + 1)
+            if len(content) != size:
+                raise _changed(_path(here, name))
+        except OSError:
+            self.where = _path(here, name)
+            raise
+        finally:
+            if descriptor != -1:
+                os.close(descriptor)
+        self._parts += (before, content, nar.after_file(size))
+        self._held += size + len(before)
+        if self._held >= _BATCH_BYTES:
+            self._hand_on()
+
+    def _unusual(self, descriptor: int, before: bytes, path: str) -> None:
+        """A file that is read in pieces, or is no file any more."""
+        size, _ = _size_and_mode(descriptor, path)
+        self.add(before)
+        self._content(descriptor, size, path)
+        self.add(nar.after_file(size))
+
+    def _content(self, descriptor: int, size: int, path: str) -> None:
+        """The bytes of an open file, which must be `size`."""
+        left = size
+        while left >= 0 and (chunk := os.read(descriptor, _CHUNK_BYTES)):
+            left -= len(chunk)
+            self.add(chunk)
+        if left != 0:
+            raise _changed(path)
+
+    def _hand_on(self) -> None:
+        self._poll()
+        self._hash.update(b"".join(self._parts))
+        self._parts.clear()
+        self._held = 0
+
+
+def _size_and_mode(descriptor: int, path: str) -> tuple[int, bool]:
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        raise _changed(path)
+    return found.st_size, bool(found.st_mode & stat.S_IXUSR)
+
+
+def _path(here: _OpenDirectory, name: bytes) -> str:
+    return f"{here.path}/{os.fsdecode(name)}"
+
+
+def _opened(name: str | bytes, above: int | None, path: str) -> _OpenDirectory:
+    try:
+        descriptor = os.open(name, LISTING, dir_fd=above)
+    except OSError as error:
+        if error.errno in (errno.ENOTDIR, errno.ELOOP):
+            raise _changed(path) from error
+        raise
+    try:
+        with os.scandir(descriptor) as found:
+            entries = sorted((os.fsencode(entry.name), entry) for entry in found)
+    except OSError:
+        release(descriptor)
+        raise
+    return _OpenDirectory(descriptor, path, iter(entries))
+
+
+def _changed(path: str) -> DigestMismatch:
+    return DigestMismatch(
+        subject=f"file {quoted(path)}",
+        check="it changed while it was read",
+        remedy="run it again when nothing writes there",
+    )
+
+
+# -- the program `nix` -------------------------------------------------------------------------------------------------
 
 _TIMEOUT_S = 3600.0
 _AT_ONCE = 500  # paths for one process: a command line is not as long as one likes
@@ -26,15 +219,19 @@ class InstalledNix:
 
     @property
     def store_dir(self) -> str:
-        """What Nix itself takes it to be."""
+        """Return the directory that Nix itself uses."""
+        from agent_sync.nix.store_paths import STORE_DIR
+
         return self._environment.get("NIX_STORE_DIR") or STORE_DIR
 
     def hash(self, path: str, *, cancellation: Cancellation) -> str:
-        """Without Nix: see `nar_hashing`."""
+        """Return the narHash, without asking Nix: see `nar_hash`."""
         return nar_hash(os.path.abspath(path), poll=cancellation.check)
 
     def copy(self, paths: Sequence[str], *, cache: str, cancellation: Cancellation) -> None:
-        """These store paths are in the store, from the binary cache in the directory `cache`."""
+        """Copy these paths into Nix's store from the binary cache in the directory `cache`."""
+        from agent_sync.adapters.program import Bounds, run
+
         bounds = Bounds("Nix's store", _TIMEOUT_S, poll=cancellation.check)
         with _address(cache) as address:
             argv = ("nix", "--extra-experimental-features", "nix-command", "copy", "--from", address)
@@ -45,7 +242,10 @@ class InstalledNix:
 
 @contextmanager
 def _address(directory: str) -> Iterator[str]:
-    """What Nix calls a cache in that directory. Nix 2.8 does not decode `%20`, so a plain link stands in for it."""
+    """Yield the URL of a cache in that directory. Nix 2.8 does not decode `%20`, so a plain link takes its place."""
+    import tempfile
+    from urllib.parse import quote
+
     if quote(directory) == directory:
         yield f"file://{directory}"
         return

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from agent_sync.bundle.index import BundleIndex, Part, fetch_manifest, parse_index, parts_of, read_lockfile
 from agent_sync.bundle.items import Item
 from agent_sync.bundle.pack import unpack
-from agent_sync.bundle.records import revocable_digests
 from agent_sync.bundle.registry import ProgressCounter, run_jobs
 from agent_sync.bundle.sign import Signatures, find_roots, find_signatures
+from agent_sync.bundle.trust import revocable_digests
 from agent_sync.errors import BytesUnavailable, LimitExceeded, NotFound, Untrusted
 from agent_sync.lock import Lock
 from agent_sync.lock.file import check_digests, read_lock
@@ -27,8 +27,7 @@ from agent_sync_oci.registry.protocol import Registry
 from agent_sync_oci.signing.signers import KeySigner, Signer
 from agent_sync_oci.strict_json import canonical_json
 from agent_sync_oci.text import quoted
-from agent_sync_oci.trust.policy import Policy
-from agent_sync_oci.trust.verdict import RuleVerdict, Verdict, evaluate
+from agent_sync_oci.trust import Policy, RuleVerdict, Verdict, evaluate
 
 if TYPE_CHECKING:
     from agent_sync.ports import World

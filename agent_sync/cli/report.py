@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agent_sync.operations.nix import NixPath
     from agent_sync.plan.actions import Action, FileDiff
     from agent_sync.tree import Change, RelPath
-    from agent_sync_oci.trust.verdict import Verdict
+    from agent_sync_oci.trust import Verdict
 
 
 _RESET = "\x1b[0m"
@@ -262,7 +262,11 @@ def verdict_lines(verdict: Verdict) -> Iterator[Line]:
     """Yield each rule with what became of it, and every other reason not to use the bundle."""
     for each in verdict.rules:
         satisfied = Styled("satisfied", Style.ADDED) if each.satisfied else Styled("not satisfied", Style.ERROR)
-        yield (satisfied, f"  rule {each.rule.bundle}: {len(each.signers)} of {each.rule.threshold} signers")
+        missing = "" if each.satisfied else f"; missing: {each.missing}"
+        yield (
+            satisfied,
+            f"  rule {each.rule.bundle}: {len(each.signers)} of {each.rule.threshold} signatures{missing}",
+        )
         yield from listed("  signed by ", map(str, each.signers))
         yield from listed("  does not count: ", each.passed_over)
     if not verdict.rules:

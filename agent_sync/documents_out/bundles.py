@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from agent_sync.operations.pull import PullResult
     from agent_sync.operations.push import PushResult
     from agent_sync_oci.signing.verify import VerifiedArtifact
-    from agent_sync_oci.trust.verdict import RuleVerdict, Verdict
+    from agent_sync_oci.trust import RuleVerdict, Verdict
 
 
 class RuleDocument(TypedDict):

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from agent_sync.errors import FileSystemError, LockInvalid, UsageError
 from agent_sync.nix.narinfo import CACHE_INFO_FILE, NarInfo, Sign, cache_info, nar_path
-from agent_sync.nix.pinned import Pinned, nar_sha256
+from agent_sync.nix.store_paths import Pinned, nar_sha256
 from agent_sync.ports import Cancellation, Contents, Directory, Kind
 from agent_sync.sources.content import PackedTree, SingleFile
 from agent_sync.store.directory import STAGING, staging_path, write_atomically

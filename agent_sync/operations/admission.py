@@ -90,8 +90,7 @@ def refuse_untrusted(locks: Sequence[bytes], inputs: Inputs) -> None:
     """
     if not any(trust.rules or trust.require or trust.revoked for trust in inputs.demands.trust):
         return  # nothing that verifies signatures is even loaded
-    from agent_sync.bundle.policy import TrustFiles, policy_of
-    from agent_sync.bundle.records import require_trusted_lock
+    from agent_sync.bundle.trust import TrustFiles, policy_of, require_trusted_lock
 
     policy = policy_of(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file))
     world = inputs.world

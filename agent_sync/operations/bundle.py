@@ -9,17 +9,16 @@ from agent_sync.bundle.copy import CopyTarget, bundle_blobs, copy_bundle
 from agent_sync.bundle.index import name_to_verify, parse_index, read_lockfile
 from agent_sync.bundle.inspect import BundleDescription, inspect
 from agent_sync.bundle.names import tag_or_digest, tag_to_push
-from agent_sync.bundle.policy import TrustFiles, policy_of, trusted_roots
 from agent_sync.bundle.pull import verify_bundle
 from agent_sync.bundle.registry import open_registry
 from agent_sync.bundle.sign import Signing, list_roots, sign_and_attach
+from agent_sync.bundle.trust import TrustFiles, policy_of, trusted_roots
 from agent_sync.errors import UsageError
 from agent_sync.operations.inputs import Inputs
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Reference, RegistryReference
 from agent_sync_oci.registry.protocol import Registry
-from agent_sync_oci.trust.policy import Policy, Rule
-from agent_sync_oci.trust.verdict import Verdict
+from agent_sync_oci.trust import Policy, Rule, Verdict
 
 if TYPE_CHECKING:
     from agent_sync_oci.signing.signers import Signer

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 
 from agent_sync.bundle.index import name_to_verify
 from agent_sync.bundle.names import tag_or_digest
-from agent_sync.bundle.policy import TrustFiles, policy_of
 from agent_sync.bundle.pull import (
     BundleContents,
     ResolvedBundle,
@@ -18,8 +17,8 @@ from agent_sync.bundle.pull import (
     require_same_signers,
     resolve_bundle,
 )
-from agent_sync.bundle.records import BundleRecord, record_bundle
 from agent_sync.bundle.registry import open_registry
+from agent_sync.bundle.trust import BundleRecord, TrustFiles, policy_of, record_bundle
 from agent_sync.errors import LimitExceeded, LockInvalid, LockStale, UnsafePath
 from agent_sync.events import BundleAccepted
 from agent_sync.lock import Lock
@@ -31,7 +30,7 @@ from agent_sync.operations.phases import audited, exclusive_access, replace_lock
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Reference
 from agent_sync_oci.registry.protocol import Registry
-from agent_sync_oci.trust.verdict import Verdict
+from agent_sync_oci.trust import Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from agent_sync.bundle.index import parse_index
 from agent_sync.bundle.names import bundle_name, tag_to_push
 from agent_sync.bundle.pack import Compression
-from agent_sync.bundle.policy import TrustFiles, trusted_roots
 from agent_sync.bundle.push import OutgoingBundle, Pushed, push_bundle
-from agent_sync.bundle.records import BundleRecord, record_bundle
 from agent_sync.bundle.registry import open_registry
 from agent_sync.bundle.sign import Signing, put_root, sign_and_attach
+from agent_sync.bundle.trust import BundleRecord, TrustFiles, record_bundle, trusted_roots
 from agent_sync.events import BundlePushed
 from agent_sync.lock import Lock
 from agent_sync.lock.file import check_digests

@@ -17,8 +17,7 @@ from agent_sync_oci.signing.sign import sign_with_key
 from agent_sync_oci.signing.signers import IdentitySigner
 from agent_sync_oci.signing.trusted_root import TrustedRoot
 from agent_sync_oci.signing.verify import verify_artifact, verify_bundle
-from agent_sync_oci.trust.policy import PinnedRoot, Policy, Revocation, Rule
-from agent_sync_oci.trust.verdict import evaluate
+from agent_sync_oci.trust import PinnedRoot, Policy, Revocation, Rule, evaluate
 from tests.builders.signatures import (
     CI,
     DIGEST,

@@ -13,8 +13,7 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.signing.keys import load_public
 from agent_sync_oci.signing.signers import IdentitySigner, KeySigner, Signer
 from agent_sync_oci.signing.trusted_root import TrustedRoot
-from agent_sync_oci.trust.policy import Policy, Rule
-from agent_sync_oci.trust.verdict import evaluate
+from agent_sync_oci.trust import Policy, Rule, evaluate
 from tests.benchmarks.inputs import ROOT, Room
 from tests.benchmarks.measuring import Command, Contest
 

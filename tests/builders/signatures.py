@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.signing.bundle import (
     Envelope,
+    Fields,
     LogEntry,
     Message,
     SigningCertificate,
@@ -26,7 +27,6 @@ from agent_sync_oci.signing.bundle import (
     read_entry,
 )
 from agent_sync_oci.signing.keys import PrivateKey
-from agent_sync_oci.signing.protojson import Fields
 from agent_sync_oci.signing.sign import sign_with_key
 from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
 from agent_sync_oci.signing.statement import COSIGN_SIGN, IN_TOTO, Statement, Subject, statement_bytes

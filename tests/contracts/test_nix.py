@@ -11,8 +11,7 @@ from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.adapters.nix import InstalledNix
 from agent_sync.errors import Cancelled, FileSystemError
 from agent_sync.nix.binary_cache import BinaryCache
-from agent_sync.nix.pinned import Pinned, nar_sha256
-from agent_sync.nix.store_paths import path_of_tree
+from agent_sync.nix.store_paths import Pinned, nar_sha256, path_of_tree
 from agent_sync.ports import Cancellation, Nix
 from agent_sync.store.contents import Contents
 from tests.builders.trees import GOLDEN_FILES, a_packed_tree

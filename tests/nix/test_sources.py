@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent_sync.lock.file import read_lock
-from agent_sync.nix.pinned import all_pinned
-from agent_sync.nix.store_paths import name_of, path_of_file
+from agent_sync.nix.store_paths import all_pinned, name_of, path_of_file
 from agent_sync_oci.reference import LayoutReference
 from tests.architecture.tree import ROOT
 from tests.builders.nix_projects import POLICY, SYSTEM, NixProject, a_flake, a_nix_project, files_below

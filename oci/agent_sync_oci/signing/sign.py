@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from agent_sync_oci.errors import DigestMismatch, InvalidSignature, SigningServiceError, UnusableKey
 from agent_sync_oci.signing.bundle import (
     Envelope,
+    Fields,
     KeyHint,
     LogEntry,
     SigningCertificate,
@@ -28,7 +29,6 @@ from agent_sync_oci.signing.bundle import (
     read_entry,
 )
 from agent_sync_oci.signing.keys import PrivateKey, PublicKey
-from agent_sync_oci.signing.protojson import Fields
 from agent_sync_oci.signing.signers import IdentitySigner, KeySigner, Signer, identity_in
 from agent_sync_oci.signing.statement import IN_TOTO, read_statement
 from agent_sync_oci.signing.trusted_root import TrustedRoot

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Self
 
 from agent_sync_oci.errors import DigestMismatch, InvalidSignature, LimitExceeded
-from agent_sync_oci.signing.protojson import Fields
+from agent_sync_oci.signing.bundle import Fields
 from agent_sync_oci.strict_json import canonical_json, read_json
 from agent_sync_oci.text import quoted
 

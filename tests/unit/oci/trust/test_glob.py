@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agent_sync_oci.trust.policy import matches_glob
+from agent_sync_oci.trust import matches_glob
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from agent_sync_oci.errors import InvalidSignature
 from agent_sync_oci.signing.signers import IdentitySigner, KeySigner
-from agent_sync_oci.trust.policy import PinnedRoot, Policy, Revocation, Rule
+from agent_sync_oci.trust import PinnedRoot, Policy, Revocation, Rule
 from tests.builders.signatures import CI, a_key, a_key_signer
 
 _ALICE, _BOB = a_key_signer(a_key(), "alice"), a_key_signer(a_key(), "bob")

@@ -8,8 +8,7 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.signing.keys import PrivateKey
 from agent_sync_oci.signing.signers import KeySigner
 from agent_sync_oci.signing.trusted_root import TrustedRoot
-from agent_sync_oci.trust.policy import PinnedRoot, Policy, Revocation, Rule
-from agent_sync_oci.trust.verdict import Verdict, evaluate
+from agent_sync_oci.trust import PinnedRoot, Policy, Revocation, Rule, Verdict, evaluate
 from tests.builders.signatures import (
     CI,
     DIGEST,
