@@ -34,12 +34,12 @@ def test_from_nothing_to_files_and_back(tmp_path: Path) -> None:
     [
         (["snyc"], 2, "Did you mean 'sync'?"),
         (["sync", "--frozn"], 2, "--frozen"),
-        (["sync", "--locked", "--frozen"], 2, "they exclude each other"),
+        (["sync", "--locked", "--frozen"], 2, "mutually exclusive"),
         (["update", "rule"], 2, 'did you mean "rules"?'),
         (["status", "rule"], 2, 'did you mean "rules"?'),
         (["verify", "other"], 2, "choose one of: rules"),
         (["diff", "nowhere"], 2, "agent-sync status"),
-        (["restore", ".cursor/rules/a.md"], 2, "none of any file is kept here"),
+        (["restore", ".cursor/rules/a.md"], 2, "no edit of any file is kept"),
         (["restore", "../../etc/passwd"], 7, "relative to the project root"),
         (["check", "--config", "other.yaml"], 3, "correct the path"),
         (["check", "--lockfile", "other.lock"], 4, "agent-sync --lockfile other.lock update"),
@@ -95,7 +95,7 @@ def test_a_path_may_be_written_as_a_shell_completes_it(tmp_path: Path) -> None:
         machine.run("restore", path)
         assert machine.read(".cursor/rules/a.md") == "mine\n"
         machine.run("sync")
-    assert 'there are edits of ".cursor/rules/a.md"' in machine.run("restore", "b.md", expect=2).err
+    assert 'edits of ".cursor/rules/a.md" are kept' in machine.run("restore", "b.md", expect=2).err
 
 
 def test_many_orphans_are_told_in_few_lines(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_many_orphans_are_told_in_few_lines(tmp_path: Path) -> None:
     machine.run("update", "--yes")
     told = machine.run("sync").out.splitlines()
     assert len(told) == 13
-    assert told[-1] == "  and 20 more, which --verbose names"
+    assert told[-1] == "  and 20 more (--verbose lists them)"
     assert ".cursor/rules/f29.md" in machine.run("sync", "--verbose").out
     assert "removed 30 files" in machine.run("sync", "--prune").out
     assert machine.run("prune", "--dry-run").out == "the files are gone already; the lock would change\n"
@@ -115,7 +115,7 @@ def test_many_orphans_are_told_in_few_lines(tmp_path: Path) -> None:
 
 def test_a_configuration_that_declares_nothing_has_a_lock_with_nothing(tmp_path: Path) -> None:
     machine = a_machine(tmp_path, {"agent-sync.yaml": "version: 1\n"})
-    assert "agent-sync.lock: new, with nothing in it" in machine.run("update", "--yes").out
+    assert "agent-sync.lock: new and empty" in machine.run("update", "--yes").out
     machine.run("sync")
     machine.run("check", "--strict", "--deep")
 
@@ -140,7 +140,7 @@ def test_offline_upstream_cannot_be_asked_whatever_the_store_has(tmp_path: Path,
     config = url_config(url, f"sha256:{sha256('policy' + chr(10))}")
     machine = a_machine(tmp_path, {"agent-sync.yaml": config})
     machine.lock_and_sync()
-    assert "upstream has to be asked" in machine.run("verify", "--offline", expect=9).err
+    assert "--offline forbids asking" in machine.run("verify", "--offline", expect=9).err
     machine.run("update", "--offline", "--yes")
 
 
@@ -150,7 +150,7 @@ def test_a_script_that_is_not_the_first_word_is_told_where_it_belongs(tmp_path: 
     script = "#!/usr/bin/env python3\nopen(__import__('os').environ['AGENT_SYNC_OUTPUT'] + '/x.md', 'w').write('x')\n"
     machine.put("scripts/x.py", script, executable=True)
     ran = machine.run("update", "--yes", expect=11)
-    assert '"./scripts/x.py" is not looked for in the project' in ran.err
+    assert '"./scripts/x.py" is looked up among' in ran.err
     machine.configure(LOCAL + transform + "./scripts/x.py}\n")
     machine.lock_and_sync()
     assert machine.outputs() == {".cursor/rules/x.md": "x"}
