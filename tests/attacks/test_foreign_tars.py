@@ -185,8 +185,8 @@ def test_a_comment_for_all_members_is_passed_over() -> None:
 
 
 def test_an_extension_before_nothing_is_refused() -> None:
-    assert "before nothing" in refused(a_file(b"a") + long_name(b"b") + END)
-    assert "before nothing" in refused(a_file(b"a") + pax((b"path", b"b")) + END)
+    assert "without a member" in refused(a_file(b"a") + long_name(b"b") + END)
+    assert "without a member" in refused(a_file(b"a") + pax((b"path", b"b")) + END)
 
 
 def test_an_extension_without_end_is_not_read() -> None:

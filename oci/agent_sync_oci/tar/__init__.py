@@ -1,8 +1,7 @@
-"""Tar archives, strictly in and plainly out: regular files and directories, nothing else.
+"""Tar archives: regular files and directories, read strictly and written in one plain form.
 
-Bytes of a foreign archive go in; its members come out, each with its place, or a refusal. Whatever two of GNU tar,
-bsdtar, Go and Python could read differently is refused: two sizes or two names for one file, unknown extensions, names
-that are there twice.
+Whatever two of GNU tar, bsdtar, Go and Python could read differently is refused: two sizes or two names for one file,
+unknown extensions, duplicate names.
 """
 
 from __future__ import annotations
@@ -11,5 +10,5 @@ BLOCK_BYTES = 512
 
 
 def padded(size: int) -> int:
-    """How many bytes content of this size takes in an archive."""
+    """Return how many bytes content of `size` bytes takes in an archive: whole blocks."""
     return -(-size // BLOCK_BYTES) * BLOCK_BYTES

@@ -1,7 +1,7 @@
-"""Headers of tar archives: 512 bytes of POSIX's or GNU's format, read strictly with the extensions before them, and
-written in one spelling.
+"""Headers of tar archives: read strictly, with the extended headers before them, and written in one form.
 
-Reading raises ValueError, which says what is wrong.
+A header is a block of 512 bytes in the format of POSIX or GNU. Reading raises ValueError, which says what is wrong.
+Source: POSIX.1-2017, pax; GNU tar manual, "Basic Tar Format".
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from agent_sync_oci.tar import BLOCK_BYTES
+from agent_sync_oci.text import quoted
 
 # -- reading ---------------------------------------------------------------------------------------------------------
 
@@ -20,17 +21,17 @@ PAX, PAX_FOR_ALL, LONG_NAME = b"x", b"g", b"L"
 _OCTAL = re.compile(rb" *([0-7]*)[ \0]*")
 _RECORD = re.compile(rb"([1-9][0-9]{0,7}) ([^=\n\0]+)=")
 _NUMBER = re.compile(rb"[0-9]{1,19}")
-_LARGEST_OCTAL = 8**11 - 1  # bytes
+_MAX_OCTAL = 8**11 - 1  # bytes
 _LARGEST = 2**63 - 1
 
-# What says nothing about which files there are and what is in them. `path` and `size` are obeyed; the rest is refused.
+# Keys that say nothing about names and content. `path` and `size` are obeyed; any other key is refused.
 _IGNORED = {"atime", "comment", "ctime", "gid", "gname", "mtime", "uid", "uname"}
 _IGNORED_BEGINNINGS = ("LIBARCHIVE.", "SCHILY.xattr.", "SCHILY.fflags", "SCHILY.dev", "SCHILY.ino", "SCHILY.nlink")
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What one header says, for itself: `kind` is its type flag, `name` may be cut if an extension has the whole."""
+    """The fields of one header: `kind` is its type flag; `name` may be cut if an extended header has the whole."""
 
     kind: bytes
     name: bytes
@@ -40,17 +41,17 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Extension:
-    """What an extended header says of the member after it: a name or a size that count instead of the header's own."""
+    """An extended header: a name or a size that replaces that of the next member's own header."""
 
     name: str | None = None
     size: int | None = None
 
 
 def read_header(block: bytes) -> Header:
-    """The header that this block is."""
+    """Return the header in this block. Raises ValueError."""
     posix = block[257:265] == POSIX
     if not posix and block[257:265] != GNU:
-        raise ValueError("a header is neither POSIX's nor GNU's")
+        raise ValueError("a header in the format of neither POSIX nor GNU")
     if posix and block[500:512].strip(b"\0"):
         raise ValueError("a header has text where POSIX has none")
     if _octal(block[148:156], "checksum") != sum(block) - sum(block[148:156]) + 8 * ord(" "):
@@ -61,7 +62,7 @@ def read_header(block: bytes) -> Header:
 
 
 def read_long_name(content: bytes) -> Extension:
-    """GNU's extension for a name that does not fit."""
+    """Return the extended header of GNU for a name that does not fit. Raises ValueError."""
     name, end, after = content.partition(b"\0")
     if not end or after.strip(b"\0"):
         raise ValueError("a long name does not end in NUL")
@@ -69,7 +70,10 @@ def read_long_name(content: bytes) -> Extension:
 
 
 def read_pax(content: bytes) -> Extension:
-    """POSIX.1-2017, pax, "pax Extended Header": records of `length key=value\\n`."""
+    """Return the extended header of POSIX.1-2017 ("pax Extended Header"): records of `length key=value\\n`.
+
+    Raises ValueError.
+    """
     said: dict[str, bytes] = {}
     at = 0
     while at < len(content):
@@ -79,31 +83,31 @@ def read_pax(content: bytes) -> Extension:
             raise ValueError("an extended header is malformed")
         key = _decode_name(record[2])
         if key in said:
-            raise ValueError(f"an extended header says {key!r} twice")
+            raise ValueError(f"an extended header says {quoted(key)} twice")
         if key not in ("path", "size") and key not in _IGNORED and not key.startswith(_IGNORED_BEGINNINGS):
-            raise ValueError(f"an extended header says {key!r}, which is not understood")
+            raise ValueError(f"an extended header says {quoted(key)}, which is not understood")
         said[key] = content[record.end() : end - 1]
         at = end
     size = said.get("size")
     if size is not None and (_NUMBER.fullmatch(size) is None or int(size) > _LARGEST):
-        raise ValueError("an extended header has a size that is no number of bytes")
+        raise ValueError("an extended header has a size that is not a number of bytes")
     return Extension(_decode_name(said["path"]) if "path" in said else None, None if size is None else int(size))
 
 
 def true_name(header: Header, extension: Extension) -> str:
-    """The name of the member."""
+    """Return the name of the member."""
     return _decode_name(header.name) if extension.name is None else extension.name
 
 
 def true_size(header: Header, extension: Extension) -> int:
-    """The bytes of the content.
+    """Return the size of the content in bytes.
 
     Two sizes are refused unless the header's field could not hold the true one: readers differ on which one counts, and
     with it on where the next header is.
     """
     if extension.size is None or extension.size == header.size:
         return header.size
-    if extension.size <= _LARGEST_OCTAL:
+    if extension.size <= _MAX_OCTAL:
         raise ValueError(f"a file has two sizes, {header.size} and {extension.size}")
     return extension.size
 
@@ -112,9 +116,8 @@ def _size(field: bytes) -> int:
     if field[0] < 0x80:
         return _octal(field, "size")
     size = int.from_bytes(field[1:])
-    if (
-        field[0] != 0x80 or size > _LARGEST
-    ):  # GNU's way for large numbers; the other leading bytes are for negative ones
+    # GNU writes large numbers in binary after 0x80; other leading bytes are for negative numbers.
+    if field[0] != 0x80 or size > _LARGEST:
         raise ValueError("a size is negative, or larger than any file")
     return size
 
@@ -122,7 +125,7 @@ def _size(field: bytes) -> int:
 def _octal(field: bytes, what: str) -> int:
     digits = _OCTAL.fullmatch(field)
     if digits is None:
-        raise ValueError(f"a {what} is no octal number")
+        raise ValueError(f"a {what} is not an octal number")
     return int(digits[1] or b"0", 8)
 
 
@@ -134,22 +137,21 @@ def _decode_name(name: bytes) -> str:
     try:
         return name.decode()
     except UnicodeDecodeError:
-        raise ValueError(f"a name is not UTF-8: {name[:80]!r}") from None
+        raise ValueError(f"a name is not UTF-8: {quoted(name[:80])}") from None
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
 
 END = bytes(2 * BLOCK_BYTES)
-_MAX_OCTAL = 8**11 - 1  # bytes
 
 
 def file_header(name: str, size: int) -> bytes:
-    """The header before `size` bytes of content, which are to be padded to whole blocks. At most 100 bytes of name."""
+    """Return the header before `size` bytes of content, which is padded to whole blocks. At most 100 bytes of name."""
     return _header(name, size=size, mode=0o644, kind=b"0")
 
 
 def directory_header(name: str) -> bytes:
-    """The header of a directory; the name without a slash at its end."""
+    """Return the header of a directory, whose name is given without a slash at its end."""
     return _header(name + "/", size=0, mode=0o755, kind=b"5")
 
 

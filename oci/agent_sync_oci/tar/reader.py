@@ -1,4 +1,4 @@
-"""The members of a foreign archive, one after the other. Nothing is extracted; content goes to whoever asks for it."""
+"""Read the members of a foreign archive, one after the other. Nothing is extracted; content goes to the caller."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ MAX_MEMBERS = 100_000
 MAX_EXTENSION_BYTES = 1 << 20
 """Of one extended header. It is held in memory; extended attributes make it large, names do not."""
 
-_LONGEST_NAME = 4096  # bytes; PATH_MAX of Linux
+_MAX_NAME_BYTES = 4096  # bytes; PATH_MAX of Linux
 _CHUNK_BYTES = 1 << 18
 _ZERO = bytes(BLOCK_BYTES)
-_WHAT = {
+_KINDS = {
     b"1": "a hard link",
     b"2": "a symbolic link",
     b"3": "a character device",
@@ -58,12 +58,12 @@ class Member:
 
 
 class TarReader:
-    """Iterates over the members, in the archive's order; after each, `copy` hands out that member's content."""
+    """Iterates over the members, in the order of the archive; after each, `copy` writes that member's content."""
 
     def __init__(
         self, file: BinaryIO, *, subject: str, file_size: int | None = None, max_members: int = MAX_MEMBERS
     ) -> None:
-        """`subject` names the archive in errors. With `file_size`, its real size, what nobody asks for is not read."""
+        """`subject` names the archive in errors. With `file_size`, its real size, unused content is skipped."""
         self._file = file
         self._subject = subject
         self._file_size = file_size
@@ -74,15 +74,15 @@ class TarReader:
         self._seen = _Names()
 
     def __iter__(self) -> Iterator[Member]:
-        """Raises DigestMismatch for what is not strict, LimitExceeded for more than `max_members`."""
+        """Yield the members. Raises DigestMismatch for what is not strict, LimitExceeded for too many members."""
         try:
             for count, (header, extension) in enumerate(self._headers(), 1):
                 if count > self._max_members:
-                    raise LimitExceeded(subject=self._subject, check=f"it has more than {self._max_members} members")
+                    raise LimitExceeded(subject=self._subject, check=f"more than {self._max_members} members")
                 member = self._member(header, extension)
                 self._content_left, self._left = member.size, padded(member.size)
                 if self._file_size is not None and self._offset + self._left > self._file_size:
-                    raise ValueError(f"it ends within {quoted(member.name)}")
+                    raise ValueError(f"the archive ends within {quoted(member.name)}")
                 if member.name:
                     yield member
             self._refuse_what_follows()
@@ -94,13 +94,13 @@ class TarReader:
         while self._content_left:
             chunk = self._read_some(min(self._content_left, _CHUNK_BYTES))
             if not chunk:
-                self._refuse("it ends within a member")
+                self._refuse("the archive ends within a member")
             self._content_left -= len(chunk)
             self._left -= len(chunk)
             write(chunk)
 
     def _headers(self) -> Iterator[tuple[Header, Extension]]:
-        """Each member's own header, with what stands before it."""
+        """Yield each member's own header, with the extended header before it."""
         extension: Extension | None = None
         while (block := self._next_block()) != _ZERO:
             header = read_header(block)
@@ -109,14 +109,14 @@ class TarReader:
                 extension = None
                 continue
             if extension is not None:
-                raise ValueError("two extended headers stand before one member")
+                raise ValueError("two extended headers before one member")
             said = self._extension(header)
             if header.kind != PAX_FOR_ALL:
                 extension = said
             elif said != Extension():
                 raise ValueError("a global header gives every member one name or size")
         if extension is not None:
-            raise ValueError("an extended header stands before nothing")
+            raise ValueError("an extended header without a member")
 
     def _next_block(self) -> bytes:
         self._skip()
@@ -131,18 +131,18 @@ class TarReader:
         return read_long_name(content) if header.kind == LONG_NAME else read_pax(content)
 
     def _member(self, header: Header, extension: Extension) -> Member:
-        """Its name is empty if it is the archive's own top directory."""
+        """Return the member; its name is empty for the top directory of the archive."""
         name = true_name(header, extension)
         if header.kind not in (FILE, OLD_FILE, DIRECTORY):
             raise ValueError(
-                f"{quoted(name)} is {_WHAT.get(header.kind, f'of type {header.kind!r}')}, no file or directory"
+                f"{quoted(name)} is {_KINDS.get(header.kind, f'of type {header.kind!r}')}, not a file or directory"
             )
         is_directory = header.kind == DIRECTORY
         size = true_size(header, extension)
         if is_directory and size:
             raise ValueError(f"the directory {quoted(name)} has content")
         if not is_directory and header.mode & 0o6000:
-            raise ValueError(f"{quoted(name)} is to run as its owner or group (setuid, setgid)")
+            raise ValueError(f"{quoted(name)} has the setuid or setgid bit")
         plain = _plain_name(name, is_directory=is_directory)
         self._seen.add(plain, is_directory=is_directory)
         return Member(plain, is_directory, size, bool(header.mode & 0o111) and not is_directory, self._offset)
@@ -161,7 +161,7 @@ class TarReader:
         while len(content) < count:
             more = self._read_some(count - len(content))
             if not more:
-                raise ValueError("it ends too early")
+                raise ValueError("the archive ends too early")
             content += more
         return content
 
@@ -171,42 +171,43 @@ class TarReader:
         return chunk
 
     def _refuse_what_follows(self) -> None:
-        """After the first block of zeros comes a second, and then nothing but zeros."""
+        """Raise unless a second block of zeros follows the first, and then nothing but zeros."""
         if self._read(BLOCK_BYTES) != _ZERO:
-            raise ValueError("something follows a block of zeros")
+            raise ValueError("data follows a block of zeros")
         while chunk := self._read_some(_CHUNK_BYTES):
             if chunk.strip(b"\0"):
-                raise ValueError("something follows its end")
+                raise ValueError("data follows the end of the archive")
 
     def _refuse(self, check: str) -> NoReturn:
         raise DigestMismatch(
-            subject=self._subject, check=check, remedy="make the archive anew, of plain files and directories"
+            subject=self._subject, check=check, remedy="create the archive again, from plain files and directories"
         )
 
 
 class _Names:
-    """Every name so far, so that none is there twice and none is a file and a directory."""
+    """Every name so far, so that none is used twice, or for a file and a directory."""
 
     def __init__(self) -> None:
         self._files: set[str] = set()
         self._directories: set[str] = set()
 
     def add(self, name: str, *, is_directory: bool) -> None:
-        """One more member has this name. A directory may come again: programs that append to an archive write it so."""
+        """Add a name. A directory may come again: programs that append to an archive write it so."""
         if name in self._files or (name in self._directories and not is_directory):
             raise ValueError(f"{quoted(name)} is there twice")
         above = name.rpartition("/")[0]
         while above and above not in self._directories:
             if above in self._files:
-                raise ValueError(f"{quoted(name)} lies in {quoted(above)}, which is a file")
+                raise ValueError(f"{quoted(name)} is below {quoted(above)}, which is a file")
             self._directories.add(above)
             above = above.rpartition("/")[0]
         (self._directories if is_directory else self._files).add(name)
 
 
 def _plain_name(name: str, *, is_directory: bool) -> str:
-    """The name without a leading `./` (`tar -C DIRECTORY -c .`) and a directory's last `/`; empty for the top
-    directory.
+    """Return the name without a leading `./` (`tar -C DIRECTORY -c .`) and a directory's last `/`.
+
+    It is empty for the top directory of the archive.
     """
     plain = name.removeprefix("./")
     if is_directory:
@@ -214,7 +215,7 @@ def _plain_name(name: str, *, is_directory: bool) -> str:
         if plain in ("", "."):
             return ""
     if {"", ".", ".."} & set(plain.split("/")) or "\\" in plain or any(each < " " or each == "\x7f" for each in plain):
-        raise ValueError(f"the name {quoted(name)} leads elsewhere, or is not in its plain form")
-    if len(plain.encode()) > _LONGEST_NAME:
-        raise ValueError(f"the name {quoted(name)} has more than {_LONGEST_NAME} bytes")
+        raise ValueError(f"the name {quoted(name)} leads out of the archive, or is not in plain form")
+    if len(plain.encode()) > _MAX_NAME_BYTES:
+        raise ValueError(f"the name {quoted(name)} has more than {_MAX_NAME_BYTES} bytes")
     return plain
