@@ -157,7 +157,7 @@ class Supplier:
         if self._config is None:
             raise BytesUnavailable(
                 subject="agent-sync.lock",
-                check="what transforms or overrides derived is not cached, and --frozen cannot derive it",
+                check="derived files are not cached, and --frozen cannot derive them",
                 remedy="run `agent-sync sync` without --frozen once, or copy the cache here",
             )
         bare = replace(lock, sources=tuple(replace(each, transformed=None) for each in lock.sources), rendered=None)

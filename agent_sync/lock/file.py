@@ -170,8 +170,8 @@ def _references(lock: Lock) -> Iterator[tuple[str, str]]:
 def _check_removals(source: LockedSource, subject: str) -> None:
     for path in source.transformed.removed if source.transformed else ():
         if path not in source.tree:
-            check = f"its transforms remove {quoted(path)}, which it does not have"
-            raise LockInvalid(subject=subject, check=check, remedy=REMEDY)
+            check = f"removes {quoted(path)}, which the source does not have"
+            raise LockInvalid(subject=f"{subject}, transforms", check=check, remedy=REMEDY)
 
 
 def _check_files(tree: Tree, subject: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from functools import partial
 from typing import TypeVar
 
@@ -47,6 +46,8 @@ def run_concurrently(
 
     Raises: Cancelled, and what a job raises.
     """
+    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait  # takes 5 ms, and most runs fetch nothing
+
     pool = ThreadPoolExecutor(max_workers=MAX_JOBS, thread_name_prefix="job")
     try:
         running = [pool.submit(job) for job in jobs]

@@ -86,5 +86,5 @@ def test_a_file_of_a_url_is_taken_only_as_it_was_locked(elsewhere: MemoryProject
 
 def test_without_what_transforms_made_a_frozen_sync_says_so(elsewhere: MemoryProject) -> None:
     only = {name: place for name, place in supplied(elsewhere).items() if not name.startswith("sha256-")}
-    with pytest.raises(BytesUnavailable, match="--frozen cannot derive it"):
+    with pytest.raises(BytesUnavailable, match="--frozen cannot derive them"):
         replace(elsewhere.project(), supplied=only).sync(frozen=True)

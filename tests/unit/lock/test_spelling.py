@@ -175,7 +175,7 @@ def test_unknown_fields_survive_at_every_level() -> None:
         (f"narHash: {NAR}", "narHash: sha256-short", "narHash"),
         ("recipe:", "recip:", "recipe"),
         ("    to: .claude/", "    to: 7", "to"),
-        ("      - core/run.sh", "      - core/other.sh", "transforms remove"),
+        ("      - core/run.sh", "      - core/other.sh", "transforms: removes"),
         ("      source: base-rules\norphans", "orphans", "source"),
     ],
 )
