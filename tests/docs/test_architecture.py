@@ -30,5 +30,5 @@ def test_a_noun_is_defined_where_the_page_says() -> None:
     for nouns, _, where in rows(section("docs/architecture.md", "The nouns")):
         text = (ROOT / codes(where)[0]).read_text(encoding="utf-8")
         for noun in codes(nouns):
-            defined = rf"^(?:class (?:Disk)?{noun.removeprefix('Blob')}\b|{noun} = )"
+            defined = rf"^(?:class {noun}\b|{noun} = )"
             assert re.search(defined, text, re.MULTILINE), noun
