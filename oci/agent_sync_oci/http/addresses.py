@@ -13,6 +13,7 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 # Where clouds hand out credentials to whoever asks from inside, apart from the link-local 169.254.169.254.
 _METADATA = frozenset(ipaddress.ip_address(each) for each in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16"))
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052
 _COMPATIBLE = ipaddress.IPv6Network("::/96")  # RFC 4291 §2.5.5.1; holds ::1 and :: as well
 
@@ -64,6 +65,32 @@ def peer_refusal(peer: Address, *, began_here: bool) -> str | None:
     if is_loopback(peer) and not began_here:
         return "which is on this machine"
     return None
+
+
+class PeerGuard:
+    """Judges the peers that a client reaches, before a byte is sent to them.
+
+    The base is the address that the user has named: its host may be anywhere, on this machine, too, but must stay where
+    it was first reached. Any other host was named by a server. What counts is the address that was reached, because a
+    name may stand for another one each time it is resolved.
+    """
+
+    def __init__(self, base: Url) -> None:
+        self._base = base.raw_host.decode("ascii").strip("[]"), base.port or _DEFAULT_PORTS.get(base.scheme)
+        self._first_peer: Address | None = None
+        host = literal_address(base.raw_host)
+        self.began_here = host is not None and is_loopback(host)
+        """Whether the base is on this machine, as far as is known yet."""
+
+    def refusal(self, host: str, port: int, peer: Address) -> str | None:
+        """Return why `peer` must not be talked to, which was reached for this host and port; None if it may."""
+        if (host, port) == self._base:
+            if self._first_peer is None:
+                self._first_peer = peer
+                self.began_here = is_loopback(peer)
+            if peer == self._first_peer:
+                return None
+        return peer_refusal(peer, began_here=self.began_here)
 
 
 def is_loopback(address: Address) -> bool:

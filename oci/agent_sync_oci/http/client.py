@@ -9,20 +9,12 @@ from contextlib import closing
 import httpx
 
 from agent_sync_oci.errors import NetworkError
-from agent_sync_oci.http.addresses import (
-    Address,
-    is_loopback,
-    literal_address,
-    origin_of,
-    peer_refusal,
-    redirect_refusal,
-)
+from agent_sync_oci.http.addresses import Address, PeerGuard, origin_of, redirect_refusal
 from agent_sync_oci.http.network import Network
 from agent_sync_oci.http.retry import Deadline
 from agent_sync_oci.http.transport import Connections, Transport
 from agent_sync_oci.text import quoted
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
 _REMEDY = "if that address is meant, name it yourself; otherwise do not use this server"
 
 
@@ -48,9 +40,7 @@ class HttpClient:
         self._subject = subject
         self._error = error
         self._transport = Transport(network, deadline, self._guard, connect_timeout_s=connect_timeout_s, opened=opened)
-        host = literal_address(base.raw_host)
-        self._began_here = host is not None and is_loopback(host)  # the base is on this machine
-        self._first_peer: Address | None = None
+        self._peers = PeerGuard(base)
 
     def send(self, request: httpx.Request) -> httpx.Response:
         """Return the response to this very request, its body not read yet. Raises as `Transport.send`."""
@@ -100,7 +90,7 @@ class HttpClient:
         return self._judged(current, self._join(current, location, what), what)
 
     def _judged(self, current: httpx.URL, target: httpx.URL, what: str) -> httpx.URL:
-        refusal = redirect_refusal(current, target, began_here=self._began_here)
+        refusal = redirect_refusal(current, target, began_here=self._peers.began_here)
         if refusal is not None:
             raise self._refused(what, target, refusal)
         return target
@@ -112,14 +102,7 @@ class HttpClient:
             raise self._refused(what, None, "which is not an address") from error
 
     def _guard(self, host: str, port: int, peer: Address) -> None:
-        """Refuse a peer that only the server has named. The base's own host may be anywhere, but must stay there."""
-        if (host, port) == (self.base.host, self.base.port or _DEFAULT_PORTS[self.base.scheme]):
-            if self._first_peer is None:
-                self._first_peer = peer
-                self._began_here = is_loopback(peer)
-            if peer == self._first_peer:
-                return
-        refusal = peer_refusal(peer, began_here=self._began_here)
+        refusal = self._peers.refusal(host, port, peer)
         if refusal is not None:
             raise self._error(
                 subject=self._subject, check=f"the server redirects to {host}:{port}, {refusal}", remedy=_REMEDY
