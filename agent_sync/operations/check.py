@@ -52,13 +52,14 @@ def check(inputs: Inputs, *, strict: bool = False, fast: bool = False, deep: boo
     locks = read_locks(inputs)
     refuse_no_outputs(inputs, locks.effective)
     desired = desired_state(inputs, locks, inputs.supplier())
+    # `desired.lock`, not the recorded one: it is what sync would write from.
     unverified = verify_stored(inputs, desired.lock) if deep else ()
     paths = all_paths(desired.outputs, desired.orphans, desired.layered)
     world = inputs.world
     observed = observe(
         world.project, paths, directories=desired.directories, trusting=fast, cancellation=world.cancellation
     )
-    warn_blocked(observed, world.observer)
+    warn_blocked(observed, world.observer)  # a warning: that the files below it are missing is reported anyway
     found = drift(desired.outputs, observed, orphans=desired.orphans, directories=desired.directories)
     owners = {path: output.source for path, output in desired.outputs.items()}
     owners.update({path: orphan.source for path, orphan in desired.orphans.items()})

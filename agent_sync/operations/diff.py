@@ -24,7 +24,7 @@ class DiffResult:
 def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
     """Diff the files against what sync would write, at these paths or below them; everywhere if none is given.
 
-    Raises: UsageError for a path that no output lies at or below; BytesUnavailable, NetworkError where bytes are not
+    Raises: UsageError for a path with no output at or below it; BytesUnavailable, NetworkError where bytes are not
         at hand.
     """
     supplier = inputs.supplier()
@@ -41,6 +41,7 @@ def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
                 remedy="see `agent-sync status` for the directories",
             )
     observed = observe(inputs.world.project, list(wanted), cancellation=inputs.world.cancellation)
+    # Orphans are left out: their bytes are in no lock, and prune names them.
     plan = build(wanted, desired.recorded, observed, remove={})
     with supplier.contents(desired.lock, plan.needed) as contents:
         return DiffResult(tuple(previews(plan.actions, contents, inputs.world.project)))

@@ -48,9 +48,10 @@ class InfoResult:
 def info(places: ConfigPaths, world: World) -> InfoResult:
     """Collect all of it; without a configuration the tools are the built-in ones.
 
-    Raises: ConfigInvalid and its kin if there is a configuration that cannot be read.
+    Raises: ConfigInvalid and its subclasses if a configuration cannot be read.
     """
     files = _config_files(places, world)
+    # A policy alone configures nothing that is shown here.
     config = _config(places, world) if any(each.found for each in files if each.level != "policy") else Config()
     return InfoResult(
         distribution=__distribution__,

@@ -39,6 +39,7 @@ class ReadSet:
 
     def read(self, name: str, read: Callable[[], bytes | None]) -> bytes | None:
         """Return what `read` returns, and record it under `name`; a name is read once."""
+        # Once: a plan must not see two contents of one file.
         if name not in self._reads:
             self._reads[name] = read, read()
         return self._reads[name][1]
@@ -153,6 +154,7 @@ def inherited_lock(content: bytes | None, shared: Lock) -> Lock | None:
     """Return the lock that `.agent-sync/inherited.lock` spells: what the user's layers add to the `shared` one."""
     if content is None:
         return None
+    # Its outputs may be those of sources that only the shared lock has.
     elsewhere = frozenset(source.name for source in shared.sources)
     return _own_lock(content, INHERITED, remedy="make it again: agent-sync update --inherited", elsewhere=elsewhere)
 
@@ -199,7 +201,7 @@ class Run:
         """
         bare = self.bare_inputs()
         read_file = bare.reads.recording(self.world.read_file)
-        if frozen:
+        if frozen:  # a machine's policy holds all the same: it is nothing that a project could leave out
             from agent_sync.config.load import load_policies
 
             return replace(bare, demands=load_policies(self.places, read_file))
@@ -242,6 +244,7 @@ class Run:
         try:
             loaded = load(self.places, read_file, self.world.project)
         except ConfigInvalid as error:
+            # With a lock and no configuration at all, the lock alone may be what is wanted.
             if is_declared(self.places, read_file) or self._lock_file.content() is None:
                 raise
             remedy = "to go by the lock alone: agent-sync sync --frozen; to declare sources: agent-sync init"

@@ -43,7 +43,7 @@ def migrate(run: Run, *, dry_run: bool = False) -> MigrateResult:
         inputs = run.bare_inputs()
         require_recovered(inputs, dry_run=dry_run)
         planned = plan(inputs)
-        if dry_run or not planned.result.changed:
+        if dry_run or not planned.result.changed:  # an up-to-date lock needs no `.agent-sync/` to hold
             return replace(planned.result, dry_run=dry_run)
         return execute(planned)
 

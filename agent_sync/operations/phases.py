@@ -69,6 +69,7 @@ def exclusive_access(inputs: Inputs, actions: Iterable[Action] = ()) -> Iterator
     Raises: ProjectBusy, MovedMeanwhile; RollbackIncomplete, FileSystemError (an interrupted sync cannot be undone).
     """
     with inputs.checkout.hold(wait_s=WAIT_S):
+        # Whatever recovery changed, the plan has not seen.
         if recover_interrupted(inputs) is not None:
             raise moved("this project")
         inputs.reads.validate()
@@ -128,5 +129,6 @@ def _validate_outputs(actions: Iterable[Action], project: Directory) -> None:
         except (FileSystemError, UnsafePath):
             continue  # there is none yet, or it is in the way: applying the plan judges that
         for action in together:
+            # The stat is enough: applying hashes again what may have changed within one tick of the clock.
             if directory.stat(RelPath(action.path.rpartition("/")[2])) != action.stat:
                 raise moved(quoted(action.path))

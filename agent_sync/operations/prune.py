@@ -56,11 +56,15 @@ class PruneResult:
 
 @dataclass(frozen=True, slots=True)
 class PrunePlan:
-    """What a prune would do, and what it was made from; `merged` is the lock in force that it leaves."""
+    """What a prune would do, and what it was made from.
+
+    `merged` is the lock in force that it leaves; `layered` are the files of the user's layers that it does not touch.
+    """
 
     inputs: Inputs
     locks: Locks
     merged: Lock
+    layered: frozenset[RelPath]
     result: PruneResult
 
 
@@ -92,12 +96,13 @@ def plan(inputs: Inputs) -> PrunePlan:
     orphans = {path: each for path, each in _orphans(locks, merged, config).items() if path not in layered}
     recorded = {} if locks.applied is None else {p: each.entry for p, each in outputs_of(locks.applied).items()}
     observed = observe(inputs.world.project, list(orphans), cancellation=inputs.world.cancellation)
-    refuse_symlinks(observed)
+    refuse_symlinks(observed)  # behind the link may be the very files: their entries must not be forgotten
     removals = build({}, recorded, observed, remove=orphans)
     staying = frozenset(removals.kept_back)
     after, merged = _keep_orphans(after, locks.shared, staying), _keep_orphans(merged, locks.effective, staying)
-    after = locks.shared if config is None else after
-    return PrunePlan(inputs, locks, merged, PruneResult(removals, locks.shared, after, difference(locks.shared, after)))
+    after = locks.shared if config is None else after  # a lock without a configuration is somebody else's to change
+    result = PruneResult(removals, locks.shared, after, difference(locks.shared, after))
+    return PrunePlan(inputs, locks, merged, layered, result)
 
 
 def execute(planned: PrunePlan) -> PruneResult:
@@ -107,12 +112,13 @@ def execute(planned: PrunePlan) -> PruneResult:
     """
     inputs, locks, result = planned.inputs, planned.locks, planned.result
     written = locks.applied or Lock()
-    staying = frozenset(result.kept_back) | layer_outputs(inputs, locks)
+    staying = frozenset(result.kept_back) | planned.layered
     applied_lock = lock_bytes(_keep_orphans(_without_undeclared(written, inputs.config, inputs), written, staying))
     removed = tuple(action.path for action in result.removed)
     event = OutputsApplied(Digest.of(applied_lock), (), removed)
     with exclusive_access(inputs, result.plan.actions):
         # The files first, then the locks: a crash in between leaves entries for files that are gone, which is no harm.
+        # Nothing is written, so that the contents to write from may stay empty.
         with Contents(inputs.world.store) as no_contents, audited(inputs, event) if removed else nullcontext():
             applied = apply(result.plan, no_contents, inputs.checkout, inputs.world, applied_lock=applied_lock)
         if inputs.config is not None:
@@ -166,6 +172,7 @@ def _orphans(locks: Locks, after: Lock, config: Config | None) -> dict[RelPath, 
     places = after.outputs
     if config is not None:
         places = tuple(each for each in placements(config) if each.source in known)
+    # Without `rendered`: what overrides make has the paths of what they apply to.
     declared = outputs_of(replace(after, outputs=places, rendered=None))
     every = with_orphans(locks.applied, with_orphans(locks.effective, after))
     return {orphan.path: orphan for orphan in every.orphans if orphan.path not in declared}

@@ -89,7 +89,7 @@ def pull(run: Run, request: PullRequest, *, confirm: Callable[[PullResult], bool
 
     def attempt() -> PullResult:
         inputs = run.inputs_if_declared()
-        if request.write_lock:
+        if request.write_lock:  # else nothing of the project is written, and an interrupted sync is no obstacle
             require_recovered(inputs)
         limits = inputs.demands.limits
         with open_registry(request.reference, inputs.world, limits, plain_http=request.plain_http) as registry:
@@ -111,7 +111,7 @@ def plan(inputs: Inputs, request: PullRequest, registry: Registry) -> PullPlan:
         NetworkError, FileSystemError, UsageError.
     """
     name = name_to_verify(request.reference, registry, asked=request.name, configured=inputs.bundle_name)
-    own = inputs.lock_content()
+    own = inputs.lock_content()  # bytes: a lock is signed as it is spelled
     with audited_refusals(inputs):
         expected = _expected(inputs, request, name=name, own=own)
         found, contents = resolve_bundle(tag_or_digest(request.reference), registry, expected)
@@ -136,6 +136,7 @@ def execute(planned: PullPlan, registry: Registry) -> PullResult:
     with exclusive_access(inputs) if planned.request.write_lock else nullcontext(), audited(inputs, accepted):
         _record(planned)
         written = planned.request.write_lock and replace_lock(inputs, contents.content)
+    # In the order of the bundle, whatever arrived first.
     titles = [part.item.title for part in contents.parts]
     return replace(
         result,

@@ -62,7 +62,7 @@ def push(inputs: Inputs, request: PushRequest) -> PushResult:
     name = bundle_name(request.reference, asked=request.name, configured=inputs.bundle_name)
     tag = tag_to_push(request.reference)
     content, lock = _lock(inputs)
-    _supply(inputs, lock)
+    _supply(inputs, lock)  # before the registry is opened: what fails here has sent nothing
     outgoing = OutgoingBundle(name, content, lock, inputs.demands.limits.max_source_size, _compression(request))
     pushed = _push(inputs, request, outgoing, tag)
     inputs.world.roots.remember(content, path=inputs.lock_file.path)

@@ -64,6 +64,7 @@ def execute(planned: RestorePlan) -> RestoreResult:
     inputs, path = planned.inputs, planned.path
     with exclusive_access(inputs):
         kept = inputs.checkout.kept
+        # By stat: restoring keeps what is there if it is an edit, and the plan has judged that by its content.
         if kept.newest(path) != planned.edit or inputs.world.project.stat(path) != planned.present:
             raise moved(quoted(path))
         with audited(inputs, EditRestored(path)) if planned.edit is not None else nullcontext():
@@ -74,7 +75,7 @@ def execute(planned: RestorePlan) -> RestoreResult:
 def _is_edit(inputs: Inputs, path: RelPath, present: Stat | None) -> bool:
     """Return whether what is there is something else than what we wrote: that alone is worth keeping."""
     if present is None or present.kind is not Kind.FILE:
-        return False
+        return False  # restoring refuses whatever is no file
     applied = applied_lock(inputs)
     written = None if applied is None else outputs_of(applied).get(path)
     return written is None or Entry(inputs.world.project.digest(path), present.executable) != written.entry

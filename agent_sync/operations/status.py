@@ -54,7 +54,7 @@ def status(inputs: Inputs, names: Sequence[str] = ()) -> StatusResult:
     locks = read_locks(inputs, empty=True)
     stale = _stale(inputs, locks.effective)
     pending = {each.name for each in stale}
-    pending |= _edited(inputs, locks.effective, pending)
+    pending |= _edited(inputs, locks.effective, pending)  # one warning for each source is enough
     desired = _desired(inputs, locks, stale)
     by_source = _by_source(desired.outputs)
     unlocked = [each for each in stale if desired.lock.source(each.name) is None]
@@ -122,6 +122,7 @@ def _row(
         type=source.declaration.type,
         pinned_at=describe(source).summary,
         targets=tuple("./" if directory == ROOT else f"{directory}/" for directory in dict.fromkeys(directories)),
+        # Missing and drifted files say more than that an update is due.
         state=State.PENDING if late and state is State.SYNCED else state,
     )
 

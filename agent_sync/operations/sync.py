@@ -86,12 +86,13 @@ def plan(inputs: Inputs, *, locked: bool = False, prune: bool = False) -> SyncPl
     """
     supplier = inputs.supplier()
     locks = read_locks(inputs)
-    refuse_untrusted(locks.contents, inputs)
+    refuse_untrusted(locks.contents, inputs)  # first: an untrusted lock decides nothing, not even what to fetch
     refuse_no_outputs(inputs, locks.effective)
     desired = desired_state(inputs, locks, supplier, locked=locked)
     refuse_unsigned_outputs(desired, inputs, signed=locks.effective)
     _refuse_edited_sources(inputs, desired.lock)
     whole = build(desired.outputs, desired.recorded, _observe(inputs, desired), remove=desired.orphans)
+    # Planned even if they are not to be removed: the result names what prune would remove.
     writes, removals = _partition(whole.actions)
     chosen = whole if prune else replace(whole, actions=writes)
     orphans = () if prune else tuple(action.path for action in removals)
@@ -119,6 +120,7 @@ def execute(planned: SyncPlan) -> SyncResult:
     with exclusive_access(inputs, result.plan.actions):
         lock = lock_bytes(_lock_after(planned))
         applied = _apply(planned, applied_lock=lock, attempts=_BLOB_ATTEMPTS)
+        # Afterwards: what a failed sync would have used need not be kept from being reclaimed.
         inputs.world.roots.remember(lock, path=inputs.lock_file.path)
     return replace(result, applied=applied)
 

@@ -63,7 +63,7 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
     config = inputs.configured()
     named = {config.source(name).name for name in names}
     chosen = [source for source in config.sources if not named or source.name in named]
-    lock = read_locks(inputs).effective
+    lock = read_locks(inputs).effective  # with the user's layers: their sources are compared, too
     requests = [request_for(each, config, lock.source(each.name)) for each in chosen]
     outcomes = check_upstream(requests, source_context(inputs.world))
     found = {name: each for name, each in outcomes.items() if isinstance(each, UpstreamState)}
@@ -84,6 +84,7 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
 
 def _is_same(source: Source, lock: Lock, found: UpstreamState) -> bool:
     """Return whether upstream has what is locked, and the lock was made for what is declared now."""
+    # A changed declaration counts as changed upstream: an update would bring something else either way.
     return found.same and stale_reason(source, lock) is None
 
 
