@@ -203,11 +203,11 @@ def _supplied(variables: Mapping[str, str]) -> Mapping[str, str]:
     try:
         given = json.loads(text)
     except ValueError as error:
-        raise _bad_sources(f"it is not JSON: {error}") from error
+        raise _bad_sources(f"not JSON: {error}") from error
     if not isinstance(given, dict) or not all(
         isinstance(each, str) and each.startswith("/") for each in given.values()
     ):
-        raise _bad_sources("it is not an object of names and absolute directories")
+        raise _bad_sources("not a JSON object of names and absolute directories")
     return given
 
 

@@ -130,9 +130,9 @@ def _command(text: str) -> str:
     try:
         words = shlex.split(text)
     except ValueError as error:
-        raise InvalidValue(f"it cannot be split into words: {str(error).lower()}", "balance the quotes") from error
+        raise InvalidValue(f"cannot be split into words: {str(error).lower()}", "balance the quotes") from error
     if not words:
-        raise InvalidValue("it is empty", "name a program")
+        raise InvalidValue("is empty", "name a program")
     if "/" in words[0]:
         _refuse_program_outside(words[0])
     return text
@@ -173,7 +173,7 @@ def _sandboxed_off(value: Any) -> Any:  # noqa: ANN401  # as above
         return False
     if value == "sandboxed":
         return True
-    raise InvalidValue("must be `sandboxed` or `off`", "there is no way to run a command outside the sandbox")
+    raise InvalidValue("must be `sandboxed` or `off`", "a command never runs outside the sandbox")
 
 
 _SIZE_SCHEMA = {

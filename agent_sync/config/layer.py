@@ -150,6 +150,11 @@ def read_layer(content: bytes, file: ConfigPath, *, level: Level) -> Layer:
     return Layer(level, file, document, says, warnings)
 
 
+def require_known_version(content: bytes, file: ConfigPath) -> None:
+    """Raise ConfigInvalid unless the file is YAML of a version that this program reads."""
+    _refuse_other_version(_parse(content, file))
+
+
 def _policy(document: Document, file: ConfigPath) -> ConfigFile:
     """The machine's policy as a configuration that declares nothing but demands; it is read strictly."""
     if "version" in document.data:

@@ -247,7 +247,21 @@ def _read_file(file: ConfigPath, level: Level, read: ReadFile) -> Layer | None:
     if content is not None:
         return read_layer(content, file, level=level)
     if file.required:
-        raise ConfigInvalid(subject=file.shown, check="there is no such file", remedy="correct the path that names it")
+        remedy = _rename(file, read) or "correct the path that names it"
+        raise ConfigInvalid(subject=file.shown, check="no such file", remedy=remedy)
+    return None
+
+
+def _rename(file: ConfigPath, read: ReadFile) -> str | None:
+    """Return the advice to rename a file beside it that has the other usual ending."""
+    stem, dot, ending = file.path.rpartition(".")
+    other = {"yaml": "yml", "yml": "yaml"}.get(ending)
+    if not dot or other is None:
+        return None
+    with suppress(FileSystemError):
+        if read(f"{stem}.{other}") is not None:
+            named = posixpath.basename(stem)
+            return f"found {named}.{other}: rename it to {named}.{ending}"
     return None
 
 
@@ -255,10 +269,11 @@ def _no_configuration(places: ConfigPaths, read: ReadFile) -> ConfigInvalid:
     others = [file.shown for file in (places.system, places.user) if file is not None]
     elsewhere = f", nor {' or '.join(others)}" if places.inherit and others else ""
     above = _parent_with_config(places.root, read)
+    make = "create one: agent-sync init" if above is None else f"change to {above}, which has one, or name it: --config"
     return ConfigInvalid(
         subject=places.project.shown,
-        check=f"there is no such file in {places.root}{elsewhere}",
-        remedy="make one: agent-sync init" if above is None else f"go to {above}, where one is, or name it: --config",
+        check=f"no such file in {places.root}{elsewhere}",
+        remedy=_rename(places.project, read) or make,
     )
 
 

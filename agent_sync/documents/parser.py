@@ -46,6 +46,7 @@ _REMEDIES = (
     ("cannot start any token", "put the text in quotes"),
     ("end of stream", "close the quote or the bracket"),
     ("expected ',' or", "close the bracket, or put a comma between"),
+    ("alphabetic or numeric", 'put globs that start with `*` in quotes: "**/*.png"'),
     ("escape", "write a backslash in double quotes twice, or use single quotes"),
 )
 
@@ -66,7 +67,7 @@ def parse_events(source: SourceText, *, parser: type[Any] = FASTEST) -> Iterator
         raise _syntax_error(source, fault) from None
     except (yaml.YAMLError, ValueError, OverflowError) as fault:  # the parser in Python converts escapes unchecked
         after = Span(0, 0) if last is None else span_of(source, last)
-        raise source.refusal(after, check=f"it is not YAML: {excerpt(str(fault))}", remedy=_remedy("escape")) from None
+        raise source.refusal(after, check=f"invalid YAML: {excerpt(str(fault))}", remedy=_remedy("escape")) from None
     finally:
         loader.dispose()
 
@@ -87,7 +88,7 @@ def _syntax_error(source: SourceText, fault: yaml.MarkedYAMLError) -> Exception:
     if "end of stream" in problem and fault.context_mark is not None:
         where = fault.context_mark  # where the quote was opened says more than where the file ends
     span = Span(0, 0) if where is None else Span(where.line, where.column)
-    return source.refusal(span, check=f"it is not YAML: {excerpt(problem)}", remedy=_remedy(problem))
+    return source.refusal(span, check=f"invalid YAML: {excerpt(problem)}", remedy=_remedy(problem))
 
 
 def _remedy(problem: str) -> str:

@@ -63,8 +63,8 @@ def decode(content: bytes, *, file: str, error: type[AgentSyncError], max_bytes:
     if len(content) > max_bytes:
         raise LimitExceeded(
             subject=file,
-            check=f"it is {len(content)} bytes long, more than the {max_bytes} that are read",
-            remedy="look whether this is the right file",
+            check=f"{len(content)} bytes, more than the {max_bytes} that are read",
+            remedy="check that this is the right file",
         )
     try:
         return SourceText(file, content.decode(), error)
@@ -102,10 +102,10 @@ def excerpt(text: str) -> str:
 
 def _describe_character(character: str, *, at_start: bool) -> tuple[str, str]:
     if character == "\t":
-        return "there is a tab", "indent with spaces; in text write it as \\t, in double quotes"
+        return "tabs are not allowed here", "indent with spaces; in text write it as \\t, in double quotes"
     if character == "\ufeff" and at_start:
         return "the file begins with a byte order mark", "save it as UTF-8 without one"
     if character == "\r":
         return "a line ends in a carriage return alone", "end lines with a line feed"
     code = escape_character(character)
-    return f"there is a hidden character, {code}", f"remove it; in text write it as {code}, in double quotes"
+    return f"hidden character {code}", f"remove it; in text write it as {code}, in double quotes"

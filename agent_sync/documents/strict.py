@@ -45,8 +45,8 @@ def parse(source: SourceText, *, parser: type[Any] = FASTEST, max_values: int = 
         if count > max_values:
             raise LimitExceeded(
                 subject=source.file,
-                check=f"it holds more than {max_values} keys and values",
-                remedy="look whether this is the right file",
+                check=f"more than {max_values} keys and values",
+                remedy="check that this is the right file",
             )
         building.take(event)
     return building.finished()
@@ -78,14 +78,18 @@ class _Builder:
         elif isinstance(event, CollectionEndEvent):
             self._open.pop()
         elif isinstance(event, AliasEvent):
-            raise self._refusal(event, check="an alias (`*name`) is not read here", remedy="write the value out")
+            raise self._refusal(
+                event,
+                check="YAML aliases (`*name`) are not supported",
+                remedy='write the value out, or quote a glob: "*name"',
+            )
         else:
             self._refuse_directives(event)
 
     def finished(self) -> dict[str, Value]:
         if self._root is None:
             raise self._source.refusal(
-                Span(0, 0), check="the file is empty", remedy="it begins with a line such as `version: 1`"
+                Span(0, 0), check="the file is empty", remedy="begin with a line such as `version: 1`"
             )
         return self._root
 
@@ -107,7 +111,7 @@ class _Builder:
         if event.anchor is not None or event.tag is not None:
             raise self._marked(event)
         if len(self._open) >= MAX_DEPTH:
-            raise self._refusal(event, check=f"it is deeper than {MAX_DEPTH} levels", remedy="take levels out")
+            raise self._refusal(event, check=f"nested more than {MAX_DEPTH} levels deep", remedy="take levels out")
         node: dict[str, Value] | list[Value] = {} if isinstance(event, MappingStartEvent) else []
         self._attach(node, event)
         self._open.append(_Open(node))
@@ -150,7 +154,7 @@ class _Builder:
         if not isinstance(key, str):
             raise self._refusal(event, check="a key must be text", remedy=_suggest_quotes(event))
         if key == "<<" and not event.style:
-            raise self._refusal(event, check="a merge key (`<<`) is not read here", remedy="write the keys out")
+            raise self._refusal(event, check="merge keys (`<<`) are not supported", remedy="write the keys out")
         if key in mapping:
             raise self._duplicate(event, key)
         return key
@@ -167,21 +171,19 @@ class _Builder:
 
     def _refuse_directives(self, event: Event) -> None:
         if getattr(event, "version", None) or getattr(event, "tags", None):
-            raise self._refusal(event, check="a directive (`%...`) is not read here", remedy="remove the line")
+            raise self._refusal(event, check="YAML directives (`%...`) are not supported", remedy="remove the line")
 
     def _marked(self, event: Any) -> AgentSyncError:  # noqa: ANN401  # a scalar or a collection
         if event.anchor is not None:
-            check = f"an anchor (`&{excerpt(event.anchor)}`) is not read here"
+            check = f"YAML anchors (`&{excerpt(event.anchor)}`) are not supported"
             return self._refusal(event, check=check, remedy="write the value out where it is used")
-        check = f"a tag ({excerpt(event.tag)}) is not read here"
+        check = f"YAML tags ({excerpt(event.tag)}) are not supported"
         return self._refusal(event, check=check, remedy="remove it; text that begins with `!` needs quotes")
 
     def _no_mapping(self, event: Event) -> AgentSyncError:
         if self._root is not None:
             return self._refusal(event, check="a second document begins here", remedy="remove it: a file holds one")
-        return self._refusal(
-            event, check="the file is not a mapping", remedy="it consists of lines such as `version: 1`"
-        )
+        return self._refusal(event, check="the file is not a mapping", remedy="write lines such as `version: 1`")
 
     def _refusal(self, event: Event, *, check: str, remedy: str) -> AgentSyncError:
         return self._source.refusal(span_of(self._source, event), check=check, remedy=remedy)

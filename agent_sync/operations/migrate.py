@@ -36,18 +36,29 @@ def migrate(run: Run, *, dry_run: bool = False) -> MigrateResult:
 
     Version 1 is the first, so that no meaning can change.
 
-    Raises: what `plan` and `execute` raise.
+    Raises: ConfigInvalid for a configuration of an unknown version; what `plan` and `execute` raise.
     """
 
     def attempt() -> MigrateResult:
         inputs = run.bare_inputs()
         require_recovered(inputs, dry_run=dry_run)
+        _require_known_configuration(run, inputs)
         planned = plan(inputs)
         if dry_run or not planned.result.changed:  # an up-to-date lock needs no `.agent-sync/` to hold
             return replace(planned.result, dry_run=dry_run)
         return execute(planned)
 
     return retry_if_moved(attempt)
+
+
+def _require_known_configuration(run: Run, inputs: Inputs) -> None:
+    """Raise ConfigInvalid if the project's configuration is of a version that a newer program writes."""
+    from agent_sync.config.layer import require_known_version
+
+    file = run.places.project
+    content = inputs.reads.recording(run.world.read_file)(file.path)
+    if content is not None:
+        require_known_version(content, file)
 
 
 def plan(inputs: Inputs) -> MigratePlan:

@@ -208,7 +208,7 @@ def from_bytes(content: bytes) -> Receipt:
     try:
         return _unpack(_split(body))
     except (StopIteration, struct.error) as error:
-        raise ValueError("it lacks something") from error
+        raise ValueError("not a whole receipt") from error
 
 
 def _sections(receipt: Receipt) -> Iterator[bytes]:

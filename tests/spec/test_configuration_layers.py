@@ -230,3 +230,14 @@ def test_r116_version_1_is_the_first_so_a_lock_before_it_has_no_meaning(tmp_path
     machine.run("update", "--yes")
     machine.put("agent-sync.lock", machine.lock_bytes.decode().replace("version: 1", "version: 0", 1))
     machine.run("migrate", expect=4)
+
+
+def test_migrate_refuses_a_configuration_of_an_unknown_version(tmp_path: Path) -> None:
+    machine = a_local_machine(tmp_path)
+    machine.run("update", "--yes")
+    before = machine.lock_bytes
+    machine.configure(machine.read("agent-sync.yaml").replace("version: 1", "version: 2", 1))
+    ran = machine.run("migrate", expect=3)
+    assert "version 2" in ran.err
+    assert "agent-sync.yaml:1:10" in ran.err
+    assert machine.lock_bytes == before

@@ -30,7 +30,23 @@ def test_without_any_file_the_error_says_where_it_looked_and_how_to_begin() -> N
     assert caught.value.subject == "agent-sync.yaml"
     assert "/project" in caught.value.check
     assert "/etc/agent-sync/agent-sync.yaml" in caught.value.check
-    assert caught.value.remedy == "make one: agent-sync init"
+    assert caught.value.remedy == "create one: agent-sync init"
+
+
+@pytest.mark.parametrize(
+    ("named", "there", "remedy"),
+    [
+        (None, "/project/agent-sync.yml", "found agent-sync.yml: rename it to agent-sync.yaml"),
+        ("sub/c.yaml", "/project/sub/c.yml", "found c.yml: rename it to c.yaml"),
+        ("sub/c.yml", "/project/sub/c.yaml", "found c.yaml: rename it to c.yml"),
+        ("sub/c", "/project/sub/c.yml", "correct the path that names it"),
+    ],
+)
+def test_a_file_beside_it_with_the_other_ending_is_found(named: str | None, there: str, remedy: str) -> None:
+    places = discover(Environment(cwd="/project"), config=named)
+    with pytest.raises(ConfigInvalid) as caught:
+        load(places, lambda path: b"version: 1\n" if path == there else None, a_directory())
+    assert caught.value.remedy == remedy
 
 
 def test_r013_without_inheriting_the_users_file_is_no_configuration() -> None:

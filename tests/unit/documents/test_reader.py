@@ -119,7 +119,7 @@ def test_words_in_quotes_are_text(parser: type[Any]) -> None:
 def test_a_document_of_the_size_that_is_allowed_is_read() -> None:
     content = b"a: 1\n"
     assert read_document(content, file="f", error=LockInvalid, max_bytes=5).data == {"a": 1}
-    with pytest.raises(LimitExceeded, match="5 bytes long, more than the 4"):
+    with pytest.raises(LimitExceeded, match="5 bytes, more than the 4"):
         read_document(content, file="f", error=LockInvalid, max_bytes=4)
 
 
