@@ -33,10 +33,10 @@ def _placements_of(target: Target, config: Config) -> Iterator[Placement]:
         shared = target.shared or target.destination == ROOT  # the project's root is always shared with its owner
         yield Placement(target.source, target.destination, shared=shared)
         return
-    places = tool_directories(config)
+    directories = tool_directories(config)
     for tool in target.tools:
-        place = places[tool]
-        yield Placement(target.source, place.destination, tool=tool, shared=target.shared or place.shared)
+        directory = directories[tool]
+        yield Placement(target.source, directory.destination, tool=tool, shared=target.shared or directory.shared)
 
 
 # -- Owned directories: an unexpected file there is drift, in a shared directory it is only listed.
@@ -100,14 +100,14 @@ def unite(
     """
     outputs: dict[RelPath, Output] = {}
     for placement in placements:
-        coming = place(placement, sources[placement.source])
-        both = outputs.keys() & coming.keys()
-        for path in (path for path in coming if path in both) if both else ():
-            first, second = outputs[path], coming[path]
+        placed = place(placement, sources[placement.source])
+        both = outputs.keys() & placed.keys()
+        for path in (path for path in placed if path in both) if both else ():
+            first, second = outputs[path], placed[path]
             # Two tools may share a directory: the same file of the same source twice is one output.
             if (first.entry, first.source) != (second.entry, second.source) and not overridden(path):
                 raise _ambiguous(path, first, second)
-        outputs.update(coming)
+        outputs.update(placed)
     refuse_own_files(outputs)
     refuse_collisions(outputs, subject="the outputs")
     return outputs

@@ -46,11 +46,11 @@ def place(placement: Placement, source: LockedSource, *, layer: Layer = Layer.SH
     """Return the outputs of one placement of `source`, by path."""
     directory = "" if placement.to == ROOT else f"{placement.to}/"
     packed = None if source.transformed is None else source.transformed.packed
-    made = frozenset[RelPath]() if packed is None else packed.files.keys()
+    transformed = frozenset[RelPath]() if packed is None else packed.files.keys()
     name = source.name
     return {
         RelPath(directory + key): Output(
-            entry, name, key, placement, Derivation.TRANSFORM if key in made else Derivation.SOURCE, layer
+            entry, name, key, placement, Derivation.TRANSFORM if key in transformed else Derivation.SOURCE, layer
         )
         for key, entry in source.result.items()
     }

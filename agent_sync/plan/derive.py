@@ -52,9 +52,9 @@ def derive(
     )
     # A target of a source that failed is left out, so that the others can be locked.
     known = {source.name for source in sources}
-    places = _with_recorded_unknowns((each for each in placements(config) if each.source in known), lock)
-    made = _derive_overrides(lock, sources, places, config, world, supply)
-    return replace(lock, sources=sources, outputs=places, rendered=made, tool_map=config.tool_map)
+    placed = _with_recorded_unknowns((each for each in placements(config) if each.source in known), lock)
+    overridden = _derive_overrides(lock, sources, placed, config, world, supply)
+    return replace(lock, sources=sources, outputs=placed, rendered=overridden, tool_map=config.tool_map)
 
 
 def derive_source(
@@ -76,7 +76,7 @@ def derive_source(
     try:
         with Contents(world.store) as contents:
             supply.add_to(contents, (locked,))
-            made = apply_transforms(
+            transformed = apply_transforms(
                 locked,
                 transforms,
                 config.variables,
@@ -91,7 +91,7 @@ def derive_source(
         message = f"{error.check}; the shared lock leaves it unrendered"
         world.observer(Warned("unrendered", f"source {locked.name}", message, error.place))
         return replace(locked, transformed=None)
-    return replace(locked, transformed=made)
+    return replace(locked, transformed=transformed)
 
 
 def _is_recorded(locked: LockedSource, transforms: Sequence[Transform], config: Config, world: World) -> bool:
@@ -105,14 +105,14 @@ def _is_recorded(locked: LockedSource, transforms: Sequence[Transform], config: 
 def _derive_overrides(
     lock: Lock,
     sources: Sequence[LockedSource],
-    places: Sequence[Placement],
+    placed: Sequence[Placement],
     config: Config,
     world: World,
     supply: Supply,
 ) -> Rendered | None:
     overrides = config.overrides
     outputs = unite(
-        places,
+        placed,
         {source.name: source for source in sources},
         overridden=lambda path: any(override_matches(each.target, path) for each in overrides),
     )
@@ -120,14 +120,14 @@ def _derive_overrides(
         return None
     locating = partial(config.locating, "overrides")
     incomplete = len(sources) < len(config.sources)
-    applying = match_overrides(outputs, overrides, locating, incomplete=incomplete)
+    matched = match_overrides(outputs, overrides, locating, incomplete=incomplete)
     if lock.rendered is not None and lock.rendered.recipe == recipe(
-        outputs, applying, overrides, world.project, locating
+        outputs, matched, overrides, world.project, locating
     ):
         return lock.rendered
     with Contents(world.store) as contents:
-        _add_bases(contents, sources, {outputs[path].entry.sha256 for path in applying}, supply)
-        return apply_overrides(outputs, applying, overrides, contents, world, limits=config.limits, locating=locating)
+        _add_bases(contents, sources, {outputs[path].entry.sha256 for path in matched}, supply)
+        return apply_overrides(outputs, matched, overrides, contents, world, limits=config.limits, locating=locating)
 
 
 def _add_bases(contents: Contents, sources: Sequence[LockedSource], wanted: set[Sha256], supply: Supply) -> None:
@@ -140,10 +140,10 @@ def _add_bases(contents: Contents, sources: Sequence[LockedSource], wanted: set[
     supply.add_to(contents, [each for each in sources if left & {entry.sha256 for entry in each.tree.values()}])
 
 
-def _with_recorded_unknowns(places: Iterable[Placement], lock: Lock) -> tuple[Placement, ...]:
+def _with_recorded_unknowns(placed: Iterable[Placement], lock: Lock) -> tuple[Placement, ...]:
     """Return the placements; one that the lock has already keeps the fields that this version does not know."""
     recorded = {(each.source, each.to, each.tool): each.unknown for each in lock.outputs or ()}
-    return tuple(replace(each, unknown=recorded.get((each.source, each.to, each.tool), {})) for each in places)
+    return tuple(replace(each, unknown=recorded.get((each.source, each.to, each.tool), {})) for each in placed)
 
 
 # -- Staleness: whether the lock was made for these declarations (docs/reference/lockfile.md, "Staleness").

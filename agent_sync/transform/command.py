@@ -55,8 +55,8 @@ def run_command(
             raise _failed(subject, finished.exit_code, finished.printed, remedy=remedy)
         output = scratch.below(_OUTPUT)
         # The walk refuses links and devices: what the command left is as hostile as any source.
-        made = find_files(output, subject=f"{subject}, output", limits=limits)
-        packed = pack_directory(output, made, world, subject=f"{subject}, output")
+        files = find_files(output, subject=f"{subject}, output", limits=limits)
+        packed = pack_directory(output, files, world, subject=f"{subject}, output")
     _refuse_other_output(transform, packed, subject)
     return packed
 

@@ -53,7 +53,7 @@ def match_overrides(
 
 def recipe(
     outputs: Mapping[RelPath, Output],
-    chosen: MatchedOverrides,
+    matched: MatchedOverrides,
     overrides: Sequence[Override],
     project: Directory,
     locating: Locating,
@@ -62,12 +62,12 @@ def recipe(
 
     Raises: ConfigInvalid if a file of an override is missing.
     """
-    return overrides_recipe({path: outputs[path].entry for path in chosen}, overrides, project, locating)
+    return overrides_recipe({path: outputs[path].entry for path in matched}, overrides, project, locating)
 
 
 def apply_overrides(
     outputs: Mapping[RelPath, Output],
-    chosen: MatchedOverrides,
+    matched: MatchedOverrides,
     overrides: Sequence[Override],
     contents: Contents,
     world: World,
@@ -79,23 +79,23 @@ def apply_overrides(
 
     Raises: LimitExceeded, ConfigInvalid, BytesUnavailable, Cancelled.
     """
-    files = _files(chosen, outputs, contents, world, limits, locating)
+    files = _files(matched, outputs, contents, world, limits, locating)
     return Rendered(
-        recipe=recipe(outputs, chosen, overrides, world.project, locating),
+        recipe=recipe(outputs, matched, overrides, world.project, locating),
         packed=store_tree(files, world.store, subject="the overrides"),
-        owners={path: outputs[path].source for path in chosen},
+        owners={path: outputs[path].source for path in matched},
     )
 
 
 def _files(
-    chosen: MatchedOverrides,
+    matched: MatchedOverrides,
     outputs: Mapping[RelPath, Output],
     contents: Contents,
     world: World,
     limits: Limits,
     locating: Locating,
 ) -> Iterator[FileToPack]:
-    for path, overrides in chosen.items():
+    for path, overrides in matched.items():
         world.cancellation.check()
         entry = outputs[path].entry
         # A first override that replaces needs no base, which then is neither fetched nor read.

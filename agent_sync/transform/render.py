@@ -39,9 +39,9 @@ def render_files(
         # The engine is not asked: a file without actions stays byte for byte what it was, line ends included.
         if text is None or "{{" not in text:
             continue
-        made = render(text, file=f"{transform.source}/{path}", data=data, budget=budget).encode()
-        if made != content:
-            yield FileToPack(path, len(made), (made,), executable=entry.executable)
+        rendered = render(text, file=f"{transform.source}/{path}", data=data, budget=budget).encode()
+        if rendered != content:
+            yield FileToPack(path, len(rendered), (rendered,), executable=entry.executable)
 
 
 def template_data(transform: TemplateTransform, variables: Mapping[str, Any]) -> dict[str, Any]:
