@@ -1,4 +1,4 @@
-"""A new key pair as two files, of which only the public one is for others."""
+"""Write a new key pair as two files; only the public one is for others."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from agent_sync_oci.signing.keys import generate
 
 @dataclass(frozen=True, slots=True)
 class KeyFiles:
-    """Where the halves of a key pair lie, and how signatures name the key."""
+    """The paths of a key pair, and the name of the key in signatures."""
 
     private: str
     public: str
@@ -21,9 +21,10 @@ class KeyFiles:
 
 
 def write_key_pair(prefix: str, pass_phrase: bytes) -> KeyFiles:
-    """A new pair: `prefix`.key, encrypted, for its owner alone (mode 0600), and `prefix`.pub.
+    """Write a new pair: `prefix`.key, encrypted, for its owner alone (mode 0600), and `prefix`.pub.
 
-    Raises: FileSystemError if one of them is there already, or cannot be written; then neither was made.
+    Raises:
+        FileSystemError: one of them exists already, or cannot be written; then neither was made.
     """
     from agent_sync_oci.signing.keys import load_public
 
@@ -60,9 +61,9 @@ def _remove(path: str) -> None:
 
 
 def _fault(path: str, error: OSError) -> FileSystemError:
-    remedy = "name another --output: a key is never written over" if isinstance(error, FileExistsError) else None
+    remedy = "name another --output: a key is never overwritten" if isinstance(error, FileExistsError) else None
     return FileSystemError(
         subject=path,
-        check=f"it cannot be written: {error.strerror}",
-        remedy=remedy or "name a directory that is there and that you may write to: --output PREFIX",
+        check=f"cannot be written: {error.strerror}",
+        remedy=remedy or "name an existing directory that you may write to: --output PREFIX",
     )

@@ -30,9 +30,11 @@ _BATCH_BYTES = _CHUNK_BYTES = 1 << 16
 
 
 def nar_hash(path: str, *, poll: Callable[[], object]) -> str:
-    """The narHash of the file, directory or link at `path`; `poll` is called now and then.
+    """Return the narHash of the file, directory or link at `path`; `poll` is called now and then.
 
-    Raises: FileSystemError, DigestMismatch.
+    Raises:
+        FileSystemError: the system refused.
+        DigestMismatch: something changed while it was read.
     """
     hashing = _NarHasher(poll)
     try:
@@ -44,14 +46,14 @@ def nar_hash(path: str, *, poll: Callable[[], object]) -> str:
         elif stat.S_ISDIR(mode):
             hashing.directory(path)
         else:
-            raise wrong_kind(path, "no file, directory or link")
+            raise wrong_kind(path, "not a file, directory or link")
     except OSError as error:
         raise file_error(error, doing="read", path=hashing.where or path) from error
     return hashing.finish()
 
 
 class _OpenDirectory(NamedTuple):
-    """A directory on the way: its descriptor, its path, and what of it is still to come."""
+    """An open directory: its descriptor, its path, and the entries still to come."""
 
     descriptor: int
     path: str
@@ -59,7 +61,7 @@ class _OpenDirectory(NamedTuple):
 
 
 class _NarHasher:
-    """The NAR so far; small pieces are hashed many at a time. `where` is what was looked at last."""
+    """The NAR so far; small pieces are hashed many at a time. `where` is what was read last."""
 
     def __init__(self, poll: Callable[[], object]) -> None:
         self.where = ""
@@ -79,7 +81,7 @@ class _NarHasher:
         return nar.sri(self._hash.digest())
 
     def file_alone(self, path: str) -> None:
-        """The file by itself, at an absolute path."""
+        """Add the file by itself, at an absolute path."""
         descriptor = os.open(path, READING)
         try:
             size, executable = _size_and_mode(descriptor, path)
@@ -90,7 +92,7 @@ class _NarHasher:
             release(descriptor)
 
     def directory(self, path: str) -> None:
-        """Everything below the directory, depth first, names in byte order."""
+        """Add everything below the directory, depth first, names in byte order."""
         self.add(nar.START)
         open_directories = [_opened(path, None, path)]
         try:
@@ -109,7 +111,7 @@ class _NarHasher:
                 release(each.descriptor)
 
     def _files_of(self, here: _OpenDirectory) -> bytes | None:
-        """Files and links are added until the name of a directory comes; None at the end."""
+        """Add files and links up to the next directory, and return its name; None at the end."""
         for name, entry in here.entries:
             if entry.is_file(follow_symlinks=False):
                 self._file(name, here)
@@ -119,11 +121,11 @@ class _NarHasher:
                 self.where = _path(here, name)
                 self.add(nar.link(name, os.readlink(name, dir_fd=here.descriptor)))
             else:
-                raise wrong_kind(_path(here, name), "no file, directory or link")
+                raise wrong_kind(_path(here, name), "not a file, directory or link")
         return None
 
     def _file(self, name: bytes, here: _OpenDirectory) -> None:
-        """One file of many thousands: what is done here is done for each."""
+        """Add one file of many thousands: what is done here is done for each."""
         descriptor = -1
         try:
             descriptor = os.open(name, READING, dir_fd=here.descriptor)
@@ -148,14 +150,14 @@ class _NarHasher:
             self._hand_on()
 
     def _unusual(self, descriptor: int, before: bytes, path: str) -> None:
-        """A file that is read in pieces, or is no file any more."""
+        """Add a file that is read in pieces, or is no file any more."""
         size, _ = _size_and_mode(descriptor, path)
         self.add(before)
         self._content(descriptor, size, path)
         self.add(nar.after_file(size))
 
     def _content(self, descriptor: int, size: int, path: str) -> None:
-        """The bytes of an open file, which must be `size`."""
+        """Add the bytes of an open file, which must be `size`."""
         left = size
         while left >= 0 and (chunk := os.read(descriptor, _CHUNK_BYTES)):
             left -= len(chunk)
@@ -200,8 +202,8 @@ def _opened(name: str | bytes, above: int | None, path: str) -> _OpenDirectory:
 def _changed(path: str) -> DigestMismatch:
     return DigestMismatch(
         subject=f"file {quoted(path)}",
-        check="it changed while it was read",
-        remedy="run it again when nothing writes there",
+        check="the file changed while it was read",
+        remedy="run the command again when nothing writes there",
     )
 
 
@@ -232,7 +234,7 @@ class InstalledNix:
         """Copy these paths into Nix's store from the binary cache in the directory `cache`."""
         from agent_sync.adapters.program import Bounds, run
 
-        bounds = Bounds("Nix's store", _TIMEOUT_S, poll=cancellation.check)
+        bounds = Bounds("Nix store", _TIMEOUT_S, poll=cancellation.check)
         with _address(cache) as address:
             argv = ("nix", "--extra-experimental-features", "nix-command", "copy", "--from", address)
             for start in range(0, len(paths), _AT_ONCE):
@@ -257,7 +259,7 @@ def _address(directory: str) -> Iterator[str]:
 def _refuse_failed(completed: Completed) -> None:
     if completed.exit_code != 0:
         raise FileSystemError(
-            subject="Nix's store",
+            subject="Nix store",
             check=f"nix copy ended with {completed.exit_code}: {_last_line(completed.stderr)}",
             remedy="see whether Nix works here: nix store ping",
         )

@@ -1,5 +1,7 @@
-"""A Nix binary cache in a directory: NARs as blobs under their digests, where an image layout keeps its own, and
-beside them the narinfo of each path. Over a layout that `push` wrote, one directory serves both.
+"""Write a Nix binary cache: NARs as blobs under their digests, as in an image layout, and beside them the narinfo
+files.
+
+Over a layout that `push` wrote, one directory serves both.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ def file_nar(sha256: Sha256, contents: Contents) -> Iterator[bytes]:
 
 
 class BinaryCache:
-    """The cache in `directory`, for stores at `store_dir`. What is there already, and whole, is not written again."""
+    """A binary cache in `directory`, for stores at `store_dir`. What is present and whole is not written again."""
 
     def __init__(self, directory: Directory, *, store_dir: str, sign: Sign | None = None) -> None:
         self._directory = directory
@@ -53,28 +55,28 @@ class BinaryCache:
         self._sign = sign
 
     def begin(self) -> None:
-        """The directory says what it is: an image layout, with an empty index if it had none, and a binary cache.
+        """Mark the directory as an image layout, with an empty index if it had none, and as a binary cache.
 
-        Raises: UsageError if it is neither of the two and not empty, or serves stores elsewhere; FileSystemError,
-          UnsafePath.
+        Raises:
+            UsageError: it is neither of the two and not empty, or serves stores elsewhere.
+            FileSystemError, UnsafePath: it cannot be written.
         """
         names = self._directory.names(ROOT)
         if names and CACHE_INFO_FILE not in names and LAYOUT_FILE not in names:
-            raise self._refusal(
-                "it is no cache, and there are other files in it", "name an empty directory, or a new one"
-            )
+            raise self._refusal("not a cache, and not empty", "name an empty directory, or a new one")
         if CACHE_INFO_FILE in names and f"StoreDir: {self._store_dir}\n" not in self._text(CACHE_INFO_FILE):
-            raise self._refusal(f"it does not serve stores at {self._store_dir}", "name another directory")
+            raise self._refusal(f"this cache does not serve stores at {self._store_dir}", "name another directory")
         for file, content in ((LAYOUT_FILE, LAYOUT_CONTENT), (INDEX_FILE, EMPTY_INDEX)):
             if file not in names:
                 write_atomically(self._directory, RelPath(file), content)
         write_atomically(self._directory, RelPath(CACHE_INFO_FILE), cache_info(self._store_dir))
 
     def add(self, pinned: Pinned, contents: Contents, *, cancellation: Cancellation) -> None:
-        """The path can be had from this cache: first its NAR is there, whole, and then its narinfo.
+        """Add a path: first its NAR, whole, and then its narinfo. Raises what `contents` raises.
 
-        Raises: what `contents` raises; LockInvalid if its files have another narHash than the lock says;
-          FileSystemError.
+        Raises:
+            LockInvalid: its files have another narHash than the lock says.
+            FileSystemError: the cache cannot be written.
         """
         if isinstance(pinned.content, SingleFile):
             sha256 = pinned.content.sha256
@@ -87,12 +89,12 @@ class BinaryCache:
         write_atomically(self._directory, RelPath(info.file), info.text(self._sign))
 
     def finish(self) -> None:
-        """What was needed for writing only is gone."""
+        """Remove what was needed for writing only."""
         with suppress(FileSystemError):
             self._directory.remove_directory(STAGING)
 
     def _write_tree(self, what: str, packed: PackedTree, contents: Contents, cancellation: Cancellation) -> int:
-        """The length of the tree's NAR, which is there now."""
+        """Write the tree's NAR, and return its length."""
         nar, size = self._write(tree_nar(packed.files, contents), cancellation)
         actual = sri(bytes.fromhex(nar.hex))
         if actual != packed.nar_hash:
@@ -108,10 +110,10 @@ class BinaryCache:
             return opened.read(_MAX_INFO_BYTES).decode(errors="replace")
 
     def _refusal(self, check: str, remedy: str) -> UsageError:
-        return UsageError(subject=f"the directory {quoted(self._directory.name)}", check=check, remedy=remedy)
+        return UsageError(subject=f"directory {quoted(self._directory.name)}", check=check, remedy=remedy)
 
     def _whole(self, nar: Digest) -> int | None:
-        """The length of that NAR, if it is here and is what its name says."""
+        """Return the length of that NAR, if it is present and whole."""
         place = RelPath(nar_path(nar))
         stat = self._directory.stat(place)
         if stat is None or stat.kind is not Kind.FILE or self._directory.digest(place) != nar.hex:
@@ -119,7 +121,7 @@ class BinaryCache:
         return stat.size
 
     def _write(self, archive: Iterable[bytes], cancellation: Cancellation) -> tuple[Digest, int]:
-        """The archive has the name of its digest; the digest, and its length."""
+        """Write the archive under the name of its digest; return the digest and the length."""
         staged = staging_path()
         digest = hashlib.sha256()
         size = 0
@@ -142,7 +144,7 @@ class BinaryCache:
 
 
 def _larger(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The same bytes in fewer pieces: each is a system call."""
+    """Yield the same bytes in fewer pieces: each is a system call."""
     held: list[bytes] = []
     size = 0
     for piece in pieces:

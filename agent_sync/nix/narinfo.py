@@ -1,8 +1,8 @@
-"""The small files of a Nix binary cache: what it says of itself, and of each store path (Nix manual, "HTTP Binary Cache
-Store"), signed with a key of `nix key generate-secret`.
+"""The small files of a Nix binary cache: of the cache itself, and of each store path, signed (Nix manual, "HTTP Binary
+Cache Store").
 
-`CA` says that the path follows from the content, so that Nix takes it from anybody; a `Sig` is for those who ask for
-one all the same.
+`CA` says that the path follows from the content, so that Nix accepts it from anybody; a `Sig` is for those who ask for
+one all the same. Keys are those of `nix key generate-secret`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from agent_sync_oci.digest import Digest
 CACHE_INFO_FILE = "nix-cache-info"
 
 Sign = Callable[[bytes], str]
-"""The fingerprint of a path -> `name:signature`."""
+"""Signs the fingerprint of a path: returns `name:signature`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +35,16 @@ class NarInfo:
 
     @property
     def file(self) -> str:
-        """The name of its file in the cache."""
+        """Return the name of its file in the cache."""
         return f"{self.path.rpartition('/')[2].partition('-')[0]}.narinfo"
 
     @property
     def fingerprint(self) -> bytes:
-        """What a signature is made for; the last field would be its references."""
+        """Return what a signature is made for; the last field would be its references."""
         return f"1;{self.path};{self._nar_hash};{self.size};".encode()
 
     def text(self, sign: Sign | None = None) -> bytes:
-        """The file's content."""
+        """Return the file's content."""
         address = f"fixed:r:{self._nar_hash}" if self.flat is None else f"fixed:sha256:{nix32(self.flat)}"
         lines = [
             f"StorePath: {self.path}",
@@ -66,12 +66,12 @@ class NarInfo:
 
 
 def nar_path(nar: Digest) -> str:
-    """Where a NAR lies in the cache: where an image layout has the blob of that digest."""
+    """Return the path of a NAR in the cache: where an image layout has the blob of that digest."""
     return f"blobs/sha256/{nar.hex}"
 
 
 def cache_info(store_dir: str) -> bytes:
-    """What the cache says of itself. It is asked after cache.nixos.org, whose priority is 40: it has little."""
+    """Return the cache's own file. Nix asks this cache after cache.nixos.org, whose priority is 40: it has little."""
     return f"StoreDir: {store_dir}\nWantMassQuery: 1\nPriority: 50\n".encode()
 
 
@@ -81,16 +81,17 @@ _SEED_BYTES = 32
 
 
 def signer(secret: bytes) -> Sign:
-    """What signs with the key in the text `secret`. No message tells anything of it.
+    """Return what signs with the key in the text `secret`. No message shows any of it.
 
-    Raises: UsageError if it is no such key.
+    Raises:
+        UsageError: not such a key.
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     name, key = _parse_secret(secret)
     private = Ed25519PrivateKey.from_private_bytes(key[:_SEED_BYTES])
     if private.public_key().public_bytes_raw() != key[_SEED_BYTES:]:
-        raise _invalid_key("its two halves do not belong together")
+        raise _invalid_key("the two halves of the key do not belong together")
     return lambda fingerprint: f"{name}:{b64encode(private.sign(fingerprint)).decode()}"
 
 
@@ -99,15 +100,15 @@ def _parse_secret(secret: bytes) -> tuple[str, bytes]:
         name, _, encoded = secret.decode("ascii").strip().partition(":")
         key = b64decode(encoded, validate=True)
     except ValueError:  # from None: the text is the key
-        raise _invalid_key("it is not a name, a colon and base64") from None
+        raise _invalid_key("not a name, a colon, and base64") from None
     if not name or any(character.isspace() for character in name) or len(key) != 2 * _SEED_BYTES:
-        raise _invalid_key("it is not a name, a colon and 64 bytes in base64")
+        raise _invalid_key("not a name, a colon, and 64 bytes in base64")
     return name, key
 
 
 def _invalid_key(check: str) -> UsageError:
     return UsageError(
-        subject="the key to sign with",
+        subject="signing key",
         check=check,
-        remedy="make one: nix key generate-secret --key-name example.com-1",
+        remedy="make a key: nix key generate-secret --key-name example.com-1",
     )

@@ -17,9 +17,9 @@ from agent_sync.sources.content import Content, PackedTree, SingleFile
 from agent_sync.store.contents import Contents
 
 STORE_DIR = "/nix/store"
-"""Where the store of nearly every machine lies; it is part of what is hashed."""
+"""The store's directory on nearly every machine; it is part of what is hashed."""
 TREE_NAME = "source"
-"""What a tree is called in a store, as Nix's own fetchers call what they fetch."""
+"""The name of a tree in a store, as Nix's own fetchers name what they fetch."""
 
 _ALPHABET = "0123456789abcdfghijklmnpqrsvwxyz"  # no e, o, t, u
 _PATH_BYTES = 20
@@ -28,27 +28,27 @@ _NOT_IN_A_NAME = re.compile(rb"[^A-Za-z0-9+._?=-]")
 
 
 def nix32(digest: bytes) -> str:
-    """A digest in Nix's own base 32: from the end, five bits a character."""
+    """Return a digest in Nix's own base 32: from the end, five bits a character."""
     number = int.from_bytes(digest, "little")
     length = (len(digest) * 8 + 4) // 5
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
 
 
 def path_of_tree(nar_sha256: bytes, *, store_dir: str = STORE_DIR) -> str:
-    """The path of a tree whose NAR has this SHA-256."""
+    """Return the path of a tree whose NAR has this SHA-256."""
     return _path("source", nar_sha256.hex(), TREE_NAME, store_dir)
 
 
 def path_of_file(sha256: bytes, name: str, *, store_dir: str = STORE_DIR) -> str:
-    """The path of a file with this SHA-256, as `builtins.fetchurl` adds it; see `name_of`."""
+    """Return the path of a file with this SHA-256, as `builtins.fetchurl` adds it; see `name_of`."""
     fixed = hashlib.sha256(f"fixed:out:sha256:{sha256.hex()}:".encode()).hexdigest()
     return _path("output:out", fixed, name, store_dir)
 
 
 def name_of(url: str) -> str:
-    """What a file is called in a store: the last segment of its address, less what may not stand there.
+    """Return the name of a file in a store: the last segment of its URL, without characters that Nix forbids.
 
-    nix/lock.nix says the same in Nix, where there are bytes and no characters.
+    nix/lock.nix does the same in Nix, where there are bytes and no characters.
     """
     path = re.split("[?#]", url, maxsplit=1)[0].rstrip("/")
     last = path.rpartition("/")[2].encode("utf-8", "surrogatepass")
@@ -69,14 +69,14 @@ def _path(kind: str, inner: str, name: str, store_dir: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Pinned:
-    """A tree, or the file of a url; `what` says which of the lock, for messages, `path` is where a Nix store has it."""
+    """A tree, or the file of a url: `what` names it in messages, `path` is its path in a Nix store."""
 
     what: str
     path: str
     content: Content
 
     def add_to(self, contents: Contents) -> None:
-        """The files can be read from `contents`."""
+        """Make the files readable from `contents`."""
         match self.content:
             case PackedTree():
                 contents.add_tree(self.content)
@@ -85,15 +85,16 @@ class Pinned:
 
 
 def all_pinned(lock: Lock, *, store_dir: str) -> tuple[Pinned, ...]:
-    """Sources, what transforms made of them, what overrides made; in the order of the lock, each path once.
+    """Return sources and derived trees in the order of the lock, each path once.
 
-    Raises: LockInvalid if a source's status is not ok, or the lock does not say what Nix calls its tree.
+    Raises:
+        LockInvalid: a source's status is not ok, or the lock has no narHash for a tree.
     """
     for source in lock.sources:
         if source.status != "ok":
             raise LockInvalid(
                 subject=f"source {source.name}",
-                check=f"it is locked with the status {source.status}",
+                check=f"locked with the status {source.status}",
                 remedy=f"agent-sync update {source.name}",
             )
     by_path = {each.path: each for each in reversed(list(_all(lock, store_dir)))}
@@ -101,7 +102,7 @@ def all_pinned(lock: Lock, *, store_dir: str) -> tuple[Pinned, ...]:
 
 
 def nar_sha256(packed: PackedTree) -> bytes:
-    """The digest that the tree's narHash, which must be there, tells."""
+    """Return the digest in the tree's narHash, which must be there."""
     assert packed.nar_hash is not None, "all_pinned lets no other through"
     return b64decode(packed.nar_hash.removeprefix("sha256-"))
 
@@ -115,7 +116,7 @@ def _all(lock: Lock, store_dir: str) -> Iterator[Pinned]:
             case PackedTree(nar_hash=None) | PackedTree(blob=None):
                 raise LockInvalid(
                     subject=what,
-                    check="the lock has no narHash for it, as another implementation's does not",
+                    check="the lock has no narHash for this tree; another implementation wrote it",
                     remedy="agent-sync update",
                 )
             case PackedTree():

@@ -1,4 +1,4 @@
-"""zstd, and the one door to it: canonical tars get smaller on the way out and are bounded on the way in."""
+"""The one door to zstd: canonical tars get smaller on the way out and are bounded on the way in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PIECE_BYTES = 1 << 17
 
 
 class Writes(Protocol):
-    """Anything that bytes can be written to, and that says how many it took."""
+    """Anything that bytes can be written to, and that returns how many it took."""
 
     def write(self, chunk: bytes, /) -> int: ...
 
@@ -27,7 +27,7 @@ class Reads(Protocol):
 
 
 def compress(content: Reads, target: Writes, *, size: int) -> None:
-    """The `size` bytes of `content` are in `target`, as one zstd frame with its length and a checksum.
+    """Write the `size` bytes of `content` to `target`, as one zstd frame with its length and a checksum.
 
     One version of the compressor makes the same bytes of the same content, on every machine.
     """
@@ -48,9 +48,9 @@ def compress(content: Reads, target: Writes, *, size: int) -> None:
 
 
 class Decompressing:
-    """Takes compressed pieces and hands on what is in them, never more than `max_bytes`.
+    """A decompressor that writes at most `max_bytes`.
 
-    A frame may ask for a window of 8 MiB at most; a bomb is met while it unfolds, not afterwards.
+    A frame may ask for a window of 8 MiB at most; a bomb is met while it is decompressed, not afterwards.
     """
 
     def __init__(self, write: Callable[[bytes], object], *, max_bytes: int, subject: str) -> None:
@@ -78,8 +78,8 @@ class Decompressing:
         if self._left < 0:
             raise LimitExceeded(
                 subject=self._subject,
-                check=f"decompressed it has more than the {self._max_bytes} bytes that are expected",
-                remedy="do not use this place; it serves something else than the lock pins",
+                check=f"more than the expected {self._max_bytes} bytes when decompressed",
+                remedy="do not use this registry: it serves something else than the lock pins",
             )
         self._write(piece)
 
@@ -87,11 +87,13 @@ class Decompressing:
         if "memory" in reason or "window" in reason.lower():
             return LimitExceeded(
                 subject=self._subject,
-                check=f"its zstd frame asks for a window of more than {MAX_WINDOW_BYTES} bytes",
-                remedy="push it again with agent-sync",
+                check=f"the zstd frame asks for a window of more than {MAX_WINDOW_BYTES} bytes",
+                remedy="push the bundle again with agent-sync",
             )
         return DigestMismatch(
-            subject=self._subject, check=f"it is not zstd: {reason}", remedy="do not use this place, or push it again"
+            subject=self._subject,
+            check=f"not zstd: {reason}",
+            remedy="do not use this registry, or push the bundle again",
         )
 
 

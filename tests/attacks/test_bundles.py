@@ -125,7 +125,7 @@ def tar_of(sender: MemoryProject) -> bytes:
 
 
 _BAD_LAYERS: dict[str, tuple[Callable[[bytes], bytes], type[AgentSyncError], str]] = {
-    "a bomb": (lambda _: a_bomb(), LimitExceeded, "has more than"),
+    "a bomb": (lambda _: a_bomb(), LimitExceeded, "more than the expected"),
     "no zstd at all": (lambda _: b"not zstd", DigestMismatch, "not zstd"),
     "a frame that is cut": (lambda tar: a_frame(tar)[:-5], DigestMismatch, "."),
     "a wrong checksum": (
@@ -136,8 +136,12 @@ _BAD_LAYERS: dict[str, tuple[Callable[[bytes], bytes], type[AgentSyncError], str
     "nothing": (lambda _: b"", DigestMismatch, "."),
     "an empty frame": (lambda _: a_frame(b""), DigestMismatch, "."),
     "another tree": (lambda tar: a_frame(tar.replace(b"a\na\n", b"b\nb\n")), DigestMismatch, "."),
-    "the tree, and more": (lambda tar: a_frame(tar + bytes(512)), LimitExceeded, "has more than"),
-    "the tree, and another frame": (lambda tar: a_frame(tar) + a_frame(bytes(512)), LimitExceeded, "has more than"),
+    "the tree, and more": (lambda tar: a_frame(tar + bytes(512)), LimitExceeded, "more than the expected"),
+    "the tree, and another frame": (
+        lambda tar: a_frame(tar) + a_frame(bytes(512)),
+        LimitExceeded,
+        "more than the expected",
+    ),
     "the tree, and rubbish": (lambda tar: a_frame(tar) + b"rubbish", DigestMismatch, "not zstd"),
     "a dictionary that nobody has": (lambda _: bytes.fromhex("28b52ffd2701000000") + bytes(20), DigestMismatch, "."),
 }

@@ -37,9 +37,9 @@ def test_a_key_pair_is_made_for_its_owner_alone_and_never_written_over(receiver:
     assert private.stat().st_mode & 0o777 == 0o600
     assert b"ENCRYPTED SIGSTORE PRIVATE KEY" in private.read_bytes()
     before = snapshot(receiver.directory)
-    assert "never written over" in receiver.run("keys", "generate", "--output", "keys/mine", code=17).err
+    assert "never overwritten" in receiver.run("keys", "generate", "--output", "keys/mine", code=17).err
     private.unlink()
-    assert "never written over" in receiver.run("keys", "generate", "--output", "keys/mine", code=17).err
+    assert "never overwritten" in receiver.run("keys", "generate", "--output", "keys/mine", code=17).err
     assert not private.exists()
     (receiver.directory / "keys/mine.key").write_bytes(before["keys/mine.key"][1])
     receiver.run("keys", "generate", "--output", "nowhere/mine", code=17)

@@ -97,7 +97,7 @@ class Fields:
 
 MAX_BUNDLE_BYTES = 4 * 1024 * 1024
 _MAX_WITNESSES = 8  # log entries, and time stamps: each costs a check of a signature
-_SUBJECT = "the signature"
+_SUBJECT = "signature"
 
 # How version 0.3 was spelt at first, and the formats before it, which carry a certificate in a chain.
 _ANCESTORS = {f"application/vnd.dev.sigstore.bundle+json;version={version}" for version in ("0.1", "0.2", "0.3")}
@@ -105,7 +105,7 @@ _ANCESTORS = {f"application/vnd.dev.sigstore.bundle+json;version={version}" for 
 
 @dataclass(frozen=True, slots=True)
 class KeyHint:
-    """Which key to take: `text` is the base64 SHA-256 of the key in cosign's bundles, anything in others."""
+    """A key's name: `text` is the base64 SHA-256 of the key in cosign's bundles, anything in others."""
 
     text: str
 
@@ -126,13 +126,13 @@ class Envelope:
     signature: bytes
 
     def signed_bytes(self) -> bytes:
-        """What the signature is made over: DSSE's pre-authentication encoding."""
+        """Return what the signature is made over: DSSE's pre-authentication encoding."""
         return pre_authentication(self.payload, payload_type=self.payload_type)
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A signature over something outside; `sha256` is its digest, 32 bytes."""
+    """A signature over a file that is not in the bundle; `sha256` is the file's digest, 32 bytes."""
 
     sha256: bytes
     signature: bytes
@@ -140,7 +140,9 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class InclusionProof:
-    """That the entry is leaf `index` in a log of `size` leaves whose root hash a signed note, `checkpoint`, states."""
+    """A proof that the entry is leaf `index` of a log with `size` leaves, whose root hash the signed note `checkpoint`
+    has.
+    """
 
     index: int
     size: int
@@ -165,7 +167,7 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class SigstoreBundle:
-    """Who signed (`verifier`), what (`content`), and who saw it."""
+    """A Sigstore bundle: who signed (`verifier`), what (`content`), and which logs and authorities saw it."""
 
     verifier: KeyHint | SigningCertificate
     content: Envelope | Message
@@ -174,7 +176,7 @@ class SigstoreBundle:
 
 
 def pre_authentication(payload: bytes, *, payload_type: str) -> bytes:
-    """DSSE's pre-authentication encoding (DSSE protocol 1.0, "Signature Definition")."""
+    """Return DSSE's pre-authentication encoding (DSSE protocol 1.0, "Signature Definition")."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
@@ -183,22 +185,22 @@ def pre_authentication(payload: bytes, *, payload_type: str) -> bytes:
 
 
 def read_bundle(content: bytes) -> SigstoreBundle:
-    """The bundle that `content` spells, in any format version up to 0.3.
+    """Read a bundle in any format version up to 0.3.
 
     Raises:
-        SignatureRejected: it is not JSON, says something twice, or says what a bundle does not say.
-        LimitExceeded: it is larger than MAX_BUNDLE_BYTES, or has too many log entries or time stamps.
+        InvalidSignature: not JSON, a key twice, or fields that a bundle does not have.
+        LimitExceeded: larger than MAX_BUNDLE_BYTES, or too many log entries or time stamps.
     """
     if len(content) > MAX_BUNDLE_BYTES:
-        raise LimitExceeded(subject=_SUBJECT, check=f"it is larger than {MAX_BUNDLE_BYTES} bytes")
+        raise LimitExceeded(subject=_SUBJECT, check=f"larger than {MAX_BUNDLE_BYTES} bytes")
     try:
         fields = Fields(read_json(content, subject=_SUBJECT), subject=_SUBJECT)
     except DigestMismatch as error:
         raise InvalidSignature(subject=_SUBJECT, check=error.check) from error
     media_type = fields.text("mediaType")
     if media_type != SIGSTORE_BUNDLE and media_type not in _ANCESTORS:
-        fields.refuse(f"its media type is {quoted(media_type)}, which is no Sigstore bundle")
-    material = fields.inner("verificationMaterial") or fields.refuse("it names no key and no certificate")
+        fields.refuse(f"media type {quoted(media_type)} is not that of a Sigstore bundle")
+    material = fields.inner("verificationMaterial") or fields.refuse("a key or certificate is missing")
     stamps = material.inner("timestampVerificationData")
     bundle = SigstoreBundle(
         _verifier(material),
@@ -215,22 +217,20 @@ def read_bundle(content: bytes) -> SigstoreBundle:
 def _few(fields: Fields, name: str) -> tuple[Fields, ...]:
     found = fields.each(name)
     if len(found) > _MAX_WITNESSES:
-        raise LimitExceeded(
-            subject=_SUBJECT, check=f"it has {len(found)} {name}; at most {_MAX_WITNESSES} are looked at"
-        )
+        raise LimitExceeded(subject=_SUBJECT, check=f"{len(found)} {name}; at most {_MAX_WITNESSES} are read")
     return found
 
 
 def _verifier(material: Fields) -> KeyHint | SigningCertificate:
     key, certificate, chain = map(material.inner, ("publicKey", "certificate", "x509CertificateChain"))
     if (key is not None) + (certificate is not None) + (chain is not None) != 1:
-        material.refuse("it must name one of a key and a certificate")
+        material.refuse("exactly one key or certificate is required")
     if key:
         hint = key.text("hint")
         key.end()
         return KeyHint(hint)
     if chain:  # the signer's comes first; the others are looked up in the trusted root, not taken from here
-        certificate, *_ = chain.each("certificates") or chain.refuse("it has no certificate")
+        certificate, *_ = chain.each("certificates") or chain.refuse("a certificate is missing")
         chain.end()
     assert certificate
     der = certificate.octets("rawBytes")
@@ -243,30 +243,30 @@ def _content(fields: Fields) -> Envelope | Message:
     if envelope and not message:
         signatures = envelope.each("signatures")
         if len(signatures) != 1:  # which of several counts would be a matter of taste
-            envelope.refuse(f"it holds {len(signatures)} signatures, and must hold one")
+            envelope.refuse(f"{len(signatures)} signatures, where exactly one is required")
         read = Envelope(envelope.octets("payload"), envelope.text("payloadType"), signatures[0].octets("sig"))
         signatures[0].text("keyid")  # nothing vouches for it; nobody reads it
         signatures[0].end()
         envelope.end()
         return read
     if message and not envelope:
-        digest = message.inner("messageDigest") or message.refuse("it says not of what it is a signature")
+        digest = message.inner("messageDigest") or message.refuse("the digest of the signed file is missing")
         sha256 = digest.octets("digest")
         if digest.text("algorithm") != "SHA2_256" or len(sha256) != 32:
-            digest.refuse("it is no SHA-256")
+            digest.refuse("not a SHA-256")
         signature = message.octets("signature")
         digest.end()
         message.end()
         return Message(sha256, signature)
-    return fields.refuse("it must hold one of an envelope and a message's signature")
+    return fields.refuse("exactly one envelope or message signature is required")
 
 
 def read_entry(fields: Fields) -> LogEntry:
-    """The entry of a transparency log, as logs and bundles spell it. Raises SignatureRejected."""
+    """Read the entry of a transparency log, as logs and bundles write it. Raises InvalidSignature."""
     log_id, kind = fields.inner("logId"), fields.inner("kindVersion")
     promise, proof = fields.inner("inclusionPromise"), fields.inner("inclusionProof")
     if not log_id or not kind or not proof:
-        fields.refuse("it lacks the log's name, its kind, or the proof of inclusion")
+        fields.refuse("the log's id, its kind, or the inclusion proof is missing")
     entry = LogEntry(
         fields.number("logIndex"),
         log_id.octets("keyId"),
@@ -285,7 +285,7 @@ def read_entry(fields: Fields) -> LogEntry:
 
 
 def _proof(fields: Fields) -> InclusionProof:
-    checkpoint = fields.inner("checkpoint") or fields.refuse("it has no checkpoint")
+    checkpoint = fields.inner("checkpoint") or fields.refuse("a checkpoint is missing")
     proof = InclusionProof(
         fields.number("logIndex"),
         fields.number("treeSize"),
@@ -308,7 +308,7 @@ def _time_stamp(fields: Fields) -> bytes:
 
 
 def bundle_json(bundle: SigstoreBundle) -> bytes:
-    """The bundle in format 0.3, as canonical JSON."""
+    """Return the bundle in format 0.3, as canonical JSON."""
     return canonical_json(
         {
             "mediaType": SIGSTORE_BUNDLE,
@@ -323,7 +323,7 @@ def bundle_json(bundle: SigstoreBundle) -> bytes:
 
 
 def base64_text(octets: bytes) -> str:
-    """Base64 as ProtoJSON spells bytes."""
+    """Return base64 as ProtoJSON writes bytes."""
     return base64.b64encode(octets).decode()
 
 

@@ -26,17 +26,17 @@ _LATEST_S = 2**38  # in the year 10680; larger numbers are beyond `datetime`
 
 
 def verify_entry(entry: LogEntry, logs: Mapping[bytes, LogKey]) -> None:
-    """Nothing, if one of `logs` holds the entry, and had it at the time it states. Raises SignatureRejected."""
+    """Verify that one of `logs` holds the entry, and held it at the time it states. Raises InvalidSignature if not."""
     key = logs.get(entry.log_id)
     if key is None:
-        _refuse("it is of a log that the trusted root does not know")
+        _refuse("the trusted root does not have its log")
     _verify_proof(entry, key)
     if entry.promise:
         _verify_promise(entry, key)
     elif entry.time_s:
-        _refuse("it states a time, and nothing vouches for that")
+        _refuse("no log signed the time in this entry")
     elif entry.index != entry.proof.index:
-        _refuse("it states another place in the log than its proof does")
+        _refuse("the index differs from the one in the inclusion proof")
 
 
 # -- the proof of inclusion ------------------------------------------------------------------------------------------
@@ -47,11 +47,11 @@ def _verify_proof(entry: LogEntry, key: LogKey) -> None:
     if _checkpoint(proof.checkpoint, entry.log_id, key) != (proof.size, proof.root):
         _refuse("the checkpoint is of another state of the log than the proof")
     if _root(entry.body, proof) != proof.root:
-        _refuse("the proof does not show that the log holds it")
+        _refuse("the proof does not show that the log holds this entry")
 
 
 def _root(body: bytes, proof: InclusionProof) -> bytes | None:
-    """The root hash of the log, if leaf and proof are as they say (RFC 9162 §2.1.3.2); None for a proof of no shape."""
+    """Return the root hash that leaf and proof give (RFC 9162 §2.1.3.2); None for a malformed proof."""
     if not proof.index < proof.size:
         return None
     node, last = proof.index, proof.size - 1
@@ -70,11 +70,11 @@ def _root(body: bytes, proof: InclusionProof) -> bytes | None:
 
 
 def _checkpoint(note: str, log_id: bytes, key: LogKey) -> tuple[int, bytes]:
-    """Size and root hash of the log as its signed note states them (C2SP: tlog-checkpoint, signed-note)."""
+    """Return size and root hash of the log from its signed note (C2SP: tlog-checkpoint, signed-note)."""
     text, blank, signatures = note.partition("\n\n")
     lines = text.split("\n")
     if not blank or not signatures.endswith("\n") or len(lines) < 3 or not _NUMBER.fullmatch(lines[1]):
-        _refuse("the checkpoint is no signed note")
+        _refuse("the checkpoint is not a signed note")
     name = lines[0].partition(" - ")[0]  # Rekor 1 writes the number of its tree behind its name
     ours = [
         signature[4:]
@@ -88,7 +88,7 @@ def _checkpoint(note: str, log_id: bytes, key: LogKey) -> tuple[int, bytes]:
 
 def _signature(line: str) -> tuple[str, bytes]:
     found = _SIGNATURE_LINE.fullmatch(line)
-    return (found[1], _octets(found[2])) if found else _refuse("the checkpoint is no signed note")
+    return (found[1], _octets(found[2])) if found else _refuse("the checkpoint is not a signed note")
 
 
 def _octets(text: str) -> bytes:
@@ -96,14 +96,14 @@ def _octets(text: str) -> bytes:
         octets = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         octets = b""
-    return octets if base64_text(octets) == text else _refuse("the checkpoint is no signed note")
+    return octets if base64_text(octets) == text else _refuse("the checkpoint is not a signed note")
 
 
 # -- the promise -----------------------------------------------------------------------------------------------------
 
 
 def _verify_promise(entry: LogEntry, key: LogKey) -> None:
-    """Rekor 1's signed entry timestamp: over the entry, its place, and the time at which the log took it."""
+    """Verify Rekor 1's signed entry timestamp: over the entry, its index, and the time at which the log took it."""
     said = {
         "body": base64_text(entry.body),
         "integratedTime": entry.time_s,
@@ -111,26 +111,30 @@ def _verify_promise(entry: LogEntry, key: LogKey) -> None:
         "logIndex": entry.index,
     }
     if not 0 < entry.time_s < _LATEST_S or not key.has_signed(entry.promise, canonical_json(said)):
-        _refuse("its time is not signed by the log")
+        _refuse("the time is not signed by the log")
     if datetime.fromtimestamp(entry.time_s, UTC) not in key.period:
         _refuse("the log's key was not valid at that time")
 
 
 def _refuse(check: str) -> NoReturn:
-    raise InvalidSignature(subject="the log entry of the signature", check=check)
+    raise InvalidSignature(subject="log entry of the signature", check=check)
 
 
 # -- the body --------------------------------------------------------------------------------------------------------
 
-_SUBJECT = "the log entry of the signature"
+_SUBJECT = "log entry of the signature"
 
 
 def verify_entry_body(entry: LogEntry, content: Envelope | Message, key: PublicKey) -> None:
-    """Nothing, if `entry` is about the signature of `content`, made with `key`. Raises SignatureRejected."""
+    """Verify that `entry` is about the signature of `content` made with `key`. Raises InvalidSignature if not.
+
+    Without this, the log entry of another signature could be attached. For keyless signatures `sigstore` compares the
+    same.
+    """
     try:
         said = read_json(entry.body, subject=_SUBJECT)
     except (DigestMismatch, LimitExceeded) as error:
-        raise InvalidSignature(subject=_SUBJECT, check="what the log holds cannot be read") from error
+        raise InvalidSignature(subject=_SUBJECT, check="the body is not strict JSON") from error
     match entry.kind, entry.version, content:
         case "hashedrekord", "0.0.2", _:
             expected = _hashedrekord_2(content, key)
@@ -140,14 +144,14 @@ def verify_entry_body(entry: LogEntry, content: Envelope | Message, key: PublicK
             expected = _dsse_1(content, key)
             said = _without_envelope_hash(said)
         case _:
-            check = f"an entry of the kind {entry.kind[:40]!r} {entry.version[:20]!r} does not suit it"
+            check = f"an entry of the kind {entry.kind[:40]!r} {entry.version[:20]!r} does not fit the signature"
             raise InvalidSignature(subject=_SUBJECT, check=check)
     if said != {"apiVersion": entry.version, "kind": entry.kind, "spec": expected}:
-        raise InvalidSignature(subject=_SUBJECT, check="the log holds it for another signature")
+        raise InvalidSignature(subject=_SUBJECT, check="the log holds this entry for another signature")
 
 
 def _hashedrekord_2(content: Envelope | Message, key: PublicKey) -> object:
-    """Rekor 2 (rekor-v2-spec §6.1): a digest and a signature, of envelopes too."""
+    """Return Rekor 2's body (rekor-v2-spec §6.1): a digest and a signature, of envelopes too."""
     sha256 = content.sha256 if isinstance(content, Message) else hashlib.sha256(content.signed_bytes()).digest()
     verifier = {"keyDetails": "PKIX_ECDSA_P256_SHA_256", "publicKey": {"rawBytes": base64_text(key.der)}}
     return {
@@ -171,7 +175,7 @@ def _dsse_1(content: Envelope, key: PublicKey) -> object:
 
 
 def _without_envelope_hash(said: object) -> object:
-    """That hash is of the envelope's JSON as it was sent to the log: nobody else knows how that was spelt."""
+    """Leave out the hash of the envelope's JSON as it was sent to the log: nobody else knows how that was written."""
     if not isinstance(said, dict) or not isinstance(spec := said.get("spec"), dict):
         return said
     return {**said, "spec": {name: value for name, value in spec.items() if name != "envelopeHash"}}

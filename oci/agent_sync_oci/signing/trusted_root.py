@@ -1,6 +1,6 @@
-"""The trusted root: the certificate authorities, logs and time-stamp authorities that keyless signatures rest on.
+"""The trusted root: the certificate authorities, logs, and time-stamp authorities that keyless signatures rest on.
 
-It comes from a file that somebody vouches for by its SHA-256; nothing is fetched, cached or refreshed.
+A root comes from a file that is pinned by its SHA-256; nothing is fetched, cached, or refreshed.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from agent_sync_oci.text import quoted
 if TYPE_CHECKING:
     from sigstore.verify import Verifier
 
-_SUBJECT = "the trusted root"
+_SUBJECT = "trusted root"
 _MAX_BYTES = 1024 * 1024
 _MEDIA_TYPES = {
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
@@ -50,7 +50,7 @@ class LogKey:
     period: Period
 
     def has_signed(self, signature: bytes, content: bytes) -> bool:
-        """Whether `signature` is the log's over `content`. Raises SignatureRejected for a key that is not usable."""
+        """Return whether `signature` is the log's over `content`. Raises InvalidSignature if the key is not usable."""
         from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -64,7 +64,7 @@ class LogKey:
                 case "PKIX_ED25519", Ed25519PublicKey() as key:
                     key.verify(signature, content)
                 case _:
-                    raise _rejected(f"a log's key is of a kind that is not known: {quoted(self.details)}")
+                    raise _rejected(f"a log's key is of an unknown kind: {quoted(self.details)}")
         except InvalidSignature:
             return False
         except (ValueError, UnsupportedAlgorithm) as error:
@@ -74,7 +74,7 @@ class LogKey:
 
 @dataclass(frozen=True, slots=True)
 class TimeAuthority:
-    """Who states the time: its certificates in DER, its own first, the root last."""
+    """A time-stamp authority: its certificates in DER, its own first, the root last."""
 
     certificates: tuple[bytes, ...] = field(repr=False)
     period: Period
@@ -82,7 +82,7 @@ class TimeAuthority:
 
 @dataclass(frozen=True)
 class TrustedRoot:
-    """Made by `read`. `logs`: by the name that entries and checkpoints give the log. Equal if its bytes are."""
+    """A trusted root, made by `read`. `logs` go by the ids in entries and checkpoints. Equal if its bytes are."""
 
     content: bytes = field(repr=False)
     logs: Mapping[bytes, LogKey] = field(compare=False, repr=False)
@@ -90,37 +90,38 @@ class TrustedRoot:
 
     @classmethod
     def read(cls, content: bytes, expected_sha256: str | None = None) -> Self:
-        """The root that `content` spells (protobuf-specs, sigstore_trustroot.proto), if that is its SHA-256 in hex.
+        """Read a root (protobuf-specs, sigstore_trustroot.proto), if `expected_sha256` (hex) is its SHA-256.
 
         Raises:
-            SignatureRejected: it is another file than the one vouched for, or no trusted root.
-            LimitExceeded: it is larger than 1 MiB.
+            InvalidSignature: another file than the pinned one, or not a trusted root.
+            LimitExceeded: larger than 1 MiB.
         """
         if len(content) > _MAX_BYTES:
-            raise LimitExceeded(subject=_SUBJECT, check=f"it is larger than {_MAX_BYTES} bytes")
+            raise LimitExceeded(subject=_SUBJECT, check=f"larger than {_MAX_BYTES} bytes")
         sha256 = hashlib.sha256(content).hexdigest()
         if expected_sha256 not in (None, sha256):
-            remedy = "take the file that was vouched for; if the new one is wanted, pin its SHA-256"
-            raise _rejected(f"its SHA-256 is {sha256}, and {expected_sha256} is pinned", remedy)
+            remedy = "use the pinned file; if the new one is wanted, pin its SHA-256"
+            raise _rejected(f"SHA-256 {sha256} differs from the pinned {expected_sha256}", remedy)
         try:
             fields = Fields(read_json(content, subject=_SUBJECT), subject=_SUBJECT)
         except DigestMismatch as error:
             raise _rejected(error.check) from error
         if (media_type := fields.text("mediaType")) not in _MEDIA_TYPES:
-            fields.refuse(f"its media type is {quoted(media_type)}, which is no trusted root")
+            fields.refuse(f"media type {quoted(media_type)} is not that of a trusted root")
         logs = {name: key for each in fields.each("tlogs") for name, key in _log(each)}
         return cls(content, logs, tuple(map(_time_authority, fields.each("timestampAuthorities"))))
 
     @property
     def sha256(self) -> str:
-        """The file's SHA-256, in hexadecimal digits."""
+        """Return the file's SHA-256, in hex."""
         return hashlib.sha256(self.content).hexdigest()
 
     @cached_property
     def verifier(self) -> Verifier:
-        """What checks certificates against this root; made once, since making it costs more than a check.
+        """Return what verifies certificates against this root; made once, since making it costs more than using it.
 
-        Raises SignatureRejected: the root lacks what a keyless signature needs.
+        Raises:
+            InvalidSignature: the root lacks what a keyless signature needs.
         """
         import logging
 
@@ -135,22 +136,22 @@ class TrustedRoot:
             model = Model.from_json(canonical_json(_with_ends_included(read_json(self.content, subject=_SUBJECT))))
             return Verifier(trusted_root=Parsed(model))
         except (Error, ValueError) as error:
-            raise _rejected(f"keyless signatures cannot be checked with it: {_first_line(error)}") from error
+            raise _rejected(f"not usable for keyless signatures: {_first_line(error)}") from error
 
 
 def _log(fields: Fields) -> list[tuple[bytes, LogKey]]:
-    """The log under each of its names."""
-    key = fields.inner("publicKey") or fields.refuse("it has no key")
+    """Return the log under each of its ids."""
+    key = fields.inner("publicKey") or fields.refuse("a key is missing")
     made = LogKey(key.octets("rawBytes"), key.text("keyDetails"), _period(key))
     names = [each.octets("keyId") for each in (fields.inner("logId"), fields.inner("checkpointKeyId")) if each]
-    return [(name, made) for name in names if name] or fields.refuse("it has no name")
+    return [(name, made) for name in names if name] or fields.refuse("an id is missing")
 
 
 def _time_authority(fields: Fields) -> TimeAuthority:
-    chain = fields.inner("certChain") or fields.refuse("it has no certificates")
+    chain = fields.inner("certChain") or fields.refuse("certificates are missing")
     certificates = tuple(each.octets("rawBytes") for each in chain.each("certificates"))
     if len(certificates) < 2:
-        fields.refuse("it needs its own certificate and a root's")
+        fields.refuse("its own certificate and a root's are required")
     return TimeAuthority(certificates, _period(fields))
 
 

@@ -35,23 +35,25 @@ if TYPE_CHECKING:
 
 # -- time stamps -----------------------------------------------------------------------------------------------------
 
-_TIMESTAMP = "the time stamp of the signature"
+_TIMESTAMP = "time stamp of the signature"
 
 
 def verify_timestamps(stamps: Sequence[bytes], signature: bytes, authorities: Sequence[TimeAuthority]) -> None:
-    """Nothing, if one of `authorities` made each of `stamps` over `signature`. Raises SignatureRejected."""
+    """Verify that one of `authorities` made each of `stamps` over `signature`. Raises InvalidSignature if not."""
     if len(set(stamps)) != len(stamps):
-        raise InvalidSignature(subject=_TIMESTAMP, check="it is there twice")
+        raise InvalidSignature(subject=_TIMESTAMP, check="the same time stamp twice")
     for stamp in stamps:
         if not any(_has_stamped(authority, stamp, signature) for authority in authorities):
-            raise InvalidSignature(subject=_TIMESTAMP, check="no authority of the trusted root made it for this one")
+            raise InvalidSignature(
+                subject=_TIMESTAMP, check="no authority of the trusted root made this time stamp for this signature"
+            )
 
 
 def _has_stamped(authority: TimeAuthority, stamp: bytes, signature: bytes) -> bool:
     from cryptography.x509 import load_der_x509_certificate
     from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
-    with reading_certificates("a time-stamp authority of the trusted root"):
+    with reading_certificates("time-stamp authority of the trusted root"):
         own, *intermediates, root = map(load_der_x509_certificate, authority.certificates)
         builder = VerifierBuilder().tsa_certificate(own).add_root_certificate(root)
         for certificate in intermediates:
@@ -67,12 +69,12 @@ def _has_stamped(authority: TimeAuthority, stamp: bytes, signature: bytes) -> bo
 
 # -- signatures ------------------------------------------------------------------------------------------------------
 
-_SUBJECT = "the signature"
+_SUBJECT = "signature"
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedSignature:
-    """What a good signature says. `logged`: a transparency log of the trusted root holds it."""
+    """A valid signature. `logged`: a transparency log of the trusted root holds it."""
 
     signer: Signer
     statement: Statement
@@ -81,7 +83,7 @@ class VerifiedSignature:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedArtifact:
-    """The same of a signature over an artifact. `statement` is None where it is over the artifact itself."""
+    """A valid signature over an artifact. `statement` is None if the signature is over the artifact itself."""
 
     signer: Signer
     statement: Statement | None
@@ -91,53 +93,58 @@ class VerifiedArtifact:
 def verify_bundle(
     bundle: bytes, signers: Sequence[Signer], *, root: TrustedRoot | None, predicate_type: str = COSIGN_SIGN
 ) -> VerifiedSignature:
-    """What one of `signers` states in `bundle`. That its subject is the one expected is for the caller to compare.
+    """Verify a signed statement by one of `signers`. The caller compares its subjects.
 
-    1. it is a Sigstore bundle, and says nothing twice; 2. one of `signers` is named in it; 3. the signature is theirs;
-    4. every log entry and time stamp holds, and a certificate was good when they were made; 5. what is signed is an
-    in-toto statement; 6. it is of the kind that was asked for. Without `root`, a key's log entries and time stamps
-    are not looked at, and count for nothing.
+    1. It is a Sigstore bundle, without a key twice. 2. It names one of `signers`. 3. The signature is theirs. 4. Every
+    log entry and time stamp holds, and a certificate was valid when they were made. 5. The payload is an in-toto
+    statement. 6. The statement has this predicate type. Without `root`, a key's log entries and time stamps are not
+    read, and count for nothing.
 
-    Raises SignatureRejected, or LimitExceeded for what is too large to be looked at.
+    Raises:
+        InvalidSignature: one of these does not hold.
+        LimitExceeded: the bundle is too large.
     """
     read = read_bundle(bundle)
     signer = _expected(read, signers)
     envelope = read.content
     if not isinstance(envelope, Envelope):
-        raise _rejected("it is over bare bytes and names nothing; a signed statement is needed")
+        raise _rejected("over bare bytes, where a signed statement is required")
     logged = _verify_signature(read, signer, root)
     statement = _statement(envelope)
     if statement.predicate_type != predicate_type:
-        raise _rejected(f"what is signed is {quoted(statement.predicate_type)}, and {quoted(predicate_type)} is needed")
+        raise _rejected(
+            f"the statement is {quoted(statement.predicate_type)}, where {quoted(predicate_type)} is required"
+        )
     return VerifiedSignature(signer, statement, logged)
 
 
 def verify_artifact(
     bundle: bytes, artifact_sha256: str, signers: Sequence[Signer], *, root: TrustedRoot | None
 ) -> VerifiedArtifact:
-    """What one of `signers` says in `bundle` of the artifact with this SHA-256 (in hex), whatever it is.
+    """Verify a signature by one of `signers` over the artifact with this SHA-256 (in hex), whatever the artifact is.
 
-    As `verify_bundle`, but for any Sigstore bundle: a statement of any kind that has the artifact among its subjects,
-    or a signature over the artifact itself. A key that the bundle names in another way, or not at all, is tried as
-    well.
+    As `verify_bundle`, but for any Sigstore bundle: a statement of any kind with the artifact among its subjects, or a
+    signature over the artifact itself. A key that the bundle names in another way, or not at all, is tried as well.
 
-    Raises SignatureRejected, or LimitExceeded for what is too large to be looked at.
+    Raises:
+        InvalidSignature: the signature is not valid, or is over something else.
+        LimitExceeded: the bundle is too large.
     """
     read = read_bundle(bundle)
     signer = _match_by_signature(read, signers) or _expected(read, signers)
     if isinstance(read.content, Message):
         if read.content.sha256.hex() != artifact_sha256:
-            raise _rejected(f"it is over the digest {read.content.sha256.hex()}, and this is {artifact_sha256}")
+            raise _rejected(f"over the digest {read.content.sha256.hex()}, where the artifact has {artifact_sha256}")
         return VerifiedArtifact(signer, None, _verify_signature(read, signer, root))
     logged = _verify_signature(read, signer, root)
     statement = _statement(read.content)
     if artifact_sha256 not in {subject.sha256 for subject in statement.subjects}:
-        raise _rejected(f"none of its subjects has the digest {artifact_sha256}")
+        raise _rejected(f"no subject of the statement has the digest {artifact_sha256}")
     return VerifiedArtifact(signer, statement, logged)
 
 
 def claimed_signer(bundle: bytes) -> str:
-    """Who claims to have made the signature, fit for a terminal; NOT checked. Raises as `verify_bundle` does."""
+    """Return who claims to have signed, unverified and fit for a terminal. Raises as `verify_bundle` does."""
     return quoted(describe_verifier(read_bundle(bundle).verifier))[1:-1]
 
 
@@ -146,15 +153,15 @@ def claimed_signer(bundle: bytes) -> str:
 
 def _expected(read: SigstoreBundle, signers: Sequence[Signer]) -> Signer:
     if not signers:
-        raise _rejected("nobody is named whose signature would do", "name a key, or an identity with its issuer")
+        raise _rejected("no signer is named who could have signed", "name a key, or an identity with its issuer")
     signer = match_signer(read.verifier, signers)
     if signer is None:
-        raise _rejected(f"it is by {quoted(describe_verifier(read.verifier))}, and not by anybody who was asked for")
+        raise _rejected(f"signed by {quoted(describe_verifier(read.verifier))}, who is not among the required signers")
     return signer
 
 
 def _match_by_signature(read: SigstoreBundle, signers: Sequence[Signer]) -> Signer | None:
-    """The key that made it, where the name that it has in the bundle says nothing to us; the signature decides."""
+    """Return the key that made the signature, if the bundle names it in a way unknown here; the signature decides."""
     if not isinstance(read.verifier, KeyHint) or match_signer(read.verifier, signers):
         return None
     keys = (each for each in signers if isinstance(each, KeySigner))
@@ -165,11 +172,11 @@ def _match_by_signature(read: SigstoreBundle, signers: Sequence[Signer]) -> Sign
 
 
 def _verify_signature(read: SigstoreBundle, signer: Signer, root: TrustedRoot | None) -> bool:
-    """Whether a log holds the signature, which is `signer`'s. Raises SignatureRejected."""
+    """Verify that the signature is `signer`'s, and return whether a log holds it. Raises InvalidSignature."""
     match signer:
         case KeySigner():
             if not _is_by(signer.public_key, read.content):
-                raise _rejected(f"it does not fit what is signed, or another key than {quoted(str(signer))} made it")
+                raise _rejected(f"not over this content, or made with another key than {quoted(str(signer))}")
             if root is None:
                 return False
             _verify_witnesses(read, root)
@@ -177,7 +184,7 @@ def _verify_signature(read: SigstoreBundle, signer: Signer, root: TrustedRoot | 
                 verify_entry_body(entry, read.content, signer.public_key)
         case IdentitySigner():
             if root is None:
-                raise _rejected("it is keyless, and there is no trusted root", "pin one: root and root_sha256")
+                raise _rejected("keyless, and no trusted root is given", "pin a trusted root: `root` and `root_sha256`")
             _verify_witnesses(read, root)
             _verify_certificate(read, signer, root)
     return bool(read.entries)
@@ -193,14 +200,14 @@ def _is_by(key: PublicKey, content: Envelope | Message) -> bool:
 
 def _verify_witnesses(read: SigstoreBundle, root: TrustedRoot) -> None:
     if len(set(read.entries)) != len(read.entries):
-        raise _rejected("it has the same log entry twice")
+        raise _rejected("the same log entry twice")
     for entry in read.entries:
         verify_entry(entry, root.logs)
     verify_timestamps(read.time_stamps, read.content.signature, root.time_authorities)
 
 
 def _verify_certificate(read: SigstoreBundle, signer: IdentitySigner, root: TrustedRoot) -> None:
-    """Nothing, if the certificate is of the root's authorities, logged, was valid then, and made the signature."""
+    """Verify that the certificate is of the root's authorities, logged, was valid then, and made the signature."""
     from sigstore.errors import Error
     from sigstore.models import Bundle
 
@@ -214,7 +221,7 @@ def _verify_certificate(read: SigstoreBundle, signer: IdentitySigner, root: Trus
                 case Message():
                     verifier.verify_artifact(_hashed(read.content.sha256), bundle, _ExactIdentity(signer))
     except Error as error:
-        raise _rejected(f"it does not hold: {quoted(str(error).partition(chr(10))[0])}") from error
+        raise _rejected(f"the certificate does not hold: {quoted(str(error).partition(chr(10))[0])}") from error
 
 
 def _hashed(sha256: bytes) -> Hashed:
@@ -225,7 +232,7 @@ def _hashed(sha256: bytes) -> Hashed:
 
 
 class _ExactIdentity:
-    """A policy of sigstore's that takes one identity of one issuer, found as everywhere here."""
+    """A policy of sigstore's that accepts one identity of one issuer."""
 
     def __init__(self, signer: IdentitySigner) -> None:
         self._wanted = Identity(signer.identity, signer.issuer)
@@ -234,7 +241,7 @@ class _ExactIdentity:
         from sigstore.errors import VerificationError
 
         if identity_of(certificate) != self._wanted:
-            raise VerificationError("the certificate is another's")
+            raise VerificationError("the certificate names another identity")
 
 
 # -- what is signed --------------------------------------------------------------------------------------------------
@@ -242,7 +249,7 @@ class _ExactIdentity:
 
 def _statement(envelope: Envelope) -> Statement:
     if envelope.payload_type != IN_TOTO:
-        raise _rejected(f"what is signed is of the type {quoted(envelope.payload_type)}, and no in-toto statement")
+        raise _rejected(f"the payload is {quoted(envelope.payload_type)}, not an in-toto statement")
     return read_statement(envelope.payload)
 
 

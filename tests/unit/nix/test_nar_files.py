@@ -63,8 +63,8 @@ def test_a_lock_that_lies_about_its_nar_is_refused_before_a_narinfo_says_so() ->
 @pytest.mark.parametrize(
     ("before", "after", "said"),
     [
-        ("status: ok", "status: failed", "source rules: it is locked with the status failed"),
-        ("narHash: ", "unknown: ", "source rules: the lock has no narHash for it"),
+        ("status: ok", "status: failed", "source rules: locked with the status failed"),
+        ("narHash: ", "unknown: ", "source rules: the lock has no narHash for this tree"),
     ],
 )
 def test_a_lock_that_names_no_path_is_refused(before: str, after: str, said: str) -> None:

@@ -99,7 +99,7 @@ def test_a_statement_vouches_for_each_of_its_subjects(sigstore: SigstoreStack, r
         checked = verify_artifact(bundle, sha256, [CI], root=root)
         assert checked.statement is not None
         assert checked.statement.predicate_type == "https://example.com/any"
-    with pytest.raises(InvalidSignature, match="none of its subjects"):
+    with pytest.raises(InvalidSignature, match="no subject of the statement"):
         verify_artifact(bundle, _SHA256, [CI], root=root)
 
 
@@ -110,14 +110,14 @@ def test_a_key_that_a_foreign_bundle_names_otherwise_is_found(hint: str) -> None
     bundle = bundle_json(SigstoreBundle(KeyHint(hint), message))
     asked = [a_key_signer(a_key()), a_key_signer(key)]
     assert verify_artifact(bundle, _SHA256, asked, root=None).signer == a_key_signer(key)
-    with pytest.raises(InvalidSignature, match="not by anybody who was asked for"):
+    with pytest.raises(InvalidSignature, match="not among the required signers"):
         verify_artifact(bundle, _SHA256, asked[:1], root=None)
 
 
 def test_a_bundle_of_ours_must_name_its_key() -> None:
     key = a_key()
     nameless = with_parts(a_key_signed_bundle(key), verifier=KeyHint(""))
-    with pytest.raises(InvalidSignature, match="not by anybody who was asked for"):
+    with pytest.raises(InvalidSignature, match="not among the required signers"):
         verify_bundle(nameless, [a_key_signer(key)], root=None)
 
 
