@@ -45,7 +45,7 @@ class MachineRegistries:
         from agent_sync_oci.http.network import Network
         from agent_sync_oci.registry.remote.repository import RemoteRegistry
 
-        if self._network is None:
+        if self._network is None:  # once: it keeps the certificate authorities that it has read
             self._network = Network.of(self._environment)
         return RemoteRegistry(
             reference,

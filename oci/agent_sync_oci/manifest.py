@@ -223,10 +223,11 @@ def _subject(document: StrictObject) -> Descriptor | None:
 def _is_index(document: StrictObject, media_type: str | None) -> bool:
     """Return whether this is an index, and not a manifest. Raises DigestMismatch for what is neither, or both."""
     version = document.value.get("schemaVersion")
-    if type(version) is not int or version != 2:
+    if type(version) is not int or version != 2:  # not isinstance: True is an int, too
         document.reject(f"schemaVersion is {quoted(version)} instead of 2")
     keys = document.value.keys()
     as_manifest, as_index = keys & MANIFEST_KEYS, keys & INDEX_KEYS
+    # A client that goes by the media type and one that goes by the keys would read two things (CVE-2021-41190).
     if as_manifest and as_index:
         document.reject("a manifest and an index at once")
     if keys & OTHER_KEYS:
@@ -235,6 +236,7 @@ def _is_index(document: StrictObject, media_type: str | None) -> bool:
         document.reject("neither a config with layers nor manifests")
     meant = IMAGE_INDEX if as_index else IMAGE_MANIFEST
     for who, said in ("its mediaType", document.media_type("mediaType")), ("the registry", media_type):
+        # Docker's manifests have the same shape, so only their media type tells them apart.
         if said is not None and said.startswith(_DOCKER):
             document.reject(f"{quoted(said)}, according to {who}, is not an OCI artifact")
         if said is not None and said != meant:

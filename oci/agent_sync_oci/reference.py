@@ -26,6 +26,7 @@ _REPOSITORY = re.compile(rf"{_PART}(?:/{_PART})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _MAX_HOST_LENGTH = 253  # RFC 1035 §2.3.4
 _MAX_REPOSITORY_LENGTH = 255
+# `user:password@` before a host, and not the `@` of a digest.
 _CREDENTIALS = re.compile(r"(?<![^/])[^/]*@(?!sha[0-9]+:)")
 _DIGEST = re.compile(r"(?P<before>.*)@(?P<digest>sha[0-9]+:.*)")
 

@@ -54,7 +54,7 @@ class HttpClient:
             response = send(url)
             if not response.has_redirect_location:
                 return response
-            with closing(response):
+            with closing(response):  # unread: who redirects may send a body of any length
                 url = self._redirect_target(url, response.headers["location"])
         raise self._error(
             subject=self._subject,
@@ -69,6 +69,7 @@ class HttpClient:
     def within(self, current: httpx.URL, location: str, *, what: str) -> httpx.URL:
         """Return where a header leads, which must be the origin; `what` begins the error's check. Raises `error`."""
         target = self._join(current, location, what)
+        # The same host on another port may be another user's server.
         if not self.is_origin(target):
             raise self._refused(what, target, "which is another scheme, host or port")
         return target
@@ -109,6 +110,7 @@ class HttpClient:
             )
 
     def _refused(self, what: str, target: httpx.URL | None, refusal: str) -> NetworkError:
+        # Not the whole address: its path or its query may be a key.
         where = "something" if target is None else quoted_origin(target)
         return self._error(subject=self._subject, check=f"{what} to {where}, {refusal}", remedy=_REMEDY)
 

@@ -34,7 +34,7 @@ class Deadline:
         self._timeout_s = timeout_s
         self._check = check
         self._expired = expired
-        self._clock = threading.local()
+        self._clock = threading.local()  # threads share a client, and each of their calls has an end of its own
 
     @contextmanager
     def one_call(self) -> Iterator[None]:
@@ -101,6 +101,7 @@ def with_retries(
             deadline.sleep(pause_s)
             continue
         wait_s = retry_after_s(response)
+        # A server that asks for minutes is not waited for: its user can decide that better.
         if response.status_code not in retryable or wait_s > _MAX_RETRY_AFTER_S:
             return response
         response.close()
@@ -127,6 +128,7 @@ def retry_after_s(response: httpx.Response) -> float:
 
 def connection_failed(cause: Exception, subject: str, *, error: type[NetworkError]) -> NetworkError:
     """Return the error for a connection that failed; what a library says of an address is not in it."""
+    # The first cause tells most: httpcore wraps the errors of sockets, resolvers and TLS.
     causes = list(_chain(cause))
     rejected = next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None)
     if rejected is not None:

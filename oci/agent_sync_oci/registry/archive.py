@@ -146,7 +146,7 @@ class ArchiveRegistry(ImageLayout):
         super().__init__(ARCHIVE + file)
         self._directory_path, self._file_name = os.path.split(file)
         self._path = file
-        self._changing = threading.RLock()
+        self._changing = threading.RLock()  # reentrant: to write, the existing archive is opened
         self._old: ArchiveFile | None = None
         self._looked = False
         self._staging: _Staging | None = None
@@ -248,6 +248,7 @@ class ArchiveRegistry(ImageLayout):
             yield file_header(name, len(content)) + content.ljust(padded(len(content)), b"\0")
         above, _, _ = BLOBS_DIRECTORY.partition("/")
         yield directory_header(above) + directory_header(BLOBS_DIRECTORY)
+        # In order of digests, so that the same content gives the same archive, byte for byte.
         for digest, span in sorted(blobs.items()):
             yield file_header(blob_path(digest), span.size)
             yield from chunks_of_file(span.open(), label=self.name)
@@ -277,7 +278,7 @@ class _Staging:
             on_error.callback(release, self.directory)
             remove_stale(self.directory)
             self._file = AtomicFile(self.directory, label=label)
-            self._file.hide()
+            self._file.hide()  # without a name nothing is left behind, however the process ends
             on_error.pop_all()
         self._end = 0
         self._reserving = threading.Lock()

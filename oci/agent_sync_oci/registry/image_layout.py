@@ -242,6 +242,7 @@ class ImageLayout(ABC):
             copy_verified(chunks_of_file(file, label=self.name), blob, write, label=self.name)
 
     def referrers(self, subject: Digest) -> tuple[Descriptor, ...]:
+        # An index is one object for as long as the file stays as it is, so identity is enough to trust the memo.
         index, before = self._index(), self._by_subject
         by_subject = before[1] if before is not None and before[0] is index else self._referring(index)
         self._by_subject = index, by_subject

@@ -69,6 +69,7 @@ def index_locked(directory: int, *, label: str, wait_s: float = WAIT_S) -> Itera
 
 def _wait_for(descriptor: int, label: str, wait_s: float) -> None:
     give_up = time.monotonic() + wait_s
+    # Polled, since a blocking flock(2) has no time-out.
     while True:
         try:
             return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -281,6 +282,7 @@ class LayoutRegistry(ImageLayout):
     def put_blob(self, blob: Descriptor, open_body: OpenBody, *, mount_from: str | None = None) -> None:  # noqa: ARG002
         with file_errors(self.name, "write"):
             here = self._directory.create()
+            # A blob of the right size is not read again: whoever reads one verifies it.
             if size_of(blob.digest.hex, here.blobs) == blob.size:
                 return
         with AtomicFile(here.blobs, label=self.name) as file:

@@ -47,7 +47,7 @@ def push_blobs(registry: Registry, blobs: Iterable[BlobUpload], *, mount_from: s
         opened = threading.Event()
 
         def open_and_note() -> BinaryIO:
-            opened.set()
+            opened.set()  # only then was the blob needed
             return open_body()
 
         registry.put_blob(blob, open_and_note, mount_from=mount_from)
@@ -177,6 +177,7 @@ def _upload(source: Registry, blob: Descriptor, check: Callable[[], object]) -> 
 
 def _put_manifests(target: Registry, reached: _Reached) -> None:
     """Send each manifest after what it lists, and after its subject."""
+    # A registry may refuse a manifest that names what it does not have yet.
     order = TopologicalSorter({digest: _before(manifest) & reached.keys() for digest, manifest in reached.items()})
     order.prepare()
     while order.is_active():

@@ -30,6 +30,7 @@ def attach(registry: Registry, manifest: Manifest | Index) -> None:
     plain = manifest.descriptor
     entry = Descriptor(plain.media_type, plain.digest, plain.size, manifest.annotations, manifest.listed_type)
     tag = _fallback_tag(manifest.subject.digest)
+    # Registries have no compare-and-swap for tags: write, read back, and write again if another client was faster.
     for _ in range(_ATTEMPTS):
         listed = _listed_at(registry, tag)
         if entry.digest in {each.digest for each in listed}:
@@ -47,6 +48,7 @@ def list_referrers(registry: Registry, subject: Digest) -> tuple[Descriptor, ...
 
     Raises LimitExceeded for more than MAX_REFERRERS.
     """
+    # A registry that has had the API only for a while may have older referrers at the tag alone.
     listed = registry.referrers(subject) or _listed_at(registry, _fallback_tag(subject))
     if len(listed) > MAX_REFERRERS:
         raise LimitExceeded(

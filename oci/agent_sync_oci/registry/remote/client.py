@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _MAX_REDIRECTS = 5
 _CONNECT_TIMEOUT_S = 10.0
+# The name that people know Docker Hub by is not the host of its registry.
 _DOCKER_HUB = {"docker.io": "registry-1.docker.io", "index.docker.io": "registry-1.docker.io"}
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "agent-sync-oci"}
 _SHORT_BYTES = 16 * 1024
@@ -149,7 +150,7 @@ class RepositoryClient:
         from agent_sync_oci.registry.remote.login import Authenticator
 
         with self._logging_in:
-            if self._authenticator is None:
+            if self._authenticator is None:  # another thread may have logged in meanwhile
                 authenticator = Authenticator(
                     self._reference, self._http, self._send_once, self._network, self.deadline
                 )
@@ -239,6 +240,7 @@ def _refusal(response: httpx.Response, subject: str) -> RegistryError:
     status = response.status_code
     kind = NotFound if status == 404 else RegistryError
     failed = "authentication failed: " if status == 401 else ""
+    # The registry's own words are quoted, never printed as they are.
     check = f"{failed}the registry responded {status}{_explanation(response)}"
     wait_s = retry_after_s(response)
     if wait_s:

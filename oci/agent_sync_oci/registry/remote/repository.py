@@ -75,6 +75,7 @@ class RemoteRegistry:
 
     def manifest(self, wanted: Digest | str) -> Manifest | Index:
         subject = f"manifest {quoted(wanted)} in {self.name}"
+        # What is not a tag could lead out of the repository, as part of an address.
         if not isinstance(wanted, Digest) and not is_tag(wanted):
             raise NotFound(subject=subject, check="no registry has such a tag")
         with (
@@ -99,6 +100,7 @@ class RemoteRegistry:
         with self._deadline.one_call(), self._client.ask("PUT", url, body=body) as response:
             require_status(response, 201, subject=subject)
             check_digest(response, manifest.digest, subject=subject)
+            # A registry that has the referrers API says so by this header (distribution spec 1.1).
             listed = response.headers.get("oci-subject")
         return manifest.subject is None or listed == manifest.subject.digest
 
