@@ -5,13 +5,14 @@ PYTHON_HERE := $(VENV)/bin/python
 LOCKS := .ci/requirements
 PYTEST_ARGS ?=
 
-.PHONY: help demo test check bench programs environment format lint types layers generated fix lock clean
+.PHONY: help demo test check bench mutants programs environment format lint types layers generated fix lock clean
 
 help:
 	@echo "make demo    the main job, on an example, in a fresh environment"
 	@echo "make test    every test; installs what they need"
 	@echo "make check   format, lint, types, layers, generated files"
 	@echo "make bench   the table of docs/reference/performance.md"
+	@echo "make mutants proof that the tests mean it: each mechanism taken out turns its tests red"
 	@echo "make fix     formats, and mends what the linter can mend"
 	@echo "make lock    pins the newest dependencies that pyproject.toml allows"
 	@echo "make clean   removes the environment and every cache"
@@ -26,6 +27,9 @@ check: format lint types layers generated
 
 bench: environment
 	$(PYTHON_HERE) -m tests.benchmarks
+
+mutants: programs environment
+	$(PYTHON_HERE) -m tests.mutants
 
 # -- what the targets above stand on ---------------------------------------------------------------------------------
 

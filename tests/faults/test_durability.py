@@ -78,9 +78,9 @@ def work(kind: str, directory: Path, *strace: str) -> int:
     return subprocess.run([*strace, *driver], cwd=_ROOT, env=environment, timeout=120).returncode
 
 
-def recorded(kind: str, directory: Path, log: Path) -> Recorder:
+def recorded(kind: str, directory: Path, log: Path, *, ended: int = 0) -> Recorder:
     tracing = (str(require("strace")), "-f", "-y", "-qqq", "-s", "4096", "-e", f"trace={_CALLS}", "-o", str(log))
-    assert work(kind, directory, *tracing) == 0
+    assert work(kind, directory, *tracing) == ended
     recorder = Recorder(f"{directory}/")
     for line in log.read_text(errors="replace").splitlines():
         recorder.hear(line)
@@ -97,3 +97,11 @@ def test_a_rename_comes_after_fsync_of_the_file_and_before_fsync_of_its_director
     assert recorder.renames > 0
     assert recorder.faults == []
     assert {path for path in recorder.unnamed if os.path.isdir(path)} == set()  # what is gone needs no flush
+
+
+def test_what_is_staged_is_on_the_disk_before_the_first_target_changes(tmp_path: Path) -> None:
+    directory = tmp_path / "work"
+    directory.mkdir()
+    recorder = recorded("interrupt", directory, tmp_path / "log", ended=KILLED)
+    assert recorder.renames > 0
+    assert [fault for fault in recorder.faults if "is renamed before" in fault] == []

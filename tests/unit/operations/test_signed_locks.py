@@ -189,6 +189,20 @@ def test_a_lock_that_is_also_in_a_bundle_which_is_not_revoked_may_be_synced(
     receiver.project().sync()
 
 
+def test_where_the_project_names_its_bundle_one_of_another_name_makes_its_lock_no_better(
+    sender: MemoryProject, receiver: MemoryProject
+) -> None:
+    """Who may sign `other/name` does not thereby decide what this project syncs."""
+    push(sender, key=_BOB, name="other/name")
+    own = f"  - {{bundle: '{NAME}', transparency_log: optional, signers: [{{key: key-0.pub}}]}}\n"
+    demand(receiver, _BOB, bundle="other/name", more=own)
+    pull(receiver, name="other/name")
+    receiver.project().sync()
+    receiver.put("agent-sync.yaml", receiver.read("agent-sync.yaml") + f"bundle: {{name: {NAME}}}\n")
+    with pytest.raises(Untrusted, match="no signed bundle"):
+        receiver.project().sync()
+
+
 # -- signers that change ---------------------------------------------------------------------------------------------
 
 

@@ -41,6 +41,21 @@ def test_update_locks_every_source_and_writes_the_lock() -> None:
     assert sha256("b\n") in project.lock
 
 
+def test_the_lock_is_remembered_before_it_is_written() -> None:
+    """In the other order space that is reclaimed in between would take the new blobs."""
+    project = two_sources()
+    remembered: list[bool] = []
+
+    def hear(verb: str, path: str) -> None:
+        if verb in ("replace", "create", "rename") and path.endswith("agent-sync.lock"):
+            remembered.append(bool(project.store.remembered))
+
+    project.directory.machine.before_call = hear
+    project.project().update()
+    assert remembered
+    assert all(remembered)
+
+
 def test_a_second_update_changes_nothing_and_writes_nothing() -> None:
     project = two_sources()
     project.project().update()
