@@ -332,6 +332,13 @@ def test_a_path_inside_that_is_not_allowed_is_refused(
     refused(receiver, UnsafePath, LockError)
 
 
+def test_a_lock_inside_with_a_digest_that_is_none_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
+    """It can be read, as the specification's own example can; what cannot be compared is not taken."""
+    orphan = '  .cursor/rules/old.md:\n    sha256: "1bfb3a65"\n    source: own\n'
+    with_lock(registry_of(sender), f"{sender.lock.rstrip()}\norphans:\n{orphan}".encode())
+    refused(receiver, LockError, match="orphans")
+
+
 def test_a_file_that_the_blob_does_not_have_is_refused(sender: MemoryProject, receiver: MemoryProject) -> None:
     """Blob and lock are from the same hand, and do not fit: the tree is not what the lock says of it."""
     lock = sender.lock.replace(Digest.of(b"b\n").hex, Digest.of(b"c\n").hex)

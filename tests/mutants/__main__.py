@@ -1,8 +1,8 @@
 """`python -m tests.mutants [NAME...]`: proof that the tests mean the mechanisms that they are about.
 
 Each `NN-name.patch` beside this file takes one mechanism out; its first line names the tests that must turn red. The
-patch is applied to a copy of the tree and these tests are run there. One that stays green is an error, and so is a patch
-that does not apply, or a test that is not green without it.
+patch is applied to a copy of the tree and these tests are run there. A mutant whose tests stay green is an error, and
+so is a patch that does not apply, or a test that is red without the patch.
 """
 
 from __future__ import annotations
