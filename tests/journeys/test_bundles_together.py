@@ -72,7 +72,7 @@ def test_what_vouches_for_a_lock_in_use_stays_when_space_is_reclaimed(tmp_path: 
     receiver.run(*sync)
     shutil.rmtree(receiver.directory / ".cursor")
     receiver.run("cache", "gc", "--keep-days", "0")
-    assert "signatures are required" in receiver.run(*sync, code=6).err
+    assert "policy requires a signed lock" in receiver.run(*sync, code=6).err
     receiver.run("pull", place, *_TAKE)
     receiver.run(*sync)
 

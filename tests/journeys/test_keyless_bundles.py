@@ -138,7 +138,7 @@ def test_a_key_signs_into_a_log_and_a_policy_may_demand_that(
 @pytest.mark.parametrize(
     ("token", "services", "code", "says"),
     [
-        (None, None, 2, "there is no identity token"),
+        (None, None, 2, "no identity token was given"),
         ("nonsense", None, 2, "malformed"),
         ("expired", None, 2, "expired"),
         ("good", b"{}", 2, "trust configuration"),
