@@ -17,6 +17,7 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.manifest import EMPTY, Descriptor, Index, Manifest
 from agent_sync_oci.registry.memory import MemoryRegistry
 from tests.builders.projects import MemoryProject, a_project
+from tests.builders.trees import sha256
 
 REPOSITORY = "registry.example.com/team/rules"
 TAR = "application/vnd.oci.image.layer.v1.tar"
@@ -129,6 +130,16 @@ def test_the_lock_pins_the_manifest_so_a_tag_that_moves_changes_nothing(
     other = project.another_checkout()
     other.project().sync()
     assert other.outputs == {".cursor/rules/a.md": "1\n"}
+
+
+def test_files_other_than_the_locked_ones_are_not_taken(project: MemoryProject, publisher: Publisher) -> None:
+    publisher.publish((TAR, a_tar({"a.md": "1", "b.md": "2"}), None))
+    project.project().update()
+    other = project.another_checkout()
+    other.put("agent-sync.lock", project.lock.replace(sha256("1"), sha256("forged")))
+    with pytest.raises(DigestMismatch, match=r'does not hold the locked files: changed "a\.md"$'):
+        other.project().sync()
+    assert other.outputs == {}
 
 
 def test_a_digest_in_the_configuration_counts_more_than_the_tag(project: MemoryProject, publisher: Publisher) -> None:
