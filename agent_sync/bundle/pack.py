@@ -252,7 +252,9 @@ def unpack(
         try:
             writer.commit(item.blob)
         except DigestMismatch as error:
-            said = f"in {registry.name}: {error.check}"
+            difference = None if arriving is None else arriving.first_difference
+            detail = "" if difference is None else f"; {difference}"
+            said = f"in {registry.name}: {error.check}{detail}"
             raise DigestMismatch(subject=item.what, check=said, remedy=_REMEDY) from error
     if arriving is not None:
         arriving.finish()

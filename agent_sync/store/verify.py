@@ -145,6 +145,11 @@ class ReceivedTar:
             self._take(taken)
         self._held = bytes(left) if self._least else b""
 
+    @property
+    def first_difference(self) -> str | None:
+        """The first file or header that differs from the lock in what came so far; None if all of it is right."""
+        return self._fault
+
     def finish(self) -> None:
         """Raise LockInvalid unless headers, files, length, and narHash are what the lock says, as far as it does."""
         fault = self._fault
