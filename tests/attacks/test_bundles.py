@@ -135,7 +135,11 @@ _BAD_LAYERS: dict[str, tuple[Callable[[bytes], bytes], type[AgentSyncError], str
     ),
     "nothing": (lambda _: b"", DigestMismatch, "."),
     "an empty frame": (lambda _: a_frame(b""), DigestMismatch, "."),
-    "another tree": (lambda tar: a_frame(tar.replace(b"a\na\n", b"b\nb\n")), DigestMismatch, 'file ".*" has the sha256'),
+    "another tree": (
+        lambda tar: a_frame(tar.replace(b"a\na\n", b"b\nb\n")),
+        DigestMismatch,
+        'file ".*" has the sha256',
+    ),
     "the tree, and more": (lambda tar: a_frame(tar + bytes(512)), LimitExceeded, "more than the expected"),
     "the tree, and another frame": (
         lambda tar: a_frame(tar) + a_frame(bytes(512)),
