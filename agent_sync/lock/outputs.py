@@ -20,7 +20,7 @@ class Derivation(Enum):
     OVERRIDE = "override"
 
 
-class Layer(Enum):
+class OwnerLayer(Enum):
     """Whose output it is: every checkout's, or only here because of the user's own layers of configuration."""
 
     SHARED = "shared"
@@ -39,10 +39,12 @@ class Output(NamedTuple):
     key: RelPath
     placement: Placement | None
     derivation: Derivation = Derivation.SOURCE
-    layer: Layer = Layer.SHARED
+    layer: OwnerLayer = OwnerLayer.SHARED
 
 
-def place(placement: Placement, source: LockedSource, *, layer: Layer = Layer.SHARED) -> dict[RelPath, Output]:
+def place(
+    placement: Placement, source: LockedSource, *, layer: OwnerLayer = OwnerLayer.SHARED
+) -> dict[RelPath, Output]:
     """Return the outputs of one placement of `source`, by path."""
     directory = "" if placement.to == ROOT else f"{placement.to}/"
     packed = None if source.transformed is None else source.transformed.packed
@@ -82,14 +84,14 @@ class _Common:
         self._placements = frozenset(shared.outputs or ())
         self._overridden = Tree() if shared.rendered is None else shared.rendered.packed.files
 
-    def layer(self, placement: Placement) -> Layer:
+    def layer(self, placement: Placement) -> OwnerLayer:
         """Return the layer of a placement's outputs."""
         is_shared = placement.source in self._sources and placement in self._placements
-        return Layer.SHARED if is_shared else Layer.INHERITED
+        return OwnerLayer.SHARED if is_shared else OwnerLayer.INHERITED
 
-    def layer_of_override(self, path: RelPath, entry: Entry) -> Layer:
+    def layer_of_override(self, path: RelPath, entry: Entry) -> OwnerLayer:
         """Return the layer of an output that an override made."""
-        return Layer.SHARED if self._overridden.get(path) == entry else Layer.INHERITED
+        return OwnerLayer.SHARED if self._overridden.get(path) == entry else OwnerLayer.INHERITED
 
 
 def _overridden(base: Output | None, path: RelPath, entry: Entry, owner: str, common: _Common) -> Output:

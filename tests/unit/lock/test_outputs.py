@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent_sync.lock import Lock, Placement
-from agent_sync.lock.outputs import Derivation, Layer, Output, outputs_of
+from agent_sync.lock.outputs import Derivation, Output, OwnerLayer, outputs_of
 from agent_sync.tree import Entry, RelPath
 from tests.builders.locks import a_lock, a_placement, a_source, overridden
 from tests.builders.trees import sha256
@@ -84,8 +84,8 @@ SHARED = Lock(
 )
 def test_an_output_that_the_shared_lock_does_not_have_is_inherited(merged: Lock, inherited: set[str]) -> None:
     outputs = outputs_of(merged, shared=SHARED)
-    assert {path for path, output in outputs.items() if output.layer is Layer.INHERITED} == inherited
+    assert {path for path, output in outputs.items() if output.layer is OwnerLayer.INHERITED} == inherited
 
 
 def test_without_layers_every_output_is_shared() -> None:
-    assert {output.layer for output in outputs_of(SHARED).values()} == {Layer.SHARED}
+    assert {output.layer for output in outputs_of(SHARED).values()} == {OwnerLayer.SHARED}
