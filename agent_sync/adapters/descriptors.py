@@ -179,7 +179,7 @@ def is_link(name: str, directory: int) -> bool:
 def _refuse_leading_out(name: str) -> None:
     # A RelPath never has such a name: this is the second lock on the door.
     if name in _LEADS_OUT:
-        raise UnsafePath(subject=f"the name {quoted(name)}", check="it leads out of its directory")
+        raise UnsafePath(subject=f"the name {quoted(name)}", check="leads out of its directory")
 
 
 def _step(name: str, here: int, missing: Callable[[str, int], None] | None) -> int:

@@ -286,7 +286,7 @@ class _Run:
         return error.exit_code
 
     def interrupted(self) -> int:
-        cancelled = Cancelled(subject="this run", check=_INTERRUPTED, remedy="run it again")
+        cancelled = Cancelled(subject="run", check=_INTERRUPTED, remedy="run it again")
         self._report(cancelled, (_INTERRUPTED,))
         return cancelled.exit_code
 

@@ -76,7 +76,7 @@ def init(project: Directory, name: RelPath) -> InitResult:
     """
     if project.stat(name) is not None:
         raise UsageError(
-            subject=quoted(name)[1:-1], check="it exists already", remedy="edit it, or remove it and run init again"
+            subject=quoted(name)[1:-1], check="already exists", remedy="edit it, or remove it and run init again"
         )
     seen = tuple(tool for tool in TOOL_MAPS[SPEC_TOOL_MAP] if _is_used(project, tool))
     tools = seen or ("claude-code",)

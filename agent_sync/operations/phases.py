@@ -54,7 +54,7 @@ def require_recovered(inputs: Inputs, *, dry_run: bool = False) -> None:
         return
     if dry_run:
         raise RollbackIncomplete(
-            subject="this project", check="a sync was interrupted here", remedy="recover from it: agent-sync recover"
+            subject="project", check="a sync was interrupted", remedy="recover from it: agent-sync recover"
         )
     with inputs.checkout.hold(wait_s=WAIT_S):
         recover_interrupted(inputs)
@@ -118,7 +118,7 @@ def recover_interrupted(inputs: Inputs) -> Recovered | None:
     recovered = recover(inputs.checkout, inputs.world)
     if recovered is not None:
         done = "finished" if recovered.finished else "undone"
-        inputs.world.observer(Warned("recovered", "this project", f"an interrupted sync was {done}"))
+        inputs.world.observer(Warned("recovered", "project", f"an interrupted sync was {done}"))
     return recovered
 
 

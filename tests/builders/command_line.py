@@ -14,6 +14,7 @@ from typing import Any
 
 from agent_sync.documents import read_document
 from agent_sync.errors import LockInvalid
+from tests.builders.headlines import assert_headlines
 from tests.builders.result_documents import validated
 
 Snapshot = Mapping[str, tuple[str, bytes]]
@@ -62,6 +63,7 @@ class CommandMachine:
         )
         ran = Ran(ended.returncode, ended.stdout.decode(), ended.stderr.decode())
         assert ran.code != 70, ran.err  # a fault of ours is never what a test expects
+        assert_headlines(ran.err)
         if "--json" in words and ran.out.startswith("{"):
             validated(ran.out)
         assert expect is None or ran.code == expect, f"exit code {ran.code} instead of {expect}\n{ran.said}"

@@ -16,6 +16,7 @@ from agent_sync.cli.run import Invocation, Verb, run_verb
 from agent_sync.cli.screen import Streams
 from agent_sync.ports import Cancellation
 from tests.builders.command_line import CommandMachine
+from tests.builders.headlines import assert_headlines
 from tests.builders.result_documents import validated
 
 ESC = "\x1b"
@@ -53,9 +54,10 @@ class Here:
     typed: str = ""
 
     def run(self, *words: str) -> Told:
-        """Run the whole program; a document that it writes is valid."""
+        """Run the whole program; a document that it writes is valid, and each headline stands alone."""
         streams = self._streams()
         told = self._told(run(words, self._invocation(streams)), streams)
+        assert_headlines(told.err)
         if told.out.startswith("{"):
             validated(told.out)
         return told

@@ -235,7 +235,7 @@ class MemoryDirectory:
 
     def _refuse_leading_out(self, name: str, path: str) -> None:
         if name in ("", ".."):
-            raise UnsafePath(subject=path, check="it leads out of its directory")
+            raise UnsafePath(subject=path, check="leads out of its directory")
 
     def _find(self, path: str) -> Node | None:
         if path == ROOT:
@@ -249,13 +249,13 @@ class MemoryDirectory:
     def _file(self, path: str) -> Node:
         node = self._find(path)
         if node is None:
-            raise self._fault(path, "there is no such file")
+            raise self._fault(path, "no such file")
         return self._of_kind(node, Kind.FILE, path)
 
     def _there(self, directory: Node, name: str, path: str) -> Node:
         node = directory.entries.get(name)
         if node is None:
-            raise self._fault(path, "there is no such file")
+            raise self._fault(path, "no such file")
         return node
 
     def _of_kind(self, node: Node, kind: Kind, path: str) -> Node:

@@ -85,7 +85,7 @@ class MemoryGit:
     ) -> Iterator[GitRepository]:
         cancellation.check()
         if repo.startswith("ext::"):
-            raise Untrusted(subject=f"repository {repo}", check="its address starts a program", remedy="use https")
+            raise Untrusted(subject=f"repository {repo}", check="address starts a program", remedy="use https")
         self.bounds.append((timeout_s, max_bytes))
         yield _Connection(repo, self, max_bytes)
 

@@ -59,7 +59,7 @@ def _fault_when_decoded(repo: str) -> str | None:
 
 
 def _refused_address(repo: str, fault: str, remedy: str) -> Untrusted:
-    return Untrusted(subject=f"repository {quoted(redact(repo))}", check=f"its address {fault}", remedy=remedy)
+    return Untrusted(subject=f"repository {quoted(redact(repo))}", check=f"address {fault}", remedy=remedy)
 
 
 Setting = tuple[str, str]

@@ -213,11 +213,11 @@ def _private_home(command: Command) -> Iterator[str]:
 
 def _demand_a_known_machine(subject: str) -> None:
     if sys.platform != "linux":
-        raise _no_sandbox(subject, f"there is no sandbox on {sys.platform}")
+        raise _no_sandbox(subject, f"no sandbox exists for {sys.platform}")
     if own_architecture() is None:
-        raise _no_sandbox(subject, f"there is no sandbox for this machine ({os.uname().machine})")
+        raise _no_sandbox(subject, f"no sandbox exists for this machine ({os.uname().machine})")
     if not sys.executable:
-        raise _no_sandbox(subject, "there is no Python interpreter to supervise the sandbox")
+        raise _no_sandbox(subject, "no Python interpreter can supervise the sandbox")
 
 
 def _program(command: Command, subject: str) -> str:
@@ -234,7 +234,7 @@ def _program(command: Command, subject: str) -> str:
             return f"{directory}/{first}"
     raise TransformFailed(
         subject=subject,
-        check=f"there is no program {quoted(first)} in {' or '.join(_PROGRAM_DIRECTORIES)}",
+        check=f"program {quoted(first)} not found in {' or '.join(_PROGRAM_DIRECTORIES)}",
         remedy=f"install it there, or name a file of the project: ./{first}",
     )
 
@@ -261,7 +261,7 @@ def _demand_an_exit(report: Report, subject: str) -> None:
         case Ending.UNSTARTABLE:
             raise TransformFailed(subject=subject, check=f"cannot be executed: {report.text}", remedy=_NOT_EXECUTABLE)
         case Ending.UNCONFINED | Ending.STOPPED:
-            raise _no_sandbox(subject, f"its sandbox cannot be built here: {report.text or 'it was stopped'}")
+            raise _no_sandbox(subject, f"the sandbox cannot be set up here: {report.text or 'stopped'}")
 
 
 def _no_sandbox(subject: str, check: str) -> TransformFailed:

@@ -45,7 +45,7 @@ def test_without_it_nothing_is_run_and_the_error_says_what_is_missing(
 ) -> None:
     outcome = on_a_kernel_without(bench, call, error=error)
     assert outcome.error == "TransformFailed"
-    assert outcome.check == f"its sandbox cannot be built here: {named}"
+    assert outcome.check == f"the sandbox cannot be set up here: {named}"
     assert "custom_transforms: off" in outcome.remedy
     assert list(bench.output.iterdir()) == []
 

@@ -58,7 +58,7 @@ def test_what_is_no_command_is_refused(bench: Bench, words: tuple[str, ...]) -> 
 
 def test_a_program_that_is_not_installed_is_named(bench: Bench) -> None:
     outcome = bench.run("no-such-\x1bprogram")
-    assert outcome.check == 'there is no program "no-such-\\x1bprogram" in /usr/bin or /bin'
+    assert outcome.check == 'program "no-such-\\x1bprogram" not found in /usr/bin or /bin'
 
 
 def test_a_scratch_directory_that_is_not_there_is_a_fault_of_the_file_system(bench: Bench) -> None:

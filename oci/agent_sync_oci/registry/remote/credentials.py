@@ -70,7 +70,7 @@ class DockerCredentials(AuthBackend):  # type: ignore[misc]
             answer = json.loads(said)
             user, password = answer["Username"], answer["Secret"]
         except (ValueError, LookupError, TypeError, RecursionError):
-            raise _helper_failed(program, "its output is not valid") from None  # not quoted: it may hold a password
+            raise _helper_failed(program, "invalid output") from None  # not quoted: it may hold a password
         return str(get_basic_auth(user, password))
 
     def _run(self, program: str, hostname: str) -> bytes | None:
