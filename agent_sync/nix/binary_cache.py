@@ -65,7 +65,7 @@ class BinaryCache:
         if names and CACHE_INFO_FILE not in names and LAYOUT_FILE not in names:
             raise self._refusal("not a cache, and not empty", "name an empty directory, or a new one")
         if CACHE_INFO_FILE in names and f"StoreDir: {self._store_dir}\n" not in self._text(CACHE_INFO_FILE):
-            raise self._refusal(f"this cache does not serve stores at {self._store_dir}", "name another directory")
+            raise self._refusal(f"does not serve stores at {self._store_dir}", "name another directory")
         for file, content in ((LAYOUT_FILE, LAYOUT_CONTENT), (INDEX_FILE, EMPTY_INDEX)):
             if file not in names:
                 write_atomically(self._directory, RelPath(file), content)
@@ -100,7 +100,7 @@ class BinaryCache:
         if actual != packed.nar_hash:
             raise LockInvalid(
                 subject=what,
-                check=f"its files have the narHash {actual}, the lock says {packed.nar_hash}",
+                check=f"the files have the narHash {actual}, the lock says {packed.nar_hash}",
                 remedy="restore the lock from version control, or make it again: agent-sync update",
             )
         return size

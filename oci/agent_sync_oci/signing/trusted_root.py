@@ -151,7 +151,7 @@ def _time_authority(fields: Fields) -> TimeAuthority:
     chain = fields.inner("certChain") or fields.refuse("certificates are missing")
     certificates = tuple(each.octets("rawBytes") for each in chain.each("certificates"))
     if len(certificates) < 2:
-        fields.refuse("its own certificate and a root's are required")
+        fields.refuse("the certificates of the authority and of a root are required")
     return TimeAuthority(certificates, _period(fields))
 
 

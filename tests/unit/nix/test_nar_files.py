@@ -55,7 +55,7 @@ def test_a_lock_that_lies_about_its_nar_is_refused_before_a_narinfo_says_so() ->
     project = exported()
     start = project.lock.index("narHash: ") + len("narHash: ")
     project.put("agent-sync.lock", project.lock[:start] + f"sha256-{'A' * 43}=" + project.lock[start + 51 :])
-    with pytest.raises(LockInvalid, match="source rules: its files have the narHash sha256-"):
+    with pytest.raises(LockInvalid, match="source rules: the files have the narHash sha256-"):
         project.project().nix_export("/project/cache")
     assert not [path for path in project.files if path.endswith(".narinfo")]
 
