@@ -46,7 +46,7 @@ def source_context(world: World) -> Context:
 
 
 class Supplier:
-    """Supplies one run of one verb. Without a configuration (`--frozen`) sources are fetched by what the lock records,
+    """The supplier of one run of one verb. Without a configuration (`--frozen`) sources are fetched by what the lock records,
     and nothing that a transform made can be made again.
 
     `demands` has the limits and the security that hold in any case. `supplied` says in which absolute directories trees
@@ -77,29 +77,29 @@ class Supplier:
             self._found.update(self._refetch(wanted))
 
     def add_to(self, contents: Contents, sources: Iterable[LockedSource]) -> None:
-        """`contents` serves the files of these sources, before any transform; raises what `sources` raises."""
+        """Supply these sources and make their files readable in `contents`; raises what `sources` raises."""
         wanted = list(sources)
         self.sources(wanted)
         for source in wanted:
             contents.add_source(source, found=self._found.get(source.name))
 
-    def made(self, lock: Lock) -> None:
-        """What transforms and overrides made is in the store.
+    def derived(self, lock: Lock) -> None:
+        """Supply what transforms and overrides derived.
 
-        Raises: what `sources` raises; DigestMismatch if a transform run again makes other bytes than the lock records.
+        Raises: what `sources` raises; DigestMismatch if a second run derives other bytes than the lock records.
         """
-        self._have(_derived_trees(lock), lock)
+        self._supply_derived(_derived_trees(lock), lock)
 
     def contents(self, lock: Lock, wanted: Iterable[Sha256]) -> Contents:
-        """Where the files with these digests are read from; each one's blob is in the store.
+        """Supply the files with these digests, and return what they are read from.
 
-        Raises: what `sources` raises; DigestMismatch if a transform run again makes other bytes than the lock records.
+        Raises: what `sources` raises; DigestMismatch if a second run derives other bytes than the lock records.
         """
         contents = Contents(self._world.store)
         left = set(wanted)
-        made = [packed for packed in _derived_trees(lock) if left & _digests(packed.files)]
-        self._have(made, lock)
-        for packed in made:
+        derived = [packed for packed in _derived_trees(lock) if left & _digests(packed.files)]
+        self._supply_derived(derived, lock)
+        for packed in derived:
             contents.add_tree(packed)
             left -= _digests(packed.files)
         self.add_to(contents, [source for source in lock.sources if left & _digests(source.tree)])
@@ -133,9 +133,9 @@ class Supplier:
     def _has(self, content: Content) -> bool:
         return content.blob is not None and self._world.store.size(content.blob) is not None
 
-    def _have(self, made: Iterable[PackedTree], lock: Lock) -> None:
-        """These are in the store: handed over, from a cache, or made again, all together."""
-        wanted = list(made)
+    def _supply_derived(self, trees: Iterable[PackedTree], lock: Lock) -> None:
+        """Supply these trees: from supplied directories, from a cache, or derived again, all together."""
+        wanted = list(trees)
         for packed in wanted:
             directory = self._supplied.get(packed.nar_hash or "")
             if directory is not None and not self._has(packed):
@@ -143,7 +143,7 @@ class Supplier:
         if not all(map(self._has, wanted)):
             self._ask_caches(derived_items(lock))
         if not all(map(self._has, wanted)):
-            self._make_again(lock)
+            self._derive_again(lock)
 
     def _ask_caches(self, items: Iterable[Item | None]) -> None:
         if self._config is not None and self._config.caches:
@@ -152,8 +152,8 @@ class Supplier:
             wanted = [item for item in items if item is not None]
             fetch_from_caches(wanted, self._config.caches, self._world, limits=self._demands.limits)
 
-    def _make_again(self, lock: Lock) -> None:
-        """What transforms and overrides made is in the store again, and is what the lock says."""
+    def _derive_again(self, lock: Lock) -> None:
+        """Derive again what transforms and overrides derived, and check that it is as locked."""
         if self._config is None:
             raise BytesUnavailable(
                 subject="agent-sync.lock",
@@ -170,7 +170,7 @@ class Supplier:
 
 
 def _derived_trees(lock: Lock) -> list[PackedTree]:
-    """What transforms and overrides made: the overrides' files first, since they lie over the others."""
+    """Return what transforms and overrides derived: the overrides' files first, since they replace others."""
     made = [each.transformed.packed for each in lock.sources if each.transformed and each.transformed.packed]
     return made if lock.rendered is None else [lock.rendered.packed, *made]
 

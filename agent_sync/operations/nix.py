@@ -61,7 +61,7 @@ def pinned_by(inputs: Inputs) -> tuple[Pinned, ...]:
     wanted = all_pinned(lock, store_dir=inputs.world.nix.store_dir)
     supplier = inputs.supplier()
     supplier.sources(lock.sources)
-    supplier.made(lock)
+    supplier.derived(lock)
     return wanted
 
 

@@ -93,7 +93,7 @@ def _supply(inputs: Inputs, lock: Lock) -> None:
     """Fetch whatever the lock needs and the cache lacks."""
     supplier = inputs.supplier()
     supplier.sources(lock.sources)
-    supplier.made(lock)
+    supplier.derived(lock)
 
 
 def _push(inputs: Inputs, request: PushRequest, outgoing: OutgoingBundle, tag: str | None) -> Pushed:

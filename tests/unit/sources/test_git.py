@@ -355,3 +355,13 @@ def test_an_error_that_knows_its_source_is_left_as_it_is() -> None:
     assert named(error, "source a") is error
     other: AgentSyncError = named(error, "source b")
     assert other.subject == "source b, source a"
+
+
+def test_a_path_that_looks_like_a_hosted_repository_is_taken_for_one(git: MemoryGit) -> None:
+    (outcome,) = GitWorld(git).resolve(git_sources("name: rules, ref: main", repo="acme/agent-rules")).values()
+    assert isinstance(outcome, NetworkError)
+    assert (outcome.check, outcome.remedy) == (
+        "no such directory",
+        "did you mean https://github.com/acme/agent-rules?",
+    )
+    assert git.asked == []

@@ -94,8 +94,10 @@ def test_a_path_that_matches_nothing_is_named() -> None:
 
 
 def test_a_path_outside_root_matches_nothing() -> None:
-    with pytest.raises(ConfigInvalid, match="other"):
+    with pytest.raises(ConfigInvalid) as caught:
         _taken({"core/a.md": "a", "other/b.md": "b"}, root="core", paths=("core/", "other/"))
+    assert caught.value.check == '`root: core` leaves out "other/"'
+    assert caught.value.part == ("paths", 1)
 
 
 @pytest.mark.parametrize("pattern", ["**/*.png", "img/", "img", "img/**", "img/*"])
