@@ -46,8 +46,10 @@ def source_context(world: World) -> Context:
 
 
 class Supplier:
-    """The supplier of one run of one verb. Without a configuration (`--frozen`) sources are fetched by what the lock records,
-    and nothing that a transform made can be made again.
+    """The supplier of one run of one verb.
+
+    Without a configuration (`--frozen`) sources are fetched by what the lock records, and nothing that a transform
+    derived can be derived again.
 
     `demands` has the limits and the security that hold in any case. `supplied` says in which absolute directories trees
     lie: those of sources by name, what transforms and overrides made by narHash (AGENT_SYNC_SOURCES).
