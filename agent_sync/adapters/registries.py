@@ -51,6 +51,7 @@ class MachineRegistries:
             reference,
             plain_http=plain_http or None,
             timeout_s=timeout_s,
+            timeout_remedy="try again, or raise fetch_timeout under `limits:`",
             network=self._network,
             check=cancellation.check,
         )

@@ -47,8 +47,8 @@ class RemoteRegistry:
     """Implements `Registry`. Tag and digest of the reference do not matter; nothing is sent before the first call.
 
     `plain_http` None: http for a registry on this machine, https for any other. `timeout_s` is for each call as a
-    whole, with everything that is done again in it. `check` is asked at every wait, in the calling thread, and raises
-    to cancel.
+    whole, with everything that is done again in it; `timeout_remedy` is told if that is not enough. `check` is asked at
+    every wait, in the calling thread, and raises to cancel.
     """
 
     def __init__(
@@ -57,6 +57,7 @@ class RemoteRegistry:
         *,
         plain_http: bool | None = None,
         timeout_s: float,
+        timeout_remedy: str = "try again, or allow more time",
         network: Network | None = None,
         check: Callable[[], None] = never_cancelled,
     ) -> None:
@@ -67,7 +68,7 @@ class RemoteRegistry:
             return RegistryError(
                 subject=self.name,
                 check=f"the registry did not finish within {timeout_s:g} s",
-                remedy="try again, or raise fetch_timeout under `limits:`",
+                remedy=timeout_remedy,
             )
 
         self._deadline = Deadline(timeout_s, check, expired=expired)
