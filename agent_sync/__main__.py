@@ -1,5 +1,5 @@
-"""The program: `--version`, `nix hash PATH`, and what a receipt can answer, are answered from here, before anything
-heavy is loaded.
+"""The program: `--version`, `nix hash PATH`, and what a receipt can answer, are answered here, before anything heavy is
+loaded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _REPEATABLE = frozenset({"check", "status", "sync"})  # only these commands leav
 
 
 def main() -> int:
-    """The exit code of the command in `sys.argv`."""
+    """Return the exit code of the command in `sys.argv`."""
     arguments = sys.argv[1:]
     if arguments == ["--version"]:
         return _version()

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from agent_sync.errors import CrossDeviceLink, FileSystemError, ProjectBusy, UnsafePath, UsageError
 from agent_sync.lock.file import MAX_LOCK_BYTES
@@ -152,8 +152,7 @@ _TIMESTAMP = "%Y%m%dT%H%M%SZ"
 _LAST_S = 253_402_300_799  # the end of the year 9999, which is as far as a date goes
 
 
-@dataclass(frozen=True, slots=True)
-class KeptEdit:
+class KeptEdit(NamedTuple):
     """An edit that was replaced: the path it had, where its bytes are now (both from the project's root), since when.
 
     `number` counts the edits of this checkout: a later one is newer, whatever the clock said.
@@ -165,8 +164,7 @@ class KeptEdit:
     when: str
 
 
-@dataclass(frozen=True, slots=True)
-class Restored:
+class Restored(NamedTuple):
     """An edit that is back in its place, and the file it replaced, if that was kept in its turn."""
 
     edit: KeptEdit

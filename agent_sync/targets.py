@@ -6,8 +6,7 @@ Pure: a placement is a source's name and a directory; nothing here looks at a di
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent_sync.errors import AmbiguousOutput, UnsafePath
 from agent_sync.lock import LockedSource, Placement
@@ -42,8 +41,7 @@ def _placements_of(target: Target, config: Config) -> Iterator[Placement]:
 # -- Owned directories: an unexpected file there is drift, in a shared directory it is only listed.
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedDirectories:
+class OwnedDirectories(NamedTuple):
     """Directories that placements name, each with whether its user keeps other files there.
 
     The innermost one that holds a path decides.

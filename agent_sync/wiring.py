@@ -1,4 +1,6 @@
-"""Environment and options -> a `World` and a `Project`: the one place that knows which adapter serves which port."""
+"""Connect environment and options to a `World` and a `Project`: the one place that knows which adapter serves which
+port.
+"""
 
 from __future__ import annotations
 
@@ -42,11 +44,11 @@ def open_project(
     audit: AuditObserver = ignore_audit,
     environment: Mapping[str, str] | None = None,
 ) -> Project:
-    """The project in the directory `path`, on this machine.
+    """Open the project in the directory `path`, on this machine.
 
-    `config`, `lockfile`, `no_inherit`, `policy`, and `offline` are the command line's flags of those names. `observer`
-    hears progress, `audit` each decision that changes or refuses something. `environment` takes the place of the
-    process's environment variables. Nothing is read before a verb needs it.
+    `config`, `lockfile`, `no_inherit`, `policy` and `offline` are the command line's flags of those names; `observer`
+    and `audit` hear events; `environment` takes the place of the process's environment variables. Nothing is read
+    before a verb needs it.
 
     Raises: UsageError for a malformed AGENT_SYNC_SOURCES, FileSystemError if the directory cannot be opened.
     """
@@ -81,7 +83,7 @@ def open_project(
 
 
 def recorded_project(project: Project, recorder: Recorder) -> Project:
-    """The same project; notes are taken of all that is read through it, for a receipt."""
+    """Return the same project; all that is read through it is recorded for a receipt."""
     from agent_sync.adapters.recording import recorded
 
     return replace(project, world=recorded(project.world, recorder))
@@ -158,7 +160,7 @@ def _runner() -> Runner:
 
 
 def keys_generate(prefix: str, pass_phrase: bytes) -> KeyFiles:
-    """A new key pair for signing bundles: `prefix`.key, encrypted, and `prefix`.pub. Raises FileSystemError."""
+    """Generate a key pair for signing bundles: `prefix`.key, encrypted, and `prefix`.pub. Raises FileSystemError."""
     from agent_sync.adapters.key_files import write_key_pair
 
     return write_key_pair(prefix, pass_phrase)
@@ -194,7 +196,7 @@ def cache_path(variables: Mapping[str, str]) -> str:
 
 
 def _supplied(variables: Mapping[str, str]) -> Mapping[str, str]:
-    """AGENT_SYNC_SOURCES: a JSON object of source names and the directories that hold their trees."""
+    """Parse AGENT_SYNC_SOURCES: a JSON object of source names and the directories that hold their trees."""
     text = variables.get("AGENT_SYNC_SOURCES")
     if not text:
         return {}

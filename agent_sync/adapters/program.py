@@ -9,8 +9,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import IO
+from typing import IO, NamedTuple
 
 from agent_sync.adapters.descriptors import translated
 from agent_sync.errors import FileSystemError, LimitExceeded
@@ -26,8 +25,7 @@ _SMALLEST_FILE_BYTES = 1 << 20  # a program may always keep a log, or ssh its kn
 _BOUND = 'ulimit -c 0; ulimit -f "$0" 2>/dev/null; exec "$@"'
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(NamedTuple):
     """How a program ended: exit status (negative: the signal), standard output, the end of its standard error."""
 
     exit_code: int
@@ -35,8 +33,7 @@ class Completed:
     stderr: str
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(NamedTuple):
     """How long a program may take, and how much it may write and print; `subject` names what it works for.
 
     `setting` is the key under `limits:` that `timeout_s` comes from, None if it is fixed. `poll` is called several

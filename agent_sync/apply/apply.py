@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent_sync.apply.recover import RunReport, defer_signals, finalize, is_interrupted, recover_run
 from agent_sync.apply.survey import add_change_context, add_error_context, survey
@@ -29,8 +29,7 @@ from agent_sync_oci.text import quoted
 _RECOVER = "agent-sync recover"
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
+class Applied(NamedTuple):
     """A plan that was applied: the targets that were written and removed, in order, and the edits kept."""
 
     written: tuple[RelPath, ...] = ()

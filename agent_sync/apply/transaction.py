@@ -16,7 +16,6 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -53,8 +52,7 @@ class State(Enum):
 # -- Slots: names in directories that are held open.
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(NamedTuple):
     """One name in an open directory, for one file or directory: no swap of a parent can lead elsewhere."""
 
     directory: Directory
@@ -247,8 +245,7 @@ class Transaction:
 # -- The changes of a run, each of which takes one rename.
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(NamedTuple):
     """A file put in place, replaced or (`after` is None) removed.
 
     `ours` is what may be lost of what is there: what we wrote last, and nothing else. `stat` is what the file system
@@ -271,8 +268,7 @@ class StagedFile(NamedTuple):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class NewDirectory:
+class NewDirectory(NamedTuple):
     """A directory that does not exist yet, with all its files: staged as a whole, it takes one rename for them all."""
 
     number: int

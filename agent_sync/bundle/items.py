@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent_sync.bundle.names import DERIVED, SOURCE
 from agent_sync.errors import LockInvalid
@@ -13,8 +13,7 @@ from agent_sync.sources.content import PackedTree, SingleFile
 from agent_sync_oci.digest import Digest
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One blob: the canonical tar of `packed`, or a file as it is where `packed` is None.
 
     `file` is its name in signed statements. `size` is in bytes, None where another implementation's lock has none.

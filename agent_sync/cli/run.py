@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent_sync.cli.options import GlobalOptions, reject_conflicting, with_options
 from agent_sync.cli.report import Line, error_lines
@@ -72,8 +72,7 @@ class Verb:
         return function
 
 
-@dataclass(frozen=True, slots=True)
-class VerbGroup:
+class VerbGroup(NamedTuple):
     """Commands of two words that share the first one, and what they are for."""
 
     name: str
@@ -87,8 +86,7 @@ class VerbGroup:
         return {verb.name.removeprefix(f"{self.name} "): verb for verb in self.verbs}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a command answers: the result of the library, `lines` for a person, and what failed nevertheless.
 
     Without a `code` the failure decides the exit code, and without a failure it is 0.
@@ -107,8 +105,7 @@ class Answer:
         return DONE if self.failure is None else self.failure.exit_code
 
 
-@dataclass(frozen=True, slots=True)
-class Receipts:
+class Receipts(NamedTuple):
     """The receipts of the process with these arguments and this environment."""
 
     arguments: Sequence[str]
@@ -127,8 +124,7 @@ class Receipts:
         save(recorder, self.arguments, self.environment, created_s=int(time.time()))
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(NamedTuple):
     """What a process gives to its program; nothing of it is read anywhere else. `directory` is the current one.
 
     With `receipts`, an answer that can be given again is saved.

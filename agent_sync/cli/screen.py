@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, TextIO
+from typing import TYPE_CHECKING, Literal, NamedTuple, TextIO
 
 from agent_sync.cli.report import Line, Style, Styled, listed, render, warning_lines
 from agent_sync.errors import FileSystemError
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     import rich.progress
 
 
-@dataclass(frozen=True, slots=True)
-class Streams:
+class Streams(NamedTuple):
     """The streams that the program reads and writes."""
 
     stdin: TextIO

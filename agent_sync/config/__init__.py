@@ -1,8 +1,8 @@
-"""What the user declared: the system, user and project files as one checked `Config`, and the machine's own policy.
+"""What the user declares: the system, user and project files as one checked `Config`, and the machine's own policy.
 
-Bytes of `agent-sync.yaml` files go in through `loading.load`; a `Loaded` comes out, in which every reference holds and
-every part knows the file, line and column where it was written. What is exported here is light; the models of the file
-itself (`config.model`) and `config.loading` bring pydantic along and are imported where they are needed.
+Bytes of `agent-sync.yaml` files go into `load.load`, and a `LoadedConfig` comes out, in which every reference is valid
+and every part knows the file, line and column where it was written. What is exported here is light; the models of the
+file itself (`config.model`) and `config.load` load pydantic and are imported where they are needed.
 """
 
 from __future__ import annotations

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 def check_consistency(config: Config, project: Directory) -> None:
-    """Nothing, if every reference holds and every demand of `security` is met by what is declared.
+    """Raise unless every reference is valid and every requirement of `security` is met by what is declared.
 
     Raises:
-        ConfigInvalid: a source or override file that is not there, a target with no destination or with two.
+        ConfigInvalid: a source or override file that is missing, a target with no destination or with two.
         UnknownTool: a target names a tool that is neither built in nor defined.
-        Untrusted: `security` forbids a repository, protocol or transform, or demands a signature that nobody can give.
+        Untrusted: `security` forbids a repository, protocol or transform, or requires a signature that nobody can give.
         UnsafePath: an override's file is reached through a link.
     """
     check = _Checking(config)
@@ -34,7 +34,7 @@ def check_consistency(config: Config, project: Directory) -> None:
 
 
 def unused_sources(config: Config) -> Iterator[Warned]:
-    """A warning for each source that no target names (spec §7.3 rule 3)."""
+    """Yield a warning for each source that no target names (spec §7.3 rule 3)."""
     used = {target.source for target in config.targets}
     for index, source in enumerate(config.sources):
         if source.name not in used:
@@ -134,7 +134,7 @@ class _Checking:
 
 
 def _override_problem(override: Override, project: Directory) -> tuple[str, str | None, type[AgentSyncError]] | None:
-    """Why the override's file cannot be used: check, remedy and kind of error; None if it can."""
+    """Return why the override's file cannot be used: check, remedy and kind of error; None if it can."""
     try:
         stat = project.stat(override.file)
     except UnsafePath as error:

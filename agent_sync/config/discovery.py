@@ -1,4 +1,4 @@
-"""Where the configuration files, the project and its lock lie (spec §3.3; docs/reference/configuration.md)."""
+"""Find the configuration files, the project and its lock (spec §3.3; docs/reference/configuration.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import posixpath
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 NAME = "agent-sync.yaml"
 LOCK_NAME = "agent-sync.lock"
@@ -26,21 +26,19 @@ class Environment:
     variables: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigPath:
-    """Where a file would lie: its absolute path, the shorter name for messages, and whether its absence is an error."""
+class ConfigPath(NamedTuple):
+    """The location of a file: its absolute path, the shorter name for messages, and whether its absence is an error."""
 
     path: str
     shown: str
     required: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigPaths:
-    """Every place that the environment and the options name; nothing says yet that a file is there.
+class ConfigPaths(NamedTuple):
+    """Every location that the environment and the options name; nothing says yet that a file is there.
 
-    `root` is the directory of the project file, `lock` the absolute path of the lock. `policies` are the machine's and,
-    if one was named for this run, that. With `inherit` False only the project file and the policies are read.
+    `root` is the directory of the project file, `lock` the absolute path of the lock file. `policies` are the machine's
+    and, if one was named for this run, that. With `inherit` False only the project file and the policies are read.
     """
 
     root: str
@@ -60,7 +58,7 @@ def discover(
     no_inherit: bool = False,
     policy: str | None = None,
 ) -> ConfigPaths:
-    """The places; the arguments are the options of those names (spec §9.8)."""
+    """Return the locations; the arguments are the options of those names (spec §9.8)."""
     paths = _paths_of(environment.platform)
     project = _absolute(paths, environment.cwd, config or NAME)
     root = paths.dirname(project)
@@ -76,12 +74,12 @@ def discover(
 
 
 def is_on(value: str) -> bool:
-    """Whether an environment variable with this value switches something on."""
+    """Return whether an environment variable with this value switches something on."""
     return value.strip().lower() in ("1", "true")
 
 
 def _inherited_file(environment: Environment, variable: str, directory: str | None) -> ConfigPath | None:
-    """The file that the variable names, else the one in the directory; an empty variable counts as unset."""
+    """Return the file that the variable names, else the one in the directory; an empty variable counts as unset."""
     paths = _paths_of(environment.platform)
     if named := environment.variables.get(variable):
         return ConfigPath(_absolute(paths, environment.cwd, named), named)
@@ -92,7 +90,9 @@ def _inherited_file(environment: Environment, variable: str, directory: str | No
 
 
 def _policies(environment: Environment, also: str | None) -> Iterator[ConfigPath]:
-    """The machine's, and the one for this run. What somebody names must be there: a slip must not switch it off."""
+    """Yield the machine's policy, and the one for this run. What is named must exist: a slip must not switch a policy
+    off.
+    """
     paths = _paths_of(environment.platform)
     machines = environment.variables.get("AGENT_SYNC_POLICY")
     if not machines:

@@ -1,6 +1,6 @@
 """The configuration in force: what all layers declare together, the policy on it, and the tools it may name.
 
-Light: no pydantic here.
+This module loads no pydantic.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from agent_sync.errors import AgentSyncError, Place, UsageError
 from agent_sync.events import Event, Observer, Warned
@@ -32,16 +32,15 @@ if TYPE_CHECKING:
     )
 
 
-# -- What `security` comes to when every layer and the machine's policy have spoken: it can only become tighter.
+# -- policy: it can only become tighter --------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The demands on a project, in force together; the values here demand nothing.
+class Policy(NamedTuple):
+    """The requirements on a project, in force together; the defaults require nothing.
 
     Attributes:
         templates: whether template transforms may run.
-        custom_transforms: whether custom transforms may run, sandboxed as they are.
+        custom_transforms: whether custom transforms may run, in their sandbox.
         repositories: allow-lists of globs; a git source must be in every one of them.
         protocols: what sources may be fetched with.
         signed: what every git source must have, both if both are named.
@@ -54,7 +53,7 @@ class Policy:
     signed: tuple[SignatureKind, ...] = ()
 
     def tightened_by(self, security: SecurityConfig | None) -> Policy:
-        """These demands, and those of one more file."""
+        """Return these requirements together with those of one more file."""
         if security is None:
             return self
         lists = () if security.repositories is None else (security.repositories,)
@@ -69,7 +68,7 @@ class Policy:
 
 
 def combined_policy(files: Iterable[SecurityConfig | None]) -> Policy:
-    """The demands of several files, in force together."""
+    """Return the requirements of several files, in force together: a file can only tighten what the others say."""
     demands = Policy()
     for security in files:
         demands = demands.tightened_by(security)
@@ -77,24 +76,23 @@ def combined_policy(files: Iterable[SecurityConfig | None]) -> Policy:
 
 
 def effective_signers(own: Signers | None, level: int, named: Sequence[Signers | None]) -> Signers | None:
-    """Whose signatures count for a source that was declared at `level`; None if nobody was ever named.
+    """Return whose signatures count for a source that was declared at `level`; None if nobody was ever named.
 
-    `named` holds what each file names under `security`, the machine's policy first, the project last. Whoever stands
-    before the source's own file replaces what the source names: a project cannot override the machine's signers.
+    `named` holds what each file names under `security`, the machine's policy first, the project last. A file before the
+    source's own replaces what the source names: a project cannot override the machine's signers.
     """
     before = next((each for each in named[:level] if each is not None), None)
     after = next((each for each in named[level:] if each is not None), None)
     return before or own or after
 
 
-# -- The tool maps: where each tool reads its files (spec §3.2), as data, and what a configuration makes of them.
+# -- tool maps ---------------------------------------------------------------------------------------------------------
 
 SPEC_TOOL_MAP = "spec-v1"
 
 
-@dataclass(frozen=True, slots=True)
-class ToolDirectory:
-    """The directory that a tool reads; in a `shared` one its user keeps other files, so an unexpected one is not
+class ToolDirectory(NamedTuple):
+    """The directory that a tool reads. In a `shared` one the user keeps other files, so an unexpected file is not
     drift.
     """
 
@@ -132,7 +130,7 @@ TOOL_MAPS: Mapping[str, Mapping[str, ToolDirectory]] = {
 
 
 def tool_directories(config: Config) -> Mapping[str, ToolDirectory]:
-    """Every tool that a target may name: the built-in ones of `config.tool_map` and, over them, `tool_definitions`.
+    """Return every tool that a target may name: the built-in ones of `config.tool_map`, overlaid by `tool_definitions`.
 
     A definition moves a built-in tool and leaves it as shared as it was; a tool of one's own is not shared.
     """
@@ -144,7 +142,7 @@ def tool_directories(config: Config) -> Mapping[str, ToolDirectory]:
     return places
 
 
-# -- The configuration that is in force, and what it says of one source.
+# -- the configuration -------------------------------------------------------------------------------------------------
 
 Error = TypeVar("Error", bound=AgentSyncError)
 
@@ -153,7 +151,7 @@ Error = TypeVar("Error", bound=AgentSyncError)
 class Config:
     """What one or several files declare together, every default filled in.
 
-    Sources keep the position of the lowest file that has the name; targets, overrides and transforms stand in the order
+    Sources keep the position of the lowest file that has the name; targets, overrides and transforms are in the order
     system, user, project. `variables` is plain data: text, numbers, booleans, None, lists and mappings.
     """
 
@@ -174,7 +172,7 @@ class Config:
     origins: Origins | None = field(default=None, compare=False, repr=False)
 
     def source(self, name: str) -> Source:
-        """Return the source of that name. Raises: UsageError if there is none."""
+        """Return the source of that name. Raises UsageError if none is declared."""
         for each in self.sources:
             if each.name == name:
                 return each
@@ -224,7 +222,7 @@ class Config:
         return observe
 
     def remedy_for(self, name: str) -> str:
-        """Return the remedy for a name that no source has: the one that was meant, or all of them."""
+        """Return the remedy for an unknown source name: the name that was meant, or all there are."""
         from agent_sync_oci.text import closest
 
         names = [each.name for each in self.sources]
@@ -234,7 +232,7 @@ class Config:
 
 
 def limits_of(source: str, config: Config) -> Limits:
-    """The bounds for the source of that name: its own, where they are lower than the general ones."""
+    """Return the limits for the source of that name: its own, where they are lower than the general ones."""
     own = config.source(source).limits
     return config.limits if own is None else config.limits.lowered_by(own.over(config.limits))
 

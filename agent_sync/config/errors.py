@@ -1,4 +1,4 @@
-"""Errors of a configuration, each with file, line, and column; pydantic's among them, in our words."""
+"""Make the errors of a configuration, each with file, line and column; pydantic's among them, in our words."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from agent_sync.documents import Document
 
 
-# -- Everything that is wrong with a configuration, each with its spot, and the one error that is raised for it.
+# -- errors with a place -----------------------------------------------------------------------------------------------
 
 Path = tuple[str | int, ...]
 """The way to a value from the top of a file: keys of mappings and 0-based positions in lists."""
@@ -52,7 +52,7 @@ def config_error(
     error: type[AgentSyncError] = ConfigInvalid,
     key: bool = False,
 ) -> AgentSyncError:
-    """The error for the value at `path`, or for its key; what is not there is shown at what would hold it."""
+    """Return the error for the value at `path`, or for its key; a missing value is located at what should hold it."""
     return error(
         subject=f"{document.file}, {format_path(path)}" if path else document.file,
         check=check,
@@ -62,7 +62,7 @@ def config_error(
 
 
 def raise_first(problems: Iterable[AgentSyncError]) -> None:
-    """Nothing, if there is no problem; else the first one, by file and line, is raised and names the others."""
+    """Raise the first of the problems, by file and line, naming the others; return if there are none."""
     ordered = sorted(problems, key=_position)
     if not ordered:
         return
@@ -71,7 +71,7 @@ def raise_first(problems: Iterable[AgentSyncError]) -> None:
 
 
 def format_path(path: Path) -> str:
-    """`path` as people write it: `sources[2].checksum`."""
+    """Return the path as people write it: `sources[2].checksum`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -93,7 +93,7 @@ def _count_others(others: Sequence[AgentSyncError]) -> str:
     return f"and {len(others)} more problem{'s' if len(others) > 1 else ''}: {listed}"
 
 
-# -- What pydantic found wrong with a file -> our own errors, in our own words.
+# -- pydantic's errors in our words ------------------------------------------------------------------------------------
 
 _BY_KEY: Mapping[str, type[BaseModel]] = {
     "limits": LimitsConfig,
@@ -126,7 +126,7 @@ _WANTED = {
 
 
 def validation_errors(error: ValidationError, document: Document, root: type[BaseModel]) -> Iterator[AgentSyncError]:
-    """One error for each thing that is wrong with the document, which was read as a `root`."""
+    """Yield one error for each invalid part of the document, which was read as a `root`."""
     for details in error.errors(include_url=False):
         if details["type"] == "too_short" and details["input"]:
             continue  # not empty: what is in there is wrong, and has an error of its own
@@ -138,7 +138,9 @@ def validation_errors(error: ValidationError, document: Document, root: type[Bas
 
 
 def _locate(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[Path, FieldInfo | None]:
-    """The way to the value and what is known of its key; pydantic's words for the model that it tried are left out."""
+    """Return the path of the value and what is known of its key, without pydantic's names for the models that
+    it tried.
+    """
     path: list[str | int] = []
     field: FieldInfo | None = None
     model: type[BaseModel] | None = root
@@ -155,7 +157,7 @@ def _locate(loc: tuple[int | str, ...], root: type[BaseModel]) -> tuple[Path, Fi
 
 
 def _describe(details: ErrorDetails, path: Path, field: FieldInfo | None) -> tuple[str, str | None]:
-    """The check that failed and what to do about it."""
+    """Return the check that failed and the remedy."""
     key, value, context = _key(path), details["input"], details.get("ctx", {})
     match details["type"]:
         case "missing":
@@ -183,7 +185,7 @@ def _key(path: Path) -> str:
 
 
 def _suggest(key: str, given: object) -> str | None:
-    """Another key that stands there, if it looks like the one that is missing."""
+    """Return the advice to rename a key that looks like the one that is missing."""
     from agent_sync_oci.text import closest
 
     near = closest(key, given) if isinstance(given, Mapping) else None

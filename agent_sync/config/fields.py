@@ -26,7 +26,7 @@ from agent_sync.sources.fields import (
 from agent_sync.tree.names import RelPath, is_absolute, output_directory, project_path, safe_path
 from agent_sync_oci.text import holds_credential, quoted, redact
 
-# -- Sizes and durations as people write them -> bytes and seconds.
+# -- sizes and durations -----------------------------------------------------------------------------------------------
 
 _SIZE_PATTERN = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?(B|KB|MB|GB|KiB|MiB|GiB)?", re.ASCII | re.IGNORECASE)
 _BYTES = {
@@ -60,7 +60,7 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-# -- The kinds of text and number in a configuration: each is checked where it is read, and says what is wrong.
+# -- kinds of text and number ------------------------------------------------------------------------------------------
 
 
 def describe(description: str, *, example: object = None) -> FieldInfo:

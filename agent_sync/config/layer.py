@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -21,7 +20,7 @@ from agent_sync.errors import AgentSyncError, ConfigInvalid, Place
 from agent_sync.events import Warned
 from agent_sync_oci.text import quoted
 
-# -- Keys that no model knows: ignored with a warning (spec §14.3), unless a slip could switch a protection off.
+# -- unknown keys: ignored with a warning (spec §14.3), unless a slip could switch a protection off --------------------
 
 _PROTECTING_SECTIONS = ("security", "trust", "limits")
 _MIN_RATIO = 0.75
@@ -31,21 +30,20 @@ _SECTION_OF = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class UnknownKey:
-    """A key that is not known where it stands, and those that are."""
+class UnknownKey(NamedTuple):
+    """A key that is not known at its path, and those that are."""
 
     path: Path
     known: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """The key itself."""
+        """Return the key itself."""
         return str(self.path[-1])
 
     @property
     def protecting(self) -> tuple[str, ...]:
-        """The keys beside it that protect something."""
+        """Return the keys beside it that protect something."""
         above = self.path[:-1]
         if any(part in _PROTECTING_SECTIONS for part in above):
             return self.known
@@ -53,7 +51,7 @@ class UnknownKey:
 
 
 def unknown_keys(model: BaseModel, data: Any, path: Path = ()) -> Iterator[UnknownKey]:  # noqa: ANN401
-    """Every key of `data`, from which `model` was made, that the model has no field for."""
+    """Yield every key of `data`, from which `model` was made, that the model has no field for."""
     for key, value in data.items():
         if key not in type(model).model_fields:
             yield UnknownKey((*path, key), tuple(type(model).model_fields))
@@ -68,7 +66,9 @@ def unknown_keys(model: BaseModel, data: Any, path: Path = ()) -> Iterator[Unkno
 
 
 def unknown_key_error(unknown: UnknownKey, document: Document, *, strictly: bool) -> AgentSyncError | None:
-    """The error for a key that may not be ignored: always with `strictly`, else where it looks like a protection."""
+    """Return the error for a key that may not be ignored: any key with `strictly`, else one that looks like a
+    protection.
+    """
     near = _protection_meant(unknown.name, unknown.protecting)
     home = _SECTION_OF.get(unknown.name)
     if near is not None:
@@ -86,7 +86,9 @@ def unknown_key_error(unknown: UnknownKey, document: Document, *, strictly: bool
 
 
 def _protection_meant(name: str, protecting: Iterable[str]) -> str | None:
-    """The protection that the name is meant for; stricter than a suggestion: `secrets` is no slip for `security`."""
+    """Return the protection that the name is meant for; stricter than a suggestion: `secrets` is no slip for
+    `security`.
+    """
     from difflib import SequenceMatcher
 
     from agent_sync_oci.text import closest
@@ -98,7 +100,7 @@ def _protection_meant(name: str, protecting: Iterable[str]) -> str | None:
 
 
 def unknown_key_warning(unknown: UnknownKey, document: Document) -> Warned:
-    """What is said of a key that is ignored."""
+    """Return the warning for a key that is ignored."""
     from agent_sync_oci.text import closest
 
     near = closest(unknown.name, unknown.known)
@@ -109,9 +111,7 @@ def unknown_key_warning(unknown: UnknownKey, document: Document) -> Warned:
     return Warned("unknown-key", place.file, message, place)
 
 
-# -- Bytes of one configuration file -> what it says, with a spot for everything that is wrong with it. The order of
-# trust: syntax (strict YAML), version, shape and values, keys that must not be misspelt, names that must not stand
-# twice.
+# -- reading one file --------------------------------------------------------------------------------------------------
 
 MAX_CONFIG_BYTES = 1024 * 1024
 
@@ -119,9 +119,8 @@ Level = Literal["policy", "system", "user", "project"]
 Model = TypeVar("Model", bound=BaseModel)
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One file: which it is, where it lies, what it says, and the warnings that reading it gave."""
+class Layer(NamedTuple):
+    """One file: its level, location and content, what it declares, and the warnings from reading it."""
 
     level: Level
     file: ConfigPath
@@ -131,12 +130,12 @@ class Layer:
 
 
 def read_layer(content: bytes, file: ConfigPath, *, level: Level) -> Layer:
-    """What the file says.
+    """Read one configuration file.
 
     Raises:
         ConfigInvalid: syntax, version, schema, a misspelt protection, a name that is declared twice.
         UnsafePath: a path that leaves the project root or bears a name that is not allowed.
-        LimitExceeded: it is larger than 1 MiB.
+        LimitExceeded: the file is larger than 1 MiB.
     """
     document = _parse(content, file)
     if level == "policy":
@@ -156,7 +155,7 @@ def require_known_version(content: bytes, file: ConfigPath) -> None:
 
 
 def _policy(document: Document, file: ConfigPath) -> ConfigFile:
-    """The machine's policy as a configuration that declares nothing but demands; it is read strictly."""
+    """Read the machine's policy, strictly, as a configuration that declares nothing but requirements."""
     if "version" in document.data:
         _refuse_other_version(document)
     says = _validate(document, PolicyFile, file, of_machine=True)
@@ -171,7 +170,9 @@ def _parse(content: bytes, file: ConfigPath) -> Document:
 
 
 def _refuse_other_version(document: Document) -> None:
-    """The version decides what everything else means, so nothing else is said before it is right."""
+    """Raise ConfigInvalid unless the version is known: it decides what everything else means, so it is checked
+    first.
+    """
     version = document.data.get("version")
     if type(version) is int and version == VERSION:
         return
@@ -198,7 +199,9 @@ def _validate(document: Document, model: type[Model], file: ConfigPath, *, of_ma
 
 
 def _drop_empty(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data without keys that have no value: `sources:` alone is as good as no `sources`. Variables may be empty."""
+    """Return the data without keys that have no value: `sources:` alone is as good as no `sources`. Variables may be
+    empty.
+    """
     return {
         key: value if key == "variables" else _drop_empty_below(value)
         for key, value in data.items()
@@ -217,7 +220,7 @@ def _drop_empty_below(value: Any) -> Any:  # noqa: ANN401  # a document's data o
 
 
 def _empty_protections(document: Document) -> Iterator[AgentSyncError]:
-    """A protection without a value: someone meant to have one."""
+    """Yield an error for each protection without a value: someone meant to have one."""
     for path in _empty_paths(document.data, ()):
         if any(part in ("security", "trust", "limits") for part in path[:-1]) or _is_signed(path):
             yield config_error(
@@ -259,14 +262,13 @@ def _present(faults: Iterable[AgentSyncError | None]) -> list[AgentSyncError]:
     return [each for each in faults if each is not None]
 
 
-# -- Where each part of a merged configuration was written, so that every error about it has the right file and line.
+# -- origins of the parts of a merged configuration --------------------------------------------------------------------
 
 Section = Literal["sources", "tool_definitions", "targets", "overrides", "transforms"]
 
 
-@dataclass(frozen=True, slots=True)
-class Origins:
-    """For the part at a position of a section: the file that it comes from, and its position there."""
+class Origins(NamedTuple):
+    """The file that each part of a merged configuration comes from, and its position there."""
 
     parts: Mapping[tuple[Section, int], tuple[Layer, int]]
 
@@ -285,6 +287,6 @@ class Origins:
         error: type[AgentSyncError] = ConfigInvalid,
         key: bool = False,
     ) -> AgentSyncError:
-        """The error about the part, or about the value `inside` it."""
+        """Return the error about the part, or about the value `inside` it."""
         layer, there = self.parts[section, index]
         return config_error(layer.document, (section, there, *inside), check=check, remedy=remedy, error=error, key=key)

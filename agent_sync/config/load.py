@@ -10,7 +10,7 @@ import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent_sync.config.check import check_consistency, unused_sources
 from agent_sync.config.discovery import NAME, ConfigPath, ConfigPaths
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from agent_sync.ports import Directory
 
 
-# -- Several files -> one configuration (spec §3.3; for what the spec does not name, docs/reference/configuration.md).
-# Layers are given in the order of rising precedence: system, user, project.
+# -- merging -----------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +39,12 @@ class _Placed:
 
 
 def merge_layers(layers: Sequence[Layer], policies: Sequence[Layer]) -> Config:
-    """What all the layers declare together, under the demands of all of them and of the policies."""
+    """Return what all the layers declare together, under the requirements of all of them and of the policies."""
     return _assemble(_gather(layers), layers, layers, policies)
 
 
 def project_layer_alone(project: Layer, layers: Sequence[Layer], policies: Sequence[Layer]) -> Config:
-    """What the project's own file declares, under the same demands: all that the shared lock may depend on.
+    """Return what the project's own file declares, under the same requirements: all that the shared lock may depend on.
 
     Its targets and transforms of sources that only another layer declares are left out, and so are tools that only
     another layer defines: those belong to the machine that has that layer.
@@ -70,7 +69,7 @@ def _restrict_to_known(placed: _Placed, names: set[str], tools: set[str]) -> _Pl
 
 
 def _gather(layers: Iterable[Layer], *, first_level: int = 0) -> dict[Section, list[_Placed]]:
-    """The parts of every section in merged order, each with where it comes from."""
+    """Return the parts of every section in merged order, each with its origin."""
     gathered: dict[Section, list[_Placed]] = {"targets": [], "overrides": [], "transforms": []}
     by_name: dict[Section, dict[str, _Placed]] = {"sources": {}, "tool_definitions": {}}
     for level, layer in enumerate(layers, first_level):
@@ -120,7 +119,7 @@ def _tool_map(layers: Sequence[Layer]) -> str:
 
 
 def _limits(layers: Iterable[Layer], policies: Sequence[Layer]) -> Limits:
-    """A higher layer replaces a bound of a lower one; nobody goes above a bound of a policy."""
+    """Return the limits: a higher layer replaces a limit of a lower one, and nobody exceeds a limit of a policy."""
     limits = Limits()
     for layer in layers:
         limits = layer.says.limits.over(limits)
@@ -137,7 +136,7 @@ def _variables(layers: Iterable[Layer]) -> Mapping[str, Any]:
 
 
 def _merge_mappings(lower: Mapping[str, Any], higher: Mapping[str, Any]) -> dict[str, Any]:
-    """Both mappings in one; where both have a key, mappings are merged and anything else is the higher one's."""
+    """Return both mappings in one; where both have a key, mappings are merged and anything else is the higher one's."""
     together = dict(lower)
     for key, value in higher.items():
         below = together.get(key)
@@ -157,7 +156,7 @@ def _signers(sources: Iterable[_Placed], layers: Sequence[Layer], policies: Sequ
     return {name: signers for name, signers in found.items() if signers is not None}
 
 
-# -- The places -> the configuration in force: every file read, all merged, every reference checked.
+# -- loading -----------------------------------------------------------------------------------------------------------
 
 ReadFile = Callable[[str], bytes | None]
 """The bytes of the file at an absolute path, None if there is no file; FileSystemError if it cannot be read.
@@ -166,12 +165,11 @@ What comes after the first `reading.MAX_CONFIG_BYTES` + 1 bytes may be left out.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedConfig:
-    """What is declared, in two views under the same demands, and where it was read.
+class LoadedConfig(NamedTuple):
+    """What is declared, in two views under the same policy, and the files that it was read from.
 
-    `project` is what the shared lock is a function of: the project's own file (or everything, if there is none).
-    `merged` is every layer's. `layers` are the files that were there, system first, the project last.
+    `project` is what the shared lock depends on: the project's own file (or everything, if there is none). `merged` is
+    every layer's. `layers` are the files that exist, system first, the project last.
     """
 
     project: Config
@@ -182,12 +180,12 @@ class LoadedConfig:
 
 
 def load(places: ConfigPaths, read: ReadFile, project: Directory) -> LoadedConfig:
-    """Everything that is declared for the project, whose root is `project`.
+    """Load everything that is declared for the project, whose root is `project`.
 
     Raises:
         ConfigInvalid: no file at all, or one that is wrong in itself or together with the others.
-        UnknownTool, Untrusted, UnsafePath, LimitExceeded: see `reading.read_layer` and `checking.refuse_inconsistent`.
-        FileSystemError: a file is there and cannot be read.
+        UnknownTool, Untrusted, UnsafePath, LimitExceeded: see `layer.read_layer` and `check.check_consistency`.
+        FileSystemError: a file exists and cannot be read.
     """
     policies = _read_policies(places, read)
     layers = _read_layers(places, read)
@@ -209,7 +207,7 @@ def load(places: ConfigPaths, read: ReadFile, project: Directory) -> LoadedConfi
 
 @contextmanager
 def _mentioning(ignored: Sequence[Warned]) -> Iterator[None]:
-    """What is wrong is told with the keys that were ignored: `surces:` is why no source is declared."""
+    """Add the keys that were ignored to an error's remedy: `surces:` is why no source is declared."""
     try:
         yield
     except ConfigInvalid as error:
@@ -220,13 +218,15 @@ def _mentioning(ignored: Sequence[Warned]) -> Iterator[None]:
 
 
 def is_declared(places: ConfigPaths, read: ReadFile) -> bool:
-    """Whether there is any configuration; one that was named must be there, and counts even if it is not."""
+    """Return whether any configuration is declared; one that was named counts even if it does not exist."""
     files = [each for each in (places.project, *((places.system, places.user) if places.inherit else ())) if each]
     return any(each.required or read(each.path) is not None for each in files)
 
 
 def load_policies(places: ConfigPaths, read: ReadFile) -> Config:
-    """The policies' demands alone, on a configuration that declares nothing: all that `sync --frozen` reads."""
+    """Return the policies' requirements alone, on a configuration that declares nothing: all that `sync --frozen`
+    reads.
+    """
     return merge_layers((), _read_policies(places, read))
 
 
@@ -278,7 +278,7 @@ def _no_configuration(places: ConfigPaths, read: ReadFile) -> ConfigInvalid:
 
 
 def _parent_with_config(directory: str, read: ReadFile) -> str | None:
-    """The nearest directory above that has a configuration: whoever is used to git expects that it is found."""
+    """Return the nearest parent directory that has a configuration, which somebody used to git expects to be found."""
     while directory != (directory := posixpath.dirname(directory)):
         with suppress(FileSystemError):
             if read(posixpath.join(directory, NAME)) is not None:

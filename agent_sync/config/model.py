@@ -36,7 +36,7 @@ from agent_sync.sources.base import Declaration, SignatureKind, Signers
 from agent_sync.sources.fields import About, DigestText, Flag, Glob, InvalidValue, Line
 from agent_sync.tree.names import project_path
 
-# -- What a file demands, as frozen models: bounds, safeguards and trust (docs/reference/configuration.md).
+# -- limits, security and trust ----------------------------------------------------------------------------------------
 
 
 class ConfigModel(BaseModel):
@@ -162,9 +162,7 @@ class BundleConfig(ConfigModel):
     name: Annotated[Name, describe("The name that signatures are bound to.", example="acme/agents")]
 
 
-# -- What an `agent-sync.yaml` says, as frozen models (spec §3, §6, §7; our additions:
-# docs/reference/configuration.md). Each model is one mapping of the file, and the JSON Schema in `schemas/` is
-# generated from them. Unknown keys are ignored here (spec §14.3) and reported by `unknown`.
+# -- the files ---------------------------------------------------------------------------------------------------------
 
 VERSION = 1
 

@@ -13,12 +13,12 @@ from agent_sync.config.model import ConfigFile, PolicyFile
 
 
 def config_schema_text() -> str:
-    """What `schemas/agent-sync.schema.json` holds."""
+    """Return the content of `schemas/agent-sync.schema.json`."""
     return _text(ConfigFile, title="agent-sync.yaml")
 
 
 def policy_schema_text() -> str:
-    """What `schemas/policy.schema.json` holds."""
+    """Return the content of `schemas/policy.schema.json`."""
     return _text(PolicyFile, title="agent-sync policy.yaml")
 
 

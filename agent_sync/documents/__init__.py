@@ -1,7 +1,7 @@
 """The one door for YAML: strict reading, canonical writing.
 
-Bytes of a configuration, policy or lock go in, and plain data comes out that can say where each value stands; or a
-refusal with line and column. Plain data goes in, and its one canonical text comes out, which depends on nothing else.
+Bytes of a configuration, policy or lock go in, and plain data comes out that knows the position of each value, or an
+error with line and column. Plain data goes in, and its one canonical text comes out, which depends on nothing else.
 """
 
 from __future__ import annotations

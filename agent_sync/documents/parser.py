@@ -22,8 +22,7 @@ from yaml.events import (
 
 from agent_sync.documents.source_text import SourceText, Span, excerpt
 
-# -- YAML text as a stream of the parser's events; where the parser gives up, a refusal in our words. Events are the
-# lowest door of the library: no object is built, no tag is looked up, nothing recurses.
+# -- events ------------------------------------------------------------------------------------------------------------
 
 __all__ = [
     "FASTEST",
@@ -52,7 +51,7 @@ _REMEDIES = (
 
 
 def parse_events(source: SourceText, *, parser: type[Any] = FASTEST) -> Iterator[Event]:
-    """Every event of the stream up to its end, in order.
+    """Yield every event of the stream up to its end, in order.
 
     Raises:
         source.error: from here on it is not YAML.
@@ -73,7 +72,7 @@ def parse_events(source: SourceText, *, parser: type[Any] = FASTEST) -> Iterator
 
 
 def span_of(source: SourceText, event: Event) -> Span:
-    """Where the event stands; what goes on over several lines is as wide as its first one."""
+    """Return the position of the event; what goes on over several lines is as wide as its first one."""
     start, end = event.start_mark, event.end_mark
     assert start is not None
     assert end is not None
@@ -96,14 +95,14 @@ def _remedy(problem: str) -> str:
     return next(fitting, "look at the indentation and the line before")
 
 
-# -- Where a key or value stands: the text is read once more, up to there, and only when someone asks.
+# -- positions ---------------------------------------------------------------------------------------------------------
 
 
 def locate(source: SourceText, path: tuple[str | int, ...], *, key: bool = False) -> Span:
-    """The span of the value at `path`, or of its key.
+    """Return the span of the value at `path`, or of its key.
 
-    A mapping or list in block style begins with its first key or dash. For what is not there: what should hold it, at
-    its key if it has one.
+    A mapping or list in block style begins with its first key or dash. For what is missing, the span of what should
+    hold it is returned: of its key if it has one.
     """
     return _Walk(source).to(path, key=key)
 

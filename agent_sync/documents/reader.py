@@ -19,10 +19,10 @@ from agent_sync.documents.source_text import SourceText, decode
 from agent_sync.documents.writer import DigestTable, emit
 from agent_sync.errors import AgentSyncError, Place
 
-# -- The canonical text of a document, read quickly; proved by writing it again. A lock of 50,000 files takes the
-# strict reader 0.7 seconds and this one 0.1. It takes apart no more than the writer puts together, is careless about
-# everything else, and believes itself only if the data, written again, are the very bytes that were read. Whatever
-# else a text may be, the strict reader decides.
+# -- canonical text ----------------------------------------------------------------------------------------------------
+
+# A lock of 50,000 files takes the strict reader 0.7 seconds and this one 0.1. It parses no more than the writer writes,
+# is careless about everything else, and is trusted only if the data, written again, are the very bytes that were read.
 
 _QUOTED_STRING = r'"(?:[^"\\\n]|\\.)*"'
 _PAIR = re.compile(rf'({_QUOTED_STRING}|[A-Za-z_./][^\s":]*):(?: (.+))?\n( *)')
@@ -30,9 +30,9 @@ _REST = re.compile(r"(.+)\n( *)")
 
 
 def read_canonical(text: str) -> dict[str, Any] | None:
-    """What `text` spells, if that is exactly how `emit` would write it; else None. Maps of files are `DigestTable`s.
+    """Parse the text, if that is exactly how `emit` would write it; else return None. Maps of files are `DigestTable`s.
 
-    None as well for a document with a key of over 1,000 characters, or an empty one.
+    None is also returned for a document with a key of over 1,000 characters, or an empty one.
     """
     if not text.endswith("\n"):
         return None
@@ -136,7 +136,7 @@ def _scalar(word: str) -> Value:
     return parse_scalar(word)
 
 
-# -- Bytes of a configuration, policy or lock -> a `Document`: plain data that can say where each value stands.
+# -- documents ---------------------------------------------------------------------------------------------------------
 
 Path: TypeAlias = tuple[str | int, ...]
 """The way to a value from the top: keys of mappings and 0-based positions in lists."""
@@ -144,23 +144,21 @@ Path: TypeAlias = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a file says: `data` is made of dict, list, str, int, float, bool and None, with text keys; see also
-    `read_document`.
-    """
+    """The content of a file: `data` is made of dict, list, str, int, float, bool and None, with text keys."""
 
     data: dict[str, Any]
     _source: SourceText = field(repr=False)
 
     @property
     def file(self) -> str:
-        """The file's name in messages."""
+        """Return the file's name in messages."""
         return self._source.file
 
     def place(self, path: Path, *, key: bool = False) -> Place:
-        """Where the value at `path` stands, or its key; for what is not there, what should hold it.
+        """Return the position of the value at `path`, or of its key; for what is missing, of what should hold it.
 
-        Secrets in addresses are starred out of the line. Each call reads the text up to that place, half
-        a second at the end of a lock of 50,000 files: ask for what is shown.
+        Secrets in addresses are redacted in the line. Each call reads the text up to that place, half a second at the
+        end of a lock of 50,000 files: ask for what is shown.
         """
         from agent_sync.documents.parser import locate
 
@@ -170,7 +168,7 @@ class Document:
 def read_document(
     content: bytes, *, file: str, error: type[AgentSyncError], max_bytes: int, emitted: bool = False
 ) -> Document:
-    """What `content` says, read strictly; `file` is its name in messages.
+    """Read the content strictly; `file` is its name in messages.
 
     With `emitted` it is, as a rule, what `emit` wrote: that takes a fifth of the time, and maps of files in it are
     `DigestTable`s.
@@ -194,7 +192,7 @@ def read_document(
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """The cyclic collector does not run: it would walk over all that was built so far, again and again.
+    """Pause the cyclic collector: it would walk over all that was built so far, again and again.
 
     Measured with 50,000 files: 1.5 s with it, 0.6 s without. Nothing that is built of a document is a cycle.
     """

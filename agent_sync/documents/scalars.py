@@ -1,4 +1,4 @@
-"""How a single value is spelled, and what a spelling means: shared by the reader and the writer, so that they agree.
+"""Format scalars, and parse what a plain scalar means: shared by reader and writer, so that they agree.
 
 Programs disagree about words without quotes: `on` is true in YAML 1.1 and text in 1.2, `010` is 8 or 10, `1e5` is text
 or a number. Here words are read as in YAML 1.2, and a number that the two do not agree on is refused. Text is written
@@ -66,13 +66,13 @@ class AmbiguousScalar(ValueError):
 
 
 def parse_scalar(word: str) -> Scalar:
-    """What `word`, written without quotes, means.
+    """Return the value of `word`, written without quotes.
 
     `yes`, `no`, `on`, `off`, dates (`2024-01-01`) and times (`12:30`) are text, as in YAML 1.2.
 
     Raises:
-        Disputed: it looks like a number that YAML 1.1 and 1.2 read differently (`010`, `1e5`, `0x1f`, `1_000`), or like
-            one that is not finite or has more than 64 bits, as a digest without quotes may.
+        AmbiguousScalar: it looks like a number that YAML 1.1 and 1.2 read differently (`010`, `1e5`, `0x1f`,
+            `1_000`), or like one that is not finite or has more than 64 bits, as a digest without quotes may.
     """
     if word and word[0] not in _FIRST_OF_OTHERS:
         return word
@@ -90,7 +90,7 @@ def parse_scalar(word: str) -> Scalar:
 
 
 def format_scalar(value: Scalar) -> str:
-    """`value` as it stands in a canonical file.
+    """Return the value as it is written in a canonical file.
 
     Raises:
         ValueError: the number is not finite or has more than 64 bits; the text holds half of a surrogate pair.
@@ -108,7 +108,7 @@ def format_scalar(value: Scalar) -> str:
 
 
 def format_key(key: str) -> str:
-    """`key` as it stands before the colon.
+    """Return the key as it is written before the colon.
 
     Raises:
         ValueError: it holds half of a surrogate pair.
@@ -118,7 +118,7 @@ def format_key(key: str) -> str:
 
 
 def format_keys(keys: list[str]) -> list[str]:
-    """Each as `format_key` has it; all at once take a tenth of the time."""
+    """Return each key as `format_key` does; all at once take a tenth of the time."""
     if _are_plain(keys):
         return keys
     quoted = _quote_all(keys)
@@ -127,7 +127,7 @@ def format_keys(keys: list[str]) -> list[str]:
 
 
 def quote_scalar(text: str) -> str:
-    """`text` as a JSON string which is the same string in YAML; see `spelled` for what it raises."""
+    """Return the text as a JSON string which is the same string in YAML; see `format_scalar` for what it raises."""
     return _escape_hidden(_json_string(text))
 
 
@@ -136,7 +136,7 @@ def _quote_all(texts: list[str]) -> list[str]:
 
 
 def _escape_hidden(quoted: str) -> str:
-    """What JSON, but no file of ours, may hold as it is, is escaped."""
+    """Escape what JSON, but no file of ours, may hold as it is."""
     if quoted.isascii() and "\x7f" not in quoted:
         return quoted
     if SURROGATE.search(quoted):
@@ -145,7 +145,7 @@ def _escape_hidden(quoted: str) -> str:
 
 
 def _are_plain(keys: list[str]) -> bool:
-    """Whether none needs quotes or a second look; True is certain, False is not (it only costs time)."""
+    """Return whether no key needs quotes or a second look; True is certain, False is not (it only costs time)."""
     joined = "".join(keys)
     return (
         joined.isascii()
@@ -157,11 +157,11 @@ def _are_plain(keys: list[str]) -> bool:
 
 
 def _is_ambiguous(text: str) -> bool:
-    """Whether some reader takes it, without quotes, for no text, although its characters are plain."""
+    """Return whether some reader takes the text, without quotes, for no text, although its characters are plain."""
     return text in _OTHER_WORDS or (text[0] == "." and _OTHER_DOTTED.match(text) is not None)
 
 
 def _format_float(number: float) -> str:
-    """With a point in any case: YAML 1.1 takes `1e+16` for text."""
+    """Return the number with a point in any case: YAML 1.1 takes `1e+16` for text."""
     text = repr(number)
     return text if "." in text else text.replace("e", ".0e")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent_sync.documents.scalars import UNWRITABLE
@@ -17,23 +16,24 @@ _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?=[ \r\n]|\Z)", re.MULTILINE)
 
 
 class Span(NamedTuple):
-    """Where a token stands: line and column as the parser counts them, from 0, and its width; all in characters."""
+    """The position of a token: line and column as the parser counts them, from 0, and its width; all in characters."""
 
     line: int
     column: int
     width: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class SourceText:
-    """The text of `file`; `error` is what is raised when it is not as it should be."""
+class SourceText(NamedTuple):
+    """The text of `file`; `error` is what is raised when it is invalid."""
 
     file: str
     text: str
     error: type[AgentSyncError]
 
     def place(self, span: Span) -> Place:
-        """The span with the text of its line, secrets starred out; without it if the line is too long to be shown."""
+        """Return the place of the span with the text of its line, secrets redacted; without the text if the line is
+        long.
+        """
         from agent_sync_oci.text import redact_in_place
 
         line = self._line(span.line)
@@ -42,11 +42,11 @@ class SourceText:
         return Place(file=self.file, line=span.line + 1, column=span.column + 1, text=text, width=width)
 
     def refusal(self, span: Span, *, check: str, remedy: str) -> AgentSyncError:
-        """The error to raise for what stands at `span`."""
+        """Return the error to raise for what is at `span`."""
         return self.error(subject=self.file, check=check, remedy=remedy, place=self.place(span))
 
     def span_at(self, offset: int, *, width: int = 1) -> Span:
-        """The span that begins `offset` characters into the text."""
+        """Return the span that begins `offset` characters into the text."""
         return Span(self.text.count("\n", 0, offset), offset - (self.text.rfind("\n", 0, offset) + 1), width)
 
     def _line(self, number: int) -> str:
@@ -54,7 +54,7 @@ class SourceText:
 
 
 def decode(content: bytes, *, file: str, error: type[AgentSyncError], max_bytes: int) -> SourceText:
-    """The text that `content` holds in UTF-8.
+    """Decode the content as UTF-8.
 
     Raises:
         LimitExceeded: it is over `max_bytes`.
@@ -78,10 +78,10 @@ def decode(content: bytes, *, file: str, error: type[AgentSyncError], max_bytes:
 
 
 def check_characters(source: SourceText) -> None:
-    """Nothing, if the text could be YAML that people and programs read alike.
+    """Raise unless the text could be YAML that people and programs read alike.
 
     Raises:
-        source.error: it holds a character that may only stand escaped, or what is left of a merge.
+        source.error: it holds a character that may only be written as an escape, or what is left of a merge.
     """
     if found := _CONFLICT.search(source.text):
         again = ", or have it written again: agent-sync update" if issubclass(source.error, LockError) else ""
@@ -96,7 +96,7 @@ def check_characters(source: SourceText) -> None:
 
 
 def excerpt(text: str) -> str:
-    """What the file says, for a message: cut where it is long."""
+    """Return foreign text for a message, cut where it is long."""
     return printable_line(text, longest=_MAX_EXCERPT, keep="")
 
 

@@ -1,8 +1,8 @@
-"""YAML text -> plain data, strictly: what two programs, or a program and a person, might read differently is refused.
+"""Parse YAML strictly: what two programs, or a program and a person, might read differently is refused.
 
-Only mappings with text keys, lists and single values; no tags (they run code in some readers), anchors and aliases (a
-few lines grow to gigabytes), merge keys, duplicate keys (two readers take two values), directives or second documents.
-Nothing recurses, so depth costs an error and not the process.
+Only mappings with text keys, lists and scalars are taken; no tags (they run code in some readers), anchors and aliases
+(a few lines grow to gigabytes), merge keys, duplicate keys (two readers take two values), directives or second
+documents. Nothing recurses, so depth costs an error and not the process.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _DIGEST_LENGTH = 20
 
 
 def parse(source: SourceText, *, parser: type[Any] = FASTEST, max_values: int = MAX_VALUES) -> dict[str, Value]:
-    """The mapping that the text spells.
+    """Return the mapping that the text spells.
 
     Raises:
         source.error: it is not YAML, or more than is taken (see above); with the place.
@@ -165,7 +165,7 @@ class _Builder:
         return self._refusal(event, check=check, remedy="keep one of the two")
 
     def _path(self) -> tuple[str | int, ...]:
-        """The way to the innermost open mapping; what was attached last in each is what is open."""
+        """Return the path of the innermost open mapping; what was attached last in each is what is open."""
         outer = [each.node for each in self._open[:-1]]
         return tuple(len(node) - 1 if isinstance(node, list) else next(reversed(node)) for node in outer)
 

@@ -14,16 +14,17 @@ from typing import Any
 
 from agent_sync.documents.scalars import MAX_DEPTH, MAX_SIMPLE_KEY, Value, format_key, format_keys, format_scalar
 
-# -- DigestTable: a map of files that say a digest and hardly more, in columns, since a lock may have 50,000 of them.
+# -- digest tables -----------------------------------------------------------------------------------------------------
 
 _HEXADECIMAL = b"0123456789abcdef"
 _DIGEST_LENGTH = 64
 
 
 class DigestTable(Mapping[str, dict[str, Value]]):
-    """Each of the `names` has its `sha256` of the `digests` and, if marked, is `executable: true`.
+    """A map of files that have a digest and hardly more, in columns, since a lock may have 50,000 of them.
 
-    It equals the mapping of mappings that it stands for, which is made when somebody looks into it.
+    Each of the `names` has its `sha256` of the `digests` and, if marked, is `executable: true`. It equals the mapping
+    of mappings that it stands for, which is made when somebody looks into it.
     """
 
     def __init__(self, names: list[str], digests: list[str], executable: list[bool]) -> None:
@@ -61,19 +62,18 @@ def _are_digests(texts: list[str]) -> bool:
     return set(map(len, texts)) == {_DIGEST_LENGTH} and not joined.translate(None, _HEXADECIMAL)
 
 
-# -- Plain data -> its one canonical text (lockfile.md, "Canonical spelling"): a function of the data alone. Block
-# YAML, two spaces a level, keys in the order in which the caller has them, text without quotes where nothing could
-# take it for anything else.
+# -- canonical text ----------------------------------------------------------------------------------------------------
 
 _MAPPINGS = (dict, DigestTable)
 _BLOCKS = (*_MAPPINGS, list)
 
 
 def emit(document: Mapping[str, Any]) -> str:
-    """`document`, made of dict, list, str, int, float, bool and None, as canonical YAML; ends with a line break.
+    """Return the document, made of dict, list, str, int, float, bool and None, as canonical YAML; it ends with a line
+    break.
 
     Raises:
-        ValueError: it is deeper than `MAX_DEPTH`; a number or text in it has no spelling (see `spelled`).
+        ValueError: it is deeper than `MAX_DEPTH`; a number or text in it has no spelling (see `format_scalar`).
         TypeError: it holds anything else.
     """
     lines: list[str] = []
@@ -82,7 +82,7 @@ def emit(document: Mapping[str, Any]) -> str:
 
 
 def emit_json(value: Any) -> bytes:  # noqa: ANN401  # whatever JSON can say
-    """`value` as canonical JSON, the bytes that recipes are digested from: keys in code point order, no blanks, UTF-8.
+    """Return the value as canonical JSON, the bytes that recipes are digested from: sorted keys, no blanks, UTF-8.
 
     Raises:
         TypeError: a key is not text, or JSON cannot say the value.
@@ -94,7 +94,7 @@ def emit_json(value: Any) -> bytes:  # noqa: ANN401  # whatever JSON can say
 
 
 def _put(lines: list[str], value: Any, *, indent: int, lead: str, after: str) -> None:  # noqa: ANN401
-    """Adds `value`: a mapping or list begins its first line with `lead`, anything else follows on `after`."""
+    """Append the value: a mapping or list begins its first line with `lead`, anything else follows on `after`."""
     if indent >= 2 * MAX_DEPTH and isinstance(value, _BLOCKS):
         raise ValueError(f"deeper than {MAX_DEPTH} levels")
     if isinstance(value, _MAPPINGS) and value:
@@ -132,7 +132,8 @@ def _put_list(lines: list[str], items: list[Any], indent: int, lead: str) -> Non
 
 
 def _digest_table(files: dict[str, Any] | DigestTable, lead: str, pad: str) -> list[str] | None:
-    """The text, in pieces, of a map of files that are `{sha256}` or `{sha256, executable: true}`; None for any other.
+    """Return the text, in pieces, of a map of files that are `{sha256}` or `{sha256, executable: true}`; None for any
+    other.
 
     The rest of `_put_mapping` would write the same, but slower: a lock has 50,000 of these.
     """
@@ -153,7 +154,7 @@ def _digest_table(files: dict[str, Any] | DigestTable, lead: str, pad: str) -> l
 
 
 def _as_table(files: dict[str, Any]) -> DigestTable | None:
-    """The same in columns; None if the mapping is of another kind."""
+    """Return the same in columns; None if the mapping is of another kind."""
     if not isinstance(next(iter(files.values())), dict):  # the mapping of nearly every call: ask before trying
         return None
     try:
@@ -168,7 +169,9 @@ def _as_table(files: dict[str, Any]) -> DigestTable | None:
 
 
 def _refuse_other_keys(value: Any) -> None:  # noqa: ANN401
-    """`json.dumps` would write the key 1 as "1", and so give two values one digest."""
+    """Raise TypeError for a key that is not text: `json.dumps` would write the key 1 as "1", and so give two values one
+    digest.
+    """
     if isinstance(value, dict):
         if not all(isinstance(key, str) for key in value):
             raise TypeError("a key of a JSON object is text")

@@ -7,6 +7,7 @@ lock").
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from agent_sync.lock.file import lock_bytes
 from agent_sync.lock.model import Lock, LockedSource, Orphan
@@ -48,8 +49,7 @@ def _united_orphans(shared: Lock, inherited: Lock) -> tuple[Orphan, ...]:
     return tuple(orphans[path] for path in sorted(orphans, key=lambda path: path.replace("/", "\0")))
 
 
-@dataclass(frozen=True, slots=True)
-class SourceChange:
+class SourceChange(NamedTuple):
     """One source of either lock. `before` and `after` name what it is pinned to; None where it is not in that lock."""
 
     name: str

@@ -10,7 +10,7 @@ import posixpath
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from agent_sync.documents import Document, emit, gc_paused, read_document
 from agent_sync.errors import LockInvalid, LockMissing
@@ -24,8 +24,7 @@ MAX_LOCK_BYTES = 256 * 1024 * 1024
 _HEX_LINES = re.compile(r"(?:[0-9a-f]{64}\n)*")
 
 
-@dataclass(frozen=True, slots=True)
-class LockFile:
+class LockFile(NamedTuple):
     """A lock file: `name` in `directory`, `label` in messages. It is written atomically, and only if it changes."""
 
     directory: Directory

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from agent_sync.sources import TYPES, source_type
 from agent_sync.sources.base import Declaration, Pin, Pinned
@@ -22,8 +22,7 @@ SPEC_TOOL_MAP = "spec-v1"
 _VERSION = Kind({"type": "integer", "const": VERSION}, f"the number {VERSION}", lambda value: value == VERSION, VERSION)
 
 
-@dataclass(frozen=True, slots=True)
-class Transformed:
+class Transformed(NamedTuple):
     """What a source's transforms derived: changed and new files packed, removed keys, and the digest of the recipe.
 
     `packed` is None if no file came out different.
@@ -156,8 +155,7 @@ class Rendered:
         return {"recipe": self.recipe, **self.packed.write(), "files": files}
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
+class Orphan(NamedTuple):
     """A file that an earlier lock had written and nothing declares anymore; `entry` is as it was written."""
 
     path: RelPath

@@ -6,7 +6,8 @@ Sync, check, status, diff and prune share this one answer.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from agent_sync.config import Config, request_for
 from agent_sync.errors import AgentSyncError, LockInvalid, LockStale, UnsafePath
@@ -25,8 +26,7 @@ from agent_sync.tree import Entry, RelPath, refuse_collisions
 from agent_sync_oci.text import quoted
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredState:
+class DesiredState(NamedTuple):
     """The lock says what should be there; `recorded` is what was written here last (empty if unknown).
 
     `orphans` were written once, by this lock or an earlier one, and should not be there any more. `layered` are the

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent_sync.checkout import APPLIED, INHERITED, Checkout
 from agent_sync.config import Config
@@ -115,8 +115,7 @@ class Inputs:
         self.world.audit(AuditRecord(self.run, self.world.actor, self.operation, event))
 
 
-@dataclass(frozen=True, slots=True)
-class Locks:
+class Locks(NamedTuple):
     """The committed lock, what the user's own layers add to it, and the lock last written to this checkout.
 
     `contents` are the bytes of the first two, as they were read.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent_sync.errors import UsageError
 from agent_sync.events import Warned
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from agent_sync.config.model import Source
 
 
-@dataclass(frozen=True, slots=True)
-class SourceStatus:
+class SourceStatus(NamedTuple):
     """One source: what it is pinned to, where its files go, how far they are what they should be."""
 
     name: str
@@ -33,8 +32,7 @@ class SourceStatus:
     state: State
 
 
-@dataclass(frozen=True, slots=True)
-class StatusResult:
+class StatusResult(NamedTuple):
     """A row for each source; `last_sync_s` is when files were last written (seconds since 1970), None if that is
     unknown.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from agent_sync.apply import Applied, apply, survey
 from agent_sync.errors import BlobCorrupt
@@ -49,8 +50,7 @@ class SyncResult:
         return _partition(self.plan.actions)[1]
 
 
-@dataclass(frozen=True, slots=True)
-class SyncPlan:
+class SyncPlan(NamedTuple):
     """What a sync would do, and all that executing it needs."""
 
     inputs: Inputs

@@ -142,8 +142,7 @@ MAX_DIFF_BYTES = 1_000_000
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")  # str.splitlines would also split at U+2028, form feeds and more
 
 
-@dataclass(frozen=True, slots=True)
-class FileDiff:
+class FileDiff(NamedTuple):
     """The unified diff of one path, from `a/` (what is there) to `b/` (what should be).
 
     Where none can be shown, for a binary or large file, `text` is a sentence.

@@ -6,8 +6,8 @@ Three trees are compared: what should be there, what was written last, and what 
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from agent_sync.errors import FileSystemError, UnsafePath
 from agent_sync.lock.outputs import Output
@@ -16,8 +16,7 @@ from agent_sync.targets import OwnedDirectories
 from agent_sync.tree import ROOT, Entry, RelPath, join, parent, sorted_paths
 
 
-@dataclass(frozen=True, slots=True)
-class Observed:
+class Observed(NamedTuple):
     """What is on the disk: `files` are regular files with their entries and `stats`, `obstacles` anything else.
 
     `others` are the files in our directories that nobody asked about, in order. `blocked` are the outermost paths where
@@ -156,8 +155,7 @@ class State(Enum):
     DRIFTED = "drifted"
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(NamedTuple):
     """Where the disk differs from the desired outputs; all paths in order.
 
     `changed` and `missing` are outputs; `orphaned` are files of an earlier lock that are still there; `unexpected` are

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from agent_sync.errors import Cancelled
 from agent_sync.limits import LimitKey
@@ -104,8 +104,7 @@ class Command:
     max_files: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(NamedTuple):
     """How a command ended: its exit status (negative: the signal), and the tail of what it printed."""
 
     exit_code: int

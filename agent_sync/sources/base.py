@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import MISSING, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
 from agent_sync.errors import AgentSyncError, BytesUnavailable, Untrusted
 from agent_sync.limits import Limits
@@ -29,8 +29,7 @@ SignatureKind = Literal["tag", "commit"]
 SIGNATURE_KINDS: tuple[SignatureKind, ...] = ("tag", "commit")
 
 
-@dataclass(frozen=True, slots=True)
-class Signers:
+class Signers(NamedTuple):
     """Files that say whose signatures count: an ssh signers file (ssh-keygen(1)) and an OpenPGP keyring.
 
     Each is absolute, or relative to the project root.
@@ -214,8 +213,7 @@ class Request(Generic[D, P]):
         return self.locked
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamState:
+class UpstreamState(NamedTuple):
     """What a source is upstream now: whether the lock has the same, and a short name for it.
 
     `remedy` is what to do before an update, where an update alone does not help.
@@ -226,8 +224,7 @@ class UpstreamState:
     remedy: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Description:
+class Description(NamedTuple):
     """A pinned source for people and for statements about a lock.
 
     Attributes:
@@ -249,8 +246,7 @@ class Description:
     version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """The ports that source types use: the world, and two readers of the cache.
 
     `open_contents` opens packed trees that are cached. `is_whole` says whether a blob is cached and matches its digest;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from agent_sync.ports import BlobStore, Contents
 from agent_sync.sources.table import Files, Table, Unknown
@@ -64,8 +64,7 @@ class PackedTree:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class SingleFile:
+class SingleFile(NamedTuple):
     """One file, which is its own blob: its digest, its name in the tree (`key`), and its length in bytes if recorded.
 
     `url` is where it came from; a Nix store names the file after it.

@@ -12,8 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from agent_sync.errors import FileSystemError, ProjectBusy, UnsafePath
 from agent_sync.ports import BlobStore, Clock, Directory, Kind
@@ -229,8 +228,7 @@ _KIND = re.compile(r"[a-z]{1,32}")
 _KEY = re.compile(r"[0-9a-f]{64}(\.[0-9a-f]{64})?")
 
 
-@dataclass(frozen=True, slots=True)
-class Root:
+class Root(NamedTuple):
     """A lock that was served: its absolute path, the digest of its text, and when it was, in seconds since 1970."""
 
     path: str

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from agent_sync.errors import DigestMismatch, LimitExceeded
@@ -175,8 +174,7 @@ class FileToPack(NamedTuple):
     executable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Packed:
+class Packed(NamedTuple):
     """A tree, its narHash, and the length of its tar in bytes."""
 
     tree: Tree

@@ -108,9 +108,10 @@ _LOGIN_PATTERN = (
 
 
 def redact_address(address: str) -> str:
-    """Return the address with `***` for a password, a token as user name, and secrets in the query.
+    """Return `address` with `***` for a password, a token as user name, and the values of query keys that look like
+    secrets.
 
-    A value of the query is a secret if its key looks like one. Anything else comes back as it is.
+    Anything else is returned as it is.
     """
     return _redact(address, lambda _: REDACTED, end="")
 
@@ -121,12 +122,12 @@ def redact(text: str) -> str:
 
 
 def redact_in_place(text: str) -> str:
-    """Return the text redacted with one star for each character, so that columns stay true."""
+    """Return the same with one star for each character, so that columns stay true."""
     return _redact(text, lambda secret: "*" * len(secret), end=_BLANK)
 
 
 def holds_credential(address: str) -> bool:
-    """Return whether the address has a password, or a token in place of the user name."""
+    """Return whether a password, or a token in place of the user name, is in the address."""
     return _redact_login(address, lambda _: "", end=_BLANK) != address
 
 
@@ -148,7 +149,7 @@ _BLANK = r"\s"
 
 @cache
 def _patterns(end: str) -> _Patterns:
-    """Compile the patterns for addresses that end before a character of the class `end`, when first needed."""
+    """Return the patterns for addresses that end before a character of the class `end`."""
     return _Patterns(
         pair=re.compile(rf"(?<=[?&;#])([^=&;#{end}]+)(?:=([^&;#{end}]*))?"),
         # At the beginning of a word because of user:password@host:path, which git takes as well.
@@ -171,6 +172,9 @@ def _redact_login(text: str, mask: _Mask, *, end: str) -> str:
 
 
 def _redact_pair(pair: re.Match[str], mask: _Mask) -> str:
+    """Redact one key and value of a query. A server reads the key percent-decoded, and so may whoever finds it in a
+    log.
+    """
     from urllib.parse import unquote  # 3 ms that most runs do not need
 
     key, value = pair.groups()

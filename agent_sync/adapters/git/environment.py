@@ -9,7 +9,6 @@ import os.path
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import unquote
 
@@ -19,8 +18,7 @@ from agent_sync.sources.addresses import Protocol, protocol_of, repository_probl
 from agent_sync_oci.text import holds_credential, quoted, redact
 
 
-@dataclass(frozen=True, slots=True)
-class GitAddress:
+class GitAddress(NamedTuple):
     """An address in the spelling that git is given, and the protocol by which git reaches it."""
 
     text: str
@@ -116,8 +114,7 @@ _OURS: tuple[Setting, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class InstalledGit:
+class InstalledGit(NamedTuple):
     """The `git` command, and what of its user's settings passes: how to log in and how to get out."""
 
     program: str

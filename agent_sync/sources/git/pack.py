@@ -12,8 +12,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from agent_sync.errors import (
     AgentSyncError,
@@ -92,8 +91,7 @@ def _with_id(entry: Entry, contents: Contents, ids: list[str]) -> Iterator[bytes
     ids.append(found.hexdigest())
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(NamedTuple):
     """The files that `declared` takes of the commit behind `oid` (a commit, or an annotated tag that is wanted too).
 
     `verify` raises if what was fetched must not be used; `name` is the source's. `known` is what a lock says that they
@@ -146,8 +144,7 @@ def named(error: AgentSyncError, subject: str) -> AgentSyncError:
     return again
 
 
-@dataclass(frozen=True, slots=True)
-class _SharedTree:
+class _SharedTree(NamedTuple):
     """Files of one tree, and every request for exactly these: they are chosen and packed once."""
 
     tree: str
