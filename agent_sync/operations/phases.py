@@ -54,7 +54,7 @@ def require_recovered(inputs: Inputs, *, dry_run: bool = False) -> None:
         return
     if dry_run:
         raise RollbackIncomplete(
-            subject="project", check="a sync was interrupted", remedy="recover from it: agent-sync recover"
+            subject=_project(inputs), check="a sync was interrupted", remedy="recover from it: agent-sync recover"
         )
     with inputs.checkout.hold(wait_s=WAIT_S):
         recover_interrupted(inputs)
@@ -71,7 +71,7 @@ def exclusive_access(inputs: Inputs, actions: Iterable[Action] = ()) -> Iterator
     with inputs.checkout.hold(wait_s=WAIT_S):
         # Whatever recovery changed, the plan has not seen.
         if recover_interrupted(inputs) is not None:
-            raise moved("this project")
+            raise moved(_project(inputs))
         inputs.reads.validate()
         _validate_outputs(actions, inputs.world.project)
         yield
@@ -118,8 +118,12 @@ def recover_interrupted(inputs: Inputs) -> Recovered | None:
     recovered = recover(inputs.checkout, inputs.world)
     if recovered is not None:
         done = "finished" if recovered.finished else "undone"
-        inputs.world.observer(Warned("recovered", "project", f"an interrupted sync was {done}"))
+        inputs.world.observer(Warned("recovered", _project(inputs), f"an interrupted sync was {done}"))
     return recovered
+
+
+def _project(inputs: Inputs) -> str:
+    return f"project {quoted(inputs.world.project.name)}"
 
 
 def _validate_outputs(actions: Iterable[Action], project: Directory) -> None:
