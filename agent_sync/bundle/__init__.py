@@ -1,5 +1,5 @@
-"""Bundles: a lock and every blob that it needs, as OCI artifacts that any registry, directory or single file can hold.
+"""Bundles: a lock and every blob that it needs, as OCI artifacts in a registry, an image layout or an archive.
 
-A lock and a store go in and a signed index comes out (`pushing`); a place goes in, and what it holds comes into the
-store once it is proved (`pulling`). The format is described in `oci/README.md`.
+A lock and the cache go in and a signed index comes out (`push`); a reference goes in, and the bundle's content comes
+into the cache once it is verified (`pull`). The format is described in `oci/README.md`.
 """

@@ -295,7 +295,7 @@ def _layer(manifest: Manifest | Index, item: Item) -> Descriptor:
     allowed = (LAYER_RAW,) if item.packed is None else (LAYER_ZSTD, LAYER_TAR)
     if (
         not isinstance(manifest, Manifest)
-        or manifest.artifact_type not in (SOURCE, DERIVED)  # the same bytes may be both, and travel once
+        or manifest.artifact_type not in (SOURCE, DERIVED)  # the same bytes may be both, and are sent once
         or len(manifest.layers) != 1
         or manifest.layers[0].media_type not in allowed
     ):

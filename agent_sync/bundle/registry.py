@@ -123,10 +123,10 @@ def fetch_from_caches(items: Iterable[Item], caches: Sequence[str], world: World
 
 
 def _fetch_all(cache: str, items: Sequence[Item], world: World, limits: Limits) -> None:
-    place = resolve_relative(world.project.name, parse_reference(cache))
-    if world.offline and isinstance(place, RegistryReference):
+    reference = resolve_relative(world.project.name, parse_reference(cache))
+    if world.offline and isinstance(reference, RegistryReference):
         return
-    with open_registry(place, world, limits) as registry:
+    with open_registry(reference, world, limits) as registry:
         jobs = [partial(_fetch, item, cache, registry, world, limits) for item in items]
         run_jobs(jobs, registry, world)
 

@@ -175,7 +175,7 @@ class BundleRecord:
     signatures: tuple[bytes, ...] = ()
     roots: tuple[bytes, ...] = ()
 
-    def judged(self, policy: Policy) -> Verdict:
+    def evaluate(self, policy: Policy) -> Verdict:
         """Evaluate the policy for the bundle as of today."""
         return evaluate(
             policy.with_roots(self.roots),
@@ -187,20 +187,19 @@ class BundleRecord:
         )
 
 
-def record_bundle(kept: BundleRecord, lock: bytes, store: BlobStore, records: RecordStore) -> None:
+def record_bundle(record: BundleRecord, lock: bytes, store: BlobStore, records: RecordStore) -> None:
     """Record that this bundle holds this lock, and its signatures. No verdict is recorded.
 
     Signatures recorded before stay: pushing again does not revoke what others have signed.
     """
-    key = _bundle_key(kept, lock)
-    before = [
-        each for _, record in records.records(BUNDLES, key) if (each := _read_record(record, lock, store)) is not None
-    ]
-    signatures = dict.fromkeys((*kept.signatures, *(each for other in before for each in other.signatures)))
-    roots = dict.fromkeys((*kept.roots, *(each for other in before for each in other.roots)))
+    key = _bundle_key(record, lock)
+    found = (_read_record(content, lock, store) for _, content in records.records(BUNDLES, key))
+    before = [each for each in found if each is not None]
+    signatures = dict.fromkeys((*record.signatures, *(each for other in before for each in other.signatures)))
+    roots = dict.fromkeys((*record.roots, *(each for other in before for each in other.roots)))
     parts = {
-        "name": kept.name,
-        "index": _put(kept.bundle.index.content, store),
+        "name": record.name,
+        "index": _put(record.bundle.index.content, store),
         "lock": _put(lock, store),
         "signatures": [_put(each, store) for each in list(signatures)[:MAX_SIGNATURES]],
         "roots": [_put(each, store) for each in roots],
@@ -224,11 +223,13 @@ def require_trusted_lock(
     if revoked := policy.revoked_among(named):
         raise _untrusted(file, "; ".join(revoked), "run agent-sync update, and do not use what was revoked")
     verdicts = [
-        (kept, kept.judged(policy)) for kept in _bundles_with(lock, store, records) if name is None or kept.name == name
+        (record, record.evaluate(policy))
+        for record in _bundles_with(lock, store, records)
+        if name is None or record.name == name
     ]
     if any(verdict.accepted for _, verdict in verdicts) or not (policy.requires_signatures or verdicts):
         return
-    refusals = [f"bundle {kept.name}: {each}" for kept, verdict in verdicts for each in verdict.refusals]
+    refusals = [f"bundle {record.name}: {each}" for record, verdict in verdicts for each in verdict.refusals]
     nothing = "policy requires a signed lock; this lock is in no signed bundle pulled here"
     raise _untrusted(
         file, "; ".join(refusals) or nothing, "pull the bundle that holds this lock: agent-sync pull REFERENCE"
@@ -240,18 +241,17 @@ def _untrusted(file: str, check: str, remedy: str) -> Untrusted:
 
 
 def _bundles_with(lock: bytes, store: BlobStore, records: RecordStore) -> Iterator[BundleRecord]:
-    for _, record in records.records(BUNDLES, Digest.of(lock).hex):
-        if (kept := _read_record(record, lock, store)) is not None:
-            yield kept
+    for _, content in records.records(BUNDLES, Digest.of(lock).hex):
+        if (record := _read_record(content, lock, store)) is not None:
+            yield record
 
 
-def _read_record(record: bytes, lock: bytes, store: BlobStore) -> BundleRecord | None:
+def _read_record(content: bytes, lock: bytes, store: BlobStore) -> BundleRecord | None:
     """Read a record, comparing all it names with their digests; None if it is damaged or forged."""
     try:
-        match read_json(record, subject="a record of the cache"):
+        match read_json(content, subject="a record of the cache"):
             case {"name": str(name), "index": str(index), "signatures": list(signatures), "roots": list(roots)}:
-                content = _small_blob(Digest.parse(index), store)
-                bundle = parse_index(read_manifest(content, None), where="the cache")
+                bundle = parse_index(read_manifest(_small_blob(Digest.parse(index), store), None), where="the cache")
                 if bundle.lockfile.digest != lockfile_manifest(lock).digest or not is_name(name):
                     return None
                 return BundleRecord(name, bundle, _blobs(signatures, store), _blobs(roots, store))
@@ -282,8 +282,8 @@ def _small_blob(digest: Digest, store: BlobStore) -> bytes:
     return read_blob(digest, store)
 
 
-def _bundle_key(kept: BundleRecord, lock: bytes) -> str:
-    taken_as = Digest.of(canonical_json([kept.name, kept.bundle.digest]))
+def _bundle_key(record: BundleRecord, lock: bytes) -> str:
+    taken_as = Digest.of(canonical_json([record.name, record.bundle.digest]))
     return f"{Digest.of(lock).hex}.{taken_as.hex}"
 
 

@@ -114,9 +114,9 @@ class BinaryCache:
 
     def _whole(self, nar: Digest) -> int | None:
         """Return the length of that NAR, if it is present and whole."""
-        place = RelPath(nar_path(nar))
-        stat = self._directory.stat(place)
-        if stat is None or stat.kind is not Kind.FILE or self._directory.digest(place) != nar.hex:
+        path = RelPath(nar_path(nar))
+        stat = self._directory.stat(path)
+        if stat is None or stat.kind is not Kind.FILE or self._directory.digest(path) != nar.hex:
             return None
         return stat.size
 

@@ -31,7 +31,7 @@ def nix32(digest: bytes) -> str:
     """Return a digest in Nix's own base 32: from the end, five bits a character."""
     number = int.from_bytes(digest, "little")
     length = (len(digest) * 8 + 4) // 5
-    return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(length)))
+    return "".join(_ALPHABET[number >> 5 * index & 31] for index in reversed(range(length)))
 
 
 def path_of_tree(nar_sha256: bytes, *, store_dir: str = STORE_DIR) -> str:
@@ -59,8 +59,8 @@ def name_of(url: str) -> str:
 def _path(kind: str, inner: str, name: str, store_dir: str) -> str:
     digest = hashlib.sha256(f"{kind}:sha256:{inner}:{store_dir}:{name}".encode()).digest()
     folded = bytearray(_PATH_BYTES)
-    for place, byte in enumerate(digest):
-        folded[place % _PATH_BYTES] ^= byte
+    for index, byte in enumerate(digest):
+        folded[index % _PATH_BYTES] ^= byte
     return f"{store_dir}/{nix32(bytes(folded))}-{name}"
 
 

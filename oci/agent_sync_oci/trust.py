@@ -30,29 +30,29 @@ def matches_glob(pattern: str, name: str) -> bool:
     tokens = _TOKEN.findall(pattern)
     reached = _closure({0}, tokens)
     for character in name:
-        reached = _closure({after for place in reached for after in _steps(place, tokens, character)}, tokens)
+        reached = _closure({after for position in reached for after in _steps(position, tokens, character)}, tokens)
     return len(tokens) in reached
 
 
-def _steps(place: int, tokens: list[str], character: str) -> set[int]:
-    if place == len(tokens):
+def _steps(position: int, tokens: list[str], character: str) -> set[int]:
+    if position == len(tokens):
         return set()
-    match tokens[place]:
+    match tokens[position]:
         case "**":
-            return {place}
+            return {position}
         case "*":
-            return {place} if character != "/" else set()
+            return {position} if character != "/" else set()
         case token:
-            return {place + 1} if character == token else set()
+            return {position + 1} if character == token else set()
 
 
-def _closure(places: set[int], tokens: list[str]) -> set[int]:
+def _closure(positions: set[int], tokens: list[str]) -> set[int]:
     """Return these positions and those after stars that match nothing."""
-    found = set(places)
-    for place in places:
-        while place < len(tokens) and tokens[place].startswith("*") and place + 1 not in found:
-            place += 1
-            found.add(place)
+    found = set(positions)
+    for position in positions:
+        while position < len(tokens) and tokens[position].startswith("*") and position + 1 not in found:
+            position += 1
+            found.add(position)
     return found
 
 

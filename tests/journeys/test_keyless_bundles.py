@@ -96,7 +96,7 @@ def test_a_root_that_was_swapped_is_refused(
     push(publisher, place, "--identity-token", sigstore.token(_CI, _ISSUER))
     receiver.put("root.json", sigstore.trusted_root())
     demand(receiver, f"root: root.json\n  root_sha256: sha256:{'0' * 64}")
-    assert "is pinned" in pull(receiver, place, code=6)
+    assert "differs from the pinned" in pull(receiver, place, code=6)
 
 
 @pytest.mark.parametrize("where", ["SIGSTORE_ID_TOKEN", "GitHub"])

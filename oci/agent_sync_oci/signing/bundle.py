@@ -67,8 +67,8 @@ class Fields:
 
     def refuse(self, check: str) -> NoReturn:
         """Raise InvalidSignature for this object."""
-        place = self._where.removeprefix(".")
-        raise InvalidSignature(subject=self._subject, check=f"{place}: {check}" if place else check)
+        path = self._where.removeprefix(".")
+        raise InvalidSignature(subject=self._subject, check=f"{path}: {check}" if path else check)
 
     def _list(self, name: str) -> list[object]:
         value = self._left.pop(name, [])
@@ -88,8 +88,8 @@ class Fields:
         return self._refuse(name, "not base64")
 
     def _refuse(self, name: str, check: str) -> NoReturn:
-        place = f"{self._where}.{name}".strip(".")
-        check = f"{quoted(place)} is {check}" if place else check
+        path = f"{self._where}.{name}".strip(".")
+        check = f"{quoted(path)} is {check}" if path else check
         raise InvalidSignature(subject=self._subject, check=check)
 
 
@@ -99,7 +99,7 @@ MAX_BUNDLE_BYTES = 4 * 1024 * 1024
 _MAX_WITNESSES = 8  # log entries, and time stamps: each costs a check of a signature
 _SUBJECT = "signature"
 
-# How version 0.3 was spelt at first, and the formats before it, which carry a certificate in a chain.
+# How version 0.3 was written at first, and the formats before it, which carry a certificate in a chain.
 _ANCESTORS = {f"application/vnd.dev.sigstore.bundle+json;version={version}" for version in ("0.1", "0.2", "0.3")}
 
 
@@ -245,7 +245,7 @@ def _content(fields: Fields) -> Envelope | Message:
         if len(signatures) != 1:  # which of several counts would be a matter of taste
             envelope.refuse(f"{len(signatures)} signatures, where exactly one is required")
         read = Envelope(envelope.octets("payload"), envelope.text("payloadType"), signatures[0].octets("sig"))
-        signatures[0].text("keyid")  # nothing vouches for it; nobody reads it
+        signatures[0].text("keyid")  # no signature covers it, and nobody reads it
         signatures[0].end()
         envelope.end()
         return read

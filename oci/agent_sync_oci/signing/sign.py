@@ -149,12 +149,12 @@ def _rekor_2(envelope: Envelope, key: PublicKey) -> dict[str, object]:
 
 
 def _rekor_1(envelope: Envelope, key: PublicKey) -> dict[str, object]:
-    spelt = {
+    envelope_json = {
         "payload": base64_text(envelope.payload),
         "payloadType": envelope.payload_type,
         "signatures": [{"sig": base64_text(envelope.signature)}],
     }
-    content = {"envelope": canonical_json(spelt).decode(), "verifiers": [base64_text(key.pem)]}
+    content = {"envelope": canonical_json(envelope_json).decode(), "verifiers": [base64_text(key.pem)]}
     return {"apiVersion": "0.0.1", "kind": "dsse", "spec": {"proposedContent": content}}
 
 

@@ -214,7 +214,7 @@ def _verify_certificate(read: SigstoreBundle, signer: IdentitySigner, root: Trus
     verifier = root.verifier
     try:
         with reading_certificates(_SUBJECT):
-            bundle = Bundle.from_json(bundle_json(read))  # spelt anew, so that both readers have read the same
+            bundle = Bundle.from_json(bundle_json(read))  # written again, so that both readers have read the same
             match read.content:
                 case Envelope():
                     verifier.verify_dsse(bundle, _ExactIdentity(signer))
