@@ -95,7 +95,7 @@ _POLL_S = 0.05
 
 
 def walk(root: int, names: Iterable[str], *, missing: Callable[[str, int], None] | None = None) -> int:
-    """A new descriptor of the directory at `names` below `root`; `missing` may make a name that is not there.
+    """Return a new descriptor of the directory at `names` below `root`; `missing` may make a missing name.
 
     Raises:
         OSError: ELOOP where a name is a symlink, ENOTDIR where it is another thing, ENOENT where it is missing.
@@ -140,7 +140,7 @@ class ParentDirectory:
 
 
 def release(descriptor: int) -> None:
-    """The descriptor is closed. Nothing was written through it, so what the system says of that is of no interest."""
+    """Close a descriptor through which nothing was written, so that what the system says of it is of no interest."""
     try:  # noqa: SIM105  # done several times for every file, and `suppress` takes as long as closing does
         os.close(descriptor)
     except OSError:
@@ -148,7 +148,7 @@ def release(descriptor: int) -> None:
 
 
 def pieces(descriptor: int, size: int) -> Iterator[bytes]:
-    """Every byte of the open file, which had this size, in pieces of at most 64 KiB."""
+    """Yield every byte of the open file, which had this size, in pieces of at most 64 KiB."""
     # A buffer that just fits costs a quarter of a generous one for the small files that are the rule.
     left = size
     wanted = min(left + 1, 1 << 16)
@@ -160,7 +160,7 @@ def pieces(descriptor: int, size: int) -> Iterator[bytes]:
 
 
 def write_all(descriptor: int, chunk: bytes) -> None:
-    """All of `chunk` is written; the system may take it in parts."""
+    """Write all of `chunk`; the system may take it in parts."""
     written = os.write(descriptor, chunk)
     if written != len(chunk):
         left = memoryview(chunk)[written:]
@@ -169,7 +169,7 @@ def write_all(descriptor: int, chunk: bytes) -> None:
 
 
 def is_link(name: str, directory: int) -> bool:
-    """Whether a symlink stands at `name`."""
+    """Return whether a symlink is at `name`."""
     try:
         return stat.S_ISLNK(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode)
     except FileNotFoundError:

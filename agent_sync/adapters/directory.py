@@ -64,7 +64,7 @@ class DiskDirectory:
         return self._name
 
     def stat(self, path: RelPath) -> Stat | None:
-        """What stands at `path`; None if nothing does."""
+        """Return what is at `path`; None if nothing is."""
         try:
             with ParentDirectory(self._root, path) as (directory, name):
                 found = os.stat(name, dir_fd=directory, follow_symlinks=False)
@@ -77,7 +77,7 @@ class DiskDirectory:
         return Stat(kind, found.st_size, bool(mode & 0o100), found.st_ctime_ns, found.st_mtime_ns, found.st_ino)
 
     def names(self, path: RelPath) -> tuple[str, ...]:
-        """The names in the directory at `path`, sorted by their bytes; empty if nothing stands there."""
+        """Return the names in the directory at `path`, sorted by their bytes; none if nothing is there."""
         try:
             with ParentDirectory(self._root, path) as (directory, name):
                 return _list(name, directory)
@@ -91,16 +91,16 @@ class DiskDirectory:
             raise self._fault(error, "list", path) from error
 
     def open(self, path: RelPath) -> BinaryIO:
-        """The regular file at `path`, for reading."""
+        """Open the regular file at `path` for reading."""
         descriptor, _ = self._open_file(path)
         return io.BufferedReader(RawReader(descriptor, self._full(path)), 1 << 16)
 
     def chunks(self, path: RelPath) -> Iterator[bytes]:
-        """The bytes of the regular file at `path`, as they are when they are asked for."""
+        """Yield the bytes of the regular file at `path`, as they are when they are asked for."""
         return self._pieces(path)
 
     def digest(self, path: RelPath, *, trusting: bool = False) -> Sha256:  # noqa: ARG002  # nothing is remembered here
-        """The digest of the regular file at `path`."""
+        """Return the digest of the regular file at `path`."""
         digest = hashlib.sha256()
         for piece in self._pieces(path):
             digest.update(piece)
@@ -115,7 +115,7 @@ class DiskDirectory:
             on_error.pop_all()
 
     def open_new(self, path: RelPath) -> NewDiskFile:
-        """A new empty file at `path`, for writing piece by piece."""
+        """Make an empty file at `path`, for writing piece by piece."""
         return NewDiskFile(self._open_new(path, executable=False), self._full(path))
 
     def replace(self, path: RelPath, content: bytes) -> None:
@@ -139,7 +139,7 @@ class DiskDirectory:
             raise self._fault(error, f"rename to {new}", old) from error
 
     def link(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
-        """A second name for the file at `old`; where the file system has no hard links, a copy of it."""
+        """Give the file at `old` a second name; where the file system has no hard links, copy it."""
         other = _on_disk(into or self)
         try:
             with ParentDirectory(self._root, old) as (here, name), ParentDirectory(other._root, new) as (there, target):
@@ -152,7 +152,7 @@ class DiskDirectory:
             self._copy(old, new, other)
 
     def remove(self, path: RelPath) -> None:
-        """Remove a file or a symlink; nothing happens if nothing stands there."""
+        """Remove a file or a symlink; nothing happens if nothing is there."""
         try:
             with ParentDirectory(self._root, path) as (directory, name):
                 os.unlink(name, dir_fd=directory)
@@ -162,7 +162,7 @@ class DiskDirectory:
             raise self._fault(error, "remove", path) from error
 
     def make_directory(self, path: RelPath) -> tuple[RelPath, ...]:
-        """Make the directory and its parents; the ones that were made, outermost first."""
+        """Make the directory and its parents; return those that were missing, outermost first."""
         made: list[RelPath] = []
         here = ROOT
 
@@ -186,7 +186,7 @@ class DiskDirectory:
         return tuple(made)
 
     def remove_directory(self, path: RelPath) -> bool:
-        """Remove the directory if it is empty; whether it is gone."""
+        """Remove the directory if it is empty; return whether it is gone."""
         try:
             with ParentDirectory(self._root, path) as (directory, name):
                 if is_link(name, directory):
@@ -201,7 +201,7 @@ class DiskDirectory:
         return True
 
     def flush(self) -> None:
-        """All that was written here is on the disk."""
+        """Wait until all that was written on this file system is on the disk."""
         try:
             listing = os.open(".", LISTING, dir_fd=self._root)
             try:
@@ -238,14 +238,14 @@ class DiskDirectory:
             release(held)
 
     def below(self, path: RelPath) -> Self:
-        """The directory at `path` as a Directory of its own."""
+        """Open the directory at `path` as a Directory of its own."""
         try:
             return self._held(walk(self._root, path.split("/")), self._full(path))
         except OSError as error:
             raise self._fault(error, "open the directory", path) from error
 
     def _held(self, descriptor: int, name: str) -> Self:
-        """The directory of that descriptor, as one like this."""
+        """Return the directory of that descriptor, of the same class."""
         directory = self.__class__.__new__(self.__class__)
         directory._name = name
         directory._root = descriptor
@@ -262,7 +262,7 @@ class DiskDirectory:
         return file_error(error, doing=doing, path=self._full(path))
 
     def _open_file(self, path: RelPath) -> tuple[int, int]:
-        """The regular file, open, and its size."""
+        """Open the regular file; return its descriptor and size."""
         try:
             with ParentDirectory(self._root, path) as (directory, name):
                 descriptor = os.open(name, READING, dir_fd=directory)
@@ -298,7 +298,7 @@ class DiskDirectory:
             raise self._fault(error, "create", path) from error
 
     def _fill(self, descriptor: int, path: RelPath, chunks: Iterable[bytes]) -> None:
-        """What `chunks` gives is in the file, which is closed."""
+        """Write what `chunks` yields, and close the file."""
         try:
             with ExitStack() as on_error:
                 on_error.callback(release, descriptor)

@@ -23,7 +23,7 @@ MAX_BYTES = 16 * 1024 * 1024
 
 
 def read_file(path: str) -> bytes | None:
-    """The file at the absolute `path`, through links; None if there is none.
+    """Return the content of the file at the absolute `path`, through links; None if there is none.
 
     Of a file over 16 MiB, the first bytes: more than that, so that whoever reads it sees that it is too long.
 
@@ -34,7 +34,7 @@ def read_file(path: str) -> bytes | None:
 
 
 def read_with_stat(path: str) -> tuple[bytes, os.stat_result] | None:
-    """The same, with what the file system said of the open file before it was read."""
+    """Return the content, with what the file system said of the open file before it was read."""
     with _opened(path) as file:
         if file is None:
             return None
@@ -43,7 +43,7 @@ def read_with_stat(path: str) -> tuple[bytes, os.stat_result] | None:
 
 
 def sha256_of_file(path: str) -> str | None:
-    """The SHA-256 of the whole file, in hexadecimal digits; None if there is none. Raises as `read_file` does."""
+    """Return the SHA-256 of the whole file in hexadecimal digits; None if there is none. Raise as `read_file` does."""
     with _opened(path) as file:
         return None if file is None else hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -98,21 +98,21 @@ class NewDiskFile:
         self._path = path
 
     def write(self, chunk: bytes, /) -> None:
-        """All of `chunk` is written."""
+        """Append all of `chunk`."""
         try:
             write_all(self._descriptor, chunk)
         except OSError as error:
             raise file_error(error, doing="write", path=self._path) from error
 
     def flush(self) -> None:
-        """All that was written is on the disk."""
+        """Wait until all that was written is on the disk."""
         try:
             os.fsync(self._descriptor)
         except OSError as error:
             raise file_error(error, doing="flush", path=self._path) from error
 
     def close(self) -> None:
-        """No more will be written. The system may say only now that there is no space left (NFS)."""
+        """Close the file. The system may say only now that there is no space left (NFS)."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor == -1:
             return
@@ -130,7 +130,7 @@ _numbers = itertools.count()
 
 
 def replace_file(name: str, content: bytes, directory: int) -> None:
-    """The file `name` has this content.
+    """Make `name` a file with this content: others see all of the old or all of the new, also after a power cut.
 
     Raises:
         OSError: the system refused, ELOOP if `name` is a symlink; then nothing has changed.

@@ -22,7 +22,7 @@ _CHUNK_BYTES = 1 << 18
 
 
 def recorded(world: World, recorder: Recorder) -> World:
-    """The same world, reached through directories and files that note what they are asked.
+    """Return the same world, reached through directories and files that record what they are asked.
 
     Using anything else of it, but to tell the store which lock is in use, leaves no receipt.
     """
@@ -165,14 +165,14 @@ class RecordedDirectory(DiskDirectory):
             self._recorder.seen(name, _key(found))
 
     def _note_way(self, path: RelPath) -> None:
-        """Each directory on the way to `path`: where one becomes a link, the same path leads to something else."""
+        """Record each directory on the way to `path`: where one becomes a link, the path leads to something else."""
         way = path
         while (way := parent(way)) != ROOT and not self._recorder.has_directory(self._full(way)):
             self._note(way, super().stat(way))
 
 
 class _Unrepeatable:
-    """Hands everything on; whatever is used, but for what is harmless, cannot be compared when the same is asked."""
+    """Passes everything on; whatever is used, but for what is harmless, cannot be compared when the same is asked."""
 
     def __init__(self, port: object, recorder: Recorder, harmless: tuple[str, ...] = ()) -> None:
         self._port = port
@@ -212,7 +212,7 @@ def _key(stat: Stat) -> StatKey:
 
 
 def _digest_of(descriptor: int) -> str:
-    """The digest of an open file, whose position stays as it is."""
+    """Return the digest of an open file, whose position stays as it is."""
     digest = hashlib.sha256()
     offset = 0
     while chunk := os.pread(descriptor, _CHUNK_BYTES, offset):

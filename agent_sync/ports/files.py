@@ -176,7 +176,7 @@ def sweep(path: RelPath, *, directory: Directory) -> None:
 
 
 def _empty(name: RelPath, top: Directory, numbers: Iterator[int]) -> None:
-    """What stands at `name` in `top` is gone; directories in it are moved up to `top`, so that no path ever gets
+    """Remove what is at `name` in `top`; directories in it are moved up to `top`, so that no path ever gets
     long.
     """
     stat = top.stat(name)

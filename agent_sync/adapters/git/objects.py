@@ -53,7 +53,7 @@ class ListedObjects:
     """
 
     def __init__(self, listing: bytes) -> None:
-        """ValueError if this is no such listing."""
+        """Raise ValueError if this is no such listing."""
         self._objects: dict[str, tuple[ObjectType, bytes]] = {}
         start = 0
         while start < len(listing):
@@ -163,7 +163,7 @@ class Objects:
         return SignedObject(payload, _unfolded(found[0]) if found else None)
 
     def _lines(self, oid: str, directory: bytes) -> dict[bytes, tuple[int, str]]:
-        """One tree: name -> mode and id. Every byte of it is accounted for."""
+        """Return one tree, name -> mode and id. Every byte of it is accounted for."""
         _, content = self._read(oid, "tree")
         found: list[tuple[bytes, bytes, bytes]] = _ENTRY.findall(content)
         lines = {name: (_plain_mode(int(mode, 8)), oid.hex()) for mode, name, oid in found}

@@ -19,8 +19,6 @@ from agent_sync.adapters.sandbox.landlock import file_rules
 from agent_sync.adapters.sandbox.protocol import Ending, Order
 from agent_sync.adapters.sandbox.seccomp import verdicts
 
-# -- What a process may use up, and what it may do beyond its user: both only ever become less.
-
 MAX_TASKS = 1024  # processes and threads of one command; the supervisor ends it when it has more
 
 _GIB = 1 << 30
@@ -29,7 +27,7 @@ _CAPABILITY_VERSION_3 = 0x20080522
 
 
 def set_limits(*, max_file_bytes: int, cpu_s: int) -> None:
-    """Resource limits of this process and its children, each only where it is not lower already.
+    """Limit the resources of this process and its children, each only where it is not lower already.
 
     Of processes the kernel counts those of the user, wherever they run, and does not count root's: so that bound is
     far above what is there, and the supervisor counts the command's own.
@@ -48,13 +46,13 @@ def set_limits(*, max_file_bytes: int, cpu_s: int) -> None:
 
 
 def tasks_of_the_machine() -> int:
-    """How many processes and threads there are, whoever's."""
+    """Return how many processes and threads there are, of all users."""
     with open("/proc/loadavg") as load:
         return int(load.read().split()[3].split("/")[1])
 
 
 def drop_privileges() -> None:
-    """No capability is left, and execve gains none: not by setuid, not by file capabilities, not by being root."""
+    """Drop every capability, so that execve gains none: not by setuid, file capabilities, or being root."""
     prctl(_SET_NO_NEW_PRIVS, 1)
     prctl(_CAP_AMBIENT, _AMBIENT_CLEAR_ALL)
     with contextlib.suppress(
@@ -67,14 +65,14 @@ def drop_privileges() -> None:
 
 
 def die_with(parent: int) -> None:
-    """This process is killed when `parent`, which started it, ends; at once if it has ended already."""
+    """Have the kernel kill this process when `parent`, which started it, ends; at once if it has ended already."""
     prctl(_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def default_signals() -> None:
-    """Signals do what they do by default and none is blocked; Python had ignored SIGPIPE and SIGXFSZ."""
+    """Restore the default action of every signal and unblock all; Python had ignored SIGPIPE and SIGXFSZ."""
     for each in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         with contextlib.suppress(OSError):  # the C library keeps two for itself
             signal.signal(each, signal.SIG_DFL)
@@ -87,21 +85,19 @@ def _lower(which: int, bound: int) -> None:
     resource.setrlimit(which, (value, value))
 
 
-# -- A second wall, where the kernel lets this user build one: own user, network, mount, IPC and host name namespaces.
-# Landlock and seccomp hold without them (an unprivileged user namespace is forbidden on many machines and in most
-# containers). With them there is no network interface to reach, and every mount is read-only but the two directories.
-# There is no process namespace: Landlock and seccomp keep signals and tracing inside, and the supervisor ends all
-# that is left.
-
 _NEW_USER, _NEW_NETWORK, _NEW_MOUNTS, _NEW_IPC, _NEW_NAMES = 0x10000000, 0x40000000, 0x00020000, 0x08000000, 0x04000000
 _BIND, _PRIVATE_AND_BELOW = 0x1000, 0x40000 | 0x4000
 _READ_ONLY, _AND_BELOW, _HERE = 1, 0x8000, -100
 
 
 def enter(*, writable: Sequence[str]) -> None:
-    """This process is in namespaces of its own, with the same ids; only `writable` directories can be written.
+    """Enter namespaces of its own, with the same ids, in which only `writable` directories can be written.
 
-    Raises OSError; the process may then be half inside and must not be used.
+    A second wall, where the kernel lets this user build one: Landlock and seccomp hold without it. With it there is no
+    network interface to reach, and every mount is read-only but the two directories. A process namespace is not
+    needed: Landlock and seccomp keep signals and tracing inside, and the supervisor ends all that is left.
+
+    Raises: OSError; the process may then be half inside and must not be used.
     """
     user, group = os.geteuid(), os.getegid()
     call("unshare", _NEW_USER | _NEW_NETWORK | _NEW_MOUNTS | _NEW_IPC | _NEW_NAMES)
@@ -122,12 +118,10 @@ def _write(name: str, text: str) -> None:
 
 
 def _attributes(*, set_flags: int = 0, clear_flags: int = 0) -> tuple[bytes, int]:
-    """`struct mount_attr` and its size."""
+    """Return `struct mount_attr` and its size."""
     packed = struct.pack("=QQQQ", set_flags, clear_flags, 0, 0)
     return packed, len(packed)
 
-
-# -- The child that becomes the command: what stands between fork and execve, in the order that it must have.
 
 _NAMESPACES, _PROGRAM = "namespaces", "the program"
 _LISTENER = b"L"
@@ -152,7 +146,7 @@ class NotStartedError(Exception):
 
 
 def start(order: Order) -> Child:
-    """The command is running, confined. Standard error of this process is where it prints. Raises NotStartedError."""
+    """Start the command, confined; it prints to standard error of this process. Raise NotStartedError."""
     try:
         child = _start(order, apart=True) if order.namespaces else None
         # A child that could enter its namespaces only by half cannot leave them: a new one goes without.
@@ -169,7 +163,7 @@ def _start_or_fail(order: Order) -> Child:
 
 
 def _start(order: Order, *, apart: bool) -> Child | None:
-    """The child; None if it could not enter namespaces of its own, or was killed on the way."""
+    """Return the child; None if it could not enter namespaces of its own, or was killed on the way."""
     ours, theirs = socket.socketpair()
     supervisor = os.getpid()
     pid = os.fork()
@@ -192,7 +186,7 @@ def _start(order: Order, *, apart: bool) -> Child | None:
 
 
 def _hear(channel: socket.socket) -> tuple[int | None, tuple[str, str] | None]:
-    """The listener, and which step failed why. The channel ends when execve closes the child's side of it."""
+    """Return the listener, and which step failed why. The channel ends when execve closes the child's side."""
     said, descriptors, _, _ = socket.recv_fds(channel, 1, 1)
     if said == _LISTENER:
         said = b""
@@ -210,7 +204,7 @@ class _FailedError(Exception):
 
 
 def _become(order: Order, channel: socket.socket, *, supervisor: int, apart: bool) -> NoReturn:
-    """This process is the command, or has told its supervisor why not and is gone."""
+    """Become the command, or report to the supervisor why not, and exit."""
     try:
         _confine(order, channel, supervisor=supervisor, apart=apart)
     except _FailedError as failed:
@@ -256,7 +250,7 @@ def _step(name: str) -> Iterator[None]:
 
 
 def _keep_only(channel: socket.socket) -> None:
-    """Standard input is empty, output and errors go where our errors went, nothing else but `channel` is open."""
+    """Empty standard input, send output to standard error, and close everything else but `channel`."""
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     kept = channel.fileno()
@@ -266,7 +260,7 @@ def _keep_only(channel: socket.socket) -> None:
 
 
 def _cpu_bound_s(timeout_s: float) -> int:
-    """Seconds of processor time for one process: it only ends what has outlived its supervisor."""
+    """Return seconds of processor time for one process: a bound that only ends what has outlived its supervisor."""
     return int(timeout_s + 1) * (os.cpu_count() or 1) + 10
 
 

@@ -14,10 +14,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-# -- The numbers of the system calls that the policy names, for the two architectures that the sandbox knows. From
-# Linux's arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h (which aarch64 uses); a number,
-# once given, never changes. On a machine that is neither, there is no sandbox.
-
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
@@ -29,12 +25,12 @@ class Architecture:
 
 
 def architecture(machine: str) -> Architecture | None:
-    """The architecture of that name; None for one that the sandbox does not know."""
+    """Return the architecture of that name; None for one that the sandbox does not know."""
     return _ARCHITECTURES.get(machine)
 
 
 def own_architecture() -> Architecture | None:
-    """The architecture that this process makes its system calls in: None for a 32-bit one on a 64-bit kernel, too."""
+    """Return the architecture of this process's system calls; None also for 32 bits on a 64-bit kernel."""
     return architecture(os.uname().machine) if struct.calcsize("P") == 8 else None
 
 
@@ -94,27 +90,25 @@ _ARCHITECTURES = {
 }
 
 
-# -- System calls that Python does not offer, each raising OSError when the kernel says no.
-
 _libc = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
 
 Argument = int | bytes | ctypes.Array[ctypes.c_char] | None
 
 
 def call(name: str, *arguments: Argument) -> int:
-    """What the system call `name` returns. Raises OSError with its errno; ENOSYS where there is no such call."""
+    """Make the system call `name` and return its result. Raise OSError; ENOSYS where there is no such call."""
     machine = own_architecture()
     number = -1 if machine is None else machine.numbers.get(name, -1)
     return _library("syscall", number, *arguments)
 
 
 def prctl(option: int, argument: int) -> int:
-    """What prctl(2) returns; the arguments that are left are 0, as the kernel demands of most options."""
+    """Call prctl(2) and return its result; the other arguments are 0, as the kernel demands of most options."""
     return _library("prctl", option, argument, 0, 0, 0)
 
 
 def set_times(path: str, times: bytes | None) -> None:
-    """The file has these times: two `struct timespec`, which may be UTIME_NOW or UTIME_OMIT; None for now."""
+    """Set the file's times: two `struct timespec`, which may be UTIME_NOW or UTIME_OMIT; None for now."""
     _library("utimensat", -100, os.fsencode(path), times, 0)
 
 

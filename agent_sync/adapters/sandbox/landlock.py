@@ -62,12 +62,12 @@ _ABSTRACT_SOCKETS_AND_SIGNALS = 0b11
 
 
 def abi() -> int:
-    """The version of Landlock that this kernel has. Raises OSError if it has none, or it is switched off."""
+    """Return the version of Landlock of this kernel. Raise OSError if it has none, or it is switched off."""
     return call("landlock_create_ruleset", None, 0, _ASK_VERSION)
 
 
 def restrict(rules: Iterable[tuple[str, Right]], *, version: int) -> None:
-    """This process, and all that it starts, may only do what `rules` (path, rights) allow.
+    """Restrict this process, and all that it starts, to what `rules` (path, rights) allow.
 
     A path that is absent is skipped. `version` is the ABI to use. `no_new_privs` must be set. Raises OSError.
     """
@@ -85,7 +85,7 @@ def _handled(version: int) -> Right:
 
 
 def _attributes(handled: Right, version: int) -> tuple[bytes, int]:
-    """`struct landlock_ruleset_attr` and its size, which grew: TCP since version 4, scopes since 6."""
+    """Return `struct landlock_ruleset_attr` and its size, which grew: TCP since version 4, scopes since 6."""
     whole = struct.pack("=QQQ", handled, _CONNECT_AND_BIND_TCP, _ABSTRACT_SOCKETS_AND_SIGNALS)
     size = 8 if version < 4 else 16 if version < 6 else 24
     return whole[:size], size
@@ -102,8 +102,6 @@ def _allow(ruleset: int, path: str, rights: Right) -> None:
     finally:
         os.close(opened)
 
-
-# -- What a command reaches of the file system: the system's programs, its own, its input, two directories to fill.
 
 # Code and data that come with the system; no place where people or services keep what is theirs.
 _SYSTEM_DIRECTORIES = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/nix/store", "/gnu/store")
@@ -129,7 +127,7 @@ _DEVICES = {
 
 
 def file_rules(order: Order) -> Iterator[tuple[str, Right]]:
-    """Every path with what may be done there; beneath a directory, to all that is in it.
+    """Yield every path with what may be done there; beneath a directory, with all that is in it.
 
     The output can hold files and directories only: no symlink, fifo, socket or device can be made there or moved there.
     To execute what it has written is no more than to have it interpreted, and so allowed.

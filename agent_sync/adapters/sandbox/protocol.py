@@ -1,4 +1,4 @@
-"""What the runner tells the supervisor, and what it hears back: one line of JSON in each direction."""
+"""The protocol between runner and supervisor: one line of JSON in each direction."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Order:
     namespaces: bool
 
     def line(self) -> bytes:
-        """The order as one line."""
+        """Return the order as one line."""
         return json.dumps(asdict(self)).encode("ascii") + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Order:
-        """The order that `line` was made from."""
+        """Return the order that `line` was made from."""
         fields = json.loads(line)
         return cls(**fields | {"words": tuple(fields["words"])})
 
@@ -48,18 +48,18 @@ class Ending(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The supervisor's last word: when it is heard, no process of the command is left."""
+    """The supervisor's final report: when it arrives, no process of the command is left."""
 
     ending: Ending
     text: str = ""
     number: int = 0
 
     def line(self) -> bytes:
-        """The report as one line."""
+        """Return the report as one line."""
         return json.dumps([self.ending.value, self.text, self.number]).encode("ascii") + b"\n"
 
     @classmethod
     def from_line(cls, line: bytes) -> Report:
-        """The report that `line` was made from. ValueError if it is none."""
+        """Return the report that `line` was made from. Raise ValueError if it is none."""
         ending, text, number = json.loads(line)
         return cls(Ending(ending), str(text), int(number))

@@ -69,7 +69,7 @@ class Request:
     arguments: tuple[int, ...]
 
     def number(self, index: int | None, default: int = 0) -> int:
-        """The argument at `index` as a C int."""
+        """Return the argument at `index` as a C int."""
         return default if index is None else (self.arguments[index] & 0xFFFFFFFF ^ 0x80000000) - 0x80000000
 
 
@@ -84,7 +84,7 @@ class Requests:
         self._names = {} if machine is None else {number: name for name, number in machine.numbers.items()}
 
     def answer(self) -> None:
-        """One request that waits is answered; nothing happens if its caller has been killed meanwhile."""
+        """Answer one waiting request; nothing happens if its caller has been killed meanwhile."""
         with contextlib.suppress(FileNotFoundError):
             request = self._receive()
             try:
@@ -101,7 +101,7 @@ class Requests:
         return Request(identity, caller, self._names.get(number, ""), tuple(arguments))
 
     def _carry_out(self, request: Request) -> int:
-        """The flags of the answer, after the change is made. Raises OSError with what the caller shall see."""
+        """Make the change and return the flags of the answer. Raise OSError with what the caller shall see."""
         if request.name in SIGNALS:
             self._demand_own(request)
             return _GO_ON
@@ -122,7 +122,7 @@ class Requests:
             raise _error(errno.EPERM)
 
     def _open(self, request: Request) -> int:
-        """A descriptor (O_PATH) of the file that the call names, which lies beneath one of the directories."""
+        """Return a descriptor (O_PATH) of the file that the call names, beneath one of the directories."""
         shape = _SHAPES[request.name]
         flags = request.number(shape.flags)
         start, path = _named(request, shape)
@@ -147,7 +147,7 @@ class Requests:
 
 
 def _named(request: Request, shape: _Shape) -> tuple[str, str]:
-    """A magic link to where the call starts, and the path from there: none if the link leads to the file itself."""
+    """Return a magic link to where the call starts, and the path from there: empty if the link leads to the file."""
     descriptor = request.number(shape.directory, _AT_FDCWD)
     address = 0 if shape.path is None else request.arguments[shape.path]
     path = os.fsdecode(_read(request.caller, address, _MAX_PATH_BYTES, text=True)) if address else ""
@@ -175,13 +175,13 @@ def _change(request: Request, opened: str) -> None:
 
 
 def _set_mode(opened: str, mode: int) -> None:
-    """The permission bits alone, and never fewer than we need to count, and our caller to read, what is there."""
+    """Set the permission bits alone, and never fewer than we need to measure, and our caller to read, the file."""
     own = 0o700 if stat.S_ISDIR(os.stat(opened).st_mode) else 0o600
     os.chmod(opened, mode & 0o777 | own)
 
 
 def _read(caller: int, address: int, size: int, *, text: bool) -> bytes:
-    """Bytes of the caller's memory: `size` of them, or, of a text, those before its NUL. Raises OSError."""
+    """Return `size` bytes of the caller's memory, or, of a text, those before its NUL. Raise OSError."""
     found = b""
     with open(f"/proc/{caller}/mem", "rb", buffering=0) as memory:
         while len(found) < size:
@@ -204,5 +204,5 @@ def _error(number: int) -> OSError:
 
 
 def _for_the_caller(error: OSError) -> int:
-    """What the call fails with: what lies outside is forbidden, not on another device."""
+    """Return the errno for the caller: what is outside is forbidden, not on another device."""
     return errno.EPERM if error.errno in (None, errno.EXDEV) else error.errno

@@ -21,8 +21,6 @@ from agent_sync.errors import FileSystemError, LimitExceeded, TransformFailed, U
 from agent_sync.ports import Cancellation, Command, Finished
 from agent_sync_oci.text import quoted
 
-# -- One conversation with a supervisor, from starting it to knowing that no process is left.
-
 MAX_PRINTED_BYTES = 1 << 16
 
 _PACKAGES = str(Path(__file__).parents[3])
@@ -32,7 +30,7 @@ _GRACE_S = 10.0  # for ending processes; longer than that takes only one that ha
 
 
 def supervise(order: Order, *, cancellation: Cancellation) -> tuple[Report, bytes]:
-    """How the command ended, and the tail of what it printed. No process of it is left. Raises Cancelled, OSError.
+    """Return how the command ended, and the tail of what it printed, with none of it left. Raise Cancelled, OSError.
 
     A fresh process, and not a fork of this one, which may have threads: nothing of its memory or descriptors is in
     the sandbox.
@@ -50,7 +48,7 @@ def supervise(order: Order, *, cancellation: Cancellation) -> tuple[Report, byte
         session = _Supervision(process)
         try:
             session.tell(order)
-            session.listen(patience_s=order.timeout_s + _GRACE_S, cancellation=cancellation)
+            session.listen(limit_s=order.timeout_s + _GRACE_S, cancellation=cancellation)
         finally:
             session.end()
         return session.report(), bytes(session.printed)
@@ -79,15 +77,15 @@ class _Supervision:
             self._orders.write(order.line())
             self._orders.flush()
 
-    def listen(self, *, patience_s: float, cancellation: Cancellation) -> None:
-        """Until the supervisor has said its last word, or should have."""
-        until = time.monotonic() + patience_s
+    def listen(self, *, limit_s: float, cancellation: Cancellation) -> None:
+        """Read until the supervisor has sent its report, or should have."""
+        until = time.monotonic() + limit_s
         while self._reports in self._open and time.monotonic() < until:
             cancellation.check()
             self._hear()
 
     def end(self) -> None:
-        """The supervisor is gone, and with it the command: by itself once its input ends, or by force."""
+        """End the supervisor, and with it the command: by closing its input, or by force."""
         with contextlib.suppress(BrokenPipeError):
             self._orders.close()
         until = time.monotonic() + _GRACE_S
@@ -121,12 +119,10 @@ class _Supervision:
 
 
 def _end_group(group: int) -> None:
-    """Every process of the group has been told to die, or is gone."""
+    """Kill every process of the group, if any is left."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, signal.SIGKILL)
 
-
-# -- `Runner` for real: one command, one supervisor process, one private home that is thrown away.
 
 _PROGRAM_DIRECTORIES = ("/usr/bin", "/bin")
 _WITHOUT_SANDBOX = (
@@ -152,7 +148,7 @@ class SandboxRunner:
         self._newest_landlock = newest_landlock
 
     def run(self, command: Command, *, cancellation: Cancellation) -> Finished:
-        """The command has ended and no process of it is left. Its output holds files and directories, within the
+        """Run the command until no process of it is left. Its output holds files and directories, within the
         limits.
 
         When it raises, the output is empty. Raises TransformFailed (no sandbox, or no such program: nothing was run),
@@ -203,7 +199,7 @@ class SandboxRunner:
 
 @contextlib.contextmanager
 def _private_home(command: Command) -> Iterator[str]:
-    """A new directory beside the output, gone afterwards with all that the command has put there."""
+    """Make a directory beside the output; remove it afterwards with all that the command has put there."""
     home = tempfile.mkdtemp(prefix="home-", dir=os.path.dirname(os.path.realpath(command.output)))
     try:
         yield home
@@ -221,7 +217,7 @@ def _demand_a_known_machine(subject: str) -> None:
 
 
 def _program(command: Command, subject: str) -> str:
-    """The absolute path of the program: in the copies of the project's files, or one of the system's."""
+    """Return the absolute path of the program: in the copies of the project's files, or one of the system's."""
     first = command.argv[0] if command.argv else ""
     if not first or any("\0" in word for word in command.argv):
         raise TransformFailed(

@@ -1,4 +1,4 @@
-"""Which system calls a custom command may make, and what the others are told.
+"""Decide which system calls a custom command may make, and build the seccomp filter that enforces this.
 
 An allow list, not a deny list: whatever the next kernel invents (a new way to open, to mount, to connect) is refused
 until somebody has argued for it here. A call that is not named fails with ENOSYS, as on an older kernel, the answer
@@ -72,7 +72,7 @@ Verdict = Allowed | Refused | Supervised
 
 
 def verdicts(*, signals_scoped: bool, truncation_seen: bool) -> Mapping[str, Verdict]:
-    """Name of a system call -> what happens to it; a name that is missing does not exist for the command.
+    """Return what happens to each system call, by name; a call without an entry does not exist for the command.
 
     `signals_scoped`: Landlock keeps signals inside. `truncation_seen`: Landlock guards truncation.
     """
@@ -163,11 +163,6 @@ _CHECKED: Mapping[str, Verdict] = {
 }
 
 
-# -- The policy as a seccomp filter (seccomp(2)): classic BPF over one `struct seccomp_data`, made for one
-# architecture. A call in a foreign calling convention (32-bit on a 64-bit kernel) ends the process. x32 calls need no
-# rule of their own: they come with AUDIT_ARCH_X86_64 and bit 30 set, which equals no number in the table, so they do
-# not exist.
-
 Instruction = tuple[int, int, int, int]  # code, jump if true, jump if false, constant
 
 _LOAD, _EQUAL, _AND, _RETURN = 0x20, 0x15, 0x54, 0x06
@@ -179,7 +174,12 @@ _SET_MODE_FILTER, _NEW_LISTENER = 1, 1 << 3
 
 
 def program(machine: Architecture, verdicts: Mapping[str, Verdict]) -> tuple[Instruction, ...]:
-    """The filter: one test per system call, in the order of their numbers; what passes none of them gets ENOSYS."""
+    """Return the filter: one test for each system call, in the order of their numbers; all others get ENOSYS.
+
+    Classic BPF over one `struct seccomp_data` (seccomp(2)). A call in a foreign calling convention (32-bit on a 64-bit
+    kernel) ends the process. x32 calls need no rule of their own: they come with AUDIT_ARCH_X86_64 and bit 30 set,
+    which equals no number in the table, so they do not exist.
+    """
     instructions: list[Instruction] = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),
         (_EQUAL, 1, 0, machine.audit),
@@ -194,7 +194,7 @@ def program(machine: Architecture, verdicts: Mapping[str, Verdict]) -> tuple[Ins
 
 
 def install(instructions: tuple[Instruction, ...]) -> int:
-    """The filter holds for ever; the descriptor (close-on-exec) on which the supervised calls are heard.
+    """Install the filter for good; return the descriptor (close-on-exec) on which supervised calls are reported.
 
     Raises OSError: no seccomp filters or no listeners here, or `no_new_privs` is not set.
     """
@@ -216,7 +216,7 @@ def _body(verdict: Verdict) -> list[Instruction]:
 
 
 def _check(check: Check, error: int) -> list[Instruction]:
-    """Falls through if the argument is one of the values, else fails. Both architectures are little-endian."""
+    """Return a test that falls through if the argument is one of the values. Both architectures are little-endian."""
     last = len(check.values) - 1
     tests = [(_EQUAL, last - place + 1, 0, value) for place, value in enumerate(check.values)]
     return [

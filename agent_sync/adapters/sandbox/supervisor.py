@@ -25,9 +25,6 @@ from agent_sync.adapters.sandbox.protocol import Ending, Order, Report
 from agent_sync.adapters.sandbox.requests import Requests
 from agent_sync.adapters.sandbox.untrusted_files import everything_in
 
-# -- What a command may use up in all: time, processes, room in its directories. (An rlimit knows one process, one
-# file.)
-
 TICK_S = 0.1
 
 # The directories are looked at for one tenth of the time, by this process's own effort (a disk that stalls must not
@@ -46,15 +43,15 @@ class Watch:
         self._tasks_before = tasks_of_the_machine()
 
     def excess(self) -> str | None:
-        """Which limit is exceeded; None if none is, or it was looked at a moment ago."""
+        """Return which limit is exceeded; None if none is, or if this was checked a moment ago."""
         started = time.monotonic()
         if started > self._deadline:
-            return f"it runs for longer than {self._order.timeout_s:g} s (command_timeout)"
+            return f"runs for longer than {self._order.timeout_s:g} s (command_timeout)"
         if started < self._look_at:
             return None
         self._look_at = started + TICK_S
         if tasks_of_the_machine() - self._tasks_before > MAX_TASKS // 2 and _tasks_in(self._group) > MAX_TASKS:
-            return f"it has more than {MAX_TASKS} processes and threads at once"
+            return f"has more than {MAX_TASKS} processes and threads at once"
         if started < self._measure_at:
             return None
         effort = time.process_time()
@@ -64,11 +61,11 @@ class Watch:
         return found
 
     def excess_of_space(self) -> str | None:
-        """Whether the output or the home holds more than it may."""
+        """Return how the output or the home exceeds its limit; None if neither does."""
         try:
             return self._fullness(self._order.output) or self._fullness(self._order.home)
         except OSError as error:
-            return f"what it wrote cannot be measured: {error.strerror}"
+            return f"has written what cannot be measured: {error.strerror}"
 
     def _fullness(self, path: str) -> str | None:
         size = files = directories = 0
@@ -79,14 +76,14 @@ class Watch:
                 files += 1
                 size += found.st_size
             if size > self._order.max_output_bytes:
-                return f"it writes more than {self._order.max_output_bytes} bytes (max_source_size)"
+                return f"writes more than {self._order.max_output_bytes} bytes (max_source_size)"
             if max(files, directories) > self._order.max_files:
-                return f"it makes more than {self._order.max_files} files or directories (max_files)"
+                return f"makes more than {self._order.max_files} files or directories (max_files)"
         return None
 
 
 def _tasks_in(group: int) -> int:
-    """How many processes and threads the process group has."""
+    """Return how many processes and threads the process group has."""
     count = 0
     for name in os.listdir("/proc"):
         if name.isdigit():
@@ -97,15 +94,6 @@ def _tasks_in(group: int) -> int:
                     count += int(fields[17])
     return count
 
-
-# -- The process between runner and command: starts it confined, answers for it, watches it, ends what is left. One
-# line of order comes in on standard input, which then stays open: when it ends, the runner is gone or wants no more.
-# Standard error is where the command prints. To standard output goes a line with the number of the command's process
-# group, so that the runner can end it should this process be killed, and a line of report after the last process has
-# ended. No process can escape: none can leave the process group (policy.py), so one signal reaches all, those too
-# that are being forked; every orphan becomes this process's child (PR_SET_CHILD_SUBREAPER), so it can wait until
-# there is none. Whoever kills this process leaves that to the runner; only who kills both at once leaves something
-# behind.
 
 _SET_CHILD_SUBREAPER = 36
 _LIFELINE, _REPORTS = 0, 1
@@ -118,7 +106,7 @@ def main() -> None:
 
 
 def supervise(order: Order) -> Report:
-    """How the command ended; no process of it is left."""
+    """Supervise the command until no process of it is left; return how it ended."""
     prctl(_SET_CHILD_SUBREAPER, 1)
     try:
         child = start(order)
@@ -138,7 +126,7 @@ def supervise(order: Order) -> Report:
 
 
 def _read_line() -> bytes:
-    """The first line of standard input, and not a byte more: no buffer may hide that it has ended."""
+    """Read the first line of standard input, and not a byte more: no buffer may hide that the input has ended."""
     line = b""
     while not line.endswith(b"\n") and (chunk := os.read(_LIFELINE, 1 << 16)):
         line += chunk
@@ -146,7 +134,7 @@ def _read_line() -> bytes:
 
 
 def _watch(child: Child, requests: Requests, watch: Watch) -> Report | None:
-    """Until the command has ended (None) or must be (why)."""
+    """Watch until the command has ended (None) or must be ended (the report why)."""
     process = os.pidfd_open(child.pid)
     poll = select.poll()
     for descriptor in (_LIFELINE, child.listener, process):
@@ -167,7 +155,7 @@ def _watch(child: Child, requests: Requests, watch: Watch) -> Report | None:
 
 
 def _end_all(child: Child) -> int:
-    """The command's exit status, or minus its signal, after every process of its group has ended.
+    """End every process of the group; return the command's exit status, or minus its signal.
 
     The group is signalled before its leader is waited for: until then the number cannot belong to anybody else.
     """

@@ -8,15 +8,13 @@ import stat
 import tempfile
 from collections.abc import Iterator
 
-# -- Looking at all that is in a directory which a stranger fills at this moment.
-
 MAX_DEPTH = 100  # directories within directories
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def everything_in(path: str) -> Iterator[os.stat_result]:
-    """What is beneath the directory at `path`, directories included, in no order: each as lstat(2) sees it.
+    """Yield what is beneath the directory at `path`, directories included, in no order, as lstat(2) sees it.
 
     No symlink is followed, and what has just vanished is left out. Raises OSError: a directory cannot be read by its
     own owner, or is nested deeper than MAX_DEPTH.
@@ -47,19 +45,17 @@ def _below(directory: int, *, depth: int) -> Iterator[os.stat_result]:
     return _everything_in(directory, depth=depth)
 
 
-# -- Removing directories that a stranger has filled, however deep, and whatever permissions he has set.
-
 _OPEN_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def discard(path: str) -> None:
-    """The directory at `path` is gone, and all that was in it. No process may be at work in it. Raises OSError."""
+    """Remove the directory at `path` with all that is in it. No process may be at work in it. Raise OSError."""
     empty(path)
     os.rmdir(path)
 
 
 def empty(path: str) -> None:
-    """The directory at `path` is there and holds nothing. No process may be at work in it. Raises OSError.
+    """Empty the directory at `path`. No process may be at work in it. Raise OSError.
 
     A chain of directories can be longer than a path or a descriptor table: so each directory's own directories are
     first moved to a pit beside `path`, under numbers, and the work is never more than one level deep.
@@ -79,7 +75,7 @@ def empty(path: str) -> None:
 
 
 def _flatten(path: str, *, pit: int, number: int) -> int:
-    """The directory at `path` is empty, its directories in the pit under `number` and up; the next free number."""
+    """Empty `path` but move its directories to the pit, from `number` on; return the next free number."""
     os.chmod(path, 0o700)  # its maker may have locked himself out
     directory = os.open(path, _OPEN_FLAGS)
     try:

@@ -108,16 +108,16 @@ def test_a_lock_is_waited_for_as_long_as_asked(directory: DiskDirectory) -> None
 
 def test_a_lock_that_is_given_back_is_taken_by_who_waits(directory: DiskDirectory) -> None:
     path = RelPath("lock")
-    release = threading.Event()
+    held, release = threading.Event(), threading.Event()
 
     def hold() -> None:
         with directory.lock(path):
+            held.set()
             release.wait(10)
 
     holder = threading.Thread(target=hold)
     holder.start()
-    while not Path(directory.name, "lock").exists():
-        time.sleep(0.01)
+    assert held.wait(10)
     threading.Timer(0.2, release.set).start()
     with directory.lock(path, wait_s=10):
         assert release.is_set()
