@@ -227,6 +227,43 @@ def test_a_migration_does_not_overwrite_a_lock_that_came_meanwhile() -> None:
     assert project.lock.endswith("# newer\n")
 
 
+WHERE = "registry.example.com/team/agents:v1"
+
+
+def a_receiver() -> MemoryProject:
+    """A checkout with an older lock than the bundle that its registry has."""
+    sender = a_local_project()
+    sender.project().update()
+    receiver = sender.another_checkout()
+    sender.put("rules/a.md", "new\n")
+    sender.project().update()
+    sender.project().push(WHERE)
+    return receiver
+
+
+def test_a_pull_that_nobody_was_asked_about_takes_the_lock_that_came_meanwhile_as_the_old_one() -> None:
+    receiver = a_receiver()
+    pushed = receiver.lock + "\n"
+    with interference(receiver, lambda _: receiver.put("agent-sync.lock", pushed), times=1) as somebody:
+        result = receiver.project().pull(WHERE, write_lock=True, allow_unsigned=True)
+    assert (somebody.done, result.lock_written) == (1, True)
+    assert receiver.project().lock_file.content() != pushed.encode()
+
+
+def test_a_pull_that_a_person_confirmed_does_not_replace_a_lock_that_came_meanwhile() -> None:
+    receiver = a_receiver()
+    theirs = receiver.lock + "\n"
+
+    def answer(_: object) -> bool:
+        receiver.project().prune()  # it is not held meanwhile
+        receiver.put("agent-sync.lock", theirs)
+        return True
+
+    with pytest.raises(MovedMeanwhile, match=r"agent-sync\.lock"):
+        receiver.project().pull(WHERE, write_lock=True, allow_unsigned=True, confirm=answer)
+    assert receiver.lock == theirs
+
+
 def test_an_interrupted_sync_is_recovered_before_anything_is_planned() -> None:
     project = synced()
     project.put("rules/a.md", "new\n")
