@@ -72,7 +72,7 @@ class Checkout:
             except ProjectBusy as error:
                 raise ProjectBusy(
                     subject=f"project {quoted(self.directory.name)}",
-                    check="another agent-sync is writing to it",
+                    check="locked by another agent-sync process",
                     remedy="wait until it has finished, then run this again",
                 ) from error
             yield

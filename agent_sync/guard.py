@@ -61,7 +61,7 @@ def _refuse(source: LockedSource, found: list[str], fault: str, word: str) -> No
     raise ContentRefused(
         subject=f"source {source.name}",
         check=f"{fault}: {', '.join(found[:_MOST_NAMED])}{more}",
-        remedy=f"look at it; leave it out with `exclude:`, or if it is meant add `allow: [{word}]` to the source",
+        remedy=f"review the file; leave it out with `exclude:`, or, if intended, add `allow: [{word}]` to the source",
     )
 
 

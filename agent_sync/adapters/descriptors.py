@@ -243,6 +243,6 @@ def _acquired(descriptor: int, path: str, *, shared: bool) -> bool:
 def _busy(path: str) -> ProjectBusy:
     return ProjectBusy(
         subject=f"file {quoted(path)}",
-        check="another process holds it",
+        check="locked by another process",
         remedy="wait until it has finished, then run this again",
     )

@@ -63,7 +63,7 @@ def private_directory(path: str, *, make: bool = True) -> DiskDirectory | None:
             raise UnsafePath(
                 subject=f"directory {quoted(path)}",
                 check="was replaced while it was opened",
-                remedy="find out who writes in the directory around it",
+                remedy="check which process writes to the parent directory",
             )
         return directory
     finally:

@@ -104,7 +104,7 @@ def _start(
     except OSError as error:
         check = f"cannot be started: {error.strerror}"
         raise FileSystemError(
-            subject=f"program {argv[0]}", check=check, remedy="see that it is installed and may be run"
+            subject=f"program {argv[0]}", check=check, remedy="check that the program is installed and executable"
         ) from error
 
 
@@ -127,7 +127,9 @@ def _read(process: subprocess.Popen[bytes], deadline: float, bounds: Bounds) -> 
             read += chunk
             if len(read) > bounds.max_output_bytes:
                 check = f"the answer has more than {bounds.max_output_bytes} bytes"
-                raise LimitExceeded(subject=bounds.subject, check=check, remedy="nothing sensible is that long")
+                raise LimitExceeded(
+                    subject=bounds.subject, check=check, remedy="report this to the owner of the repository"
+                )
 
 
 def _terminate(process: subprocess.Popen[bytes]) -> None:

@@ -77,7 +77,7 @@ class _Checking:
             if not (security.templates if is_template else security.custom_transforms):
                 switch = "templates" if is_template else "custom_transforms"
                 check = f"{transform.type} transforms are switched off (`security: {switch}: off`)"
-                remedy = "remove the transform, or ask whoever keeps that file to allow it"
+                remedy = "remove the transform, or ask the owner of that file to allow it"
                 yield self._at.problem("transforms", index, "type", check=check, remedy=remedy, error=Untrusted)
 
     def sources(self) -> Iterator[AgentSyncError]:
@@ -110,13 +110,13 @@ class _Checking:
                 yield self._at.problem("sources", index, key, check=check, remedy=remedy, error=Untrusted)
         signed = signed_of(name, self._config)
         if signed and signers_of(name, self._config) is None:
-            check = f"a signed {' and '.join(signed)} is required, but nobody is named whose signature counts"
+            check = f"a signed {' and '.join(signed)} is required, but no signers are named"
             remedy = "name `allowed_signers:` (ssh) or `keyring:` (OpenPGP), here or under `security:`"
             inside = ("signed",) if declared.signed is not None else ()
             yield self._at.problem("sources", index, *inside, check=check, remedy=remedy, error=Untrusted)
 
     def _no_source(self, section: Section, index: int, name: str) -> AgentSyncError:
-        check, remedy = f"no source is called {quoted(name)}", self._config.remedy_for(name)
+        check, remedy = f"unknown source {quoted(name)}", self._config.remedy_for(name)
         return self._at.problem(section, index, "source", check=check, remedy=remedy)
 
     def _no_tool(self, index: int, position: int, name: str, known: list[str]) -> AgentSyncError:
@@ -127,7 +127,7 @@ class _Checking:
             index,
             "tools",
             position,
-            check=f"no tool is called {quoted(name)}",
+            check=f"unknown tool {quoted(name)}",
             remedy=f"{first} Define your own under tool_definitions.",
             error=UnknownTool,
         )

@@ -81,7 +81,7 @@ def unknown_key_error(unknown: UnknownKey, document: Document, *, strictly: bool
         remedy = f"known here are: {', '.join(unknown.known)}"
     else:
         return None
-    check = f"the key {quoted(unknown.name)} is not known here"
+    check = f"unknown key {quoted(unknown.name)}"
     return config_error(document, unknown.path, check=check, remedy=remedy, key=True)
 
 

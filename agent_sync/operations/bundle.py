@@ -85,7 +85,7 @@ def bundle_verify(
         if not (policy.requires_signatures or policy.revoked):
             raise UsageError(
                 subject=f"bundle {bound}",
-                check="no policy or option says who must have signed it",
+                check="no policy or option names a signer",
                 remedy="write a rule under `trust:`, or give --policy, --key, or --identity with --issuer",
             )
         found = verify_bundle(tag_or_digest(reference), registry, policy, name=bound)

@@ -171,7 +171,7 @@ class MemoryDirectory:
         with self.machine.guard:
             holders = held.get(key, 0)
             if holders < 0 or (holders > 0 and not shared):
-                raise ProjectBusy(subject=str(path), check=f"another process holds it, after {wait_s} s")
+                raise ProjectBusy(subject=str(path), check=f"locked by another process, after {wait_s} s")
             held[key] = holders + 1 if shared else -1
         try:
             yield

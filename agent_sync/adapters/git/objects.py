@@ -158,7 +158,7 @@ class Objects:
         found = [header for header in _SIGNED_HEADER.findall(headers) if header.startswith(b"gpgsig ")]
         if len(found) > 1:
             where = f"{self._subject}, commit {oid}"
-            raise Untrusted(subject=where, check="has more than one signature", remedy="sign it anew, once")
+            raise Untrusted(subject=where, check="has more than one signature", remedy="sign it again, once")
         payload = _SIGNED_HEADER.sub(b"", headers) + (blank[1:] + message)
         return SignedObject(payload, _unfolded(found[0]) if found else None)
 

@@ -166,7 +166,7 @@ class SandboxRunner:
                 _demand_an_exit(report, subject)
                 unless_done.pop_all()
         except OSError as error:
-            remedy = "look at the space and the permissions there"
+            remedy = "check free space and permissions"
             raise FileSystemError(subject=subject, check=str(error), remedy=remedy) from error
         return Finished(report.number, printed.decode("utf-8", "backslashreplace"))
 

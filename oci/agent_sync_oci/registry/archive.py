@@ -263,7 +263,7 @@ class ArchiveRegistry(ImageLayout):
         if now != (None if self._old is None else self._old.identity):
             raise FileSystemError(
                 subject=self.name,
-                check="another process has written the archive meanwhile",
+                check="another process has written the archive in the meantime",
                 remedy="run the command again: what the archive has now will be carried over",
             )
 

@@ -61,7 +61,7 @@ def test_init_writes_a_configuration_that_can_be_synced_at_once(tmp_path: Path) 
     run(machine, "update --yes")
     assert run(machine, "sync").out == "wrote 1 file\n"
     assert machine.exists(".cursor/rules/rules.md")
-    assert "exists already" in run(machine, "init", code=2).err
+    assert "already exists" in run(machine, "init", code=2).err
 
 
 def test_init_has_its_document(tmp_path: Path) -> None:

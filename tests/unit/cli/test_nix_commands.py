@@ -72,7 +72,7 @@ def test_a_key_that_is_not_there_or_none_is_wrong_usage_and_writes_nothing(machi
     assert "no such file" in run(machine, "nix", "export", "cache", "--sign", "nothing", code=2).err
     machine.put("secret", "do not tell")
     told = run(machine, "nix", "export", "cache", "--sign", "secret", code=2)
-    assert "it is not a name, a colon and" in told.err
+    assert "not a name, a colon, and" in told.err
     assert "do not tell" not in told.out + told.err
     assert not machine.exists("cache")
 

@@ -29,7 +29,7 @@ def accepted(project: str, *, user: str | None = None, policy: str | None = None
 def test_a_target_of_an_undeclared_source_is_refused_with_a_suggestion() -> None:
     error = refused(RULES + "targets:\n  - source: rule\n    tools: [cursor]\n")
     assert isinstance(error, ConfigInvalid)
-    assert error.check == 'no source is called "rule"'
+    assert error.check == 'unknown source "rule"'
     assert error.remedy == 'did you mean "rules"?'
     assert str(error.place) == "agent-sync.yaml:4:13"
 
@@ -48,7 +48,7 @@ def test_a_reference_to_a_source_of_another_layer_holds() -> None:
 def test_r005_an_unknown_tool_is_named_with_what_to_do() -> None:
     error = refused(RULES + "targets:\n  - source: rules\n    tools: [claude-code, cursr]\n")
     assert isinstance(error, UnknownTool)
-    assert error.check == 'no tool is called "cursr"'
+    assert error.check == 'unknown tool "cursr"'
     assert error.remedy == 'did you mean "cursor"? Define your own under tool_definitions.'
     assert error.place is not None
     assert error.place.text[error.place.column - 1 :] == "cursr]"
@@ -156,7 +156,7 @@ def test_a_source_of_a_forbidden_protocol_is_refused() -> None:
 def test_a_signature_that_nobody_could_give_is_refused_before_anything_is_fetched() -> None:
     error = refused(RULES, policy="security: {signed: tag}")
     assert isinstance(error, Untrusted)
-    assert error.check == "a signed tag is required, but nobody is named whose signature counts"
+    assert error.check == "a signed tag is required, but no signers are named"
     assert accepted(RULES, policy="security: {signed: tag, keyring: /k.gpg}").sources
 
 
