@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from agent_sync.config.model import CustomTransform, Override, TemplateTransform, Transform
 from agent_sync.errors import ConfigInvalid, TransformFailed
 from agent_sync.lock import LockedSource, Transformed
 from agent_sync.ports import Directory, Kind
@@ -22,11 +21,12 @@ from agent_sync_oci.digest import Digest
 from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
+    from agent_sync.config.model import Override, Transform
     from agent_sync.limits import Limits
     from agent_sync.ports import World
 
 
-Locating = Callable[[Transform | Override], AbstractContextManager[None]]
+Locating = Callable[["Transform | Override"], AbstractContextManager[None]]
 """Gives the errors that are raised inside the position of the declaration."""
 
 
@@ -74,7 +74,7 @@ def _apply_transform(
     limits: Limits,
 ) -> Tree:
     """Return the tree after one transform; `contents` has its files then."""
-    if isinstance(transform, CustomTransform):
+    if transform.type == "custom":
         packed = run_command(transform, tree, contents, world, limits=limits)
         contents.add_tree(packed)
         return packed.files
@@ -142,25 +142,23 @@ def _override_digest(override: Override, project: Directory) -> str:
 
 
 def _recipe_step(transform: Transform, variables: Mapping[str, Any], project: Directory) -> dict[str, Any]:
-    match transform:
-        case TemplateTransform():
-            return {
-                "type": "template",
-                "vars": transform.vars,
-                "variables": variables,
-                "include": list(transform.include),
-                "exclude": list(transform.exclude),
-            }
-        case CustomTransform():
-            return {
-                "type": "custom",
-                "command": transform.command,
-                "output_hash": transform.output_hash,  # so that a new demand is checked, not met by an old result
-                "files": {
-                    path: {"sha256": project.digest(path), "executable": stat.executable}
-                    for path, stat in program_files(transform, project)
-                },
-            }
+    if transform.type == "template":
+        return {
+            "type": "template",
+            "vars": transform.vars,
+            "variables": variables,
+            "include": list(transform.include),
+            "exclude": list(transform.exclude),
+        }
+    return {
+        "type": "custom",
+        "command": transform.command,
+        "output_hash": transform.output_hash,  # so that a new requirement is checked, not met by an old result
+        "files": {
+            path: {"sha256": project.digest(path), "executable": stat.executable}
+            for path, stat in program_files(transform, project)
+        },
+    }
 
 
 def _digest(document: dict[str, Any]) -> Digest:

@@ -38,6 +38,11 @@ def test_importing_the_library_loads_nothing_heavy() -> None:
     assert loaded & _HEAVY == set()
 
 
+def test_wiring_loads_no_models_before_a_configuration_is_read() -> None:
+    loaded = _loaded("-c", "import agent_sync.wiring")
+    assert loaded & (_HEAVY | {"agent_sync.config.model", "typing_extensions"}) == set()
+
+
 def test_r100_the_library_does_not_load_the_command_line() -> None:
     """R100 (spec §10.3): the library is independent of the command line."""
     loaded = _loaded("-c", "import agent_sync; [getattr(agent_sync, name) for name in agent_sync.__all__]")
