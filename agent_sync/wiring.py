@@ -136,7 +136,7 @@ def _signatures(variables: Mapping[str, str], scratch: Scratch) -> SignatureChec
 
 
 def _fetcher(variables: Mapping[str, str]) -> Fetcher:
-    from agent_sync.adapters.http import HttpFetcher
+    from agent_sync.adapters.network import HttpFetcher
 
     return HttpFetcher(variables)
 
@@ -148,7 +148,7 @@ def _nix(variables: Mapping[str, str]) -> Nix:
 
 
 def _registries(variables: Mapping[str, str]) -> Registries:
-    from agent_sync.adapters.registries import MachineRegistries
+    from agent_sync.adapters.network import MachineRegistries
 
     return MachineRegistries(variables)
 

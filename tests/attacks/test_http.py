@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.http import ReadAhead, read_ahead
+from agent_sync.adapters.network import ReadAhead, read_ahead
 from agent_sync.errors import Cancelled, LimitExceeded, NetworkError
 from agent_sync.ports import Cancellation
 from tests.builders.fetching import a_fetcher, body_of, refusal_of
@@ -256,7 +256,7 @@ def test_what_came_before_an_error_is_handed_over_first(chunks: int) -> None:
 
 MEASURED = """
 import hashlib, resource, sys, time
-from agent_sync.adapters.http import HttpFetcher
+from agent_sync.adapters.network import HttpFetcher
 from agent_sync.ports import Cancellation
 
 def peak_kib():
@@ -302,7 +302,7 @@ def test_half_a_gigabyte_passes_through_a_few_megabytes() -> None:
 
 def test_httpx_is_not_loaded_before_the_first_fetch() -> None:
     code = (
-        "import sys; from agent_sync.adapters.http import HttpFetcher; HttpFetcher({}); "
+        "import sys; from agent_sync.adapters.network import HttpFetcher; HttpFetcher({}); "
         "print([name for name in sys.modules if name.split('.')[0] in ('httpx', 'httpcore', 'h11', 'netrc')])"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -163,7 +163,7 @@ def test_an_ordinary_host_is_allowed(host: str) -> None:
 # A machine whose resolver, once asked for `rebound.example`, says that it is this machine.
 REBINDING = """
 import socket, sys
-from agent_sync.adapters.http import HttpFetcher
+from agent_sync.adapters.network import HttpFetcher
 from agent_sync.ports import Cancellation
 
 truth = socket.getaddrinfo

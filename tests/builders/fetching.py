@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from agent_sync.adapters.http import HttpFetcher
+from agent_sync.adapters.network import HttpFetcher
 from agent_sync.errors import AgentSyncError
 from agent_sync.limits import LimitKey
 from agent_sync.ports import Cancellation, Fetcher

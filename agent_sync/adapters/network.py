@@ -1,7 +1,7 @@
-"""HttpFetcher: one URL over HTTP(S), streamed as the server sends it, unaltered and bounded.
+"""The network of this machine: one URL over HTTP(S), and registries, layouts and archives by reference.
 
-The network is read in a thread of its own, so that reading overlaps with hashing and writing, and so that the caller
-can give up at any moment: a resolver cannot be interrupted, but it can be left alone.
+A URL is read in a thread of its own, so that reading overlaps with hashing and writing, and so that the caller can give
+up at any moment: a resolver cannot be interrupted, but it can be left alone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from time import monotonic
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
     from agent_sync_oci.http.network import Network
     from agent_sync_oci.http.transport import Connections
+    from agent_sync_oci.reference import Reference, RegistryReference
+    from agent_sync_oci.registry.protocol import Registry
+
 
 MAX_REDIRECTS = 10
 _HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "agent-sync"}
@@ -265,3 +268,49 @@ def _network_errors(url: str, timeout_s: float) -> Iterator[None]:
 def _subject(url: str) -> str:
     """Return the address as an error may show it."""
     return printable(redact_address(url))
+
+
+# -- registries ------------------------------------------------------------------------------------------------------
+
+
+class MachineRegistries:
+    """Implements `ports.Registries`. Each kind is imported when the first of it is opened."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """`environment` says where credentials are, which authorities are trusted, and which proxies to use."""
+        self._environment = environment
+        self._network: Network | None = None
+
+    def open(
+        self, reference: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
+    ) -> AbstractContextManager[Registry]:
+        from agent_sync_oci.reference import ArchiveReference, LayoutReference, RegistryReference
+
+        match reference:
+            case LayoutReference():
+                from agent_sync_oci.registry.layout import LayoutRegistry
+
+                return LayoutRegistry(reference.directory)
+            case ArchiveReference():
+                from agent_sync_oci.registry.archive import ArchiveRegistry
+
+                return ArchiveRegistry(reference.file)
+            case RegistryReference():
+                return self._open_remote(reference, timeout_s, cancellation, plain_http=plain_http)
+
+    def _open_remote(
+        self, reference: RegistryReference, timeout_s: float, cancellation: Cancellation, *, plain_http: bool
+    ) -> AbstractContextManager[Registry]:
+        from agent_sync_oci.http.network import Network
+        from agent_sync_oci.registry.remote.repository import RemoteRegistry
+
+        if self._network is None:  # once: it keeps the certificate authorities that it has read
+            self._network = Network.of(self._environment)
+        return RemoteRegistry(
+            reference,
+            plain_http=plain_http or None,
+            timeout_s=timeout_s,
+            timeout_remedy="try again, or raise fetch_timeout under `limits:`",
+            network=self._network,
+            check=cancellation.check,
+        )

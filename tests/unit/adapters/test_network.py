@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_sync.adapters.registries import MachineRegistries
+from agent_sync.adapters.network import MachineRegistries
 from agent_sync.errors import Cancelled
 from agent_sync.ports import Cancellation
 from agent_sync_oci.reference import parse_reference
