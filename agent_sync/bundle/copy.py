@@ -69,9 +69,11 @@ def copy_bundle(
             check=f"{error.subject} is missing, in {target.name} too",
             remedy="copy the whole bundle: this one leaves out what its receiver already has",
         ) from error
+    # Only now: a tag must not be found before all that it leads to.
     concurrently(partial(_tag, source=source, target=target), parts)
     for root in receiver.roots:
         put_root(root, target)
+    # Last of all, so that whoever pulls by tag meanwhile gets the old bundle or the whole new one.
     if receiver.tag is not None:
         target.put_manifest(bundle.index, tag=receiver.tag)
     return bundle, copied
@@ -87,6 +89,7 @@ def _tag(part: Part, *, source: Registry, target: Registry) -> None:
     """Tag the part so that the lock alone finds it. A tag that is there already stays."""
     tag = source_tag(part.item.blob)
     try:
+        # What was pushed there first stays: a copy must not decide what the registry serves as a cache.
         target.manifest(tag)
     except NotFound:
         target.put_manifest(fetch_manifest(part.listed, source), tag=tag)

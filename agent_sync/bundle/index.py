@@ -154,6 +154,7 @@ def read_lockfile(bundle: BundleIndex, registry: Registry) -> bytes:
     """Fetch the lock file, byte for byte. Raises what `lockfile_descriptor` raises."""
     content = bytearray()
     registry.get_blob(lockfile_descriptor(bundle, registry), content.extend)
+    # The manifest follows from the lock: one with more in it, such as annotations, was not made by a push.
     if lockfile_manifest(bytes(content)).digest != bundle.lockfile.digest:
         raise _not_a_lockfile(bundle, "the manifest is not the one that this lock file gives")
     return bytes(content)
@@ -186,6 +187,7 @@ def parts_of(bundle: BundleIndex, lock: Lock) -> tuple[Part, ...]:
         LockInvalid: the lock names no blob for a source.
     """
     items = items_of(lock)
+    # In the same order too: the titles are all that connects a part with its place in the lock.
     if [title_of(each) for each in bundle.parts] != [item.title for item in items]:
         raise DigestMismatch(
             subject=bundle.what,

@@ -77,6 +77,7 @@ def packed_artifact(
         yield PackedArtifact(_manifest(item.artifact_type, described.descriptor, plain.descriptor), (described, plain))
         return
     with scratch() as directory:
+        # Not held while the layer is sent: only compressing takes the memory.
         with _COMPRESSING:
             layer = _compressed(item, store, directory, size=size, check=check)
         yield PackedArtifact(_manifest(item.artifact_type, described.descriptor, layer.descriptor), (described, layer))
@@ -89,6 +90,7 @@ def is_artifact_of(manifest: Manifest, item: Item, store: BlobStore, *, compress
     """
     if len(manifest.layers) != 1 or manifest.layers[0].media_type != layer_type(item, compression):
         return False
+    # The layer as we would list it: annotations that somebody added must not pass for ours.
     layer = replace(manifest.layers[0], annotations={}, artifact_type=None)
     config = _config(item, size=_size(item, store))
     described = Descriptor(CONFIG, Digest.of(config), len(config))
@@ -129,6 +131,7 @@ def _compressed(item: Item, store: BlobStore, scratch: Directory, *, size: int, 
             compress(verified, target, size=size)
     finally:
         target.close()
+    # What was read is compared, not the file once more: it could change between two reads.
     if verified.digest != item.blob:
         raise corrupt_error(item.blob, f"bytes with the SHA-256 {verified.digest.hex}")
     descriptor = Descriptor(LAYER_ZSTD, target.digest, target.size)
@@ -195,6 +198,7 @@ class WriterThread:
     def write(self, piece: bytes, /) -> None:
         """Hand the piece to the thread. Raises what taking an earlier piece has raised."""
         self._waiting.append(self._pool.submit(self._take, piece))
+        # A fast network must not fill the memory with what a slow disk has not taken yet.
         if len(self._waiting) > _MAX_QUEUED:
             self._waiting.popleft().result()
 

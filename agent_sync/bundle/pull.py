@@ -92,6 +92,7 @@ def resolve_bundle(
             check="; ".join(found.verdict.refusals),
             remedy="see each rule: agent-sync bundle verify; have the bundle signed by the policy's signers",
         )
+    # The project's own lock was reviewed where the project is: a bundle of just that lock needs no other signature.
     if not found.verdict.signed and found.inside.content != expected.own_lock:
         _refuse_unsigned(found, expected)
         _refuse_large(found.inside, expected.max_bytes)
@@ -110,6 +111,7 @@ def verify_bundle(wanted: Digest | str, registry: Registry, policy: Policy, *, n
         RegistryError: the registry failed.
     """
     bundle = parse_index(registry.manifest(wanted), where=f"{registry.name} {wanted}")
+    # From here on only the digest counts: a tag may be moved between two requests.
     signatures = find_signatures(bundle.digest, registry)
     roots = find_roots(registry, policy.pinned_roots)
     verdict = _with_unread(
@@ -123,11 +125,13 @@ def verify_bundle(wanted: Digest | str, registry: Registry, policy: Policy, *, n
         ),
         signatures,
     )
+    # Nothing of an untrusted bundle is parsed but its index: parsers are where attacks begin.
     if not verdict.accepted:
         return ResolvedBundle(bundle, verdict, signatures.bundles, roots, None)
     content = read_lockfile(bundle, registry)
     lock = _read_lock(content, registry)
     parts = parts_of(bundle, lock)
+    # Revocations of single files and commits show only now; those of manifests were part of the verdict.
     revoked = policy.revoked_among(_digests(content, parts, registry)) if policy.revoked else []
     verdict = replace(verdict, refusals=tuple(revoked))
     return ResolvedBundle(bundle, verdict, signatures.bundles, roots, BundleContents(content, lock, parts))
@@ -142,6 +146,7 @@ def fetch_parts(inside: BundleContents, registry: Registry, world: World, *, max
         FileSystemError: the cache cannot be written.
         RegistryError: the registry failed.
     """
+    # By blob, since a source and what a transform made of it may be the same bytes.
     missing = {part.item.blob: part for part in inside.parts if world.store.size(part.item.blob) is None}
     counted = ProgressCounter("fetching", len(missing), world)
     jobs = [partial(_fetch, part, registry, world, counted, max_bytes) for part in missing.values()]
@@ -169,6 +174,7 @@ def _with_unread(verdict: Verdict, signatures: Signatures) -> Verdict:
         return verdict
     rules = tuple(_passing_over(rule, signatures.unread) for rule in verdict.rules)
     unread = f"not read: {'; '.join(signatures.unread)}"
+    # Unread signatures explain a refusal; they do not make one, or anybody could block a bundle by attaching them.
     return replace(verdict, rules=rules, refusals=(*verdict.refusals, unread) if verdict.refusals else ())
 
 
@@ -196,6 +202,7 @@ def _refuse_unsigned(found: ResolvedBundle, expected: VerificationRequest) -> No
 def _refuse_large(inside: BundleContents, max_bytes: int) -> None:
     """Refuse large parts: a lock that nobody signed does not decide how much of the disk is taken."""
     for item in (part.item for part in inside.parts):
+        # `max_source_size` bounds content; a tar has headers on top of it, for files and for their directories.
         files = 0 if item.packed is None else len(item.packed.files)
         if item.size is not None and item.size > max_bytes + _HEADERS_BYTES * (files + 1):
             raise LimitExceeded(

@@ -47,6 +47,7 @@ def is_cached_artifact(
     """
     (layer,) = manifest.layers
     if layer.media_type != LAYER_ZSTD:
+        # Uncompressed, the layer is the blob itself, and the registry protocol verifies its digest.
         return layer.digest == item.blob
     if not _is_recorded(manifest, item, records):
         verify_artifact(manifest, item, registry, max_bytes=max_bytes, check=check)
@@ -115,6 +116,7 @@ def push_bundle(
     registry.put_blob(lockfile.config, lambda: io.BytesIO(outgoing.content))
     registry.put_manifest(lockfile)
     index = lock_index(outgoing.name, lockfile, [(part.item, part.manifest) for part in parts])
+    # By digest first: signatures refer to a manifest, which some registries want to have before them.
     registry.put_manifest(index)
     attach(index)
     if tag is not None:
@@ -129,6 +131,7 @@ def push_bundle(
 
 def _push_parts(items: tuple[Item, ...], outgoing: OutgoingBundle, registry: Registry, world: World) -> list[_Part]:
     """Push the parts concurrently. Items with the same bytes are one artifact, which counts as sent once."""
+    # Reversed, so that the first item of several with the same bytes is the one that remains.
     first_of = {item.blob: item for item in reversed(items)}
     counted = ProgressCounter("sending", len(first_of), world)
     jobs = [partial(_push_part, item, outgoing, registry, world, counted) for item in first_of.values()]
@@ -168,6 +171,7 @@ def _put(body: Body, registry: Registry) -> int:
         opened.set()
         return body.open()
 
+    # A registry opens the body only if it needs the bytes.
     registry.put_blob(body.descriptor, open_noted)
     return body.descriptor.size if opened.is_set() else 0
 
@@ -175,6 +179,7 @@ def _put(body: Body, registry: Registry) -> int:
 def _existing(item: Item, outgoing: OutgoingBundle, registry: Registry, world: World) -> Manifest | None:
     """Return the artifact that was pushed before, if it is what its tag says; a wrong one is pushed again."""
     check, max_bytes = world.cancellation.check, outgoing.max_bytes
+    # Whoever may push could have put anything under that tag: none of it may keep the right artifact from being sent.
     with suppress(NotFound, DigestMismatch, LimitExceeded):
         found = registry.manifest(source_tag(item.blob))
         if (

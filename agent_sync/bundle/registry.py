@@ -119,6 +119,7 @@ def fetch_from_caches(items: Iterable[Item], caches: Sequence[str], world: World
             raise
         except AgentSyncError as error:
             _warn_passed_over(cache, error, world)
+        # Asked again, since a job that failed may have followed others that succeeded.
         missing = {blob: item for blob, item in missing.items() if world.store.size(blob) is None}
 
 

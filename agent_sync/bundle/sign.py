@@ -77,6 +77,7 @@ def find_signatures(subject: Digest, registry: Registry) -> Signatures:
     found = referrers(registry, subject, artifact_type=SIGSTORE_BUNDLE)
     bundles: dict[bytes, None] = {}
     unread = []
+    # A dictionary keeps each once: the same signature attached twice costs one verification.
     for manifest in (each for each in found if len(each.layers) == 1 and _is_signature(each)):
         try:
             bundles[_sigstore_bundle(manifest, registry)] = None
@@ -159,6 +160,7 @@ def sign_and_attach(name: str, index: Index, content: bytes, registry: Registry,
         provenance_statement,
     )
 
+    # The bundle must be the first subject: verification compares only that one with name and digest.
     lock = read_lock(content)
     bundle = Subject(name, index.digest.hex)
     subjects = (bundle, *(Subject(item.file, item.blob.hex) for item in items_of(lock)))
@@ -209,6 +211,7 @@ def list_roots(registry: Registry) -> Iterator[bytes]:
 
 def _root(digest: Digest, registry: Registry) -> bytes | None:
     try:
+        # The tag is a hint; whoever pinned the root compares its SHA-256.
         manifest = registry.manifest(root_tag(digest))
         if not isinstance(manifest, Manifest) or manifest.config.digest != digest:
             return None

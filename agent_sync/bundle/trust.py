@@ -195,6 +195,7 @@ def record_bundle(record: BundleRecord, lock: bytes, store: BlobStore, records: 
     key = _bundle_key(record, lock)
     found = (_read_record(content, lock, store) for _, content in records.records(BUNDLES, key))
     before = [each for each in found if each is not None]
+    # New signatures come first, so that the bound on their number never drops one that was just verified.
     signatures = dict.fromkeys((*record.signatures, *(each for other in before for each in other.signatures)))
     roots = dict.fromkeys((*record.roots, *(each for other in before for each in other.roots)))
     parts = {
@@ -219,6 +220,7 @@ def require_trusted_lock(
     Raises:
         Untrusted: one of these does not hold.
     """
+    # Reading every digest of a lock takes a while: only where something is revoked at all.
     named = {*revocable_digests(lock), lockfile_manifest(lock).digest} if policy.revoked else frozenset()
     if revoked := policy.revoked_among(named):
         raise _untrusted(file, "; ".join(revoked), "run agent-sync update, and do not use what was revoked")

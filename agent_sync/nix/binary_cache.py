@@ -84,8 +84,10 @@ class BinaryCache:
             info = NarInfo(pinned.path, nar, size, bytes.fromhex(sha256))
         else:
             nar = Digest.from_hex(nar_sha256(pinned.content).hex())
+            # The lock names the NAR of a tree; that of a single file is known only once it is written.
             size = self._whole(nar) or self._write_tree(pinned.what, pinned.content, contents, cancellation)
             info = NarInfo(pinned.path, nar, size)
+        # Last: Nix asks for the narinfo first, and then for the NAR that it names.
         write_atomically(self._directory, RelPath(info.file), info.text(self._sign))
 
     def finish(self) -> None:

@@ -266,6 +266,7 @@ def evaluate(
     A signature that does not count does no harm: anybody may attach one. Raises nothing of its own.
     """
     claimed = _BundleIdentity(name, digest, own_name)
+    # Rules with the same root share one verification of each signature: that is the expensive part.
     rules = [rule for rule in policy.rules if rule.applies_to(name)]
     opinions = {root: _opinions(root, rules, claimed, signatures) for root in {rule.root for rule in rules}}
     verdicts = tuple(_evaluate_rule(rule, opinions[rule.root]) for rule in rules)
@@ -311,6 +312,7 @@ def _opinion(
     subject = checked.statement.subjects[0]
     if subject.sha256 != claimed.digest.hex:
         return f"the signature of {checked.signer} is for sha256:{subject.sha256}"
+    # Without this, a signature for a test bundle would do for the one in production with the same bytes.
     if (subject.name or claimed.own_name) != claimed.name:
         return f"the signature of {checked.signer} is for the name {quoted(subject.name)}"
     return checked
@@ -327,6 +329,7 @@ def _evaluate_rule(rule: Rule, opinions: Sequence[_Opinion]) -> RuleVerdict:
         elif rule.transparency_log and not opinion.logged:
             passed_over.append(f"the signature of {opinion.signer} is in no transparency log")
         else:
+            # By signer, not by signature: whoever signs twice is still one of the threshold.
             signers[opinion.signer] = None
     return RuleVerdict(rule, tuple(signers), tuple(passed_over))
 

@@ -105,6 +105,7 @@ def _parts(document: object) -> tuple[bytes, int, bytes, bytes]:
 
 
 def _stretched(pass_phrase: bytes, salt: bytes, rounds: int) -> bytes:
+    # OpenSSL refuses more than 32 MiB unless told; scrypt needs 128 * r * N bytes, and a little more.
     memory = 128 * _R * rounds + (1 << 20)
     return hashlib.scrypt(pass_phrase, salt=salt, n=rounds, r=_R, p=_P, maxmem=memory, dklen=_KEY_BYTES)
 

@@ -33,6 +33,7 @@ def verify_entry(entry: LogEntry, logs: Mapping[bytes, LogKey]) -> None:
     _verify_proof(entry, key)
     if entry.promise:
         _verify_promise(entry, key)
+    # Rekor 2 signs no times: one that is stated all the same was added by somebody else.
     elif entry.time_s:
         _refuse("no log signed the time in this entry")
     elif entry.index != entry.proof.index:
@@ -57,6 +58,7 @@ def _root(body: bytes, proof: InclusionProof) -> bytes | None:
     node, last = proof.index, proof.size - 1
     root = hashlib.sha256(b"\x00" + body).digest()
     for sibling in proof.hashes:
+        # A proof that is longer than the way to the root would let its end be anything.
         if not last or len(sibling) != len(root):
             return None
         if node & 1 or node == last:
@@ -96,6 +98,7 @@ def _octets(text: str) -> bytes:
         octets = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         octets = b""
+    # Only the one encoding of these bytes: stray bits at the end would be a second spelling.
     return octets if base64_text(octets) == text else _refuse("the checkpoint is not a signed note")
 
 

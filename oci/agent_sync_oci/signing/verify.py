@@ -108,6 +108,7 @@ def verify_bundle(
     signer = _expected(read, signers)
     envelope = read.content
     if not isinstance(envelope, Envelope):
+        # Bare bytes name no bundle: such a signature would be valid under every name.
         raise _rejected("over bare bytes, where a signed statement is required")
     logged = _verify_signature(read, signer, root)
     statement = _statement(envelope)
@@ -180,6 +181,7 @@ def _verify_signature(read: SigstoreBundle, signer: Signer, root: TrustedRoot | 
             if root is None:
                 return False
             _verify_witnesses(read, root)
+            # `sigstore` does this for certificates only; without it the entry of another signature would do.
             for entry in read.entries:
                 verify_entry_body(entry, read.content, signer.public_key)
         case IdentitySigner():
@@ -199,6 +201,7 @@ def _is_by(key: PublicKey, content: Envelope | Message) -> bool:
 
 
 def _verify_witnesses(read: SigstoreBundle, root: TrustedRoot) -> None:
+    # Twice the same is one witness, and a sign that somebody pads the bundle.
     if len(set(read.entries)) != len(read.entries):
         raise _rejected("the same log entry twice")
     for entry in read.entries:
