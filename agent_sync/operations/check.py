@@ -108,5 +108,5 @@ def _verify_part(part: Content, inputs: Inputs, *, subject: str) -> bool:
 
 def _reason(part: Content) -> str:
     if isinstance(part, PackedTree) and part.blob is None:
-        return "its blob is not in the lock; `agent-sync update` records it"
+        return "no blob in the lock; `agent-sync update` records it"
     return "not in the cache; `agent-sync update` fetches it"
