@@ -42,7 +42,7 @@ _STAYS = (errno.ENOTEMPTY, errno.EEXIST, errno.EBUSY)  # EBUSY: something is mou
 class DiskDirectory:
     """The directory at an absolute path, held by a descriptor; links on the way to it are the user's and are followed.
 
-    Nothing is remembered between calls: to prove that a remembered descriptor still stands for its path costs as much
+    Nothing is remembered between calls: to prove that a remembered descriptor is still that of its path costs as much
     as to walk there again (measured), and to trust it would be to write wherever that directory was moved. Any thread
     may call.
     """

@@ -1,4 +1,4 @@
-"""The ways out of the program, with notes of all that is learned through them, so that a receipt can be left."""
+"""Record everything that a run learns through the ways out of the program, so that a receipt can be left."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHUNK_BYTES = 1 << 18
 def recorded(world: World, recorder: Recorder) -> World:
     """Return the same world, reached through directories and files that record what they are asked.
 
-    Using anything else of it, but to tell the store which lock is in use, leaves no receipt.
+    Using anything else of the world, but to tell the cache which lock is in use, leaves no receipt.
     """
     return replace(
         world,

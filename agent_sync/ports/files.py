@@ -111,14 +111,14 @@ class Directory(Protocol):
     def rename(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
         """Move a file, directory or symlink; a file at `new` is replaced in one step. Parents of `new` must exist.
 
-        `new` is a path in this directory, or in `into`. CrossDeviceLink if that lies on another file system.
+        `new` is a path in this directory, or in `into`. CrossDeviceLink if that is on another file system.
         """
         ...
 
     def link(self, old: RelPath, new: RelPath, *, into: Directory | None = None) -> None:
         """Give the file at `old` a second name; where the file system has no hard links, a copy of it.
 
-        `new` is as in `rename`, and must not exist. CrossDeviceLink if it lies on another file system.
+        `new` is as in `rename`, and must not exist. CrossDeviceLink if it is on another file system.
         """
         ...
 

@@ -237,7 +237,7 @@ def _confine(order: Order, channel: socket.socket, *, supervisor: int, apart: bo
         socket.send_fds(channel, [_LISTENER], [listener])
     with _step(_PROGRAM):
         default_signals()
-        os.execve(order.program, order.words, order.environment)
+        os.execve(order.program, order.argv, order.environment)
 
 
 @contextlib.contextmanager

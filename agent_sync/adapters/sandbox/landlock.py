@@ -1,8 +1,8 @@
 """Landlock (landlock(7)): which files a process may open, make, move and remove, by directory, whatever its user
 may do.
 
-What stands in no rule is refused. What Landlock does not see at all (metadata, sockets) is the business of policy.py.
-The kernel says how much it knows (the ABI version); rights that it does not know yet are left out, and policy.py
+What no rule allows is refused. What Landlock does not see at all (metadata, sockets), seccomp.py decides.
+The kernel says how much it knows (the ABI version); rights that it does not know yet are left out, and seccomp.py
 closes the gaps that matter: truncation before version 3, signals before version 6.
 """
 

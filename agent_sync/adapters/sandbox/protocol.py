@@ -13,7 +13,7 @@ class Order:
     """One command to run. Every path is absolute and has no symlink in it."""
 
     program: str
-    words: tuple[str, ...]
+    argv: tuple[str, ...]
     environment: Mapping[str, str]
     program_directory: str
     input: str
@@ -33,7 +33,7 @@ class Order:
     def from_line(cls, line: bytes) -> Order:
         """Return the order that `line` was made from."""
         fields = json.loads(line)
-        return cls(**fields | {"words": tuple(fields["words"])})
+        return cls(**fields | {"argv": tuple(fields["argv"])})
 
 
 class Ending(Enum):

@@ -139,7 +139,7 @@ class SandboxRunner:
     """Runs each command in a sandbox of its own. May be used from several threads at once.
 
     `namespaces` and `newest_landlock` say which walls to use at most, as on a machine or kernel that has no more; the
-    two that must stand always do. The directory that holds a command's output must be private to this user: the
+    two that are required are always used. The directory that holds a command's output must be private to this user: the
     temporary home is made beside it.
     """
 
@@ -174,7 +174,7 @@ class SandboxRunner:
         given, output = os.path.realpath(command.input), os.path.realpath(command.output)
         return Order(
             program=program,
-            words=(program if "/" in command.argv[0] else command.argv[0], *command.argv[1:]),
+            argv=(program if "/" in command.argv[0] else command.argv[0], *command.argv[1:]),
             environment={
                 "PATH": ":".join(_PROGRAM_DIRECTORIES),
                 "LANG": "C.UTF-8",
