@@ -5,12 +5,13 @@ Sync, check, status, diff and prune share this one answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from agent_sync.checkout import INHERITED
 from agent_sync.config import Config, request_for
-from agent_sync.errors import AgentSyncError, LockInvalid, LockStale, UnsafePath
+from agent_sync.errors import AgentSyncError, LockInvalid, LockStale, UnsafePath, Untrusted
 from agent_sync.events import Observer, Warned
 from agent_sync.lock import Lock, Orphan
 from agent_sync.lock.difference import overlay
@@ -173,3 +174,40 @@ def refuse_symlinks(observed: Observed) -> None:
         if kind is Kind.LINK:
             check = "is a symbolic link in the way of a directory, and none is ever followed"
             raise UnsafePath(subject=quoted(path), check=check, remedy=_MOVE_IT_AWAY)
+
+
+# -- A policy against the lock: where it requires signatures, a signed bundle must hold the lock.
+
+
+def refuse_untrusted(locks: Sequence[bytes], inputs: Inputs) -> None:
+    """Raise Untrusted if a policy refuses one of these lock files.
+
+    Where signatures are required, each must be held byte for byte by a bundle that was pulled here, or signed here, and
+    that the policies accept; and no lock may name what is revoked. Both are judged anew every time, so that a
+    revocation counts from the moment that it is known.
+    """
+    if not any(trust.rules or trust.require or trust.revoked for trust in inputs.demands.trust):
+        return  # nothing that verifies signatures is even loaded
+    from agent_sync.bundle.trust import TrustFiles, policy_of, require_trusted_lock
+
+    policy = policy_of(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file))
+    world = inputs.world
+    with inputs.refusals_audited():
+        for lock, file in zip(locks, (inputs.lock_file.label, INHERITED), strict=False):  # often there is but one
+            require_trusted_lock(lock, policy, world.store, world.records, name=inputs.bundle_name, file=file)
+
+
+def refuse_unsigned_outputs(desired: DesiredState, inputs: Inputs, *, signed: Lock) -> None:
+    """Raise Untrusted if signatures are required and the configuration makes outputs that no `signed` lock records.
+
+    Nobody has signed the configuration: only the lock's own outputs are covered by its signature.
+    """
+    if not any(trust.rules or trust.require for trust in inputs.demands.trust):
+        return
+    if desired.recipe_changed or signed.outputs is None:
+        with inputs.refusals_audited():
+            raise Untrusted(
+                subject=inputs.lock_file.label,
+                check="the policy requires signatures, and the configuration makes other outputs than the signed lock",
+                remedy="agent-sync update, and have the new lock signed: agent-sync push --sign",
+            )

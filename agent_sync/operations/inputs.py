@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent_sync.checkout import APPLIED, INHERITED, Checkout
 from agent_sync.config import Config
-from agent_sync.errors import ConfigInvalid, LimitExceeded, LockInvalid, MovedMeanwhile, UnsafePath
-from agent_sync.events import AuditEvent, AuditRecord
+from agent_sync.errors import (
+    AgentSyncError,
+    ConfigInvalid,
+    ContentRefused,
+    LimitExceeded,
+    LockInvalid,
+    MovedMeanwhile,
+    UnsafePath,
+    Untrusted,
+)
+from agent_sync.events import AuditEvent, AuditRecord, Refused
 from agent_sync.lock import Lock
 from agent_sync.lock.difference import overlay
 from agent_sync.lock.file import LockFile, check_digests, read_lock
@@ -113,6 +123,20 @@ class Inputs:
     def audit(self, event: AuditEvent) -> None:
         """Announce a decision of this run."""
         self.world.audit(AuditRecord(self.run, self.world.actor, self.operation, event))
+
+    def audit_refusal(self, error: AgentSyncError) -> None:
+        """Announce the error if a policy or a gate raised it."""
+        if isinstance(error, (Untrusted, ContentRefused)):
+            self.audit(Refused(error.subject, error.rule, error.check))
+
+    @contextmanager
+    def refusals_audited(self) -> Iterator[None]:
+        """Announce whatever a policy or a gate refuses in the `with` block."""
+        try:
+            yield
+        except AgentSyncError as error:
+            self.audit_refusal(error)
+            raise
 
 
 class Locks(NamedTuple):

@@ -11,7 +11,7 @@ from agent_sync.events import Progressed
 from agent_sync.nix.binary_cache import BinaryCache
 from agent_sync.nix.narinfo import signer
 from agent_sync.nix.store_paths import Pinned, all_pinned
-from agent_sync.operations.admission import refuse_untrusted
+from agent_sync.operations.desired import refuse_untrusted
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.ports import Directory, World
 from agent_sync.store.contents import Contents

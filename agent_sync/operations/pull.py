@@ -24,7 +24,6 @@ from agent_sync.events import BundleAccepted
 from agent_sync.lock import Lock
 from agent_sync.lock.difference import LockDifference, difference
 from agent_sync.lock.file import read_lock
-from agent_sync.operations.admission import audited_refusals
 from agent_sync.operations.inputs import Inputs, Run
 from agent_sync.operations.phases import audited, exclusive_access, replace_lock, require_recovered, retry_if_moved
 from agent_sync_oci.digest import Digest
@@ -112,7 +111,7 @@ def plan(inputs: Inputs, request: PullRequest, registry: Registry) -> PullPlan:
     """
     name = name_to_verify(request.reference, registry, asked=request.name, configured=inputs.bundle_name)
     own = inputs.lock_content()  # bytes: a lock is signed as it is spelled
-    with audited_refusals(inputs):
+    with inputs.refusals_audited():
         expected = _expected(inputs, request, name=name, own=own)
         found, contents = resolve_bundle(tag_or_digest(request.reference), registry, expected)
         require_same_signers(name, found, inputs.world.records, accepted=request.accept_signer_change)

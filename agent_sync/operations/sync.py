@@ -11,8 +11,14 @@ from agent_sync.errors import BlobCorrupt
 from agent_sync.events import BlobSetAside, OutputsApplied
 from agent_sync.lock import Lock
 from agent_sync.lock.file import lock_bytes
-from agent_sync.operations.admission import refuse_unsigned_outputs, refuse_untrusted
-from agent_sync.operations.desired import DesiredState, desired_state, edited_sources, refuse_no_outputs
+from agent_sync.operations.desired import (
+    DesiredState,
+    desired_state,
+    edited_sources,
+    refuse_no_outputs,
+    refuse_unsigned_outputs,
+    refuse_untrusted,
+)
 from agent_sync.operations.inputs import Inputs, Run, read_locks
 from agent_sync.operations.phases import audited, exclusive_access, require_recovered, retry_if_moved
 from agent_sync.plan.actions import Action, FileDiff, Plan, Step, build, previews

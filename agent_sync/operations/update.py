@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from agent_sync.config import Config, request_for
 from agent_sync.errors import AgentSyncError, LimitExceeded, LockInvalid, PartialFailure, UnsafePath, UsageError
 from agent_sync.events import Warned
+from agent_sync.guard import refuse_dangerous
 from agent_sync.lock import Lock, LockedSource
 from agent_sync.lock.difference import LockDifference, difference, inherited_difference, inherited_part, overlay
 from agent_sync.lock.file import lock_bytes
 from agent_sync.lock.outputs import with_orphans
-from agent_sync.operations.admission import admit
 from agent_sync.operations.inputs import Inputs, Run, inherited_lock
 from agent_sync.operations.phases import (
     exclusive_access,
@@ -22,10 +22,13 @@ from agent_sync.operations.phases import (
     require_recovered,
     retry_if_moved,
 )
-from agent_sync.plan.derive import derive
+from agent_sync.plan.derive import derive, derive_source
 from agent_sync.ports import World
+from agent_sync.sources.concurrent import outcome_of
 from agent_sync.sources.dispatch import resolve
+from agent_sync.store.contents import Contents
 from agent_sync.supply import Supplier, source_context
+from agent_sync.targets import placements
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Source
@@ -124,7 +127,7 @@ def plan(inputs: Inputs, names: Sequence[str] = (), *, inherited: bool = False) 
     chosen = _chosen(config, shared, names, inherited=inherited)
     supplier = inputs.supplier()
     outcomes = {
-        name: _located(config, name, admit(outcome, known, inputs, supplier))
+        name: _located(config, name, _admit(outcome, known, inputs, supplier))
         for name, outcome in _resolve(chosen, config, known, inputs.world).items()
     }
     inputs.world.cancellation.check()
@@ -181,6 +184,46 @@ def _resolve(
         name: each if isinstance(each, AgentSyncError) else LockedSource(each.name, each.declaration, each.pin)
         for name, each in resolve(requests, source_context(world)).items()
     }
+
+
+def _admit(
+    outcome: LockedSource | AgentSyncError, known: Lock, inputs: Inputs, supplier: Supplier
+) -> LockedSource | AgentSyncError:
+    """Return the source with its transforms run, or the error that keeps it out of the lock.
+
+    The lock's unknown fields are carried over to an unchanged source. What its transforms make is derived anew: nothing
+    but the lock records that, and the lock is what is being renewed.
+    """
+    if isinstance(outcome, AgentSyncError):
+        inputs.audit_refusal(outcome)  # a policy may have refused where it comes from, or who signed it
+        return outcome
+    return outcome_of(lambda: _transform_and_gate(_carry_over(outcome, known), inputs, supplier))
+
+
+def _transform_and_gate(resolved: LockedSource, inputs: Inputs, supplier: Supplier) -> LockedSource:
+    derived = derive_source(resolved, inputs.configured(), inputs.world, supply=supplier)
+    with inputs.refusals_audited():
+        _gate(derived, inputs, supplier)
+    return derived
+
+
+def _carry_over(resolved: LockedSource, known: Lock) -> LockedSource:
+    before = known.source(resolved.name)
+    if before is None:
+        return resolved
+    if before.pin != resolved.pin:
+        return replace(resolved, unknown=before.unknown)
+    return replace(before, declaration=resolved.declaration, status=resolved.status, transformed=None)
+
+
+def _gate(derived: LockedSource, inputs: Inputs, supplier: Supplier) -> None:
+    config = inputs.configured()
+    directories = tuple(each.to for each in placements(config) if each.source == derived.name)
+    with Contents(inputs.world.store) as contents:
+        if derived.transformed is not None and derived.transformed.packed is not None:
+            contents.add_tree(derived.transformed.packed)
+        supplier.add_to(contents, (derived,))
+        refuse_dangerous(derived, directories, allow=config.source(derived.name).allow, contents=contents)
 
 
 def _inherited(inputs: Inputs, shared: Lock, *, replaced: bool) -> Lock | None:
