@@ -33,14 +33,14 @@ def main() -> int:
 
 
 def _repeated(arguments: list[str]) -> bool:
-    """Whether a receipt has given the answer."""
+    """Return whether a receipt has given the answer."""
     from agent_sync.receipt.replay import replay
 
     return replay(arguments, os.environ, now_ns=time.time_ns())
 
 
 def _hashed(path: str) -> bool:
-    """Whether the hash could be told; if not, the command says why. Loading that takes as long as 10,000 files."""
+    """Return whether the hash was printed; if not, the command says why. Loading that takes as long as 10,000 files."""
     if path.startswith("-"):
         return False
     from agent_sync.adapters.nix import nar_hash

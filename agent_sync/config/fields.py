@@ -38,12 +38,12 @@ _BYTES = {
     "mib": 1024**2,
     "gib": 1024**3,
 }
-_DURATION_PATTERN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?(s|m)", re.ASCII)
+_DURATION_PATTERN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?(s|m)?", re.ASCII)
 _SECONDS = {"s": 1.0, "m": 60.0}
 
 
 def parse_size(text: str) -> int:
-    """The number of bytes that `100MB`, `1 GiB` or `4096` means. ValueError for anything else, zero included."""
+    """Return the number of bytes that `100MB`, `1 GiB` or `4096` means. ValueError for anything else, zero included."""
     match = _SIZE_PATTERN.fullmatch(text)
     size = 0 if match is None else round(float(match[1]) * _BYTES[(match[2] or "b").lower()])
     if size < 1:
@@ -52,9 +52,9 @@ def parse_size(text: str) -> int:
 
 
 def parse_duration(text: str) -> float:
-    """The number of seconds that `120s` or `2m` means. ValueError for anything else, zero included."""
+    """Return the number of seconds that `120s`, `2m` or `2` means. ValueError for anything else, zero included."""
     match = _DURATION_PATTERN.fullmatch(text)
-    seconds = 0.0 if match is None else float(match[1]) * _SECONDS[match[2]]
+    seconds = 0.0 if match is None else float(match[1]) * _SECONDS[match[2] or "s"]
     if seconds <= 0:
         raise ValueError(f"not a duration: {text[:40]!r}")
     return seconds
@@ -64,12 +64,12 @@ def parse_duration(text: str) -> float:
 
 
 def describe(description: str, *, example: object = None) -> FieldInfo:
-    """What a key is for, for the JSON Schema and for the remedy where the key is missing."""
+    """Describe a key, for the JSON Schema and for the remedy where the key is missing."""
     return FieldInfo(description=description, examples=None if example is None else [example])
 
 
 def _name(text: str) -> str:
-    """A name may end up as a file name and is an argument of the command line, so it has to be fit for both."""
+    """Check a name: it may become a file name and is an argument of the command line, so it has to be fit for both."""
     if text.startswith("-") or text != text.strip():
         raise InvalidValue(
             f"the name {quoted(text)} begins with a dash or has a space at an end", "choose another name"
@@ -120,7 +120,7 @@ def _own_key_file(text: str, around: Surroundings) -> str:
 
 
 def _trust_file(text: str, around: Surroundings) -> str:
-    """In the machine's and the user's files relative to the file that names it; in a project's, below the root."""
+    """Resolve a file: relative to the one that names it for the machine and the user, below the root for a project."""
     if around.of_machine:
         return posixpath.join(around.directory, text)
     return _project_path(text)
@@ -158,7 +158,7 @@ def _duration(value: Any) -> Any:  # noqa: ANN401  # whatever the file holds
     try:
         return parse_duration(str(value))
     except ValueError as error:
-        remedy = "write seconds or minutes with their unit: 120s, 2m"
+        remedy = "write seconds or minutes: 120, 120s, 2m"
         raise InvalidValue(f"{quoted(str(value))} is not a duration", remedy) from error
 
 
@@ -182,7 +182,12 @@ _SIZE_SCHEMA = {
         {"type": "string", "pattern": "^[0-9]+([.][0-9]+)? ?([KkMmGg][Ii]?)?[Bb]?$"},
     ]
 }
-_DURATION_SCHEMA = {"type": "string", "pattern": "^[0-9]+([.][0-9]+)? ?[sm]$"}
+_DURATION_SCHEMA = {
+    "anyOf": [
+        {"type": "number", "exclusiveMinimum": 0},
+        {"type": "string", "pattern": "^[0-9]+([.][0-9]+)? ?[sm]?$"},
+    ]
+}
 
 Name = Annotated[Line, Check(_name)]
 ProjectPath = Annotated[RelPath, Strict(), Check(_project_path)]

@@ -56,7 +56,7 @@ class LimitsConfig(ConfigModel):
     command_timeout: Annotated[Duration | None, describe("The longest that a command may run.", example="60s")] = None
 
     def over(self, general: Limits) -> Limits:
-        """The general bounds with these in their place where there are any."""
+        """Return the general limits, replaced by these where there are any."""
         return Limits(
             max_file_size=self.max_file_size or general.max_file_size,
             max_source_size=self.max_source_size or general.max_source_size,
@@ -87,7 +87,7 @@ class SecurityConfig(ConfigModel):
 
     @property
     def signers(self) -> Signers | None:
-        """Whose signatures count, if this file says so."""
+        """Return whose signatures count, if this file says so."""
         return Signers(self.allowed_signers, self.keyring) if self.allowed_signers or self.keyring else None
 
 
@@ -284,7 +284,7 @@ class CustomTransform(ConfigModel):
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The command line, split."""
+        """Return the command line, split."""
         return tuple(shlex.split(self.command))
 
 

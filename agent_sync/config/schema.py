@@ -32,7 +32,7 @@ class _Schema(GenerateJsonSchema):
         return False
 
     def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
-        """As it is, but `type`, which has a default for whoever makes a model in code, is required in a file."""
+        """Require `type` in a file; it has a default for whoever makes a model in code."""
         made = super().model_schema(schema)
         if "const" in made.get("properties", {}).get("type", {}):
             made["properties"]["type"].pop("default", None)

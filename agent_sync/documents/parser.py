@@ -131,7 +131,9 @@ class _Walk:
         return next((each for each in self._events if isinstance(each, ScalarEvent | CollectionStartEvent)), None)
 
     def _step(self, node: Event | None, step: str | int) -> tuple[Span | None, Event | None]:
-        """The span of the key, and the beginning of the value, that `step` leads to; None where there is none."""
+        """Return the span of the key, and the beginning of the value, that `step` leads to; None where there
+        is none.
+        """
         if isinstance(node, MappingStartEvent):
             for key in self._children():
                 value = next(self._events)
@@ -146,7 +148,9 @@ class _Walk:
         return None, None
 
     def _children(self) -> Iterator[Event]:
-        """The beginnings of what follows, up to the end of the mapping or list; whoever takes one walks over it."""
+        """Yield the beginnings of what follows, up to the end of the mapping or list; whoever takes one walks
+        over it.
+        """
         while not isinstance(event := next(self._events), CollectionEndEvent):
             yield event
 

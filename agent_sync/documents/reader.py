@@ -91,7 +91,7 @@ class _CanonicalParser:
         return items
 
     def _match(self, pattern: re.Pattern[str]) -> re.Match[str]:
-        """The match here; afterwards the reader is at the next line."""
+        """Return the match here, and go to the next line."""
         match = pattern.match(self._text, self._at)
         if match is None:
             raise ValueError("a line of another form")
@@ -100,7 +100,9 @@ class _CanonicalParser:
         return match
 
     def _digest_table(self, start: int, indent: int) -> DigestTable:
-        """Every `{sha256}` and `{sha256, executable: true}` up to the end of the mapping; the rest is passed over."""
+        """Parse every `{sha256}` and `{sha256, executable: true}` up to the end of the mapping; the rest is passed
+        over.
+        """
         ending = _end_of_block(indent).search(self._text, start)
         assert ending is not None  # the text ends in a line break
         self._at, self._indent = ending.end(), len(ending[1]) if ending.end() < len(self._text) else -1
@@ -112,9 +114,11 @@ class _CanonicalParser:
 
 @cache
 def _file_at(indent: int) -> re.Pattern[str]:
-    """A file in a map of files that is indented so far; a name with an escape in it is left to others.
+    """Return the pattern of a file in a map of files that is indented so far; a name with an escape in it does not
+    match.
 
-    Anchored to the beginning of a line: a search that could begin anywhere in a line of blanks takes quadratic time.
+    The pattern is anchored to the beginning of a line: a search that could begin anywhere in a line of blanks takes
+    quadratic time.
     """
     pad = f"^ {{{indent}}}"
     digest = rf'{pad}  sha256: "?(.{{64}})"?\n'
@@ -123,7 +127,9 @@ def _file_at(indent: int) -> re.Pattern[str]:
 
 @cache
 def _end_of_block(indent: int) -> re.Pattern[str]:
-    """The line break after a block that is indented so far, and the indentation of what follows."""
+    """Return the pattern of the line break after a block that is indented so far, and of the indentation that
+    follows.
+    """
     return re.compile(rf"\n(?! {{{indent}}})( *)")
 
 

@@ -57,7 +57,7 @@ class DigestTable(Mapping[str, dict[str, Value]]):
 
 
 def _are_digests(texts: list[str]) -> bool:
-    """Whether every one is 64 lower-case hexadecimal digits; all at once takes a tenth of one by one."""
+    """Return whether every text is 64 lower-case hexadecimal digits; all at once takes a tenth of one by one."""
     joined = "".join(texts).encode()
     return set(map(len, texts)) == {_DIGEST_LENGTH} and not joined.translate(None, _HEXADECIMAL)
 

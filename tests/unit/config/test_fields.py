@@ -33,12 +33,14 @@ def test_anything_else_is_no_size(text: str) -> None:
         parse_size(text)
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("120s", 120.0), ("2m", 120.0), ("0.5s", 0.5), ("1 m", 60.0)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("120s", 120.0), ("2m", 120.0), ("0.5s", 0.5), ("1 m", 60.0), ("2", 2.0), ("2.5", 2.5)]
+)
 def test_a_duration_is_a_number_of_seconds(text: str, seconds: float) -> None:
     assert parse_duration(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "120", "0s", "-1s", "1h", "2M", "s", "1ms"])
+@pytest.mark.parametrize("text", ["", "0", "0s", "-1s", "1h", "2M", "s", "1ms"])
 def test_anything_else_is_no_duration(text: str) -> None:
     with pytest.raises(ValueError, match="not a duration"):
         parse_duration(text)

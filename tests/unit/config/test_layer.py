@@ -182,7 +182,7 @@ def test_r113_an_unrecognised_version_is_refused_before_anything_else_is_said(ve
         ("limits: {max_file_size: 10 apples}", "limits.max_file_size", '"10 apples" is not a size'),
         ("limits: {max_file_size: true}", "limits.max_file_size", "is not a size"),
         ("limits: {max_files: 0}", "limits.max_files", "must be at least 1"),
-        ("limits: {fetch_timeout: 120}", "limits.fetch_timeout", '"120" is not a duration'),
+        ("limits: {fetch_timeout: 1h}", "limits.fetch_timeout", '"1h" is not a duration'),
         ("security: {templates: maybe}", "security.templates", "must be `on` or `off`"),
         ("security: {custom_transforms: on}", "security.custom_transforms", "`sandboxed` or `off`"),
         ("security: {protocols: [htps]}", "security.protocols[0]", '"htps"'),
