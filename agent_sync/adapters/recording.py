@@ -44,7 +44,7 @@ def recorded(world: World, recorder: Recorder) -> World:
 
 
 class RecordedDirectory(DiskDirectory):
-    """A DiskDirectory that notes each thing it finds; whatever changes something spoils the recorder.
+    """A DiskDirectory that records each thing it finds; whatever changes something invalidates the record.
 
     What was hashed is noted with a key that was taken before: if somebody interferes in between, the key is out of date
     from the start, and the receipt never holds.
