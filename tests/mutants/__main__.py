@@ -33,7 +33,7 @@ def patches(wanted: list[str]) -> list[Path]:
     return [patch for patch in found if not wanted or patch.stem in wanted]
 
 
-def tests_of(patch: Path) -> list[str]:
+def named_tests(patch: Path) -> list[str]:
     """The tests that must turn red."""
     first = patch.read_text(encoding="utf-8").splitlines()[0]
     assert first.startswith(_HEADER), f"{patch.name} does not begin with {_HEADER!r}"
@@ -44,9 +44,9 @@ def _found(patch: Path) -> bool:
     with tempfile.TemporaryDirectory() as directory:
         copy = Path(directory) / "copy"
         shutil.copytree(_ROOT, copy, ignore=shutil.ignore_patterns(".*_cache", ".git", ".venv", "__pycache__"))
-        before = _run(copy, tests_of(patch))
+        before = _run(copy, named_tests(patch))
         applied = subprocess.run(["git", "apply", patch], cwd=copy, env=_environment(copy), check=False).returncode
-        after = _run(copy, tests_of(patch)) if applied == 0 else None
+        after = _run(copy, named_tests(patch)) if applied == 0 else None
     found = (before, applied, after) == (0, 0, _RED)
     print(
         f"{patch.stem}: {'found' if found else f'green before {before}, applied {applied}, red after {after}'}",
