@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 
 from tests.architecture.tree import ROOT
-from tests.mutants.__main__ import patches, named_tests
+from tests.mutants.__main__ import named_tests, patches
 from tests.real.components import require
 
 
