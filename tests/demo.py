@@ -1,6 +1,6 @@
 """`make demo`: the main job on real files, in a temporary directory, with nothing but this repository.
 
-It runs the program as a user would, prints each command and what it says, and stops at the first surprise.
+The demo runs the program as a user would, prints each command and its output, and stops at the first unexpected result.
 """
 
 from __future__ import annotations
@@ -74,23 +74,23 @@ PROJECT = {
 
 
 def main() -> int:
-    """0, if every step did what it should; the first surprise ends it with 1."""
+    """Return 0 if every step did what it should, and 1 after the first one that did not."""
     with tempfile.TemporaryDirectory(prefix="agent-sync-demo-") as directory:
         try:
             _Demo(Path(directory)).run()
-        except _SurpriseError as surprise:
-            _say(f"\nThe demo met a surprise: {surprise}")
+        except _UnexpectedResultError as error:
+            _say(f"\nThe demo failed: {error}")
             return 1
-    _say("\nDone. Everything above happened in a temporary directory, which is gone again.")
+    _say("\nDone. Everything above happened in a temporary directory, which has been deleted.")
     return 0
 
 
-class _SurpriseError(Exception):
+class _UnexpectedResultError(Exception):
     """A step did not do what it should."""
 
 
 class _Demo:
-    """The steps, in order; each leaves the next one what it needs."""
+    """The steps, in order; each one prepares what the next one needs."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -99,7 +99,7 @@ class _Demo:
         self._third = directory / "another-machine"
         home = directory / "home"
         home.mkdir()
-        own = {"AGENT_SYNC_CACHE": str(directory / "store"), "AGENT_SYNC_KEY_PASSWORD": "correct horse"}
+        own = {"AGENT_SYNC_CACHE": str(directory / "cache"), "AGENT_SYNC_KEY_PASSWORD": "correct horse"}
         self._environment = {**a_clean_environment(home, os.environ), **own}
 
     def run(self) -> None:
@@ -112,7 +112,7 @@ class _Demo:
         self._another_machine()
 
     def _prepare(self) -> None:
-        _title("1. A project declares what its agents read")
+        _title("1. Declare: agent-sync.yaml says which files the agents of a project read")
         repository = a_git_repository(self._directory / "team-rules", CORE_V1)
         repository.tag("v1.0.0")
         repository.commit(CORE_V2, message="a test for every promise")
@@ -120,36 +120,36 @@ class _Demo:
         for name, text in PROJECT.items():
             _write(self._first / name, text)
         self._configure("v1.0.0")
-        _say((self._first / "agent-sync.yaml").read_text())
+        _say("\n--- agent-sync.yaml\n" + (self._first / "agent-sync.yaml").read_text(), end="")
 
     def _lock_and_sync(self) -> None:
-        _title("2. update: sources -> agent-sync.lock")
+        _title("2. Update: resolve each source and pin it in agent-sync.lock")
         self._agent_sync("update", "--yes")
-        _title("3. sync: lock -> files, where each tool reads them")
+        _title("3. Sync: write the locked files where each tool reads them")
         self._agent_sync("sync")
         self._show_files(self._first)
-        _say("\nThe override was appended, the variables are filled in:")
+        _say("\nThe override is appended, and the variables are filled in:")
         self._show(".cursor/rules/security.md", contains="rotate the harbour key")
         self._show(".claude/project.md", contains="This is a go project")
-        _title("4. check and status")
+        _title("4. Check: compare the files with the lock; status shows each source")
         self._agent_sync("check")
         self._agent_sync("status")
 
     def _edit_and_restore(self) -> None:
-        _title("5. Somebody edits a file by hand: check sees it, diff shows it")
+        _title("5. Edit a file by hand: check reports the edit, and diff shows it")
         edited = self._first / ".cursor/rules/style.md"
         edited.write_text(edited.read_text() + "- My own rule.\n")
         self._agent_sync("check", expect=1)
         self._agent_sync("diff", expect=1)
-        _title("6. sync puts it right, and keeps the edit")
+        _title("6. Sync again: the locked file is written, and the edit is kept; restore brings the edit back")
         self._agent_sync("sync")
-        _expect("My own rule" not in edited.read_text(), "sync did not put the file right")
+        _expect("My own rule" not in edited.read_text(), "sync did not write the locked file")
         self._agent_sync("restore", ".cursor/rules/style.md")
         _expect("My own rule" in edited.read_text(), "restore did not bring the edit back")
         self._agent_sync("sync")
 
     def _move_on(self) -> None:
-        _title("7. Upstream moves on: the lock holds until you say so")
+        _title("7. Follow upstream: a new ref takes effect only when update has locked it")
         self._configure("v1.1.0")
         self._agent_sync("sync", expect=4)
         self._agent_sync("update", "--yes")
@@ -158,7 +158,7 @@ class _Demo:
         self._show(".github/copilot/style.md", contains="A test for every promise")
 
     def _second_checkout(self) -> None:
-        _title("8. A second checkout, offline: the repository is gone, the store and the lock are enough")
+        _title("8. Sync a second checkout offline: the repository is gone, but the lock and the cache are enough")
         for name in ("agent-sync.yaml", "agent-sync.lock", "agents", "local"):
             _copy(self._first / name, self._second / name)
         shutil.rmtree(self._directory / "team-rules")
@@ -166,28 +166,29 @@ class _Demo:
         self._agent_sync("check", "--strict", where=self._second)
         here, there = _files(self._first), _files(self._second)
         _expect(here == there, "the two checkouts differ")
-        _say(f"Both checkouts hold the same {len(there)} files, byte for byte.")
+        _say(f"\nBoth checkouts have the same {len(there)} files, byte for byte.")
 
     def _bundle(self) -> None:
-        _title("9. A bundle: the lock and all that it needs, signed, in a directory that any OCI tool reads")
+        _title("9. Push a signed bundle: the lock and everything that it needs, in a directory for any OCI tool")
         self._agent_sync("keys", "generate", "--output", "../release")
         self._agent_sync("push", "oci:../bundle", "--name", "acme/agents", "--sign", "--key", "../release.key")
         self._agent_sync("bundle", "inspect", "oci:../bundle")
-        _say("\nLook at: the digests of the sources are those of the lock, and three signed statements lie beside it.")
+        _say("\nThe digests of the sources are those in the lock. Three signed statements are attached to the bundle:")
+        _say("its signature, its provenance, and its bill of materials.")
 
     def _another_machine(self) -> None:
-        _title("10. Another machine: no store, no repository, no configuration; only the directory and a policy")
+        _title("10. Pull on another machine: no cache, no repository, no configuration; only the bundle and a policy")
         _write(self._third / "policy.yaml", POLICY)
         _copy(self._directory / "release.pub", self._third / "release.pub")
-        self._environment["AGENT_SYNC_CACHE"] = str(self._directory / "another-store")
+        self._environment["AGENT_SYNC_CACHE"] = str(self._directory / "another-cache")
         words = ("oci:../bundle", "--name", "acme/agents", "--policy", "policy.yaml")
-        _say((self._third / "policy.yaml").read_text(), end="")
+        _say("\n--- policy.yaml\n" + (self._third / "policy.yaml").read_text(), end="")
         self._agent_sync("bundle", "verify", *words, where=self._third)
         self._agent_sync("pull", *words, "--write-lock", where=self._third)
         self._agent_sync("sync", "--offline", "--frozen", "--policy", "policy.yaml", where=self._third)
         self._agent_sync("check", "--strict", where=self._third)
         _expect(_files(self._first) == _files(self._third), "the two machines differ")
-        _say("Both machines hold the same files. A lock that nobody has signed is not synced there:")
+        _say("\nBoth machines have the same files. The policy refuses a lock that nobody has signed:")
         _write(self._third / "agent-sync.lock", (self._third / "agent-sync.lock").read_text() + "# edited\n")
         self._agent_sync("sync", "--offline", "--frozen", "--policy", "policy.yaml", where=self._third, expect=6)
 
@@ -199,21 +200,21 @@ class _Demo:
         _say(f"\n$ agent-sync {shlex.join(words)}")
         program = [sys.executable, "-m", "agent_sync", *words]
         code = _run(program, where or self._first, self._environment)
-        _expect(code == expect, f"exit code {code} instead of {expect}")
+        _expect(code == expect, f"the exit code is {code} instead of {expect}")
         if expect:
-            _say(f"(exit code {code}, as it should be)")
+            _say(f"(exit code {code}, as expected)")
 
     def _show(self, name: str, *, contains: str) -> None:
         text = (self._first / name).read_text()
         _say(f"\n--- {name}\n{text}", end="")
-        _expect(contains in text, f"{name} does not have {contains!r}")
+        _expect(contains in text, f"{name} does not contain {contains!r}")
 
     def _show_files(self, project: Path) -> None:
         _say("".join(f"  {name}\n" for name in sorted(_files(project))), end="")
 
 
 def _files(project: Path) -> Mapping[str, bytes]:
-    """Every output of the project, by its path."""
+    """Return every output of the project by its path."""
     tools = (".cursor", ".claude", ".github")
     found = (path for tool in tools for path in (project / tool).rglob("*") if path.is_file())
     return {str(path.relative_to(project)): path.read_bytes() for path in found}
@@ -239,11 +240,11 @@ def _copy(old: Path, new: Path) -> None:
 
 def _expect(holds: bool, otherwise: str) -> None:  # reads like an assertion
     if not holds:
-        raise _SurpriseError(otherwise)
+        raise _UnexpectedResultError(otherwise)
 
 
 def _title(text: str) -> None:
-    _say(f"\n== {text}\n")
+    _say(f"\n== {text}")
 
 
 def _say(text: str, *, end: str = "\n") -> None:
