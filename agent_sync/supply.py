@@ -22,8 +22,8 @@ from agent_sync.plan.derive import derive
 from agent_sync.ports import BlobStore, Kind, World
 from agent_sync.sources.base import Context, Request
 from agent_sync.sources.content import Content, PackedTree, SingleFile
-from agent_sync.sources.directory import find_files, pack_directory
 from agent_sync.sources.dispatch import refetch
+from agent_sync.sources.local import find_files, pack_directory
 from agent_sync.store.contents import Contents
 from agent_sync.store.verify import is_whole
 from agent_sync.tree import Change, RelPath, Sha256, Tree, describe_changes

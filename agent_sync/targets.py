@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from agent_sync.errors import AmbiguousOutput, UnsafePath
 from agent_sync.lock import LockedSource, Placement
-from agent_sync.lock.outputs import Output, place
+from agent_sync.lock.model import Output, place
 from agent_sync.tree import ROOT, RelPath, refuse_collisions
 from agent_sync.tree.names import RESERVED_NAMES, fold
 from agent_sync_oci.text import quoted

@@ -30,7 +30,8 @@ def check_consistency(config: Config, project: Directory) -> None:
         UnsafePath: an override's file is reached through a link.
     """
     check = _Checking(config)
-    raise_first((*check.targets(), *check.transforms(), *check.sources(), *check.overrides(project)))
+    if problems := (*check.targets(), *check.transforms(), *check.sources(), *check.overrides(project)):
+        raise_first(problems)
 
 
 def unused_sources(config: Config) -> Iterator[Warned]:

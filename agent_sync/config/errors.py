@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
@@ -61,12 +61,9 @@ def config_error(
     )
 
 
-def raise_first(problems: Iterable[AgentSyncError]) -> None:
-    """Raise the first of the problems, by file and line, naming the others; return if there are none."""
-    ordered = sorted(problems, key=_position)
-    if not ordered:
-        return
-    first, others = ordered[0], ordered[1:]
+def raise_first(problems: Iterable[AgentSyncError]) -> NoReturn:
+    """Raise the first of the problems, by file and line, naming the others. At least one is given."""
+    first, *others = sorted(problems, key=_position)
     raise first.restated(check=f"{first.check} ({_count_others(others)})") if others else first
 
 

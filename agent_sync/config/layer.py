@@ -144,7 +144,8 @@ def read_layer(content: bytes, file: ConfigPath, *, level: Level) -> Layer:
     says = _validate(document, ConfigFile, file, of_machine=level != "project")
     unknown = tuple(unknown_keys(says, _drop_empty(document.data)))
     faults = {each.path: unknown_key_error(each, document, strictly=False) for each in unknown}
-    raise_first([*_present(faults.values()), *_empty_protections(document), *_duplicates(document, says)])
+    if problems := [*_present(faults.values()), *_empty_protections(document), *_duplicates(document, says)]:
+        raise_first(problems)
     warnings = tuple(unknown_key_warning(each, document) for each in unknown)
     return Layer(level, file, document, says, warnings)
 
@@ -161,7 +162,8 @@ def _policy(document: Document, file: ConfigPath) -> ConfigFile:
     says = _validate(document, PolicyFile, file, of_machine=True)
     unknown = unknown_keys(says, _drop_empty(document.data))
     faults = _present(unknown_key_error(each, document, strictly=True) for each in unknown)
-    raise_first([*faults, *_empty_protections(document)])
+    if problems := [*faults, *_empty_protections(document)]:
+        raise_first(problems)
     return ConfigFile(version=1, limits=says.limits, security=says.security, trust=says.trust)
 
 
@@ -195,7 +197,6 @@ def _validate(document: Document, model: type[Model], file: ConfigPath, *, of_ma
         return model.model_validate(_drop_empty(document.data), context=context)
     except ValidationError as error:
         raise_first(validation_errors(error, document, model))
-        raise AssertionError("a validation error without errors") from error
 
 
 def _drop_empty(data: Mapping[str, Any]) -> dict[str, Any]:

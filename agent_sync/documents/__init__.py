@@ -7,8 +7,7 @@ error with line and column. Plain data goes in, and its one canonical text comes
 from __future__ import annotations
 
 from agent_sync.documents.reader import Document, Path, gc_paused, read_document
-from agent_sync.documents.scalars import Value
-from agent_sync.documents.writer import DigestTable, emit, emit_json
+from agent_sync.documents.scalars import DigestTable, Value, emit, emit_json
 
 __all__ = [
     "DigestTable",

@@ -1,29 +1,171 @@
-"""Parse YAML strictly: what two programs, or a program and a person, might read differently is refused.
+"""YAML text -> plain data, strictly: what two programs, or a program and a person, might read differently is refused.
 
-Only mappings with text keys, lists and scalars are taken; no tags (they run code in some readers), anchors and aliases
-(a few lines grow to gigabytes), merge keys, duplicate keys (two readers take two values), directives or second
-documents. Nothing recurses, so depth costs an error and not the process.
+Only mappings with text keys, lists and single values; no tags (they run code in some readers), anchors and aliases (a
+few lines grow to gigabytes), merge keys, duplicate keys (two readers take two values), directives or second documents.
+The text is read as a stream of the parser's events, the lowest door of the library: no object is built, no tag is
+looked up, and nothing recurses, so depth costs an error and not the process.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from agent_sync.documents.parser import (
-    FASTEST,
+import yaml
+from yaml.events import (
     AliasEvent,
     CollectionEndEvent,
     CollectionStartEvent,
     Event,
     MappingStartEvent,
     ScalarEvent,
-    locate,
-    parse_events,
-    span_of,
+    SequenceStartEvent,
+    StreamEndEvent,
 )
+
+from agent_sync.documents.reader import SourceText, Span, check_characters, excerpt
 from agent_sync.documents.scalars import MAX_DEPTH, SURROGATE, AmbiguousScalar, Value, parse_scalar
-from agent_sync.documents.source_text import SourceText, Span, check_characters, excerpt
 from agent_sync.errors import AgentSyncError, LimitExceeded
+
+# -- events ------------------------------------------------------------------------------------------------------------
+
+__all__ = [
+    "FASTEST",
+    "AliasEvent",
+    "CollectionEndEvent",
+    "CollectionStartEvent",
+    "Event",
+    "MappingStartEvent",
+    "ScalarEvent",
+    "SequenceStartEvent",
+    "parse_events",
+    "span_of",
+]
+
+FASTEST: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""The parser in C where PyYAML was built with it; the other one reads the same, ten times slower."""
+
+_REMEDIES = (
+    ("mapping values are not allowed", "put text with a colon and a blank in quotes, and look at the indentation"),
+    ("cannot start any token", "put the text in quotes"),
+    ("end of stream", "close the quote or the bracket"),
+    ("expected ',' or", "close the bracket, or put a comma between"),
+    ("alphabetic or numeric", 'put globs that start with `*` in quotes: "**/*.png"'),
+    ("escape", "write a backslash in double quotes twice, or use single quotes"),
+)
+
+
+def parse_events(source: SourceText, *, parser: type[Any] = FASTEST) -> Iterator[Event]:
+    """Yield every event of the stream up to its end, in order.
+
+    Raises:
+        source.error: from here on it is not YAML.
+    """
+    loader = parser(source.text)
+    last: Event | None = None
+    try:
+        while not isinstance(event := loader.get_event(), StreamEndEvent):
+            last = event
+            yield event
+    except yaml.MarkedYAMLError as fault:
+        raise _syntax_error(source, fault) from None
+    except (yaml.YAMLError, ValueError, OverflowError) as fault:  # the parser in Python converts escapes unchecked
+        after = Span(0, 0) if last is None else span_of(source, last)
+        raise source.refusal(after, check=f"invalid YAML: {excerpt(str(fault))}", remedy=_remedy("escape")) from None
+    finally:
+        loader.dispose()
+
+
+def span_of(source: SourceText, event: Event) -> Span:
+    """Return the position of the event; what goes on over several lines is as wide as its first one."""
+    start, end = event.start_mark, event.end_mark
+    assert start is not None
+    assert end is not None
+    if start.line == end.line and end.column > start.column:
+        return Span(start.line, start.column, end.column - start.column)
+    return Span(start.line, start.column, len(source.text))
+
+
+def _syntax_error(source: SourceText, fault: yaml.MarkedYAMLError) -> Exception:
+    problem = fault.problem or "unknown syntax"
+    where = fault.problem_mark or fault.context_mark
+    if "end of stream" in problem and fault.context_mark is not None:
+        where = fault.context_mark  # where the quote was opened says more than where the file ends
+    span = Span(0, 0) if where is None else Span(where.line, where.column)
+    return source.refusal(span, check=f"invalid YAML: {excerpt(problem)}", remedy=_remedy(problem))
+
+
+def _remedy(problem: str) -> str:
+    fitting = (remedy for part, remedy in _REMEDIES if part in problem)
+    return next(fitting, "look at the indentation and the line before")
+
+
+# -- positions ---------------------------------------------------------------------------------------------------------
+
+
+def locate(source: SourceText, path: tuple[str | int, ...], *, key: bool = False) -> Span:
+    """Return the span of the value at `path`, or of its key.
+
+    A mapping or list in block style begins with its first key or dash. For what is missing, the span of what should
+    hold it is returned: of its key if it has one.
+    """
+    return _Walk(source).to(path, key=key)
+
+
+class _Walk:
+    """One way through the events, always forward."""
+
+    def __init__(self, source: SourceText) -> None:
+        self._source = source
+        self._events: Iterator[Event] = parse_events(source)
+
+    def to(self, path: tuple[str | int, ...], *, key: bool) -> Span:
+        node: Event | None = self._first()
+        holder = Span(0, 0) if node is None else self._span(node)
+        name: Span | None = None
+        for step in path:
+            name, node = self._step(node, step)
+            if node is None:
+                return holder
+            holder = name or self._span(node)
+        if key:
+            return holder
+        return holder if node is None else self._span(node)
+
+    def _first(self) -> Event | None:
+        return next((each for each in self._events if isinstance(each, ScalarEvent | CollectionStartEvent)), None)
+
+    def _step(self, node: Event | None, step: str | int) -> tuple[Span | None, Event | None]:
+        """Return the span of the key and the beginning of the value that `step` leads to; None if there are none."""
+        if isinstance(node, MappingStartEvent):
+            for key in self._children():
+                value = next(self._events)
+                if isinstance(key, ScalarEvent) and key.value == step:
+                    return self._span(key), value
+                self._skip(value)
+        elif isinstance(node, SequenceStartEvent):
+            for index, item in enumerate(self._children()):
+                if index == step:
+                    return None, item
+                self._skip(item)
+        return None, None
+
+    def _children(self) -> Iterator[Event]:
+        """Yield the beginning of each child of the open mapping or list; taking a child walks over it."""
+        while not isinstance(event := next(self._events), CollectionEndEvent):
+            yield event
+
+    def _skip(self, event: Event) -> None:
+        depth = int(isinstance(event, CollectionStartEvent))
+        while depth:
+            event = next(self._events)
+            depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+
+    def _span(self, event: Event) -> Span:
+        return span_of(self._source, event)
+
+
+# -- strict reading ----------------------------------------------------------------------------------------------------
 
 MAX_VALUES = 2_000_000
 """Keys and values in one document: a lock of 500,000 files. A megabyte of `[],` would otherwise be 20 MB of lists."""

@@ -1,4 +1,4 @@
-"""Compare two locks, and overlay one with another.
+"""Compare two locks, and split off what only the layers of a user add.
 
 A user's own layers add to the shared lock: they overlay it (docs/reference/configuration.md, "Layers and the shared
 lock").
@@ -10,28 +10,9 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from agent_sync.lock.file import lock_bytes
-from agent_sync.lock.model import Lock, LockedSource, Orphan
-from agent_sync.lock.outputs import outputs_tree
+from agent_sync.lock.model import Lock, LockedSource, outputs_tree, overlay
 from agent_sync.sources import describe
-from agent_sync.tree import Change, RelPath, Tree
-
-
-def overlay(shared: Lock, inherited: Lock | None) -> Lock:
-    """Return both as one lock: sources of `inherited` replace or join those of `shared`; its outputs, if any, hold."""
-    if inherited is None:
-        return shared
-    own = {source.name: source for source in inherited.sources}
-    known = {source.name for source in shared.sources}
-    return replace(
-        shared,
-        sources=(
-            *(own.get(source.name, source) for source in shared.sources),
-            *(source for source in inherited.sources if source.name not in known),
-        ),
-        outputs=shared.outputs if inherited.outputs is None else inherited.outputs,
-        rendered=shared.rendered if inherited.outputs is None else inherited.rendered,
-        orphans=_united_orphans(shared, inherited),
-    )
+from agent_sync.tree import Change, Tree
 
 
 def inherited_part(shared: Lock, merged: Lock) -> Lock | None:
@@ -42,11 +23,6 @@ def inherited_part(shared: Lock, merged: Lock) -> Lock | None:
         return None
     part = replace(merged, sources=sources, unknown={})
     return replace(part, outputs=None, rendered=None) if same_outputs else part
-
-
-def _united_orphans(shared: Lock, inherited: Lock) -> tuple[Orphan, ...]:
-    orphans: dict[RelPath, Orphan] = {orphan.path: orphan for orphan in (*shared.orphans, *inherited.orphans)}
-    return tuple(orphans[path] for path in sorted(orphans, key=lambda path: path.replace("/", "\0")))
 
 
 class SourceChange(NamedTuple):

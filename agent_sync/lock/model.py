@@ -1,20 +1,21 @@
-"""The contents of `agent-sync.lock`: one value per table, which reads and writes itself.
+"""The contents of `agent-sync.lock`: one value per table, which reads and writes itself, and the outputs that follow.
 
 What each source is (its declaration and its pin belong to its type), what transforms and overrides derived, and where
-the files go.
+the files go. The outputs are a pure function of the lock (docs/reference/lockfile.md, "Outputs").
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any, NamedTuple, Self
 
 from agent_sync.sources import TYPES, source_type
 from agent_sync.sources.base import Declaration, Pin, Pinned
-from agent_sync.sources.content import PackedTree, write_file
+from agent_sync.sources.content import Content, PackedTree, write_file
 from agent_sync.sources.table import Kind, Table, Unknown
-from agent_sync.tree import ROOT, Entry, RelPath, Tree
+from agent_sync.tree import ROOT, Entry, RelPath, Tree, sorted_paths
 from agent_sync_oci.digest import Digest
 
 VERSION = 1
@@ -216,3 +217,151 @@ def _read_orphans(table: Table) -> tuple[Orphan, ...]:
 
 def _write_orphans(orphans: tuple[Orphan, ...]) -> dict[str, Any]:
     return {orphan.path: {**write_file(orphan.entry), "source": orphan.source} for orphan in orphans}
+
+
+# -- outputs and orphans -----------------------------------------------------------------------------------------------
+
+
+class Derivation(Enum):
+    """What made the bytes of an output."""
+
+    SOURCE = "source"
+    TRANSFORM = "transform"
+    OVERRIDE = "override"
+
+
+class OwnerLayer(Enum):
+    """Whose output it is: every checkout's, or only here because of the user's own layers of configuration."""
+
+    SHARED = "shared"
+    INHERITED = "inherited"
+
+
+class Output(NamedTuple):
+    """One file that the lock puts into the project, and where it comes from.
+
+    `key` is the file's path in the source as its transforms leave it, and `placement` what put it where it is (None for
+    a file that an override made where no source places one, as only a lock of somebody else's making can say).
+    """
+
+    entry: Entry
+    source: str
+    key: RelPath
+    placement: Placement | None
+    derivation: Derivation = Derivation.SOURCE
+    layer: OwnerLayer = OwnerLayer.SHARED
+
+
+def place(
+    placement: Placement, source: LockedSource, *, layer: OwnerLayer = OwnerLayer.SHARED
+) -> dict[RelPath, Output]:
+    """Return the outputs of one placement of `source`, by path."""
+    directory = "" if placement.to == ROOT else f"{placement.to}/"
+    packed = None if source.transformed is None else source.transformed.packed
+    transformed = frozenset[RelPath]() if packed is None else packed.files.keys()
+    name = source.name
+    return {
+        RelPath(directory + key): Output(
+            entry, name, key, placement, Derivation.TRANSFORM if key in transformed else Derivation.SOURCE, layer
+        )
+        for key, entry in source.result.items()
+    }
+
+
+def outputs_of(lock: Lock, *, shared: Lock | None = None) -> dict[RelPath, Output]:
+    """Return every output by path: each placement's files, then what overrides derived replaces by path.
+
+    Where two placements name one path, the later one holds: `update` refused that unless an override decides. `shared`
+    is the committed lock where the user's own layers are laid over it: what it does not have is inherited.
+    """
+    outputs: dict[RelPath, Output] = {}
+    sources = {source.name: source for source in lock.sources}
+    common = _Common(lock, lock if shared is None else shared)
+    for placement in lock.outputs or ():
+        outputs.update(place(placement, sources[placement.source], layer=common.layer(placement)))
+    if lock.rendered is not None:
+        for path, entry in lock.rendered.packed.files.items():
+            outputs[path] = _overridden(outputs.get(path), path, entry, lock.rendered.owners[path], common)
+    return outputs
+
+
+class _Common:
+    """What a lock has in common with the shared one that it is laid over."""
+
+    def __init__(self, lock: Lock, shared: Lock) -> None:
+        sources = {source.name: source for source in shared.sources}
+        self._sources = {source.name for source in lock.sources if sources.get(source.name) == source}
+        self._placements = frozenset(shared.outputs or ())
+        self._overridden = Tree() if shared.rendered is None else shared.rendered.packed.files
+
+    def layer(self, placement: Placement) -> OwnerLayer:
+        """Return the layer of a placement's outputs."""
+        is_shared = placement.source in self._sources and placement in self._placements
+        return OwnerLayer.SHARED if is_shared else OwnerLayer.INHERITED
+
+    def layer_of_override(self, path: RelPath, entry: Entry) -> OwnerLayer:
+        """Return the layer of an output that an override made."""
+        return OwnerLayer.SHARED if self._overridden.get(path) == entry else OwnerLayer.INHERITED
+
+
+def _overridden(base: Output | None, path: RelPath, entry: Entry, owner: str, common: _Common) -> Output:
+    layer = common.layer_of_override(path, entry)
+    key, placement = (path, None) if base is None else (base.key, base.placement)
+    return Output(entry, owner, key, placement, Derivation.OVERRIDE, layer)
+
+
+def same_outputs(one: Lock, other: Lock) -> bool:
+    """Return whether both put the same files into the project; False is not certain, and only costs time."""
+    return (one.sources, one.outputs, one.rendered) == (other.sources, other.outputs, other.rendered)
+
+
+def outputs_tree(lock: Lock) -> Tree:
+    """Return the outputs as one tree."""
+    return Tree({path: output.entry for path, output in outputs_of(lock).items()})
+
+
+def stored_parts(lock: Lock) -> Iterator[tuple[str, Content]]:
+    """Yield every part of the lock that has bytes of its own, by name: sources, their transforms, the overrides."""
+    for source in lock.sources:
+        yield f"source {source.name}", source.pin.content
+        if source.transformed is not None and source.transformed.packed is not None:
+            yield f"source {source.name}, transformed", source.transformed.packed
+    if lock.rendered is not None:
+        yield "rendered files", lock.rendered.packed
+
+
+def with_orphans(before: Lock | None, after: Lock) -> Lock:
+    """Return `after` with the orphans: what `before` had written or remembered and `after` does not write."""
+    if before is None:
+        return after
+    orphans = {orphan.path: orphan for orphan in (*after.orphans, *before.orphans)}
+    if not same_outputs(before, after):
+        orphans.update({path: Orphan(path, output.entry, output.source) for path, output in outputs_of(before).items()})
+    if not orphans:
+        return after
+    outputs = outputs_of(after)
+    left = [path for path in sorted_paths(orphans) if path not in outputs]
+    return replace(after, orphans=tuple(orphans[path] for path in left))
+
+
+def overlay(shared: Lock, inherited: Lock | None) -> Lock:
+    """Return both as one lock: sources of `inherited` replace or join those of `shared`; its outputs, if any, hold."""
+    if inherited is None:
+        return shared
+    own = {source.name: source for source in inherited.sources}
+    known = {source.name for source in shared.sources}
+    return replace(
+        shared,
+        sources=(
+            *(own.get(source.name, source) for source in shared.sources),
+            *(source for source in inherited.sources if source.name not in known),
+        ),
+        outputs=shared.outputs if inherited.outputs is None else inherited.outputs,
+        rendered=shared.rendered if inherited.outputs is None else inherited.rendered,
+        orphans=_united_orphans(shared, inherited),
+    )
+
+
+def _united_orphans(shared: Lock, inherited: Lock) -> tuple[Orphan, ...]:
+    orphans: dict[RelPath, Orphan] = {orphan.path: orphan for orphan in (*shared.orphans, *inherited.orphans)}
+    return tuple(orphans[path] for path in sorted(orphans, key=lambda path: path.replace("/", "\0")))

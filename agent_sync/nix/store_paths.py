@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from agent_sync.errors import LockInvalid
 from agent_sync.lock import Lock
-from agent_sync.lock.outputs import stored_parts
+from agent_sync.lock.model import stored_parts
 from agent_sync.sources.content import Content, PackedTree, SingleFile
 from agent_sync.store.contents import Contents
 

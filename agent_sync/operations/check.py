@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from agent_sync.events import Warned
 from agent_sync.lock import Lock
-from agent_sync.lock.outputs import stored_parts
+from agent_sync.lock.model import stored_parts
 from agent_sync.operations.desired import desired_state, refuse_no_outputs, warn_blocked
 from agent_sync.operations.inputs import Inputs, read_locks
 from agent_sync.plan.actions import edited_orphans

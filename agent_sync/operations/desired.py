@@ -14,8 +14,7 @@ from agent_sync.config import Config, request_for
 from agent_sync.errors import AgentSyncError, LockInvalid, LockStale, UnsafePath, Untrusted
 from agent_sync.events import Observer, Warned
 from agent_sync.lock import Lock, Orphan
-from agent_sync.lock.difference import overlay
-from agent_sync.lock.outputs import Output, outputs_of, same_outputs, with_orphans
+from agent_sync.lock.model import Output, outputs_of, overlay, same_outputs, with_orphans
 from agent_sync.operations.inputs import Inputs, Locks, inherited_lock
 from agent_sync.plan.derive import derive, refuse_stale
 from agent_sync.plan.drift import Observed

@@ -22,8 +22,8 @@ from agent_sync.errors import (
 )
 from agent_sync.events import AuditEvent, AuditRecord, Refused
 from agent_sync.lock import Lock
-from agent_sync.lock.difference import overlay
 from agent_sync.lock.file import LockFile, check_digests, read_lock
+from agent_sync.lock.model import overlay
 from agent_sync.ports import Directory, World
 from agent_sync.supply import Supplier
 from agent_sync.tree import RelPath

@@ -11,7 +11,7 @@ from agent_sync.events import OutputsApplied
 from agent_sync.lock import Lock, Orphan, Rendered
 from agent_sync.lock.difference import LockDifference, difference, inherited_part
 from agent_sync.lock.file import lock_bytes
-from agent_sync.lock.outputs import outputs_of, with_orphans
+from agent_sync.lock.model import outputs_of, with_orphans
 from agent_sync.operations.desired import layer_outputs, refuse_symlinks
 from agent_sync.operations.inputs import Inputs, Locks, Run, read_locks
 from agent_sync.operations.phases import (

@@ -25,7 +25,13 @@ from agent_sync.lock import Lock
 from agent_sync.lock.difference import LockDifference, difference
 from agent_sync.lock.file import read_lock
 from agent_sync.operations.inputs import Inputs, Run
-from agent_sync.operations.phases import audited, exclusive_access, replace_lock, require_recovered, retry_if_moved
+from agent_sync.operations.phases import (
+    audited,
+    exclusive_access,
+    replace_lock,
+    require_recovered,
+    retry_if_moved,
+)
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Reference
 from agent_sync_oci.registry.protocol import Registry

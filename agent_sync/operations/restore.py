@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agent_sync.checkout import KeptEdit, Restored
 from agent_sync.events import EditRestored
-from agent_sync.lock.outputs import outputs_of
+from agent_sync.lock.model import outputs_of
 from agent_sync.operations.inputs import Inputs, Run, applied_lock, moved, path_argument
 from agent_sync.operations.phases import audited, exclusive_access, require_recovered, retry_if_moved
 from agent_sync.ports import Kind, Stat

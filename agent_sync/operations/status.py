@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agent_sync.errors import UsageError
 from agent_sync.events import Warned
 from agent_sync.lock import Lock, LockedSource
-from agent_sync.lock.outputs import Output
+from agent_sync.lock.model import Output
 from agent_sync.operations.desired import DesiredState, desired_state, edited_sources, warn_blocked
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
 from agent_sync.plan.derive import stale_reason

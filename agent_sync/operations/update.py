@@ -11,9 +11,9 @@ from agent_sync.errors import AgentSyncError, LimitExceeded, LockInvalid, Partia
 from agent_sync.events import Warned
 from agent_sync.guard import refuse_dangerous
 from agent_sync.lock import Lock, LockedSource
-from agent_sync.lock.difference import LockDifference, difference, inherited_difference, inherited_part, overlay
+from agent_sync.lock.difference import LockDifference, difference, inherited_difference, inherited_part
 from agent_sync.lock.file import lock_bytes
-from agent_sync.lock.outputs import with_orphans
+from agent_sync.lock.model import overlay, with_orphans
 from agent_sync.operations.inputs import Inputs, Run, inherited_lock
 from agent_sync.operations.phases import (
     exclusive_access,

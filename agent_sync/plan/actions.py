@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from agent_sync.errors import AgentSyncError, FileSystemError, UnsafePath
 from agent_sync.lock import Orphan
-from agent_sync.lock.outputs import Output
+from agent_sync.lock.model import Output
 from agent_sync.plan.drift import Observed
 from agent_sync.ports import Contents, Directory, Kind, Stat
 from agent_sync.tree import Entry, RelPath, Sha256, sorted_paths

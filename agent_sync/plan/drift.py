@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from agent_sync.errors import FileSystemError, UnsafePath
-from agent_sync.lock.outputs import Output
+from agent_sync.lock.model import Output
 from agent_sync.ports import Cancellation, Directory, Kind, Stat
 from agent_sync.targets import OwnedDirectories
 from agent_sync.tree import ROOT, Entry, RelPath, join, parent, sorted_paths

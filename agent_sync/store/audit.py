@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from agent_sync.errors import BlobCorrupt, BytesUnavailable, LimitExceeded, LockInvalid, UnsafePath
 from agent_sync.events import BlobSetAside, Progressed
 from agent_sync.lock.file import read_lock
-from agent_sync.lock.model import Lock
-from agent_sync.lock.outputs import stored_parts
+from agent_sync.lock.model import Lock, stored_parts
 from agent_sync.sources.content import PackedTree
 from agent_sync.store.blobs import read_blob
 from agent_sync.store.directory import BUNDLES, Root, digests_in

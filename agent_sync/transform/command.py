@@ -10,7 +10,7 @@ from agent_sync.errors import ConfigInvalid, DigestMismatch, FileSystemError, Tr
 from agent_sync.events import CommandOutput
 from agent_sync.limits import Limits
 from agent_sync.ports import Command, Contents, Directory, Kind, Stat, World
-from agent_sync.sources.directory import find_files, pack_directory
+from agent_sync.sources.local import find_files, pack_directory
 from agent_sync.tree import RelPath, Tree, join, safe_path
 from agent_sync.tree.names import project_path
 from agent_sync_oci.text import printable_line, quoted

@@ -10,7 +10,7 @@ from agent_sync.errors import TransformFailed
 from agent_sync.limits import limit_exceeded
 from agent_sync.lock import Rendered
 from agent_sync.sources.content import store_tree
-from agent_sync.sources.directory import read_file
+from agent_sync.sources.local import read_file
 from agent_sync.targets import override_matches
 from agent_sync.transform.pipeline import Locating, overrides_recipe
 from agent_sync.tree import RelPath, sorted_paths
@@ -21,7 +21,7 @@ from agent_sync_oci.text import closest, quoted
 if TYPE_CHECKING:
     from agent_sync.config.model import Override
     from agent_sync.limits import Limits
-    from agent_sync.lock.outputs import Output
+    from agent_sync.lock.model import Output
     from agent_sync.ports import Contents, Directory, World
 
 

@@ -9,7 +9,7 @@ import time
 from agent_sync import open_project
 from agent_sync.__main__ import RARELY
 from agent_sync.limits import Limits
-from agent_sync.sources.directory import find_files, pack_directory
+from agent_sync.sources.local import find_files, pack_directory
 
 
 def main(path: str) -> None:

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 from agent_sync.documents import Value
-from agent_sync.documents.source_text import SourceText
+from agent_sync.documents.reader import SourceText
 from agent_sync.errors import LockInvalid
 
 AWKWARD = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agent_sync.lock import Orphan
-from agent_sync.lock.outputs import Output, outputs_of
+from agent_sync.lock.model import Output, outputs_of
 from agent_sync.plan.drift import Observed
 from agent_sync.ports import Kind, Stat
 from agent_sync.tree import Entry, RelPath

@@ -15,7 +15,7 @@ from agent_sync.limits import Limits
 from agent_sync.ports import GitRepository
 from agent_sync.sources.addresses import in_allow_list, protocol_of
 from agent_sync.sources.base import SignatureKind, SourcePolicy, combine_signed, require_protocol
-from agent_sync.sources.directory import read_file
+from agent_sync.sources.local import read_file
 from agent_sync.tree.names import project_path
 from agent_sync_oci.text import quoted, redact_address
 

@@ -16,7 +16,7 @@ from agent_sync.limits import Limits, limit_exceeded
 from agent_sync.ports import Cancellation, Directory
 from agent_sync.sources.base import Pinned, UpstreamState, require_online, require_protocol, require_upstream
 from agent_sync.sources.content import PackedTree, store_tree
-from agent_sync.sources.directory import keep_limits
+from agent_sync.sources.local import keep_limits
 from agent_sync.sources.oci import OciPin, OciPinned, OciRequest
 from agent_sync.tree import RelPath, describe_changes, refuse_collisions, safe_path, sorted_paths
 from agent_sync.tree.compression import Decompressing

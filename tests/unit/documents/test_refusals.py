@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from agent_sync.documents import read_document
-from agent_sync.documents.source_text import decode
+from agent_sync.documents.reader import decode
 from agent_sync.documents.strict import parse
 from agent_sync.errors import AgentSyncError, ConfigInvalid, LockInvalid
 

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from agent_sync.lock import Lock, LockedSource, Orphan
-from agent_sync.lock.difference import SourceChange, difference, inherited_difference, inherited_part, overlay
+from agent_sync.lock.difference import SourceChange, difference, inherited_difference, inherited_part
+from agent_sync.lock.model import overlay
 from agent_sync.tree import Change, Entry, RelPath
 from tests.builders.locks import a_placement, a_source, overridden
 from tests.builders.plans import orphans

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from agent_sync.lock import Lock, Placement
-from agent_sync.lock.outputs import Derivation, Output, OwnerLayer, outputs_of
+from agent_sync.lock.model import Derivation, Output, OwnerLayer, outputs_of
 from agent_sync.tree import Entry, RelPath
 from tests.builders.locks import a_lock, a_placement, a_source, overridden
 from tests.builders.trees import sha256

@@ -8,7 +8,7 @@ import pytest
 
 from agent_sync.errors import AmbiguousOutput, UnsafePath
 from agent_sync.lock import LockedSource, Placement
-from agent_sync.lock.outputs import Output
+from agent_sync.lock.model import Output
 from agent_sync.targets import override_matches, unite
 from agent_sync.tree import RelPath
 from tests.builders.locks import a_placement, a_source

@@ -8,7 +8,7 @@ import pytest
 
 from agent_sync.config.model import Override
 from agent_sync.errors import TransformFailed
-from agent_sync.lock.outputs import Output, outputs_of
+from agent_sync.lock.model import Output, outputs_of
 from agent_sync.transform.overrides import match_overrides
 from agent_sync.tree import RelPath
 from tests.builders.locks import a_lock, a_placement, a_source
