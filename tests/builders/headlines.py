@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _PRONOUN = re.compile(
-    r"[(\"'`]*(?:he|her|here|his|i|it|its|nobody|none|our|ours|she|somebody|someone|something|that|their|them|there|these"
+    r"\(?(?:he|her|here|his|i|it|its|nobody|none|our|ours|she|somebody|someone|something|that|their|them|there|these"
     r"|they|this|those|us|we|what|whatever|which|who|whoever|whom|you|your|yours)(?:'s)?(?![\w'-])",
     re.IGNORECASE,
 )
@@ -14,7 +14,7 @@ _ESCAPE = re.compile("\x1b\\[[0-9;]*m")
 
 
 def begins_with_a_pronoun(text: str) -> bool:
-    """Return whether the first word of the text is one that stands for a noun."""
+    """Return whether the first word of the text is one that stands for a noun; a word in quotes is a name."""
     return _PRONOUN.match(text) is not None
 
 
