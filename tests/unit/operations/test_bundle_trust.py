@@ -278,7 +278,7 @@ def test_verify_can_ask_for_one_more_key(sender: MemoryProject, receiver: Memory
 
 def test_verify_needs_to_know_who_must_have_signed(sender: MemoryProject, receiver: MemoryProject) -> None:
     push(sender, key=_ALICE)
-    with pytest.raises(UsageError, match="says who must have signed"):
+    with pytest.raises(UsageError, match="no policy or option names a signer"):
         receiver.project().bundle_verify(V1)
     for asked in (
         RequiredSigner(identity="a"),
