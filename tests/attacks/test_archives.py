@@ -155,7 +155,7 @@ def test_what_another_process_wrote_meanwhile_is_not_lost(tmp_path: Path) -> Non
     put_artifact(mine, b"mine", tag="mine")
     put_artifact(theirs, b"theirs", tag="theirs")
     theirs.close()
-    with pytest.raises(FileSystemError, match="meanwhile"):
+    with pytest.raises(FileSystemError, match="in the meantime"):
         mine.close()
     with ArchiveRegistry(file) as archive:
         assert archive.tags() == ("theirs",)
