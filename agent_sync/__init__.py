@@ -50,7 +50,7 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    """The public names, each loaded when it is first used: `import agent_sync` alone stays light."""
+    """Return a public name, loaded when it is first used: `import agent_sync` alone stays light."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib

@@ -36,7 +36,10 @@ def write_key_pair(prefix: str, pass_phrase: bytes) -> KeyFiles:
 
 @contextmanager
 def _new_file(path: str, content: bytes, *, mode: int) -> Iterator[None]:
-    """The file is there, on the disk, and is gone again if what is done with it fails. Raises: FileSystemError."""
+    """Create the file, flushed to the disk, and remove it again if the `with` block fails.
+
+    Raises: FileSystemError.
+    """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
     except OSError as error:

@@ -257,7 +257,7 @@ class LocalType(SourceType[LocalDeclaration, LocalPin]):
         return each_alone(requests, lambda request: refetch_local(request, context.world))
 
     def prove(self, request: LocalRequest, context: Context) -> AgentSyncError | None:
-        """A missing directory proves nothing: then the cache serves the source."""
+        """Compare the directory with the lock; one that is missing proves nothing, and the cache serves the source."""
         try:
             seen = scan(request, context.world)
         except (UnsafePath, LimitExceeded, FileSystemError) as error:

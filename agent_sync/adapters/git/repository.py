@@ -87,7 +87,7 @@ class FetchedRepository:
         return self._objects.signed(oid)
 
     def _refuse_other_than_ids(self, oids: Sequence[str]) -> None:
-        """Ids may come from a lock written by hand, and git takes more than ids where it is given some."""
+        """Refuse what is no id: ids may come from a lock written by hand, and git takes more than ids."""
         for oid in oids:
             if _ID.fullmatch(oid) is None:
                 check = f"{quoted(oid)} is no object id"

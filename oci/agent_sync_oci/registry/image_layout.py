@@ -101,7 +101,7 @@ class LayoutIndex:
         return canonical_json({**self.rest, "mediaType": IMAGE_INDEX, "manifests": entries})
 
     def tags(self) -> tuple[str, ...]:
-        """Every tag, sorted."""
+        """Return every tag, sorted."""
         return tuple(sorted({entry.tag for entry in self.entries if entry.tag is not None}))
 
     def find(self, tag: str, *, subject: str) -> Descriptor | None:
@@ -175,15 +175,15 @@ class ImageLayout(ABC):
 
     @abstractmethod
     def blob_size(self, digest: Digest) -> int | None:
-        """As `Registry` says."""
+        """Return the size of the blob; None if the layout does not have it."""
 
     @abstractmethod
     def put_blob(self, blob: Descriptor, open_body: OpenBody, *, mount_from: str | None = None) -> None:
-        """As `Registry` says."""
+        """Store the blob, verified against its descriptor."""
 
     @abstractmethod
     def close(self) -> None:
-        """As `Registry` says."""
+        """Release what the layout holds open."""
 
     @abstractmethod
     def _abandon(self) -> None:

@@ -129,7 +129,7 @@ class RepositoryClient:
         return self._http.follow(template.url, partial(self._send, template), max_redirects=_MAX_REDIRECTS)
 
     def _send(self, template: RequestTemplate, url: httpx.URL) -> httpx.Response:
-        """Credentials go with a request only to the registry itself: its scheme, its host and its port."""
+        """Send credentials only to the registry itself: its scheme, its host, and its port."""
         if not self._http.is_origin(url):
             return self._send_once(template.build(url))
         if self._authenticator is None:

@@ -201,7 +201,7 @@ class _TokenAdapter(requests.adapters.BaseAdapter):
         return response
 
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: the client that sends the requests owns the connections."""
 
 
 def _token_in(content: bytes, subject: str) -> str:
