@@ -67,7 +67,10 @@ class Decompressing:
         )
 
     def write(self, piece: bytes, /) -> None:
-        """Decompress a piece. Raises: LimitExceeded (more than `max_bytes`, or too large a window), DigestMismatch (not zstd)."""
+        """Decompress a piece.
+
+        Raises: LimitExceeded (more than `max_bytes`, or too large a window), DigestMismatch (not zstd).
+        """
         try:
             self._writer.write(piece)
         except self._error as error:
