@@ -209,7 +209,3 @@ class AuditObserver(Protocol):
     """
 
     def __call__(self, record: AuditRecord, /) -> None: ...
-
-
-def ignore_audit(record: AuditRecord, /) -> None:
-    """Drop the record."""

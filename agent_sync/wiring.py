@@ -17,7 +17,7 @@ from agent_sync.adapters.files import read_file
 from agent_sync.adapters.machine import SystemClock, private_directory
 from agent_sync.config import Environment, discover, is_on
 from agent_sync.errors import UsageError
-from agent_sync.events import AuditObserver, Observer, ignore, ignore_audit
+from agent_sync.events import AuditObserver, Observer, ignore
 from agent_sync.ports import World
 from agent_sync.project import Project
 from agent_sync.receipt.store import CACHE_VARIABLE, user_cache
@@ -41,7 +41,7 @@ def open_project(
     policy: str | None = None,
     offline: bool = False,
     observer: Observer = ignore,
-    audit: AuditObserver = ignore_audit,
+    audit: AuditObserver | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Project:
     """Open the project in the directory `path`, on this machine.

@@ -122,7 +122,8 @@ class Inputs:
 
     def audit(self, event: AuditEvent) -> None:
         """Announce a decision of this run."""
-        self.world.audit(AuditRecord(self.run, self.world.actor, self.operation, event))
+        if self.world.audit is not None:
+            self.world.audit(AuditRecord(self.run, self.world.actor, self.operation, event))
 
     def audit_refusal(self, error: AgentSyncError) -> None:
         """Announce the error if a policy or a gate raised it."""

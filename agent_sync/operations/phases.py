@@ -129,9 +129,11 @@ def _project(inputs: Inputs) -> str:
 def _validate_outputs(actions: Iterable[Action], project: Directory) -> None:
     for at, together in groupby(actions, key=lambda action: parent(action.path)):
         try:
+            if project.stat(at) is None:
+                continue  # nothing can have moved in a directory that is not there
             directory = project.below(at) if at else project
         except (FileSystemError, UnsafePath):
-            continue  # there is none yet, or it is in the way: applying the plan judges that
+            continue  # something is in the way of the directory: applying the plan judges that
         for action in together:
             # The stat is enough: applying hashes again what may have changed within one tick of the clock.
             if directory.stat(RelPath(action.path.rpartition("/")[2])) != action.stat:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from agent_sync.events import AuditObserver, Observer, ignore, ignore_audit
+from agent_sync.events import AuditObserver, Observer, ignore
 from agent_sync.ports.blobs import BlobStore, BlobWriter, Contents, LockRoots, RecordStore, Scratch
 from agent_sync.ports.files import AppliedState, Directory, Kind, NewFile, Stat
 from agent_sync.ports.git import GitCommit, GitEntry, GitHost, GitRepository, SignatureChecker, SignedObject
@@ -52,7 +52,7 @@ class World:
     at: Callable[[str], Directory]
     read_file: Callable[[str], bytes | None]
     observer: Observer = ignore
-    audit: AuditObserver = ignore_audit
+    audit: AuditObserver | None = None
     actor: str = "unknown"
     new_run: Callable[[], str] = lambda: "0"
     cancellation: Cancellation = field(default_factory=Cancellation)
