@@ -1,7 +1,6 @@
 """Compare two locks, and split off what only the layers of a user add.
 
-A user's own layers add to the shared lock: they overlay it (docs/reference/configuration.md, "Layers and the shared
-lock").
+A user's own layers add to the shared lock: they overlay it (docs/reference/configuration.md, "Layers").
 """
 
 from __future__ import annotations

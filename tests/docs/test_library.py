@@ -21,7 +21,7 @@ from tests.docs.commands import commands
 from tests.docs.pages import blocks, codes, inline_code, rows, section
 
 PAGE = "docs/reference/library.md"
-_TABLE = rows(section(PAGE, "Command and method"))
+_TABLE = rows(section(PAGE, "Commands and methods"))
 _OWNERS: dict[str, type] = {"project": Project, "cache": Cache}
 _VERBS = [f"agent_sync.operations.{module.name}" for module in pkgutil.iter_modules(operations.__path__)]
 

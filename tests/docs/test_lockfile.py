@@ -15,7 +15,7 @@ PAGE = "docs/reference/lockfile.md"
 _EXPLAINED_UNDER = {
     "LockDoc": "The file",
     "SourceDoc": "A source",
-    "ResolvedDoc": "What it resolved to",
+    "ResolvedDoc": "Resolved",
     "TransformedDoc": "Transformed and rendered",
     "RenderedDoc": "Transformed and rendered",
     "PlacementDoc": "An output",
@@ -59,7 +59,7 @@ def test_every_field_is_explained() -> None:
 
 
 def test_the_fields_that_make_a_source_stale_are_those_that_are_compared() -> None:
-    [row] = [row for row in rows(section(PAGE, "What follows from it")) if row[0] == "a source"]
+    [row] = [row for row in rows(section(PAGE, "Staleness")) if row[0] == "a source"]
     fields = [field for name in TYPES for field in source_type(name).declaration.recorded_fields()]
     assert codes(row[1])[0].split() == ["type", *dict.fromkeys(fields)]
 

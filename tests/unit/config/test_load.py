@@ -238,7 +238,7 @@ def test_every_part_still_knows_where_it_was_written() -> None:
 
 
 class TestTheProjectAlone:
-    """What the shared lock is a function of (docs/reference/configuration.md, "Layers and the shared lock")."""
+    """What the shared lock is a function of (docs/reference/configuration.md, "Layers")."""
 
     PROJECT = """
     sources: [{name: own, type: local, path: own}]
