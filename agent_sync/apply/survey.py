@@ -152,7 +152,7 @@ def _in_the_way(path: RelPath, kind: Kind, detail: str = "") -> AgentSyncError:
             check=f"a symbolic link is in the way{where}, and links are never followed",
             remedy="remove the link, or choose another destination",
         )
-    what = {Kind.FILE: "a file", Kind.DIRECTORY: "a directory"}.get(kind, "something that is no file")
+    what = {Kind.FILE: "a file", Kind.DIRECTORY: "a directory"}.get(kind, "a special file")
     return FileSystemError(
         subject=quoted(path), check=f"{what} is in the way{where}", remedy="move it away, or choose another destination"
     )

@@ -130,7 +130,7 @@ def _obstacle(path: RelPath, kind: Kind, source: str) -> AgentSyncError:
             check="a symbolic link is in the way, and agent-sync never writes through one",
             remedy="remove the link, or give the source another destination",
         )
-    what = "a directory" if kind is Kind.DIRECTORY else "something that is no file"
+    what = "a directory" if kind is Kind.DIRECTORY else "a special file"
     return FileSystemError(
         subject=subject, check=f"{what} is in the way", remedy="move it away, or give the source another destination"
     )
