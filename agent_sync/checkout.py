@@ -133,7 +133,7 @@ def _is_there(project: Directory) -> bool:
     if stat is None or stat.kind is Kind.DIRECTORY:
         return stat is not None
     family = UnsafePath if stat.kind is Kind.LINK else FileSystemError
-    what = {Kind.LINK: "a symbolic link", Kind.FILE: "a file"}.get(stat.kind, "something that is no directory")
+    what = {Kind.LINK: "a symbolic link", Kind.FILE: "a file"}.get(stat.kind, "a special file")
     raise family(
         subject=f"directory {STATE}",
         check=f"{what} is in the way",

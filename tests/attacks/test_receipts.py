@@ -351,7 +351,7 @@ def test_what_is_to_be_done_anew_each_time_leaves_none(tmp_path: Path, words: tu
 
 def test_what_fails_finds_drift_or_writes_leaves_none(tmp_path: Path) -> None:
     machine = a_local_machine(tmp_path)
-    machine.run("status", expect=4)
+    machine.run("check", expect=4)
     machine.lock_and_sync()
     machine.put(OUTPUT, "edited\n")
     machine.run("check", expect=1)

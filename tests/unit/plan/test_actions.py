@@ -83,7 +83,7 @@ def test_a_plan_needs_the_files_that_it_writes() -> None:
     [
         (Kind.LINK, UnsafePath, "a symbolic link is in the way"),
         (Kind.DIRECTORY, FileSystemError, "a directory is in the way"),
-        (Kind.OTHER, FileSystemError, "something that is no file is in the way"),
+        (Kind.OTHER, FileSystemError, "a special file is in the way"),
     ],
 )
 def test_what_is_in_the_way_of_an_output_is_an_error_with_its_source(
