@@ -15,7 +15,7 @@ BEGIN = "<!-- written by `python -m tests.benchmarks --write` -->"
 END = "<!-- end -->"
 
 _HEAD = (
-    "| work | beside | ratio | min - max | CPU | ours | theirs | peak memory | goal | met |",
+    "| Work | Compared with | Ratio | Min - max | CPU | Time | Other time | Peak memory | Goal | Met |",
     "|---|---|--:|--:|--:|--:|--:|--:|--:|---|",
 )
 
