@@ -80,7 +80,7 @@ def test_below_the_project_one_is_told_where_it_is(tmp_path: Path) -> None:
     machine = a_local_machine(tmp_path)
     machine.lock_and_sync()
     ran = machine.run("check", where=machine.project / "rules", expect=3)
-    assert f"go to {machine.project}, where one is, or name it: --config" in ran.err
+    assert f"go to {machine.project}, which has one, or name it: --config" in ran.err
     machine.run("check", "--config", "../agent-sync.yaml", where=machine.project / "rules")
 
 
