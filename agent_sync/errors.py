@@ -143,7 +143,7 @@ class LockInvalid(LockError):
 
 
 class BlobCorrupt(DigestMismatch):
-    """A blob of the cache does not have its digest; `digest` says which, so that it can be set aside."""
+    """A cached blob does not match its digest; `digest` names the blob, so that it can be set aside."""
 
     rule = "blob-corrupt"
 
@@ -153,14 +153,14 @@ class BlobCorrupt(DigestMismatch):
 
 
 class BytesUnavailable(AgentSyncError):
-    """Needed content is not cached, and may not be fetched: `--offline`, or `check --deep --strict`."""
+    """Required content is not cached and must not be fetched (`--offline`, or `check --deep --strict`)."""
 
     exit_code = 9
     rule = "bytes-unavailable"
 
 
 class UnsafePath(AgentSyncError):
-    """A path would leave the project, passes through a link, or has a name that is not allowed."""
+    """A path leaves the project, passes through a link, or has a forbidden name."""
 
     exit_code = 7
     rule = "unsafe-path"
@@ -181,7 +181,7 @@ class CrossDeviceLink(FileSystemError):
 
 
 class ProjectBusy(AgentSyncError):
-    """Another process holds the project."""
+    """Another process has locked the project."""
 
     exit_code = 12
     rule = "project-busy"
@@ -205,27 +205,27 @@ class Cancelled(AgentSyncError):
 
 
 class AmbiguousOutput(AgentSyncError):
-    """Two sources would write the same file (spec §6.4)."""
+    """Two sources produce the same file (spec §6.4)."""
 
     exit_code = 10
     rule = "ambiguous-output"
 
 
 class TransformFailed(AgentSyncError):
-    """A template, an override or a custom command failed."""
+    """A template, an override, or a custom command failed."""
 
     exit_code = 11
     rule = "transform-failed"
 
 
 class MissingVariable(TransformFailed):
-    """A template uses a key that `variables` does not have."""
+    """A template uses a key that is not in `variables`."""
 
     rule = "missing-variable"
 
 
 class PartialFailure(AgentSyncError):
-    """Some sources failed; `update` has locked the others.
+    """Some sources failed; `update` locked the others.
 
     `failures` has every error by the name of its source. `reason` is the one that speaks for all: the first, if nothing
     succeeded and all failed for one reason, which then decides the exit code.
@@ -248,7 +248,7 @@ class PartialFailure(AgentSyncError):
 
 
 class RollbackIncomplete(AgentSyncError):
-    """A sync failed, and so did undoing it; the journal is kept for `recover`."""
+    """A sync failed and could not be undone; the journal is kept for `recover`."""
 
     exit_code = 15
     rule = "rollback-incomplete"

@@ -53,7 +53,7 @@ _ABOUT = {
     "no_inherit": "Ignore the user's and the system's configuration; recommended in CI.",
     "offline": "Work offline; fail if something is not cached.",
     "json": "Write one JSON document instead of text.",
-    "verbose": "Show more: each file, each source, and the output of commands.",
+    "verbose": "Also show each file, each source, and the output of custom commands.",
     "quiet": "Show errors only.",
     "no_color": "Disable colors and progress bars, like NO_COLOR=1.",
 }

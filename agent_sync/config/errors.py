@@ -193,7 +193,8 @@ def _suggest_adding(key: str, field: FieldInfo | None) -> str | None:
     if field is None:
         return None
     example = f", for example: {key}: {_format_example(field.examples[0])}" if field.examples else ""
-    return f"add `{key}:` ({(field.description or '').rstrip('.').lower()}){example}"
+    meaning = (field.description or "").rstrip(".")
+    return f"add `{key}:` ({meaning[:1].lower()}{meaning[1:]}){example}"
 
 
 def _suggest_value(wanted: str, key: str, value: Any, field: FieldInfo | None) -> str | None:  # noqa: ANN401

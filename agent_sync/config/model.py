@@ -40,20 +40,20 @@ from agent_sync.tree.names import project_path
 
 
 class ConfigModel(BaseModel):
-    """A mapping of the file. Keys that it does not know are left to `unknown`."""
+    """A mapping of the file. Unknown keys are left to `layer`."""
 
     # Built when a file is validated, and then as parts of the whole: each by itself would take as long again.
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True, defer_build=True)
 
 
 class LimitsConfig(ConfigModel):
-    """Bounds that a file or a source sets; what it leaves out stays as it is."""
+    """The limits of a file or a source; a limit that is left out is unchanged."""
 
-    max_file_size: Annotated[Size | None, describe("The largest single file.", example="100MB")] = None
-    max_source_size: Annotated[Size | None, describe("All files of one source together.", example="1GB")] = None
-    max_files: Annotated[Count | None, describe("The number of files of one source.", example=100000)] = None
-    fetch_timeout: Annotated[Duration | None, describe("The longest that one fetch may take.", example="120s")] = None
-    command_timeout: Annotated[Duration | None, describe("The longest that a command may run.", example="60s")] = None
+    max_file_size: Annotated[Size | None, describe("The size of any one file.", example="100MB")] = None
+    max_source_size: Annotated[Size | None, describe("The total size of one source.", example="1GB")] = None
+    max_files: Annotated[Count | None, describe("The number of files in one source.", example=100000)] = None
+    fetch_timeout: Annotated[Duration | None, describe("How long one fetch may take.", example="120s")] = None
+    command_timeout: Annotated[Duration | None, describe("How long a custom command may run.", example="60s")] = None
 
     def over(self, general: Limits) -> Limits:
         """Return the general limits, replaced by these where there are any."""
@@ -67,46 +67,47 @@ class LimitsConfig(ConfigModel):
 
 
 class SecurityConfig(ConfigModel):
-    """Demands that every other file can add to and none can take away."""
+    """Requirements that other files can add to and cannot remove."""
 
     templates: Annotated[OnOff, describe("`off` makes every template transform an error.")] = True
     custom_transforms: Annotated[SandboxedOff, describe("`off` makes every custom transform an error.")] = True
     repositories: Annotated[
         tuple[RepositoryGlob, ...] | None,
         describe(
-            "The only repositories that git sources may name; anchored globs.", example=["https://github.com/acme/*"]
+            "The only repositories that git sources may use: globs for the whole address.",
+            example=["https://github.com/acme/*"],
         ),
     ] = None
     protocols: Annotated[
         tuple[Protocol, ...] | None,
-        describe("The only protocols that git and url sources may use.", example=["https", "ssh"]),
+        describe("The only protocols that git and URL sources may use.", example=["https", "ssh"]),
     ] = None
     signed: Annotated[SignatureKind | None, describe("What must be signed in every git source.", example="tag")] = None
-    allowed_signers: Annotated[OwnKeyFile | None, describe("The ssh signers file for every git source.")] = None
+    allowed_signers: Annotated[OwnKeyFile | None, describe("The SSH allowed-signers file for every git source.")] = None
     keyring: Annotated[OwnKeyFile | None, describe("The OpenPGP keyring for every git source.")] = None
 
     @property
     def signers(self) -> Signers | None:
-        """Return whose signatures count, if this file says so."""
+        """Return whose signatures count, if this file names them."""
         return Signers(self.allowed_signers, self.keyring) if self.allowed_signers or self.keyring else None
 
 
 class IdentitySigner(ConfigModel):
-    """Someone whom an issuer vouches for."""
+    """A signer with an identity that an issuer certifies."""
 
-    identity: Annotated[Line, describe("Who signed, as the certificate says it.", example="release@example.com")]
+    identity: Annotated[
+        Line, describe("The identity of the signer, as in the certificate.", example="release@example.com")
+    ]
     issuer: Annotated[
         Line,
-        describe(
-            "Who vouches for the identity; without it any issuer's would do.", example="https://accounts.example.com"
-        ),
+        describe("The issuer that must have certified the identity.", example="https://accounts.example.com"),
     ]
 
 
 class KeySigner(ConfigModel):
-    """The holder of a key."""
+    """A signer with a key."""
 
-    key: Annotated[TrustFile, describe("The public key file.", example="keys/security.pub")]
+    key: Annotated[TrustFile, describe("The file of the public key.", example="keys/security.pub")]
 
 
 def _signer_tag(value: Any) -> str | None:  # noqa: ANN401  # whatever the file holds, or a model
@@ -126,38 +127,43 @@ class TrustRule(ConfigModel):
     """Who must have signed the bundles whose names match."""
 
     bundle: Annotated[
-        Line, describe("A glob over the name that a bundle was signed for.", example="registry.example.com/team/*")
+        Line, describe("A glob for the name that a bundle was signed for.", example="registry.example.com/team/*")
     ]
-    threshold: Annotated[Count, describe("How many different signers it takes.")] = 1
+    threshold: Annotated[Count, describe("How many different signers must have signed.")] = 1
     signers: Annotated[
         tuple[Signer, ...],
         Field(min_length=1),
         describe("Whose signatures count.", example=[{"key": "keys/release.pub"}]),
     ]
-    transparency_log: Annotated[Literal["required", "optional"], describe("Whether a log entry must be there.")] = (
-        "required"
-    )
+    transparency_log: Annotated[
+        Literal["required", "optional"], describe("Whether the signature must be in a transparency log.")
+    ] = "required"
 
 
 class Revoked(ConfigModel):
-    """Something that no signature makes good again."""
+    """A digest that is refused, whoever signed it."""
 
-    digest: Annotated[Line, describe("Of an index, manifest, blob or file, or a commit.", example="sha256:0123...")]
-    reason: Annotated[Line | None, describe("Why; shown where it is refused.")] = None
+    digest: Annotated[
+        Line,
+        describe("The digest of an index, manifest, blob, or file, or the id of a commit.", example="sha256:0123..."),
+    ]
+    reason: Annotated[Line | None, describe("The reason, which the error shows.")] = None
 
 
 class TrustConfig(ConfigModel):
-    """What bundles must prove before anything is taken from them."""
+    """What bundles must prove before anything is fetched from them."""
 
-    require: Annotated[Literal["signed"] | None, describe("`signed` refuses bundles that no rule is for.")] = None
+    require: Annotated[Literal["signed"] | None, describe("`signed` refuses bundles that match no rule.")] = None
     root: Annotated[TrustFile | None, describe("The trusted root file.", example="trusted_root.json")] = None
-    root_sha256: Annotated[DigestText | None, describe("Its digest, which pins it.", example="sha256:0123...")] = None
-    rules: Annotated[tuple[TrustRule, ...], describe("All that match a bundle's name must be satisfied.")] = ()
-    revoked: Annotated[tuple[Revoked, ...], describe("What is refused whoever signed it.")] = ()
+    root_sha256: Annotated[
+        DigestText | None, describe("The digest of the trusted root file, which pins it.", example="sha256:0123...")
+    ] = None
+    rules: Annotated[tuple[TrustRule, ...], describe("Every rule that matches a bundle's name must be satisfied.")] = ()
+    revoked: Annotated[tuple[Revoked, ...], describe("Digests that are refused, whoever signed them.")] = ()
 
 
 class BundleConfig(ConfigModel):
-    """What bundles made from this configuration are called."""
+    """How bundles made from this configuration are named."""
 
     name: Annotated[Name, describe("The name that signatures are bound to.", example="acme/agents")]
 
@@ -170,11 +176,13 @@ Allowance = Literal["executable-config", "hidden-unicode"]
 
 
 class SourceConfig(ConfigModel):
-    """What every source may say; the rest of a source's model is the declaration of its type."""
+    """The keys of every source; its type declares the others."""
 
-    name: Annotated[Name, describe("What targets, transforms and the command line call it.", example="base-rules")]
-    limits: Annotated[LimitsConfig | None, describe("Bounds for this source; they only lower the general ones.")] = None
-    allow: Annotated[tuple[Allowance, ...], describe("What the content gate would otherwise refuse in it.")] = ()
+    name: Annotated[Name, describe("The name used by targets, transforms, and the command line.", example="base-rules")]
+    limits: Annotated[
+        LimitsConfig | None, describe("Limits for this source; they can only lower the general limits.")
+    ] = None
+    allow: Annotated[tuple[Allowance, ...], describe("Content that the content gate would otherwise refuse.")] = ()
     type: str
 
     @property
@@ -219,10 +227,12 @@ else:
 
 
 class ToolDefinition(ConfigModel):
-    """A tool of one's own, or another place for a built-in one (spec §3.2)."""
+    """A tool of your own, or another directory for a built-in tool (spec §3.2)."""
 
-    name: Annotated[Name, describe("What targets call it.", example="internal-agent")]
-    destination: Annotated[OutputDirectory, describe("The directory that it reads.", example=".internal/agent-config/")]
+    name: Annotated[Name, describe("The name used by targets.", example="internal-agent")]
+    destination: Annotated[
+        OutputDirectory, describe("The directory that the tool reads.", example=".internal/agent-config/")
+    ]
 
 
 class Target(ConfigModel):
@@ -232,20 +242,26 @@ class Target(ConfigModel):
 
     source: Annotated[Line, describe("The name of a source.", example="base-rules")]
     tools: Annotated[
-        tuple[Line, ...], describe("Tools whose directories get the files.", example=["cursor", "claude-code"])
+        tuple[Line, ...], describe("Tools whose directories receive the files.", example=["cursor", "claude-code"])
     ] = ()
     destination: Annotated[
-        OutputDirectory | None, describe("A directory, used as it is.", example=".custom/rules/")
+        OutputDirectory | None, describe("A directory, used unchanged.", example=".custom/rules/")
     ] = None
-    shared: Annotated[Flag, describe("Whether other files may live there: then they are listed, not drift.")] = False
+    shared: Annotated[
+        Flag, describe("Whether the directory may hold other files; they are listed and are not drift.")
+    ] = False
 
 
 class Override(ConfigModel):
-    """A file of the project put before, after or in place of an output (spec §6.2)."""
+    """A file of the project that is put before, after, or in place of an output (spec §6.2)."""
 
-    target: Annotated[Line, describe("A file name, or with a `/` one output path.", example="security.md")]
-    strategy: Annotated[Literal["append", "prepend", "replace"], describe("What to do.", example="append")]
-    file: Annotated[ProjectPath, describe("Relative to the project root.", example="local/security-extension.md")]
+    target: Annotated[Line, describe("A file name or, with a `/`, the path of one output.", example="security.md")]
+    strategy: Annotated[
+        Literal["append", "prepend", "replace"], describe("How the file changes the output.", example="append")
+    ]
+    file: Annotated[
+        ProjectPath, describe("A file, relative to the project root.", example="local/security-extension.md")
+    ]
 
     @field_validator("target")
     @classmethod
@@ -258,29 +274,36 @@ class Override(ConfigModel):
 
 
 class TemplateTransform(ConfigModel):
-    """Go `text/template` over a source's text files (spec §6.1)."""
+    """Render a source's text files as Go templates (spec §6.1)."""
 
     type: Literal["template"] = "template"
     source: Annotated[Line, describe("The name of a source.", example="base-rules")]
-    vars: Annotated[dict[Line, Any], describe("Values over `variables`; texts are rendered once against them.")] = (
-        Field(default_factory=dict)
-    )
-    include: Annotated[tuple[Glob, ...], describe("Globs over file keys; every text file if there are none.")] = ()
-    exclude: Annotated[tuple[Glob, ...], describe("Globs over file keys that stay as they are.")] = ()
+    vars: Annotated[
+        dict[Line, Any], describe("Values that take precedence over `variables`; texts among them are rendered once.")
+    ] = Field(default_factory=dict)
+    include: Annotated[
+        tuple[Glob, ...], describe("Globs for the names of files to render; by default every text file.")
+    ] = ()
+    exclude: Annotated[tuple[Glob, ...], describe("Globs for the names of files that stay unchanged.")] = ()
 
 
 class CustomTransform(ConfigModel):
-    """A command that makes a source's files from a source's files, in a sandbox (spec §6.3)."""
+    """A command in a sandbox that derives new files from a source's files (spec §6.3)."""
 
     type: Literal["custom"] = "custom"
     source: Annotated[Line, describe("The name of a source.", example="team-standards")]
     command: Annotated[
-        CommandLine, describe("Split as a shell would, run without one.", example="./scripts/merge.sh --all")
+        CommandLine,
+        describe(
+            "The command line: split like a shell command, run without a shell.", example="./scripts/merge.sh --all"
+        ),
     ]
     reads: Annotated[
-        tuple[ProjectPath, ...], describe("Further paths that it may read.", example=["scripts/lib/"])
+        tuple[ProjectPath, ...], describe("Additional paths that the command may read.", example=["scripts/lib/"])
     ] = ()
-    output_hash: Annotated[DigestText | None, describe("The digest of the canonical tar of its output.")] = None
+    output_hash: Annotated[DigestText | None, describe("The digest of the canonical tar of the command's output.")] = (
+        None
+    )
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -296,35 +319,40 @@ class ConfigFile(ConfigModel):
 
     version: Annotated[Literal[1], describe("The version of the specification.", example=1)]
     tool_map: Annotated[
-        Literal["spec-v1", "2026-11"] | None, describe("The built-in tool map; `spec-v1` if left out.")
+        Literal["spec-v1", "2026-11"] | None, describe("The built-in tool map; by default `spec-v1`.")
     ] = None
-    limits: Annotated[LimitsConfig, describe("Bounds for every source.")] = Field(
+    limits: Annotated[LimitsConfig, describe("Limits for every source.")] = Field(
         default_factory=LimitsConfig.model_construct
     )
-    security: Annotated[SecurityConfig, describe("Demands that other files can only add to.")] = Field(
+    security: Annotated[SecurityConfig, describe("Requirements that other files can only add to.")] = Field(
         default_factory=SecurityConfig.model_construct
     )
-    variables: Annotated[dict[Line, Any], describe("What templates see.")] = Field(default_factory=dict)
+    variables: Annotated[dict[Line, Any], describe("The data of templates.")] = Field(default_factory=dict)
     sources: Annotated[tuple[Source, ...], describe("Where files come from.")] = ()
-    tool_definitions: Annotated[tuple[ToolDefinition, ...], describe("Tools of one's own.")] = ()
-    targets: Annotated[tuple[Target, ...], describe("Where files go.")] = ()
-    overrides: Annotated[tuple[Override, ...], describe("What the project adds to single outputs, in order.")] = ()
-    transforms: Annotated[tuple[Transform, ...], describe("What is made of a source's files, in order.")] = ()
-    caches: Annotated[
-        tuple[CacheReference, ...], describe("Places asked for missing bytes before upstream, in order.")
+    tool_definitions: Annotated[
+        tuple[ToolDefinition, ...], describe("Your own tools, or other directories for built-in tools.")
     ] = ()
-    bundle: Annotated[BundleConfig | None, describe("What bundles of this configuration are called.")] = None
+    targets: Annotated[tuple[Target, ...], describe("Where files go.")] = ()
+    overrides: Annotated[
+        tuple[Override, ...], describe("Changes to single outputs by files of the project, in order.")
+    ] = ()
+    transforms: Annotated[tuple[Transform, ...], describe("How the files of a source are changed, in order.")] = ()
+    caches: Annotated[
+        tuple[CacheReference, ...],
+        describe("References asked before upstream for content that is not cached, in order."),
+    ] = ()
+    bundle: Annotated[BundleConfig | None, describe("The name of bundles made from this configuration.")] = None
     trust: Annotated[TrustConfig | None, describe("What bundles must prove.")] = None
 
 
 class PolicyFile(ConfigModel):
-    """The machine's policy: what every project on it must satisfy."""
+    """The machine's policy: what every project on the machine must satisfy."""
 
     version: Annotated[Literal[1], describe("The version of the specification.")] = 1
-    limits: Annotated[LimitsConfig, describe("Bounds that no configuration can raise.")] = Field(
+    limits: Annotated[LimitsConfig, describe("Limits that no configuration can raise.")] = Field(
         default_factory=LimitsConfig.model_construct
     )
-    security: Annotated[SecurityConfig, describe("Demands on every configuration.")] = Field(
+    security: Annotated[SecurityConfig, describe("Requirements for every configuration.")] = Field(
         default_factory=SecurityConfig.model_construct
     )
     trust: Annotated[TrustConfig | None, describe("What bundles must prove.")] = None

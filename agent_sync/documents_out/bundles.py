@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class RuleDocument(TypedDict):
-    """One rule of a policy and what became of it."""
+    """One rule of a policy and its outcome."""
 
-    bundle: Annotated[str, "the names that the rule is about"]
+    bundle: Annotated[str, "the glob for the names that the rule applies to"]
     threshold: Annotated[int, "how many signers the rule requires"]
     satisfied: Annotated[bool, "whether the rule is satisfied"]
     signers: Annotated[list[str], "the signers of the rule who have signed"]
@@ -30,7 +30,7 @@ class VerdictDocument(TypedDict):
     """What a policy says of a bundle."""
 
     accepted: Annotated[bool, "whether the bundle is trusted"]
-    signed: Annotated[bool, "whether a signer that a rule names has signed it"]
+    signed: Annotated[bool, "whether a signer named by a rule has signed the bundle"]
     rules: Annotated[list[RuleDocument], "each rule that matches the name"]
     refusals: Annotated[list[str], "every reason not to use the bundle"]
 
@@ -50,13 +50,13 @@ class PushDocument(TypedDict):
 class PullDocument(DifferenceDocument):
     """What `pull` did; `sources` and `outputs` tell what the bundle's lock changes here."""
 
-    name: Annotated[str, "the name that the bundle was expected to be signed for"]
+    name: Annotated[str, "the name that the bundle must be signed for"]
     digest: Annotated[str, "the digest of the bundle"]
     verdict: Annotated[VerdictDocument, "what the policy says of the bundle"]
     fetched: Annotated[list[str], "the parts that were fetched"]
     present: Annotated[list[str], "the parts that were already in the cache"]
     lock_written: Annotated[bool, "whether the lock was written"]
-    declined: Annotated[bool, "whether the question was declined: then nothing was fetched or written"]
+    declined: Annotated[bool, "whether you declined the change; in that case nothing was fetched or written"]
 
 
 class PartDocument(TypedDict):
@@ -73,7 +73,7 @@ class PartDocument(TypedDict):
 
 
 class AttachedDocument(TypedDict):
-    """Something that was attached to a bundle; nothing of it was checked."""
+    """An artifact attached to a bundle; nothing about it was verified."""
 
     manifest: Annotated[str, "the digest of the attached manifest"]
     artifact_type: Annotated[str, "the type of the artifact"]
@@ -84,12 +84,12 @@ class AttachedDocument(TypedDict):
 class InspectDocument(TypedDict):
     """What a bundle consists of."""
 
-    name: Annotated[str, "the name that the bundle gives itself"]
+    name: Annotated[str, "the name that the bundle itself states"]
     digest: Annotated[str, "the digest of the bundle"]
     lock: Annotated[str, "the digest of the lock file in the bundle"]
     bytes: Annotated[int, "the size of everything that is sent"]
     parts: Annotated[list[PartDocument], "each part"]
-    attached: Annotated[list[AttachedDocument], "what was attached to the bundle"]
+    attached: Annotated[list[AttachedDocument], "the artifacts attached to the bundle"]
 
 
 class SignatureCheckDocument(TypedDict):
@@ -98,7 +98,7 @@ class SignatureCheckDocument(TypedDict):
     accepted: Annotated[bool, "whether the bundle is trusted; of a file, whether the signature is valid"]
     name: NotRequired[Annotated[str, "of a bundle: the name that its signatures must be for"]]
     digest: NotRequired[Annotated[str, "of a bundle: its digest"]]
-    signed: NotRequired[Annotated[bool, "of a bundle: whether a signer that a rule names has signed it"]]
+    signed: NotRequired[Annotated[bool, "of a bundle: whether a signer named by a rule has signed it"]]
     rules: NotRequired[Annotated[list[RuleDocument], "of a bundle: each rule that matches the name"]]
     refusals: NotRequired[Annotated[list[str], "of a bundle: every reason not to use it"]]
     signer: NotRequired[Annotated[str, "of a file: who signed it"]]
@@ -118,7 +118,7 @@ class SignDocument(TypedDict):
 class CopyDocument(TypedDict):
     """What `bundle copy` did."""
 
-    name: Annotated[str, "the name that the bundle gives itself"]
+    name: Annotated[str, "the name that the bundle itself states"]
     reference: Annotated[str, "where the copy is, with its digest"]
     digest: Annotated[str, "the digest of the bundle, the same in both places"]
     blobs: Annotated[int, "how many blobs were copied"]

@@ -46,12 +46,12 @@ class PlaceDocument(TypedDict):
 
 
 class WarningDocument(TypedDict):
-    """Something odd that is not wrong."""
+    """A condition that is unusual but not an error."""
 
     rule: Annotated[str, "the name of the warning, which is stable"]
-    subject: Annotated[str, "what it is about"]
-    message: Annotated[str, "one sentence"]
-    place: Annotated[PlaceDocument | None, "where it is in a file"]
+    subject: Annotated[str, "what the warning is about"]
+    message: Annotated[str, "the warning, as one sentence"]
+    place: Annotated[PlaceDocument | None, "the position in a file; null if there is none"]
 
 
 class ErrorDocument(TypedDict):
@@ -59,10 +59,10 @@ class ErrorDocument(TypedDict):
 
     rule: Annotated[str, "the name of the error, which is stable"]
     exit_code: Annotated[int, "the exit code of its family"]
-    subject: Annotated[str, "what it is about"]
+    subject: Annotated[str, "what the error is about"]
     check: Annotated[str, "which check failed"]
-    remedy: Annotated[str | None, "what to do"]
-    place: Annotated[PlaceDocument | None, "where it is in a file"]
+    remedy: Annotated[str | None, "what to do; null if nothing is known"]
+    place: Annotated[PlaceDocument | None, "the position in a file; null if there is none"]
 
 
 class SourceErrorDocument(ErrorDocument):
@@ -72,22 +72,20 @@ class SourceErrorDocument(ErrorDocument):
 
 
 class Envelope(TypedDict):
-    """What every document has."""
+    """The fields of every document."""
 
     schema_version: Annotated[int, "1; a new field does not raise the number"]
     command: Annotated[str, "the command, such as `sync` or `cache gc`"]
     exit_code: Annotated[int, "the exit code of the program"]
-    warnings: Annotated[list[WarningDocument], "what is odd but not wrong"]
+    warnings: Annotated[list[WarningDocument], "conditions that are unusual but not errors"]
 
 
 class Failure(TypedDict):
-    """What a document has where something failed."""
+    """The fields of a document about a failure."""
 
     error: NotRequired[Annotated[ErrorDocument, "the error; of several, the one that decides the exit code"]]
-    failures: NotRequired[Annotated[list[SourceErrorDocument], "where some sources failed, the error of each"]]
-    rolled_back: NotRequired[
-        Annotated[list[str], "the files that had been changed already and are as they were before"]
-    ]
+    failures: NotRequired[Annotated[list[SourceErrorDocument], "the error of each source that failed"]]
+    rolled_back: NotRequired[Annotated[list[str], "the files that had already been changed and were restored"]]
 
 
 def document_text(command: str, exit_code: int, *parts: Document, warnings: Sequence[Warned] = ()) -> str:

@@ -47,11 +47,11 @@ class SyncDocument(TypedDict):
     """What `sync` did."""
 
     dry_run: Annotated[bool, "whether `--dry-run` was given"]
-    actions: Annotated[list[ActionDocument], "what was, or would be, done"]
+    actions: Annotated[list[ActionDocument], "what was, or would be, changed"]
     unchanged: Annotated[int, "how many files were up to date"]
     kept: Annotated[list[KeptEditDocument], "the local edits that were kept"]
-    kept_back: Annotated[list[str], "files that are no longer declared and were edited, so that nothing deletes them"]
-    orphans: Annotated[list[str], "other files that are no longer declared and were left in place"]
+    kept_back: Annotated[list[str], "files that are no longer declared and stay because they were edited"]
+    orphans: Annotated[list[str], "other files that are no longer declared, which stay until they are pruned"]
     diffs: Annotated[list[DiffDocument], "of a dry run, the diff of each change"]
 
 
@@ -100,16 +100,16 @@ class PruneDocument(DifferenceDocument):
 class RestoreDocument(TypedDict):
     """What `restore` did."""
 
-    path: Annotated[str, "the file that is back"]
+    path: Annotated[str, "the file that was restored"]
     kept_since: Annotated[str, "when its edit was kept, in UTC"]
-    replaced: Annotated[str | None, "where the edit that it replaced is kept; null if there was none"]
+    replaced: Annotated[str | None, "the file that keeps the edit which was replaced; null if there was none"]
 
 
 class RecoveredDocument(TypedDict):
     """An interrupted sync that was recovered."""
 
     finished: Annotated[bool, "whether the sync was completed; false if it was undone"]
-    restored: Annotated[list[str], "the files that were restored to what they were"]
+    restored: Annotated[list[str], "the files that were restored to their earlier content"]
     kept: Annotated[list[KeptEditDocument], "the local edits that were kept"]
 
 

@@ -50,7 +50,7 @@ class ToolDocument(TypedDict):
 
     name: Annotated[str, "the name of the tool"]
     destination: Annotated[str, "the directory that the tool reads"]
-    shared: Annotated[bool, "whether the user's own files are in that directory as well"]
+    shared: Annotated[bool, "whether the user keeps other files in that directory"]
     custom: Annotated[bool, "whether the configuration defines the tool"]
 
 
@@ -73,7 +73,7 @@ class BlobUseDocument(TypedDict):
     """One use of a blob."""
 
     lock: Annotated[str, "the path of the lock that needs the blob"]
-    what: Annotated[str, "what the blob is there, such as `source team-rules`"]
+    what: Annotated[str, "what the blob is in that lock, such as `source team-rules`"]
 
 
 class CachedBlobDocument(TypedDict):
@@ -100,9 +100,9 @@ class CacheVerifyDocument(TypedDict):
 
 
 class CacheGcDocument(TypedDict):
-    """What `cache gc` removed."""
+    """What `cache gc` deleted."""
 
-    removed: Annotated[list[str], "the digests of the blobs that were removed"]
+    removed: Annotated[list[str], "the digests of the blobs that were deleted"]
     kept: Annotated[int, "how many blobs were kept"]
     freed_bytes: Annotated[int, "how many bytes were freed"]
     forgotten: Annotated[list[str], "the paths of locks that were not used lately and no longer keep anything"]
@@ -112,7 +112,7 @@ class NixPathDocument(TypedDict):
     """One path of the Nix store."""
 
     path: Annotated[str, "the store path"]
-    what: Annotated[str, "what of the lock it holds, such as `source team-rules`"]
+    what: Annotated[str, "the part of the lock that it holds, such as `source team-rules`"]
 
 
 class NixHashDocument(TypedDict):
@@ -125,14 +125,14 @@ class NixHashDocument(TypedDict):
 class NixImportDocument(TypedDict):
     """What `nix import` added."""
 
-    paths: Annotated[list[NixPathDocument], "what is now in the Nix store"]
+    paths: Annotated[list[NixPathDocument], "the paths that are now in the Nix store"]
 
 
 class NixExportDocument(TypedDict):
     """What `nix export` wrote."""
 
     directory: Annotated[str, "the absolute path of the binary cache"]
-    paths: Annotated[list[NixPathDocument], "what the binary cache serves"]
+    paths: Annotated[list[NixPathDocument], "the paths that the binary cache serves"]
     signed: Annotated[bool, "whether the paths are signed"]
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PathChanges(TypedDict):
-    """Paths by what becomes of them."""
+    """Paths by the kind of change."""
 
     added: Annotated[list[str], "the paths that are new"]
     changed: Annotated[list[str], "the paths with other content"]
@@ -28,10 +28,10 @@ class SourceChangeDocument(TypedDict):
     """One source whose lock entry changes."""
 
     name: Annotated[str, "the name of the source"]
-    before: Annotated[str | None, "what it is pinned at; null for a new source"]
-    after: Annotated[str | None, "what it becomes pinned at; null for a source that is removed"]
+    before: Annotated[str | None, "the old pin; null for a new source"]
+    after: Annotated[str | None, "the new pin; null for a source that is removed"]
     files: Annotated[PathChanges, "its files"]
-    transformed: Annotated[PathChanges, "its files as its transforms make them"]
+    transformed: Annotated[PathChanges, "its files after its transforms"]
 
 
 class DifferenceDocument(TypedDict):
@@ -42,13 +42,13 @@ class DifferenceDocument(TypedDict):
 
 
 class UpdateDocument(DifferenceDocument):
-    """What `update` brought."""
+    """What `update` found and wrote."""
 
     dry_run: Annotated[bool, "whether `--dry-run` was given"]
     requested: Annotated[list[str], "the sources that were resolved"]
     changes: Annotated[bool, "whether the lock differs from what upstream has"]
     written: Annotated[bool, "whether a lock was written"]
-    inherited: Annotated[DifferenceDocument, "the same of `.agent-sync/inherited.lock`"]
+    inherited: Annotated[DifferenceDocument, "the changes to `.agent-sync/inherited.lock`"]
     failures: Annotated[list[SourceErrorDocument], "the error of each source that failed"]
 
 
@@ -64,7 +64,7 @@ class ChangedSourceDocument(TypedDict):
 class VerifyDocument(TypedDict):
     """What `verify` found."""
 
-    up_to_date: Annotated[list[str], "the sources that upstream has as they are locked"]
+    up_to_date: Annotated[list[str], "the sources that have not changed upstream"]
     changed: Annotated[list[ChangedSourceDocument], "the sources that have changed upstream"]
     failures: Annotated[list[SourceErrorDocument], "the error of each source that could not be checked"]
 

@@ -20,11 +20,14 @@ from agent_sync.tree import Entry, RelPath, Sha256
 _TITLES = {
     "sources": ("SourceDoc", "One source: the declaration as it was locked, what it resolved to, and its status."),
     "resolved": ("ResolvedDoc", "What a source resolved to, by its type."),
-    "transformed": ("TransformedDoc", "What the transforms of a source derived."),
-    "outputs": ("PlacementDoc", "Where a source's files go: each to `to` + its key."),
-    "rendered": ("RenderedDoc", "Outputs that overrides derived, by output path."),
+    "transformed": ("TransformedDoc", "The files that the transforms of a source derived."),
+    "outputs": (
+        "PlacementDoc",
+        "Where a source's files go: the path of each is `to` followed by the name of the file.",
+    ),
+    "rendered": ("RenderedDoc", "Outputs derived by overrides, by output path."),
 }
-_FILE = ("FileDoc", "One locked file. `sha256` should be 64 hexadecimal digits; that is checked when it is used.")
+_FILE = ("FileDoc", "One locked file. `sha256` should have 64 hexadecimal digits, which is checked when it is used.")
 _OWNED_FILE = ("OwnedFileDoc", "A file and the source that it comes from.")
 _SHA256 = Sha256("0" * 64)
 

@@ -200,9 +200,11 @@ class LocalDeclaration(Declaration):
     outside_root: Annotated[Flag, About("Whether `path` may be outside the project root.")] = field(
         default=False, compare=False
     )
-    exclude: Annotated[tuple[Glob, ...], About("Globs over its files; not looked at.", example=["**/*.png"])] = ()
+    exclude: Annotated[tuple[Glob, ...], About("Globs for files to leave out.", example=["**/*.png"])] = ()
     path: Annotated[
-        Line, CheckWithin(_check_inside), About("Relative to the project root.", example="./agents/standards/")
+        Line,
+        CheckWithin(_check_inside),
+        About("A file or directory, relative to the project root.", example="./agents/standards/"),
     ]
 
     @property

@@ -47,8 +47,8 @@ class UrlDeclaration(Declaration):
     location_key: ClassVar[str] = "url"
     also_resolved: ClassVar[tuple[str, ...]] = ("url",)
 
-    url: Annotated[Url, About("The file's address.", example="https://example.com/policy.md")]
-    checksum: Annotated[DigestText, About("The sha256 that its bytes must have.", example="sha256:9f86d081...")]
+    url: Annotated[Url, About("The address of the file.", example="https://example.com/policy.md")]
+    checksum: Annotated[DigestText, About("The SHA-256 digest of the file.", example="sha256:9f86d081...")]
 
     def recorded(self) -> UrlDeclaration:
         return replace(self, url=redact_address(self.url))

@@ -83,7 +83,7 @@ class AgentSyncError(Exception):
 
 
 class UsageError(AgentSyncError):
-    """The command line or a call makes no sense, such as a source name that is not declared."""
+    """The command line or a call is invalid; for example, it names a source that is not declared."""
 
     exit_code = 2
     rule = "usage"
@@ -96,13 +96,13 @@ class InvalidReference(UsageError):
 
 
 class UnusableKey(UsageError):
-    """A key or token cannot sign: malformed, expired, or locked by another pass phrase."""
+    """A key or token cannot sign: malformed, expired, or encrypted with another pass phrase."""
 
     default_remedy = "use another key or token"
 
 
 class WrongPassPhrase(UnusableKey):
-    """Another pass phrase decrypts this private key."""
+    """The pass phrase does not decrypt the private key."""
 
     default_remedy = "try again with the pass phrase that the key was made with"
 
@@ -111,7 +111,7 @@ class WrongPassPhrase(UnusableKey):
 
 
 class DigestMismatch(AgentSyncError):
-    """Content does not match what was said of it: its digest, its size, its media type or its syntax."""
+    """Content does not have the expected digest, size, media type, or syntax."""
 
     exit_code = 5
     rule = "content-mismatch"
@@ -119,14 +119,14 @@ class DigestMismatch(AgentSyncError):
 
 
 class Untrusted(AgentSyncError):
-    """A signature is missing or wrong, or a policy does not allow this."""
+    """A signature is missing or invalid, or a policy forbids the operation."""
 
     exit_code = 6
     rule = "untrusted"
 
 
 class InvalidSignature(Untrusted):
-    """A signature does not prove what it has to prove."""
+    """A signature does not prove what is required."""
 
     default_remedy = "have it signed by a signer that you trust"
 
@@ -148,20 +148,20 @@ class RegistryError(NetworkError):
 
 
 class NotFound(RegistryError):
-    """A registry, layout or archive was reached, and does not have what was asked for."""
+    """A registry, layout, or archive was reached but does not have the requested content."""
 
     rule = "not-there"
     default_remedy = "check the reference, its tag and its digest, and that the artifact was pushed there"
 
 
 class SigningServiceError(NetworkError):
-    """A service that issues certificates, logs signatures or stamps the time refused, or sent an invalid response."""
+    """A service for certificates, transparency logs, or time stamps refused the request or sent an invalid response."""
 
     default_remedy = "try again later, ask the operator of the service, or sign with a key"
 
 
 class LimitExceeded(AgentSyncError):
-    """Something was larger, deeper, longer or slower than allowed."""
+    """Something is larger, deeper, longer, or slower than allowed."""
 
     exit_code = 13
     rule = "limit"
@@ -169,7 +169,7 @@ class LimitExceeded(AgentSyncError):
 
 
 class FileSystemError(AgentSyncError):
-    """The file system refused: permission, space, read-only, input/output."""
+    """The file system refused an operation: permissions, space, a read-only file system, or an I/O error."""
 
     exit_code = 17
     rule = "file-system"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -20,41 +21,40 @@ _INTRODUCTION = """\
 
 *Written by `python -m tests.generated` from the program itself.*
 
-Results go to standard output; messages (warnings, errors, progress, questions) go to standard error. `agent-sync
-COMMAND
---help` shows the same text as this page. In everything that comes from a file, a server, or a name, control characters
-and invisible characters are shown as `\\xNN` or `\\uNNNN`, on a terminal and in a pipe: no text can act on a terminal.
-Colors and progress bars appear on a terminal only, and not with `--no-color`, `NO_COLOR=1`, or `TERM=dumb`.
+Results go to standard output; messages (warnings, errors, progress, and questions) go to standard error.
+`agent-sync COMMAND --help` shows the text of this page. Control characters and invisible characters in text from files,
+servers, and names are shown as `\\xNN` or `\\uNNNN`, on a terminal and in a pipe, so that no text can control a
+terminal. Colors and progress bars appear on a terminal only, and not with `--no-color`, `NO_COLOR=1`, or `TERM=dumb`.
 
-Questions are asked on a terminal only. Without a terminal, and with `--json` or `--quiet`, `update` ends with exit code
-2 and writes nothing unless `--yes` is given.
+Questions are asked on a terminal only. Without a terminal, and with `--json` or `--quiet`, `update` exits with code 2
+and writes nothing unless `--yes` is given.
 
-SIGINT (Ctrl-C), SIGTERM, and SIGHUP have the same effect: the command stops, undoes what it had begun, and ends with
-code 130.
+SIGINT (Ctrl-C), SIGTERM, and SIGHUP have the same effect: the command stops, undoes whatever it has begun, and exits
+with code 130.
 """
 
 _DOCUMENTS = """\
-With `--json`, standard output holds one JSON document, even if the command fails, and even with `--quiet`. Each command
-has a JSON Schema in [`schemas/documents/`](../../schemas/documents/). Programs should ignore fields that they do not
-know. Paths are relative to the project's directory unless they are absolute. The sections below list the fields of each
-command; every document has these:
+With `--json`, the command writes one JSON document to standard output, even if it fails, and even with `--quiet`. The
+document of each command has a JSON Schema in [`schemas/documents/`](../../schemas/documents/). Programs should ignore
+fields that they do not know. Paths are relative to the project's directory unless they are absolute. The section of
+each command lists its fields; every document has these:
 """
 
 _QUIET = """\
-With `--quiet`, only errors are shown; the exit code tells the rest. `--verbose` adds each file and source, the output
-of custom commands, and the traceback of an internal error. The two are mutually exclusive.
+With `--quiet`, only errors are shown; the exit code tells the rest. `--verbose` also shows each file, each source, the
+output of custom commands, and the traceback of an internal error. The two options are mutually exclusive.
 """
 
 _VARIABLES = {
     "AGENT_SYNC_SYSTEM_CONFIG": "the system's configuration, instead of `/etc/agent-sync/agent-sync.yaml`",
     "AGENT_SYNC_USER_CONFIG": "the user's configuration, instead of the one in the user's configuration directory",
-    "AGENT_SYNC_NO_INHERIT": "`1` or `true`: `--no-inherit`; recommended in CI",
+    "AGENT_SYNC_NO_INHERIT": "`1` or `true`: like `--no-inherit`; recommended in CI",
     "AGENT_SYNC_POLICY": "the machine's policy, instead of `/etc/agent-sync/policy.yaml`",
-    "AGENT_SYNC_CACHE": "the directory of the cache",
-    "AGENT_SYNC_OFFLINE": "`1` or `true`: `--offline`",
+    "AGENT_SYNC_CACHE": "the directory of the cache, instead of the one in the user's cache directory",
+    "AGENT_SYNC_OFFLINE": "`1` or `true`: like `--offline`",
     "AGENT_SYNC_SOURCES": "a JSON object, source name to directory: `sync` uses these trees if they match the lock",
     "NIX_STORE_DIR": "the Nix store of `nix import` and `nix export`",
-    "NO_COLOR": "not empty: `--no-color`",
+    "NO_COLOR": "any value that is not empty: like `--no-color`",
 }
 
 
@@ -74,8 +74,8 @@ def document_schemas() -> Mapping[str, str]:
 
 
 def _exit_codes() -> Iterator[tuple[int, str]]:
-    yield DONE, "Done, or clean."
-    yield FOUND, "`check`, `verify` or `diff` found drift or newer versions, or an update was declined."
+    yield DONE, "The command succeeded; `check`, `diff`, and `verify` found no difference."
+    yield FOUND, "`check`, `diff`, or `verify` found drift or newer versions, or you declined a new lock."
     yield from ((family.exit_code, meaning_of(family)) for family in families())
 
 
@@ -87,14 +87,14 @@ def _page() -> Iterator[str]:
         yield from (f"| [`{NAME} {verb.name}`](#{_anchor(verb)}) | {_summary(verb)} |" for verb in members)
         yield ""
     yield "## Global options\n\nEvery command takes these options, before or after its name.\n"
-    yield from _table("option", ((_option(each.name, each.annotation), _help(each)) for each in global_parameters()))
+    yield from _table("Option", ((_option(each.name, each.annotation), _help(each)) for each in global_parameters()))
     yield f"\n{_QUIET}"
-    yield from ("## Environment\n", *_table("variable", ((f"`{name}`", text) for name, text in _VARIABLES.items())))
-    yield from ("\n## Exit codes\n", *_table("code", ((str(code), meaning) for code, meaning in _exit_codes())))
-    yield "\n[errors.md](errors.md) has the code of each error.\n\n## Documents\n"
+    yield from ("## Environment\n", *_table("Variable", ((f"`{name}`", text) for name, text in _VARIABLES.items())))
+    yield from ("\n## Exit codes\n", *_table("Code", ((str(code), meaning) for code, meaning in _exit_codes())))
+    yield "\n[Errors and exit codes](errors.md) lists each error with its code.\n\n## Documents\n"
     yield _DOCUMENTS
-    yield from _table("field", _fields(Envelope))
-    yield from ("\nIf something failed, it also has:\n", *_table("field", _fields(Failure)))
+    yield from _table("Field", _fields(Envelope))
+    yield from ("\nThe document of a command that failed also has:\n", *_table("Field", _fields(Failure)))
     for verb in verbs:
         yield from _section(verb)
     yield ""
@@ -112,14 +112,19 @@ def _section(verb: Verb) -> Iterator[str]:
     rows = [(f"`{_argument(each)}`", _text(each.help)) for each in arguments]
     rows += [(_flags(each), _text(each.help)) for each in options]
     if rows:
-        yield from ("", *_table("option", rows))
-    yield from ("\nIts document has:\n", *_table("field", _fields(document_type(verb.to_document))))
+        yield from ("", *_table("Option", rows))
+    yield from ("\nFields of the document:\n", *_table("Field", _fields(document_type(verb.to_document))))
     yield "\n```sh\n" + "\n".join(verb.examples) + "\n```"
 
 
 def _table(head: str, rows: Iterable[tuple[str, str]]) -> Iterator[str]:
-    yield from (f"| {head} | |", "|---|---|")
-    yield from (f"| {first} | {second} |" for first, second in rows)
+    yield from (f"| {head} | Meaning |", "|---|---|")
+    yield from (f"| {_cell(first)} | {_cell(second)} |" for first, second in rows)
+
+
+def _cell(text: str) -> str:
+    """Return the text with `|` escaped, which would end the cell even in code."""
+    return text.replace("|", r"\|")
 
 
 def _fields(document: type[Any]) -> Iterator[tuple[str, str]]:
@@ -160,4 +165,4 @@ def _help(parameter: inspect.Parameter) -> str:
 
 
 def _text(text: str) -> str:
-    return " ".join(text.split()).replace("[default: ", "(default: ").replace("]", ")")
+    return re.sub(r"\[(default: [^\]]*)\]", r"(\1)", " ".join(text.split()))

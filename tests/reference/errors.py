@@ -1,4 +1,4 @@
-"""docs/reference/errors.md, written from the program: every rule, its family, its exit code, its meaning."""
+"""docs/reference/errors.md, written from the program: the rule, the exit code, and the meaning of each error."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _INTRODUCTION = """\
 
 *Written by `python -m tests.generated` from the program itself.*
 
-An error has a `subject`, the `check` that failed, and usually a `remedy`. Its first line, subject and check, is a whole
-sentence. An error about a place in a file shows the line:
+An error has a `subject`, the `check` that failed, and usually a `remedy`. The first line consists of subject and check
+and is a whole sentence. An error about a place in a file shows the line:
 
 ```
 error[unknown-tool]: targets[0].tools[0]: unknown tool "cursr"
@@ -29,14 +29,14 @@ error[unknown-tool]: targets[0].tools[0]: unknown tool "cursr"
 help: did you mean "cursor"? Define your own under tool_definitions.
 ```
 
-With `--json`, the field `error` of the document has the same facts. In Python, every error is an exception:
-`agent_sync.AgentSyncError` is the root of all, and the others are in `agent_sync.errors`. The library raises and never
-exits.
+With `--json`, the field `error` of the document has the same content. In Python, every error is an exception:
+`agent_sync.AgentSyncError` is the root of the tree, and `agent_sync.errors` has the others. The library raises errors
+and never exits.
 
 If several sources fail, each error is shown. If no source succeeded and all failed for the same reason, the exit code
-is that of the reason; otherwise it is 14.
+is the code of that reason; otherwise the exit code is 14.
 
-| code | rule | exception | what it says |
+| Code | Rule | Exception | Meaning |
 |--:|---|---|---|"""
 
 

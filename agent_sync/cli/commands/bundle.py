@@ -53,8 +53,8 @@ def bundle_copy(
 ) -> Answer:
     """Copy a bundle with its signatures, byte for byte.
 
-    Bundles are copied between registries, image layout directories, and files. With --since only new content is copied;
-    a receiver that lacks something is told so, and keeps what it has.
+    Bundles are copied between registries, image layout directories, and files. With --since, only new content is
+    copied; a receiver that lacks other content gets an error, and keeps what it has.
     """
     result = session.project().bundle_copy(
         reference_of(source, session),
@@ -94,7 +94,7 @@ COPY = Verb(
 def bundle_inspect(session: Session, reference: ReferenceArgument, *, plain_http: PlainHttp = False) -> Answer:
     """Show the parts, the size, and the attachments of a bundle.
 
-    Nothing is verified: a signer is shown as the signature claims it. To verify a bundle, run agent-sync bundle verify.
+    Nothing is verified: signers are shown as the signatures claim them. To verify, run `agent-sync bundle verify`.
     """
     contents = session.project().bundle_inspect(reference_of(reference, session), plain_http=plain_http)
     return Answer(contents, lines=_inspect_lines(contents))
@@ -139,8 +139,8 @@ def bundle_sign(
 ) -> Answer:
     """Add your signature to an existing bundle.
 
-    The digest of the bundle stays the same. You sign whatever the reference names at this moment: give the digest, and
-    you sign exactly the bundle that you have inspected.
+    The digest of the bundle stays the same. The signature is for the bundle that the reference names at this moment.
+    To sign exactly the bundle that you have inspected, give its digest.
     """
     project = session.project()
     options = SigningOptions(key, trust_config, identity_token)
@@ -183,7 +183,7 @@ def bundle_verify(
     ] = None,
     signature: Annotated[
         str | None,
-        typer.Option("--signature", metavar="FILE", help="Verify this Sigstore bundle over any file instead."),
+        typer.Option("--signature", metavar="FILE", help="Verify this Sigstore bundle of any file instead."),
     ] = None,
     plain_http: PlainHttp = False,
 ) -> Answer:

@@ -24,7 +24,9 @@ def cache_gc(
     session: Session,
     keep_days: Annotated[
         int,
-        typer.Option("--keep-days", min=0, metavar="DAYS", help="Keep what any lock used in this many days needs."),
+        typer.Option(
+            "--keep-days", min=0, metavar="DAYS", help="Keep content that locks used in the last DAYS days need."
+        ),
     ] = _KEEP_DAYS,
 ) -> Answer:
     """Delete cached content that no lock needs."""

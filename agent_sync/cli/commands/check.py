@@ -34,8 +34,8 @@ def check(
     """Compare the project's files with the lock.
 
     The exit code is 1 if they differ. The report names changed, missing, and orphaned files, and unexpected files in
-    directories that only agent-sync fills. Whatever --deep cannot verify because it is not cached is a warning; with
-    --strict the exit code is then 9.
+    directories that only agent-sync fills. With --deep, content that is not cached cannot be verified and causes a
+    warning; with --strict as well, the exit code is then 9.
     """
     result = session.project().check(strict=strict, fast=fast, deep=deep, frozen=frozen)
     return Answer(result, lines=_lines(result, session), code=_code(result))

@@ -17,8 +17,8 @@ Paths = Annotated[
 def diff(session: Session, paths: Paths = None) -> Answer:
     """Show how the files differ from the lock.
 
-    The exit code is 1 if they differ. `-` is what the file has, `+` what sync would write. Control characters are shown
-    as \\xNN.
+    The exit code is 1 if they differ. `-` marks lines of the file, and `+` lines that sync would write. Control
+    characters are shown as \\xNN.
     """
     result = session.project().diff(paths or ())
     return Answer(result, lines=diff_lines(result.diffs), code=FOUND if result.diffs else DONE)

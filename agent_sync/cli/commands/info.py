@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 def info(session: Session) -> Answer:
     """Show versions, paths, and tools.
 
-    The paths are those of the configuration, the lock, and the cache, and the directory that each known tool reads. In
-    CI, --no-inherit (or AGENT_SYNC_NO_INHERIT=1) is recommended: the result then depends on the project alone.
+    The paths are those of the configuration, the lock, and the cache, and the directories that the known tools read.
+    In CI, --no-inherit (or AGENT_SYNC_NO_INHERIT=1) is recommended: the result then depends on the project alone.
     """
     result = session.project().info()
     return Answer(result, lines=_lines(result))

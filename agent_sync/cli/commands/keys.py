@@ -19,9 +19,9 @@ def keys_generate(
 ) -> Answer:
     """Generate a key pair for signing bundles.
 
-    The key is ECDSA P-256, and its private half is encrypted as cosign does it. The pass phrase comes from
-    AGENT_SYNC_KEY_PASSWORD or the terminal. cosign accepts both files, and agent-sync accepts cosign's. An existing
-    file is never overwritten.
+    The keys are ECDSA P-256, and the private key is encrypted in the format of cosign. The pass phrase comes from
+    AGENT_SYNC_KEY_PASSWORD or the terminal. cosign accepts both files, and agent-sync accepts the keys of cosign. An
+    existing file is never overwritten.
     """
     from agent_sync import wiring
 

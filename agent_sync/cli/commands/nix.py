@@ -25,8 +25,8 @@ def nix_export(
 ) -> Answer:
     """Write a Nix binary cache with every tree of the lock.
 
-    Serve the directory over HTTP as a substituter, or copy from it: `nix copy --from file://DIR`. An image layout
-    directory of `agent-sync push` can be used; it remains one.
+    Serve the directory over HTTP as a substituter, or copy from it: `nix copy --from file://DIR`. DIR may be
+    an image layout directory of `agent-sync push`; it remains one.
     """
     secret_key = None if sign is None else read_path_argument(sign, session, what="the key")
     result = session.project().nix_export(
@@ -66,8 +66,8 @@ HASH = Verb(
 def nix_import(session: Session) -> Answer:
     """Add every tree of the lock to the local Nix store.
 
-    Content that is not cached is fetched first. Afterwards `from = "store"` of the Nix library finds each tree, without
-    a network and without a cache.
+    Content that is not cached is fetched first. Afterwards, the Nix library finds each tree with `from = "store"`,
+    without network and without a cache.
     """
     result = session.project().nix_import()
     return Answer(result, lines=nix_path_lines(result.paths))

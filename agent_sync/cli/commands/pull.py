@@ -39,7 +39,7 @@ def pull(
 
     Signatures and policy are verified before anything but the lock is fetched; every part must then match the lock to
     the last byte. No file of the project changes, except for the lock with --write-lock: the changes are shown first,
-    and on a terminal you are asked. `agent-sync sync` then writes the files, offline.
+    and on a terminal you are asked to confirm them. `agent-sync sync` then writes the files, offline.
     """
     project = session.project(policy=policy)
     confirmation = _Confirmation(session, project.lock_file.label)

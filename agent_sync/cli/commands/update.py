@@ -26,7 +26,7 @@ def update(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; do not write the lock.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Write the lock without asking.")] = False,
     inherited: Annotated[
-        bool, typer.Option("--inherited", help="Only the sources of the user's and the system's configuration.")
+        bool, typer.Option("--inherited", help="Update only sources of the user's and the system's configuration.")
     ] = False,
 ) -> Answer:
     """Fetch the newest versions and update the lock.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def verify(session: Session, names: Names = None) -> Answer:
     """Check whether newer versions are available.
 
-    The exit code is 1 if there are any. Neither the lock nor a file is changed.
+    The exit code is 1 if there are newer versions. The lock and the files do not change.
     """
     result = session.project().verify(names or ())
     found = FOUND if result.changed else DONE

@@ -38,20 +38,20 @@ class GitDeclaration(Declaration):
     location_key: ClassVar[str] = "repo"
     is_repository: ClassVar[bool] = True
 
-    repo: Annotated[Repository, About("The repository's address.", example="https://github.com/org/rules.git")]
-    ref: Annotated[Ref, About("A tag, branch or commit.", example="v1.2.0")]
+    repo: Annotated[Repository, About("The address of the repository.", example="https://github.com/org/rules.git")]
+    ref: Annotated[Ref, About("A tag, branch, or commit.", example="v1.2.0")]
     paths: Annotated[tuple[DeclaredPath, ...], About("Only these files and directories.", example=["core/"])] = ()
-    exclude: Annotated[
-        tuple[Glob, ...], About("Globs over repository paths; not looked at.", example=["**/*.png"])
-    ] = ()
-    root: Annotated[DeclaredPath | None, About("The directory that file keys are relative to.", example="core/")] = None
+    exclude: Annotated[tuple[Glob, ...], About("Globs for repository paths to leave out.", example=["**/*.png"])] = ()
+    root: Annotated[DeclaredPath | None, About("The directory that file names are relative to.", example="core/")] = (
+        None
+    )
     signed: Annotated[SignatureKind | None, About("What must be signed.", example="tag")] = field(
         default=None, compare=False
     )
-    allowed_signers: Annotated[KeyFile | None, About("The ssh signers file.", example="keys/allowed_signers")] = field(
-        default=None, compare=False
-    )
-    keyring: Annotated[KeyFile | None, About("The OpenPGP keyring.", example="keys/release.gpg")] = field(
+    allowed_signers: Annotated[
+        KeyFile | None, About("An SSH allowed-signers file.", example="keys/allowed_signers")
+    ] = field(default=None, compare=False)
+    keyring: Annotated[KeyFile | None, About("An OpenPGP keyring.", example="keys/release.gpg")] = field(
         default=None, compare=False
     )
 

@@ -32,17 +32,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class OciDeclaration(Declaration):
-    """The files of an artifact in a registry, whatever program has put it there (our addition)."""
+    """The files of an artifact in a registry, whatever program pushed it (not in the specification)."""
 
     type: ClassVar[str] = "oci"
     title: ClassVar[str] = "OciSource"
     location_key: ClassVar[str] = "reference"
 
-    exclude: Annotated[tuple[Glob, ...], About("Globs over its files; not looked at.", example=["**/*.png"])] = ()
+    exclude: Annotated[tuple[Glob, ...], About("Globs for files to leave out.", example=["**/*.png"])] = ()
     reference: Annotated[
-        ArtifactReference, About("The artifact in its registry.", example="registry.example.com/team/rules:v1")
+        ArtifactReference,
+        About("The reference of an artifact in a registry.", example="registry.example.com/team/rules:v1"),
     ]
-    digest: Annotated[DigestText | None, About("The sha256 of its manifest, which pins it.")] = None
+    digest: Annotated[DigestText | None, About("The digest of the manifest, which pins the artifact.")] = None
 
     @property
     def address(self) -> str:
