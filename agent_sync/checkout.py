@@ -73,7 +73,7 @@ class Checkout:
                 raise ProjectBusy(
                     subject=f"project {quoted(self.directory.name)}",
                     check="locked by another agent-sync process",
-                    remedy="wait until it has finished, then run this again",
+                    remedy="wait until that process has finished, then rerun the command",
                 ) from error
             yield
 
@@ -215,7 +215,7 @@ class KeptEdits:
         if edit is None:
             raise UsageError(
                 subject=f"file {quoted(path)}",
-                check="no edit of this file is kept",
+                check="has no kept edit",
                 remedy=self._others(),
             )
         present = self._project.stat(path)
@@ -231,7 +231,7 @@ class KeptEdits:
         """Say which edits are kept instead."""
         paths = list(dict.fromkeys(quoted(edit.path) for edit in reversed(self.all())))
         more = f" and {len(paths) - _MOST_NAMED} more" if len(paths) > _MOST_NAMED else ""
-        return f"edits of {', '.join(paths[:_MOST_NAMED])}{more} are kept" if paths else "no edit of any file is kept"
+        return f"kept edits: {', '.join(paths[:_MOST_NAMED])}{more}" if paths else "no edits are kept for this project"
 
     def _put_back(self, edit: KeptEdit) -> None:
         self._project.make_directory(parent(edit.path))

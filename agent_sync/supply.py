@@ -189,8 +189,8 @@ def _not_reproduced(subject: str, changes: Sequence[Change]) -> DigestMismatch:
     listed = f": {describe_changes(changes)}" if changes else ""
     return DigestMismatch(
         subject=subject,
-        check=f"a second run does not make what the lock records{listed}",
-        remedy="a transform must depend on nothing but its input; record what it makes now: agent-sync update",
+        check=f"a second run does not produce what the lock records{listed}",
+        remedy="a transform must depend on nothing but its input; to record its current output: agent-sync update",
     )
 
 

@@ -18,9 +18,9 @@ from contextlib import ExitStack, contextmanager
 from agent_sync.errors import AgentSyncError, CrossDeviceLink, FileSystemError, ProjectBusy, UnsafePath
 from agent_sync_oci.text import quoted
 
-_NO_SPACE = "free some space, then run it again"
+_NO_SPACE = "free some space, then rerun the command"
 _TOO_MANY_FILES = "close other programs, or allow more open files: ulimit -n"
-_IN_THE_WAY = "move away what is in the way, then run it again"
+_IN_THE_WAY = "move away what is in the way, then rerun the command"
 _PERMISSION = (errno.EACCES, errno.EPERM)
 
 _REMEDIES = {
@@ -29,13 +29,13 @@ _REMEDIES = {
     errno.EDQUOT: _NO_SPACE,
     errno.EMFILE: _TOO_MANY_FILES,
     errno.ENFILE: _TOO_MANY_FILES,
-    errno.EIO: "the disk may be failing: look at the system's log (dmesg)",
+    errno.EIO: "the disk may be failing: see the system's log (dmesg)",
     errno.ENAMETOOLONG: "use shorter names",
     errno.EEXIST: _IN_THE_WAY,
     errno.ENOTEMPTY: _IN_THE_WAY,
     errno.ENOTDIR: _IN_THE_WAY,
     errno.EISDIR: _IN_THE_WAY,
-    errno.ENOENT: "check that the path exists; something may have removed it meanwhile",
+    errno.ENOENT: "check that the path exists",
 }
 
 
@@ -51,7 +51,7 @@ def file_error(error: OSError, *, doing: str, path: str) -> AgentSyncError:
         import shlex  # only an error needs it
 
         return FileSystemError(subject=subject, check=check, remedy=f"check permissions: ls -ld {shlex.quote(path)}")
-    return FileSystemError(subject=subject, check=check, remedy=_REMEDIES.get(error.errno or 0, "run it again"))
+    return FileSystemError(subject=subject, check=check, remedy=_REMEDIES.get(error.errno or 0, "rerun the command"))
 
 
 @contextmanager
@@ -244,5 +244,5 @@ def _busy(path: str) -> ProjectBusy:
     return ProjectBusy(
         subject=f"file {quoted(path)}",
         check="locked by another process",
-        remedy="wait until it has finished, then run this again",
+        remedy="wait until that process has finished, then rerun the command",
     )

@@ -203,7 +203,7 @@ def _changed(path: str) -> DigestMismatch:
     return DigestMismatch(
         subject=f"file {quoted(path)}",
         check="the file changed while it was read",
-        remedy="run the command again when nothing writes there",
+        remedy="rerun the command when nothing writes there",
     )
 
 

@@ -207,7 +207,7 @@ def _displace(change: FileChange, transaction: Transaction, target: Slot) -> Non
                 raise FileSystemError(
                     subject=quoted(change.path),
                     check="a directory on another file system is in the way, and files in it must be kept",
-                    remedy="remove that directory, then run it again",
+                    remedy="remove that directory, then rerun the command",
                 )
             if stat.kind is not Kind.DIRECTORY:
                 raise _moved_meanwhile(change, f"{quoted(name)} was put into the directory there")
@@ -215,7 +215,7 @@ def _displace(change: FileChange, transaction: Transaction, target: Slot) -> Non
 
 def _moved_meanwhile(change: Change, what: str, *, link: bool = False) -> AgentSyncError:
     family = UnsafePath if link else FileSystemError
-    return family(subject=quoted(change.path), check=f"{what} while the sync ran", remedy="run it again")
+    return family(subject=quoted(change.path), check=f"{what} while the sync ran", remedy="rerun the command")
 
 
 # -- The end of a run: rolled back, or finalized and announced.

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shlex
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -75,6 +76,10 @@ class ResolvedBundle:
     inside: BundleContents | None
 
 
+def _reference(registry: Registry, wanted: Digest | str) -> str:
+    return f"{registry.name}:{wanted}" if isinstance(wanted, str) else f"{registry.name}@{wanted}"
+
+
 def resolve_bundle(
     wanted: Digest | str, registry: Registry, expected: VerificationRequest
 ) -> tuple[ResolvedBundle, BundleContents]:
@@ -87,10 +92,13 @@ def resolve_bundle(
     """
     found = verify_bundle(wanted, registry, expected.policy, name=expected.name)
     if not found.verdict.accepted or found.inside is None:
+        verify = (
+            f"agent-sync bundle verify {shlex.quote(_reference(registry, wanted))} --name {shlex.quote(expected.name)}"
+        )
         raise Untrusted(
             subject=found.bundle.what,
             check="; ".join(found.verdict.refusals),
-            remedy="see each rule: agent-sync bundle verify; have the bundle signed by the policy's signers",
+            remedy=f"to see each rule: {verify}; have the bundle signed by the policy's signers",
         )
     # The project's own lock was reviewed where the project is: a bundle of just that lock needs no other signature.
     if not found.verdict.signed and found.inside.content != expected.own_lock:
@@ -161,7 +169,7 @@ def _fetch(part: Part, registry: Registry, world: World, counted: ProgressCounte
     except NotFound as error:
         raise BytesUnavailable(
             subject=part.item.what,
-            check=f"neither {registry.name} nor the cache has it",
+            check=f"neither in {registry.name} nor in the cache",
             remedy="pull the whole bundle, or first the earlier one that this copy builds on (bundle copy --since)",
         ) from error
     counted.advance()

@@ -44,7 +44,7 @@ from agent_sync_oci.trust import PinnedRoot, Policy, Revocation, Rule, Verdict, 
 # -- policy ----------------------------------------------------------------------------------------------------------
 
 MAX_ROOT_BYTES = 4 * 1024 * 1024
-_HOW = "see `trust` in docs/reference/configuration.md; for keys without a log: transparency_log: optional"
+_HOW = "add `root:` under `trust:`, or, for keys without a log, `transparency_log: optional` to the rule"
 
 Read = Callable[[str], bytes | None]
 

@@ -28,7 +28,7 @@ _DIGEST_PREFIX = "sha256:"
 ReferenceArgument = Annotated[
     str,
     typer.Argument(
-        metavar="REFERENCE", help="HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG], or oci-archive:FILE[:TAG]."
+        metavar="REFERENCE", help="HOST/REPOSITORY[:TAG][@DIGEST], oci-archive:FILE[:TAG], or oci:DIR[:TAG]."
     ),
 ]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="The name that signatures are bound to.")]
@@ -90,9 +90,9 @@ def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> S
                 check="signing services cannot be reached with --offline",
                 remedy="omit --offline, or sign with --key alone",
             )
-        config = read_path_argument(options.trust_config, session, what="the trust configuration")
+        config = read_path_argument(options.trust_config, session, what="trust configuration")
     if options.key:
-        key = read_path_argument(options.key, session, what="the key")
+        key = read_path_argument(options.key, session, what="key")
         try:
             return key_signing(key, lambda: _pass_phrase(session), trust_config=config)
         except WrongPassPhrase as error:
@@ -104,7 +104,7 @@ def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> S
         return keyless_signing(_token(options, session.environment), config)
     raise UsageError(
         subject="signing",
-        check="no key and no identity was given",
+        check="neither a key nor an identity was given",
         remedy="give --key FILE, or --trust-config FILE with an identity token",
     )
 
@@ -132,7 +132,7 @@ def sha256_of_artifact(text: str, session: Session) -> str:
         return _hex_digits(text)
     sha256 = sha256_of_file(posixpath.join(session.directory, text))
     if sha256 is None:
-        raise _no_such_file(text, what="the file")
+        raise _no_such_file(text, what="file")
     return sha256
 
 
@@ -167,7 +167,7 @@ def _pass_phrase(session: Session) -> bytes:
     given = session.environment.get(PASS_PHRASE)
     if given is None and (given := session.ask_secret("pass phrase for the key: ")) is None:
         raise UsageError(
-            subject="pass phrase for the key", check="not set, and no terminal to ask on", remedy=f"set {PASS_PHRASE}"
+            subject="pass phrase", check="not set, and no terminal to prompt on", remedy=f"set {PASS_PHRASE}"
         )
     return _bytes(given)
 

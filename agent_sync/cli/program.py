@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 NAME = "agent-sync"
 ABOUT = """Sync rules, skills, and prompts for coding agents.
 
-Declare sources in agent-sync.yaml. `agent-sync update` pins them in agent-sync.lock, and `agent-sync sync` writes the
+Declare sources in agent-sync.yaml. `agent-sync update` pins them in the lock, and `agent-sync sync` writes the
 locked files to the directories that your tools read.
 """
 

@@ -268,7 +268,7 @@ def verdict_lines(verdict: Verdict) -> Iterator[Line]:
             f"  rule {each.rule.bundle}: {len(each.signers)} of {each.rule.threshold} signatures{missing}",
         )
         yield from listed("  signed by ", map(str, each.signers))
-        yield from listed("  does not count: ", each.passed_over)
+        yield from listed("  not counted: ", each.passed_over)
     if not verdict.rules:
         yield "no policy rule matches this name; signatures not checked"
     yield from ((Styled("refused", Style.ERROR), f"  {each}") for each in verdict.refusals)

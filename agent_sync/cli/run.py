@@ -282,7 +282,7 @@ class _Run:
         return error.exit_code
 
     def interrupted(self) -> int:
-        cancelled = Cancelled(subject="run", check=_INTERRUPTED, remedy="run it again")
+        cancelled = Cancelled(subject="run", check=_INTERRUPTED, remedy="rerun the command")
         self._report(cancelled, (_INTERRUPTED,))
         return cancelled.exit_code
 

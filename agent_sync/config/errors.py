@@ -128,6 +128,8 @@ def validation_errors(error: ValidationError, document: Document, root: type[Bas
         if details["type"] == "too_short" and details["input"]:
             continue  # not empty: what is in there is wrong, and has an error of its own
         path, field = _locate(details["loc"], root)
+        if details["type"] == "union_tag_invalid":
+            path = (*path, details["ctx"]["discriminator"].strip("'"))
         check, remedy = _describe(details, path, field)
         invalid = details.get("ctx", {}).get("error")
         kind = UnsafePath if isinstance(invalid, InvalidValue) and invalid.is_unsafe else ConfigInvalid
@@ -224,7 +226,8 @@ def _unknown_choice(value: Any, known: tuple[str, ...]) -> tuple[str, str | None
     from agent_sync_oci.text import closest
 
     near = closest(value, known) if isinstance(value, str) else None
-    listed = " or ".join(f"`{each}`" for each in known)
+    names = [f"`{each}`" for each in known]
+    listed = " or ".join(names) if len(names) < 3 else f"{', '.join(names[:-1])}, or {names[-1]}"
     given = quoted(value) if isinstance(value, str) else _describe_value(value)
     return f"must be {listed}, not {given}", None if near is None else f"did you mean `{near}`?"
 

@@ -183,7 +183,7 @@ def _refuse_other_version(document: Document) -> None:
         check, remedy = "`version` is missing", f"add `version: {VERSION}`"
     elif type(version) is int:
         check = f"version {version} is not known; this agent-sync reads version {VERSION}"
-        remedy = f"use an agent-sync that knows it, or write `version: {VERSION}` in every configuration file"
+        remedy = f"upgrade agent-sync, or write `version: {VERSION}` in every configuration file"
     elif isinstance(version, str):
         check = f"must be the number {VERSION}, not the text {quoted(version)}"
     else:

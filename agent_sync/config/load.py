@@ -247,12 +247,12 @@ def _read_file(file: ConfigPath, level: Level, read: ReadFile) -> Layer | None:
     if content is not None:
         return read_layer(content, file, level=level)
     if file.required:
-        remedy = _rename(file, read) or "correct the path that names it"
+        remedy = renaming(file, read) or "correct the path that was given"
         raise ConfigInvalid(subject=file.shown, check="no such file", remedy=remedy)
     return None
 
 
-def _rename(file: ConfigPath, read: ReadFile) -> str | None:
+def renaming(file: ConfigPath, read: ReadFile) -> str | None:
     """Return the advice to rename a file beside it that has the other usual ending."""
     stem, dot, ending = file.path.rpartition(".")
     other = {"yaml": "yml", "yml": "yaml"}.get(ending)
@@ -267,13 +267,18 @@ def _rename(file: ConfigPath, read: ReadFile) -> str | None:
 
 def _no_configuration(places: ConfigPaths, read: ReadFile) -> ConfigInvalid:
     others = [file.shown for file in (places.system, places.user) if file is not None]
-    elsewhere = f", nor {' or '.join(others)}" if places.inherit and others else ""
+    neither = (
+        f"neither {others[0]} nor {others[1]} exists"
+        if len(others) > 1
+        else "".join(f"{each} does not exist" for each in others)
+    )
+    elsewhere = f", and {neither}" if places.inherit and others else ""
     above = _parent_with_config(places.root, read)
     make = "create one: agent-sync init" if above is None else f"change to {above}, which has one, or name it: --config"
     return ConfigInvalid(
         subject=places.project.shown,
-        check=f"no such file in {places.root}{elsewhere}",
-        remedy=_rename(places.project, read) or make,
+        check=f"not found in {places.root}{elsewhere}",
+        remedy=renaming(places.project, read) or make,
     )
 
 

@@ -95,10 +95,14 @@ def check_characters(source: SourceText) -> None:
         source.error: it holds a character that may only be written as an escape, or what is left of a merge.
     """
     if found := _CONFLICT.search(source.text):
-        again = ", or have it written again: agent-sync update" if issubclass(source.error, LockError) else ""
+        again = (
+            ", or keep your side: git checkout --ours agent-sync.lock; then: agent-sync update"
+            if issubclass(source.error, LockError)
+            else ""
+        )
         raise source.refusal(
             source.span_at(found.start(), width=len(found[0])),
-            check="a merge conflict was left in the file",
+            check="a merge conflict in the file is unresolved",
             remedy=f"resolve the merge{again}",
         )
     if found := UNWRITABLE.search(source.text):

@@ -112,7 +112,7 @@ def _require_version(document: Document) -> None:
         check = f"version {version} is not known; this agent-sync reads version {VERSION}"
     else:
         return
-    remedy = "use the agent-sync that wrote it, or see `agent-sync migrate`"
+    remedy = "restore the lock file from version control, or upgrade agent-sync to the version that wrote it"
     raise LockInvalid(subject=document.file, check=check, remedy=remedy, place=document.place(("version",)))
 
 

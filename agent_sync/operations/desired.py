@@ -66,7 +66,7 @@ def refuse_no_outputs(inputs: Inputs, lock: Lock) -> None:
     if inputs.config is None and lock.outputs is None:
         raise LockInvalid(
             subject=inputs.lock_file.label,
-            check="does not say where files go (`outputs`), and no configuration is read that does",
+            check="has no `outputs`, and without a configuration nothing says where files go",
             remedy="record it where the configuration is: agent-sync update",
         )
 
@@ -207,6 +207,6 @@ def refuse_unsigned_outputs(desired: DesiredState, inputs: Inputs, *, signed: Lo
         with inputs.refusals_audited():
             raise Untrusted(
                 subject=inputs.lock_file.label,
-                check="the policy requires signatures, and the configuration makes other outputs than the signed lock",
+                check="the policy requires signatures, and the configuration has other outputs than the signed lock",
                 remedy="agent-sync update, and have the new lock signed: agent-sync push --sign",
             )

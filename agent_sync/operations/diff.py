@@ -36,9 +36,9 @@ def diff(inputs: Inputs, paths: Sequence[str] = ()) -> DiffResult:
     for asked in plain:
         if not any(_is_wanted(path, (asked,)) for path in wanted):
             raise UsageError(
-                subject=quoted(asked),
-                check="no output is at or below this path",
-                remedy="see `agent-sync status` for the directories",
+                subject=f"path {quoted(asked)}",
+                check="holds no output of agent-sync",
+                remedy="list the target directories: agent-sync status",
             )
     observed = observe(inputs.world.project, list(wanted), cancellation=inputs.world.cancellation)
     # Orphans are left out: their bytes are in no lock, and prune names them.

@@ -68,7 +68,7 @@ class ReadSet:
 def moved(what: str) -> MovedMeanwhile:
     """Return the error that `what` changed between planning and executing."""
     return MovedMeanwhile(
-        subject=what, check="changed while this command was running; nothing was written", remedy="run it again"
+        subject=what, check="changed while this command was running; nothing was written", remedy="rerun the command"
     )
 
 
@@ -263,15 +263,17 @@ class Run:
 
     def _load(self, read_file: ReadFile) -> LoadedConfig:
         """Return the configuration as it is now; its warnings are announced."""
-        from agent_sync.config.load import is_declared, load
+        from agent_sync.config.load import is_declared, load, renaming
 
         try:
             loaded = load(self.places, read_file, self.world.project)
         except ConfigInvalid as error:
             # With a lock and no configuration at all, the lock alone may be what is wanted.
-            if is_declared(self.places, read_file) or self._lock_file.content() is None:
+            if is_declared(self.places, read_file) or renaming(self.places.project, read_file):
                 raise
-            remedy = "to go by the lock alone: agent-sync sync --frozen; to declare sources: agent-sync init"
+            if self._lock_file.content() is None:
+                raise
+            remedy = "to declare sources: agent-sync init; to sync from the lock alone: agent-sync sync --frozen"
             raise error.restated(remedy=remedy) from error
         for warning in loaded.warnings:
             self.world.observer(warning)

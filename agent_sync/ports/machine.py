@@ -43,7 +43,7 @@ class Cancellation:
     def check(self) -> None:
         """Raise Cancelled if it is time to stop."""
         if self._event.is_set():
-            raise Cancelled(subject="run", check="was cancelled", remedy="run it again; nothing is half-written")
+            raise Cancelled(subject="run", check="was cancelled", remedy="rerun the command; nothing is half-written")
         if self._deadline is not None and self._clock is not None and self._clock.monotonic_s() > self._deadline:
             raise Cancelled(subject="run", check="took longer than its caller allows", remedy="allow more time")
 

@@ -325,7 +325,7 @@ def require_upstream(source: str, world: World) -> None:
     if world.offline:
         raise BytesUnavailable(
             subject=f"source {source}",
-            check="only upstream knows, and --offline forbids asking it",
+            check="--offline forbids connecting to upstream",
             remedy="run the command without --offline",
         )
 

@@ -178,10 +178,10 @@ def check_digest(text: str) -> Digest:
     try:
         return Digest.from_hex(digits.lower() if algorithm.lower() == "sha256" else "")
     except ValueError as error:
-        check = f"{quoted(text)} is not `sha256:` and 64 hexadecimal digits"
+        check = f"must be `sha256:` and 64 hexadecimal digits, not {quoted(text)}"
         if algorithm.lower() == "sha256" and re.fullmatch(r"[0-9A-Fa-f]+", digits):
-            check += f", it has {len(digits)}"
-        remedy = "run `sha256sum` on the file that you looked at, and write `sha256:` and what it prints"
+            check += f", which has {len(digits)}"
+        remedy = "write `sha256:` and the digits that this command prints: sha256sum FILE"
         raise InvalidValue(check, remedy) from error
 
 

@@ -55,7 +55,7 @@ def apply_transforms(
         raise TransformFailed(
             subject=f"source {source.name}",
             check="a file that the command runs or reads changed while it ran",
-            remedy="run it again when nothing writes there",
+            remedy="rerun the command when nothing writes there",
         )
     return Transformed(
         recipe=recipe,

@@ -268,5 +268,5 @@ def _changed(file: FileToPack, subject: str, now: str) -> DigestMismatch:
     return DigestMismatch(
         subject=f"{subject}, file {quoted(file.path)}",
         check=f"the file changed while it was read: now it has {now} that it had at first",
-        remedy="run the command again when nothing writes there",
+        remedy="rerun the command when nothing writes there",
     )

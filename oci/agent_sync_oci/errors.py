@@ -92,7 +92,7 @@ class UsageError(AgentSyncError):
 class InvalidReference(UsageError):
     """A reference does not follow the syntax of references."""
 
-    default_remedy = "write HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG] or oci-archive:FILE[:TAG]"
+    default_remedy = "write HOST/REPOSITORY[:TAG][@DIGEST], oci-archive:FILE[:TAG], or oci:DIR[:TAG]"
 
 
 class UnusableKey(UsageError):

@@ -224,7 +224,7 @@ def _hint_for_path(text: str) -> str:
         return f"did you mean {ARCHIVE}{shown}?"
     if path.startswith(("/", "./", "../")) or path in (".", ".."):
         return f"did you mean {LAYOUT}{shown}? For a tar file, write {ARCHIVE}{shown}"
-    return "write the host, too, such as registry.example.com/team/agents"
+    return "include the host, such as registry.example.com/team/agents"
 
 
 def _refuse(text: str, check: str, remedy: str | None = None) -> NoReturn:

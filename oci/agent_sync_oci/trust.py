@@ -99,7 +99,7 @@ class Rule:
         if self.root is None and any(isinstance(each, IdentitySigner) for each in self.signers):
             raise ValueError("an identity can be verified only with a trusted root")
         if self.root is None and self.transparency_log:
-            raise ValueError("a log entry can be verified only with a trusted root")
+            raise ValueError("a rule that requires a transparency log entry needs a trusted root")
 
     def applies_to(self, name: str) -> bool:
         """Return whether the rule applies to the bundle with this name."""

@@ -215,7 +215,7 @@ class MemoryDirectory:
         self.machine.before_call(verb, path)
 
     def _fault(self, path: str, check: str) -> FileSystemError:
-        return FileSystemError(subject=f"file {self._name}/{path}", check=check, remedy="run it again")
+        return FileSystemError(subject=f"file {self._name}/{path}", check=check, remedy="rerun the command")
 
     def _unsafe(self, path: str) -> UnsafePath:
         return UnsafePath(subject=f"file {self._name}/{path}", check="a symbolic link stands there")

@@ -39,7 +39,7 @@ def test_from_nothing_to_files_and_back(tmp_path: Path) -> None:
         (["status", "rule"], 2, 'did you mean "rules"?'),
         (["verify", "other"], 2, "choose one of: rules"),
         (["diff", "nowhere"], 2, "agent-sync status"),
-        (["restore", ".cursor/rules/a.md"], 2, "no edit of any file is kept"),
+        (["restore", ".cursor/rules/a.md"], 2, "no edits are kept for this project"),
         (["restore", "../../etc/passwd"], 7, "relative to the project root"),
         (["check", "--config", "other.yaml"], 3, "correct the path"),
         (["check", "--lockfile", "other.lock"], 4, "agent-sync --lockfile other.lock update"),

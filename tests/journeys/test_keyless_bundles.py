@@ -68,7 +68,7 @@ def test_an_identity_signs_and_whoever_trusts_it_takes_the_bundle(
     demand(receiver, "root: root.json")
     pull(receiver, place)
     receiver.run("sync", "--offline", "--frozen", "--policy", "policy.yaml")
-    assert f"claims to be by {_CI}" in receiver.run("bundle", "inspect", place).out
+    assert f"claimed signer: {_CI}" in receiver.run("bundle", "inspect", place).out
     asked = ("--identity", _CI, "--issuer", _ISSUER, "--trusted-root", "root.json")
     receiver.run("bundle", "verify", place, "--name", NAME, *asked)
     receiver.run("bundle", "verify", place, "--name", NAME, *asked[:4], code=2)  # checked against what?

@@ -105,7 +105,7 @@ def test_what_is_wrong_is_told_as_of_any_type(machine: CommandMachine) -> None:
     machine.configure(config.replace("repo:", "signed: tag\n    repo:"))
     assert "or on a git source" in machine.run("update", expect=3).err
     machine.configure(config.replace("hg", "bzr"))
-    assert "`git` or `url` or `local` or `oci` or `hg`" in machine.run("update", expect=3).err
+    assert "`git`, `url`, `local`, `oci`, or `hg`" in machine.run("update", expect=3).err
 
 
 def test_another_machine_fetches_what_is_locked_and_nothing_else(machine: CommandMachine, hgweb: Hgweb) -> None:

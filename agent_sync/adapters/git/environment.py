@@ -311,7 +311,7 @@ def transfer_failed(address: GitAddress, stderr: str, repository: str) -> AgentS
         return FileSystemError(
             subject=f"file {quoted(repository)}",
             check=f"cannot be written or read: {last_line(local)}",
-            remedy="free some space, look at the system's log (dmesg), or set AGENT_SYNC_CACHE to another directory",
+            remedy="free some space, see the system's log (dmesg), or set AGENT_SYNC_CACHE to another directory",
         )
     if (objects := _OBJECTS.search(stderr)) is not None:
         return _bad_objects(address, objects)

@@ -24,7 +24,7 @@ _ENTRY = re.compile(rb"([0-7]{1,7}) ([^\0/]+)\0(.{20})", re.DOTALL)
 _TREE_OF_COMMIT = re.compile(rb"tree ([0-9a-f]{40})\n")
 _OBJECT_OF_TAG = re.compile(rb"object ([0-9a-f]{40})\ntype (commit|tag)\n")
 _SIGNATURE = re.compile(rb"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE)
-_DAMAGED = "the repository is damaged: tell its owner"
+_DAMAGED = "the repository is damaged: ask the owner of the repository"
 _SIGNED_HEADER = re.compile(rb"^gpgsig(?:-sha256)? .*\n(?: .*\n)*", re.MULTILINE)
 
 
@@ -176,7 +176,11 @@ class Objects:
 
     def _unsafe(self, directory: bytes, what: str) -> UnsafePath:
         where = quoted(directory.decode("utf-8", "backslashreplace"))
-        return UnsafePath(subject=self._subject, check=f"the directory {where} {what}", remedy="tell its owner")
+        return UnsafePath(
+            subject=self._subject,
+            check=f"the directory {where} {what}",
+            remedy="ask the owner of the repository",
+        )
 
     def _read(self, oid: str, wanted: ObjectType | None = None) -> tuple[ObjectType, bytes]:
         found = self._database.read(oid)

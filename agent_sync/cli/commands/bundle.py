@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agent_sync_oci.reference import Reference
 
 
-_REFERENCES = "HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG], or oci-archive:FILE[:TAG]."
+_REFERENCES = "HOST/REPOSITORY[:TAG][@DIGEST], oci-archive:FILE[:TAG], or oci:DIR[:TAG]."
 
 
 def bundle_copy(
@@ -75,7 +75,7 @@ def _since(text: str | None, session: Session) -> bytes | Reference | None:
     if text is None:
         return None
     if os.path.isfile(posixpath.join(session.directory, text)):
-        return read_path_argument(text, session, what="the lock file")
+        return read_path_argument(text, session, what="lock file")
     return reference_of(text, session)
 
 
@@ -109,11 +109,11 @@ def _inspect_lines(contents: BundleDescription) -> Iterator[Line]:
     yield from align([lock, *parts])
     yield f"{counted(len(contents.parts), 'part')}, {bytes_text(contents.size)} to transfer"
     for each in contents.attached:
-        states = f" states {each.states}" if each.states else ""
-        yield f"attached {each.artifact_type}{states}"
-        yield from (f"  claims to be by {claims}" for claims in (each.claims,) if claims)
+        states = f", predicate {each.states}" if each.states else ""
+        yield f"attached: {each.artifact_type}{states}"
+        yield from (f"  claimed signer: {claims}" for claims in (each.claims,) if claims)
     if not contents.attached:
-        yield "nothing is attached: the bundle is not signed"
+        yield "no attachments: the bundle is not signed"
 
 
 INSPECT = Verb(
@@ -163,7 +163,7 @@ def bundle_verify(
         str,
         typer.Argument(
             metavar="REFERENCE",
-            help="HOST/REPOSITORY[:TAG][@DIGEST], oci:DIR[:TAG], or oci-archive:FILE[:TAG]. With --signature: the"
+            help="HOST/REPOSITORY[:TAG][@DIGEST], oci-archive:FILE[:TAG], or oci:DIR[:TAG]. With --signature: the"
             " signed file, or sha256:HEX.",
         ),
     ],
@@ -216,10 +216,10 @@ def _requirement(
     if not any((key, identity, issuer, trusted_root)):
         return None
     return RequiredSigner(
-        key=None if key is None else read_path_argument(key, session, what="the public key"),
+        key=None if key is None else read_path_argument(key, session, what="public key"),
         identity=identity,
         issuer=issuer,
-        root=None if trusted_root is None else read_path_argument(trusted_root, session, what="the trusted root"),
+        root=None if trusted_root is None else read_path_argument(trusted_root, session, what="trusted root"),
         label=key or "",
     )
 
@@ -234,7 +234,7 @@ def _artifact(session: Session, artifact: str, signature: str, required: Require
             remedy="give --key FILE, or --identity with --issuer and --trusted-root",
         )
     sha256 = sha256_of_artifact(artifact, session)
-    checked = artifact_verify(sha256, read_path_argument(signature, session, what="the signature"), required)
+    checked = artifact_verify(sha256, read_path_argument(signature, session, what="signature"), required)
     logged = "in a transparency log" if checked.logged else "in no transparency log of the trusted root"
     states = (f"states {checked.statement.predicate_type}",) if checked.statement is not None else ()
     return Answer(checked, lines=(f"signed by {checked.signer}, {logged}", *states))

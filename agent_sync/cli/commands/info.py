@@ -24,9 +24,7 @@ def info(session: Session) -> Answer:
 
 
 def _lines(result: InfoResult) -> Iterator[Line]:
-    inherit = (
-        "yes (--no-inherit reads only the project's, as CI should)" if result.inherit else "no (only the project's)"
-    )
+    inherit = "yes (--no-inherit ignores all but the project's)" if result.inherit else "no (only the project's)"
     rows: list[tuple[str, str]] = [
         ("agent-sync", f"{result.version}, command line and Python library ({result.distribution})"),
         ("specification", f"{result.spec_version}, format version {result.format_version}"),

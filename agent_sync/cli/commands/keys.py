@@ -26,7 +26,7 @@ def keys_generate(
     from agent_sync import wiring
 
     files = wiring.keys_generate(posixpath.join(session.directory, output), new_pass_phrase(session))
-    lines = (f"wrote {output}.key, readable only by you", f"wrote {output}.pub, for those who verify")
+    lines = (f"wrote {output}.key, readable only by you", f"wrote {output}.pub, the public key to verify with")
     return Answer(files, lines=lines)
 
 

@@ -32,7 +32,7 @@ def _lines(result: MigrateResult, *, dry_run: bool) -> Iterator[Line]:
     if not result.found:
         yield "no lock file: nothing to migrate"
     elif not result.changed:
-        yield "the lock file has the current format: nothing to migrate"
+        yield "the lock file is in the current format: nothing to migrate"
     else:
         yield f"{'would rewrite' if dry_run else 'rewrote'} the lock file: same meaning, canonical form"
 

@@ -28,7 +28,7 @@ def nix_export(
     Serve the directory over HTTP as a substituter, or copy from it: `nix copy --from file://DIR`. DIR may be
     an image layout directory of `agent-sync push`; it remains one.
     """
-    secret_key = None if sign is None else read_path_argument(sign, session, what="the key")
+    secret_key = None if sign is None else read_path_argument(sign, session, what="key")
     result = session.project().nix_export(
         posixpath.normpath(posixpath.join(session.directory, directory)), secret_key=secret_key
     )

@@ -67,7 +67,7 @@ class _Confirmation:
             raise UsageError(
                 subject=self.lock,
                 check="changes need confirmation; rerun with --yes",
-                remedy="look at the changes with --dry-run, then add --yes",
+                remedy="review the changes with --dry-run, then rerun with --yes",
             )
         self.declined = answer.lower() not in ("y", "yes")
         return not self.declined

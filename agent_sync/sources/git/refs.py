@@ -78,7 +78,7 @@ def resolve_ref(ref: str, repository: GitRepository, *, source: str, observer: O
         return ResolvedRef(commit, commit)
     raise ConfigInvalid(
         subject=f"source {source}",
-        check=f"the repository has no tag, branch or commit {quoted(ref)}",
+        check=f"the repository has no tag, branch, or commit {quoted(ref)}",
         remedy=_suggestion(ref, refs),
         part=("ref",),
     )
@@ -118,7 +118,7 @@ def warn_of_protocol(request: GitRequest, world: World) -> None:
     protocol = protocol_of(repo)
     if protocol in ("http", "git"):
         message = (
-            f"{redact_address(repo)} is reached by {protocol}:"
+            f"{redact_address(repo)} uses {protocol}://:"
             " anyone on the network path can alter the content; use https or ssh"
         )
         world.observer(Warned("insecure-protocol", request.subject, message, source=request.name))

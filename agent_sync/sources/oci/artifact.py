@@ -201,7 +201,7 @@ class Layers:
             raise DigestMismatch(
                 subject=self._subject,
                 check=f"{quoted(name)} removes a file of an earlier layer (a whiteout)",
-                remedy="use an artifact that simply holds its files",
+                remedy="use an artifact without whiteouts",
             )
         if layer.media_type.startswith(_OURS):
             name = name.removeprefix(_OUR_DIRECTORY)
@@ -285,7 +285,7 @@ class _Gzip:
                 self._inflate(piece[at : at + _GZIP_BYTES])
         except zlib.error as error:
             raise DigestMismatch(
-                subject=self._subject, check=f"a layer is not gzip: {error}", remedy="ask whoever published it"
+                subject=self._subject, check=f"a layer is not gzip: {error}", remedy="ask its publisher"
             ) from error
 
     def _inflate(self, piece: bytes) -> None:

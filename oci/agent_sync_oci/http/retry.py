@@ -140,9 +140,14 @@ def connection_failed(cause: Exception, subject: str, *, error: type[NetworkErro
         )
     return error(
         subject=subject,
-        check=f"the connection failed: {printable(str(causes[-1]) or type(cause).__name__)}",
-        remedy="check that the host is right and can be reached, and whether it speaks http or https",
+        check=f"the connection failed: {printable(_reason(causes[-1]) or type(cause).__name__)}",
+        remedy="check the host name, the network, and whether the server speaks HTTP or HTTPS",
     )
+
+
+def _reason(cause: Exception) -> str:
+    """Return what the system says, without the number that Python puts before it."""
+    return (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
 
 
 def _is_permanent(cause: Exception) -> bool:

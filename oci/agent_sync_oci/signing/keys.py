@@ -77,7 +77,7 @@ def _document(pem: bytes) -> object:
     if found is None:
         raise UnusableKey(subject=_SUBJECT, check="the file is not a single PEM block", remedy=_IMPORT_KEY)
     if found[1] not in _LABELS:
-        check = f"the file holds {found[1].decode().lower()!r}, not an encrypted Sigstore private key"
+        check = f"the file holds {found[1].decode()} in PEM, not an encrypted Sigstore private key"
         raise UnusableKey(subject=_SUBJECT, check=check, remedy=_IMPORT_KEY)
     try:
         return read_json(base64.b64decode(re.sub(rb"\s+", b"", found[2]), validate=True), subject=_SUBJECT)

@@ -157,7 +157,7 @@ def _expected(read: SigstoreBundle, signers: Sequence[Signer]) -> Signer:
         raise _rejected("no signer is named who could have signed", "name a key, or an identity with its issuer")
     signer = match_signer(read.verifier, signers)
     if signer is None:
-        raise _rejected(f"signed by {quoted(describe_verifier(read.verifier))}, who is not among the required signers")
+        raise _rejected(f"signed by {quoted(describe_verifier(read.verifier))}, not among the required signers")
     return signer
 
 

@@ -263,7 +263,7 @@ def test_a_source_that_cannot_be_asked_is_told_beside_the_others(tmp_path: Path)
 def test_migrate_has_nothing_to_do_yet(machine: CommandMachine) -> None:
     assert run(machine, "migrate").out == "no lock file: nothing to migrate\n"
     run(machine, "update --yes")
-    assert run(machine, "migrate").out == "the lock file has the current format: nothing to migrate\n"
+    assert run(machine, "migrate").out == "the lock file is in the current format: nothing to migrate\n"
     text = machine.read("agent-sync.lock")
     machine.put("agent-sync.lock", f"# a comment\n{text}")
     assert run(machine, "migrate --dry-run").out == "would rewrite the lock file: same meaning, canonical form\n"
@@ -283,7 +283,7 @@ def test_info_tells_versions_places_and_tools(machine: CommandMachine, tmp_path:
         f"cache          {machine.home}/.cache/agent-sync/store (0 B)\n",
         "claude-code: .claude/ (shared with you)\n",
         "mine: .mine/ (custom)\n",
-        "--no-inherit reads only the project's, as CI should)\n",
+        "--no-inherit ignores all but the project's)\n",
     ):
         assert part in told.out
     assert run(machine, "info --no-inherit --json").document["inherit"] is False

@@ -155,7 +155,7 @@ def test_r113_an_unrecognised_version_is_refused_before_anything_else_is_said(ve
         ("sources: [{name: a, type: oci}]", "sources[0].reference", "`reference` is missing"),
         ("sources: [{name: a, type: oci, reference: 'h.example/r'}]", "sources[0].reference", "neither a tag nor"),
         ("sources: [{name: a, type: oci, reference: 'oci:dir:v1'}]", "sources[0].reference", "no registry"),
-        ("sources: [{name: a, type: gti}]", "sources[0]", 'must be `git` or `url` or `local` or `oci`, not "gti"'),
+        ("sources: [{name: a, type: gti}]", "sources[0].type", 'must be `git`, `url`, `local`, or `oci`, not "gti"'),
         ("sources: [{name: a, type: git, repo: 'https://h/r'}]", "sources[0].ref", "`ref` is missing"),
         ("sources: [{name: a, type: git, repo: 'https://h/r', ref: 1.0}]", "sources[0].ref", "not the number 1.0"),
         ("sources: [{name: a, type: git, repo: 'https://h/r', ref: -v}]", "sources[0].ref", "begins with a dash"),
@@ -176,7 +176,7 @@ def test_r113_an_unrecognised_version_is_refused_before_anything_else_is_said(ve
         ("overrides: [{target: a, strategy: append}]", "overrides[0].file", "`file` is missing"),
         ('transforms: [{source: a, type: custom, command: "x \'y"}]', "transforms[0].command", "no closing quotation"),
         ("transforms: [{source: a, type: custom, command: false}]", "transforms[0].command", "not false"),
-        ("transforms: [{source: a, type: go}]", "transforms[0]", "must be `template` or `custom`"),
+        ("transforms: [{source: a, type: go}]", "transforms[0].type", "must be `template` or `custom`"),
         ("transforms: [{source: a}]", "transforms[0]", "`type` is missing"),
         ("tool_map: spec-v9", "tool_map", 'must be `spec-v1` or `2026-11`, not "spec-v9"'),
         ("limits: {max_file_size: 10 apples}", "limits.max_file_size", '"10 apples" is not a size'),
@@ -222,7 +222,7 @@ def test_x18_upper_case_digits_of_a_checksum_are_accepted_and_normalised() -> No
 )
 def test_a_checksum_that_is_no_sha256_is_refused(checksum: str) -> None:
     error = refused(f"sources: [{{name: a, type: url, url: 'https://h/p', checksum: '{checksum}'}}]")
-    assert "is not `sha256:` and 64 hexadecimal digits" in error.check
+    assert "must be `sha256:` and 64 hexadecimal digits" in error.check
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,7 @@ def test_without_any_file_the_error_says_where_it_looked_and_how_to_begin() -> N
         (None, "/project/agent-sync.yml", "found agent-sync.yml: rename it to agent-sync.yaml"),
         ("sub/c.yaml", "/project/sub/c.yml", "found c.yml: rename it to c.yaml"),
         ("sub/c.yml", "/project/sub/c.yaml", "found c.yaml: rename it to c.yml"),
-        ("sub/c", "/project/sub/c.yml", "correct the path that names it"),
+        ("sub/c", "/project/sub/c.yml", "correct the path that was given"),
     ],
 )
 def test_a_file_beside_it_with_the_other_ending_is_found(named: str | None, there: str, remedy: str) -> None:

@@ -127,7 +127,10 @@ def test_only_a_lock_can_be_written_again_after_a_merge() -> None:
         with pytest.raises(error) as refused:
             read_document(b"<<<<<<< HEAD\n", file="f", error=error, max_bytes=100)
         remedies.append(refused.value.remedy)
-    assert remedies == ["resolve the merge", "resolve the merge, or have it written again: agent-sync update"]
+    assert remedies == [
+        "resolve the merge",
+        "resolve the merge, or keep your side: {ours}; then: agent-sync update",
+    ]
 
 
 @pytest.mark.parametrize(

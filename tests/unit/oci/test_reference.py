@@ -79,7 +79,7 @@ def test_anything_else_is_refused_with_what_to_do(text: str) -> None:
         ("./bundle", "did you mean oci:./bundle? For a tar file, write oci-archive:./bundle"),
         ("/srv/bundle:v1", "did you mean oci:/srv/bundle:v1? For a tar file, write oci-archive:/srv/bundle:v1"),
         (".", "did you mean oci:.? For a tar file, write oci-archive:."),
-        ("acme/agents", "write the host, too, such as registry.example.com/team/agents"),
+        ("acme/agents", "include the host, such as registry.example.com/team/agents"),
     ],
 )
 def test_who_names_a_path_is_told_how_to_write_it(text: str, meant: str) -> None:

@@ -153,7 +153,7 @@ def test_a_receiver_that_lacks_something_after_all_keeps_its_lock(two: MemoryPro
     receiver = a_receiver(two)
     receiver.put("agent-sync.lock", "version: 1\n")
     copy(two, V2, DELTA, since=V1)
-    with pytest.raises(BytesUnavailable, match="nor the cache has it"):
+    with pytest.raises(BytesUnavailable, match="nor in the cache"):
         pull(receiver, DELTA, name=NAME, write_lock=True, allow_unsigned=True)
     assert receiver.lock == "version: 1\n"
     assert receiver.store.recorded == {}

@@ -137,7 +137,7 @@ def test_the_answer_of_a_person_holds_for_what_was_asked_and_nothing_else() -> N
     with pytest.raises(MovedMeanwhile) as moved:
         project.project().update(confirm=answer)
     assert len(asked) == 1
-    assert (moved.value.subject, moved.value.remedy) == ("agent-sync.lock", "run it again")
+    assert (moved.value.subject, moved.value.remedy) == ("agent-sync.lock", "rerun the command")
     assert project.lock == asked[0] + "# a colleague was here\n"
 
 

@@ -90,7 +90,7 @@ def test_a_branch_called_like_a_shortened_id_wins(remote: _Remote) -> None:
 @pytest.mark.parametrize("ref", ["v9", "refs/heads/nothing", "nothing", "deadbee", "refs/pull/1/head"])
 def test_what_is_not_there_is_an_error_with_a_remedy(remote: _Remote, ref: str) -> None:
     remote.repository.commit({"a": "1"})
-    with pytest.raises(ConfigInvalid, match="has no tag, branch or commit") as caught:
+    with pytest.raises(ConfigInvalid, match="has no tag, branch, or commit") as caught:
         remote.choose(ref)
     assert ref in caught.value.check
     assert caught.value.remedy
