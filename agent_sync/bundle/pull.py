@@ -92,9 +92,7 @@ def resolve_bundle(
     """
     found = verify_bundle(wanted, registry, expected.policy, name=expected.name)
     if not found.verdict.accepted or found.inside is None:
-        verify = (
-            f"agent-sync bundle verify {shlex.quote(_reference(registry, wanted))} --name {shlex.quote(expected.name)}"
-        )
+        verify = shlex.join(("agent-sync", "bundle", "verify", _reference(registry, wanted), "--name", expected.name))
         raise Untrusted(
             subject=found.bundle.what,
             check="; ".join(found.verdict.refusals),

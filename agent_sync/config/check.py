@@ -39,7 +39,9 @@ def unused_sources(config: Config) -> Iterator[Warned]:
     used = {target.source for target in config.targets}
     for index, source in enumerate(config.sources):
         if source.name not in used:
-            message = "no target uses this source, so none of its files are written; add one under `targets:`, or remove the source"
+            message = (
+                "no target uses this source, so nothing is written; add one under `targets:`, or remove the source"
+            )
             yield Warned("unused-source", f"source {source.name}", message, config.place_of("sources", index, "name"))
 
 

@@ -7,6 +7,7 @@ docs/reference/configuration.md).
 from __future__ import annotations
 
 import posixpath
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -267,14 +268,14 @@ def renaming(file: ConfigPath, read: ReadFile) -> str | None:
 
 def _no_configuration(places: ConfigPaths, read: ReadFile) -> ConfigInvalid:
     others = [file.shown for file in (places.system, places.user) if file is not None]
-    neither = (
-        f"neither {others[0]} nor {others[1]} exists"
-        if len(others) > 1
-        else "".join(f"{each} does not exist" for each in others)
-    )
-    elsewhere = f", and {neither}" if places.inherit and others else ""
+    both = f"neither {' nor '.join(others)} exists" if len(others) > 1 else f"{''.join(others)} does not exist"
+    elsewhere = f", and {both}" if places.inherit and others else ""
     above = _parent_with_config(places.root, read)
-    make = "create one: agent-sync init" if above is None else f"change to {above}, which has one, or name it: --config"
+    make = (
+        "create one: agent-sync init"
+        if above is None
+        else f"the nearest one is in a parent directory: cd {shlex.quote(above)}"
+    )
     return ConfigInvalid(
         subject=places.project.shown,
         check=f"not found in {places.root}{elsewhere}",

@@ -95,11 +95,8 @@ def check_characters(source: SourceText) -> None:
         source.error: it holds a character that may only be written as an escape, or what is left of a merge.
     """
     if found := _CONFLICT.search(source.text):
-        again = (
-            ", or keep your side: git checkout --ours agent-sync.lock; then: agent-sync update"
-            if issubclass(source.error, LockError)
-            else ""
-        )
+        ours = ", or keep your side: git checkout --ours agent-sync.lock; then: agent-sync update"
+        again = ours if issubclass(source.error, LockError) else ""
         raise source.refusal(
             source.span_at(found.start(), width=len(found[0])),
             check="a merge conflict in the file is unresolved",

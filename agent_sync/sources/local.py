@@ -295,11 +295,7 @@ def resolve_local(request: LocalRequest, world: World) -> LocalPinned:
     world.cancellation.check()
     declared, seen = request.declared, scan(request, world)
     if seen is None or not seen.found:
-        check = (
-            f"path {quoted(declared.path)} does not exist"
-            if seen is None
-            else f"path {quoted(declared.path)} holds no file"
-        )
+        check = f"path {quoted(declared.path)} {'does not exist' if seen is None else 'holds no file'}"
         raise ConfigInvalid(subject=request.subject, check=check, remedy="correct `path:`, or remove the source")
     packed = pack_directory(seen.directory, seen.found, world, subject=request.subject)
     return Pinned(request.name, declared, LocalPin(declared.path, packed))

@@ -227,7 +227,7 @@ def test_a_layer_that_is_not_there_is_no_whole_bundle(sender: MemoryProject, rec
     registry = registry_of(sender)
     (layer,) = part_in(registry).layers
     del registry.blobs[layer.digest]
-    refused(receiver, BytesUnavailable, match="nor the cache has it")
+    refused(receiver, BytesUnavailable, match="nor in the cache")
 
 
 # -- the index -------------------------------------------------------------------------------------------------------

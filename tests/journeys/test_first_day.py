@@ -80,7 +80,7 @@ def test_below_the_project_one_is_told_where_it_is(tmp_path: Path) -> None:
     machine = a_local_machine(tmp_path)
     machine.lock_and_sync()
     ran = machine.run("check", where=machine.project / "rules", expect=3)
-    assert f"go to {machine.project}, which has one, or name it: --config" in ran.err
+    assert f"the nearest one is in a parent directory: cd {machine.project}" in ran.err
     machine.run("check", "--config", "../agent-sync.yaml", where=machine.project / "rules")
 
 
@@ -95,7 +95,7 @@ def test_a_path_may_be_written_as_a_shell_completes_it(tmp_path: Path) -> None:
         machine.run("restore", path)
         assert machine.read(".cursor/rules/a.md") == "mine\n"
         machine.run("sync")
-    assert 'edits of ".cursor/rules/a.md" are kept' in machine.run("restore", "b.md", expect=2).err
+    assert 'kept edits: ".cursor/rules/a.md"' in machine.run("restore", "b.md", expect=2).err
 
 
 def test_many_orphans_are_told_in_few_lines(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_offline_upstream_cannot_be_asked_whatever_the_store_has(tmp_path: Path,
     config = url_config(url, f"sha256:{sha256('policy' + chr(10))}")
     machine = a_machine(tmp_path, {"agent-sync.yaml": config})
     machine.lock_and_sync()
-    assert "--offline forbids asking" in machine.run("verify", "--offline", expect=9).err
+    assert "--offline forbids connecting to upstream" in machine.run("verify", "--offline", expect=9).err
     machine.run("update", "--offline", "--yes")
 
 
@@ -174,3 +174,10 @@ def test_closed_streams_end_no_command_badly(tmp_path: Path, words: str) -> None
     program = f"{sys.executable} -m agent_sync {words} <&- >&- 2>&-"
     ended = subprocess.run(["/bin/sh", "-c", program], cwd=machine.project, check=False, timeout=60)
     assert ended.returncode == 0
+
+
+def test_a_configuration_with_the_other_ending_is_found_even_where_a_lock_is(tmp_path: Path) -> None:
+    machine = a_local_machine(tmp_path)
+    machine.lock_and_sync()
+    (machine.project / "agent-sync.yaml").rename(machine.project / "agent-sync.yml")
+    assert "found agent-sync.yml: rename it to agent-sync.yaml" in machine.run("sync", expect=3).err

@@ -24,7 +24,7 @@ _ENTRY = re.compile(rb"([0-7]{1,7}) ([^\0/]+)\0(.{20})", re.DOTALL)
 _TREE_OF_COMMIT = re.compile(rb"tree ([0-9a-f]{40})\n")
 _OBJECT_OF_TAG = re.compile(rb"object ([0-9a-f]{40})\ntype (commit|tag)\n")
 _SIGNATURE = re.compile(rb"^-----BEGIN (?:PGP SIGNATURE|PGP MESSAGE|SSH SIGNATURE|SIGNED MESSAGE)-----", re.MULTILINE)
-_DAMAGED = "the repository is damaged: ask the owner of the repository"
+_DAMAGED = "the repository is damaged: report this to its owner"
 _SIGNED_HEADER = re.compile(rb"^gpgsig(?:-sha256)? .*\n(?: .*\n)*", re.MULTILINE)
 
 
@@ -179,7 +179,7 @@ class Objects:
         return UnsafePath(
             subject=self._subject,
             check=f"the directory {where} {what}",
-            remedy="ask the owner of the repository",
+            remedy="report this to the repository's owner",
         )
 
     def _read(self, oid: str, wanted: ObjectType | None = None) -> tuple[ObjectType, bytes]:

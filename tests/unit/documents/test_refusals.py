@@ -129,7 +129,7 @@ def test_only_a_lock_can_be_written_again_after_a_merge() -> None:
         remedies.append(refused.value.remedy)
     assert remedies == [
         "resolve the merge",
-        "resolve the merge, or keep your side: {ours}; then: agent-sync update",
+        "resolve the merge, or keep your side: git checkout --ours agent-sync.lock; then: agent-sync update",
     ]
 
 
