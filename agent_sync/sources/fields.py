@@ -16,7 +16,9 @@ from agent_sync.tree.names import Globs, is_absolute, project_path
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.text import CONTROLS, LINE_SEPARATORS, holds_credential, quoted, redact
 
-_CREDENTIAL_REMEDY = "remove it and use a git credential helper, the ssh agent, or ~/.netrc; a user name alone is fine"
+_CREDENTIAL_REMEDY = (
+    "remove the secret, and use a git credential helper, the ssh agent, or ~/.netrc; a user name alone is fine"
+)
 _UNSEEN = f"[{CONTROLS}{LINE_SEPARATORS}]"
 
 
