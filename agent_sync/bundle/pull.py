@@ -77,7 +77,7 @@ class ResolvedBundle:
 
 
 def _reference(registry: Registry, wanted: Digest | str) -> str:
-    return f"{registry.name}:{wanted}" if isinstance(wanted, str) else f"{registry.name}@{wanted}"
+    return f"{registry.name}{'@' if isinstance(wanted, Digest) else ':'}{wanted}"
 
 
 def resolve_bundle(

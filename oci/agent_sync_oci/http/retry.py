@@ -145,7 +145,7 @@ def connection_failed(cause: Exception, subject: str, *, error: type[NetworkErro
     )
 
 
-def _reason(cause: Exception) -> str:
+def _reason(cause: BaseException) -> str:
     """Return what the system says, without the number that Python puts before it."""
     return (cause.strerror if isinstance(cause, OSError) else None) or str(cause)
 
