@@ -248,7 +248,7 @@ class PartialFailure(AgentSyncError):
 
 
 class RollbackIncomplete(AgentSyncError):
-    """A sync failed and could not be undone; the journal is kept for `recover`."""
+    """A sync failed and could not be undone completely; the journal is kept for `recover`."""
 
     exit_code = 15
     rule = "rollback-incomplete"

@@ -21,8 +21,7 @@ def migrate(
 ) -> Answer:
     """Upgrade the lock file format.
 
-    The lock file is also put into its canonical form. Version 1 is the first version, so there is nothing
-    to convert yet.
+    The lock file is also put into its canonical form. Version 1 is the first version, so nothing needs conversion yet.
     """
     result = session.project().migrate(dry_run=dry_run)
     return Answer(result, lines=_lines(result, dry_run=dry_run))

@@ -20,8 +20,8 @@ def status(session: Session, names: Names = None) -> Answer:
     """Show the state of each source.
 
     synced: as locked. drifted: a file was changed here. missing: a file does not exist. pending: an update or a sync is
-    due, for instance because the directory of a local source has changed. Upstream is not asked; `agent-sync verify`
-    does that.
+    due, for instance because the directory of a local source has changed. Upstream is not contacted: use
+    `agent-sync verify` for that.
     """
     result = session.project().status(names or ())
     return Answer(result, lines=_lines(result))

@@ -32,8 +32,8 @@ def update(
     """Fetch the newest versions and update the lock.
 
     The changes are shown first, and the lock is written once you confirm them. A source that fails keeps its lock
-    entry; the others are updated. With names, all other sources keep their entries, even those that are no longer
-    declared. Without a terminal, --yes is required.
+    entry; the others are updated. If you give names, all other sources keep their entries, even those that are no
+    longer declared. Without a terminal, --yes is required.
     """
     project = session.project()
     confirmation = _Confirmation(session, project.lock_file.label)
