@@ -10,6 +10,8 @@ import pytest
 
 from tests.builders.command_line import CommandMachine, a_machine
 from tests.builders.repositories import a_git_repository
+from tests.real.answers import a_file, a_status
+from tests.real.http_server import Answer, serve
 
 SOURCE = "version: 1\nsources:\n  - name: rules\n"
 TARGETS = "targets:\n  - source: rules\n    destination: .rules\n"
@@ -92,6 +94,23 @@ def test_an_error_of_a_source_points_at_its_declaration(
     assert line in found
     assert rest.startswith(word)
     assert answer["error"]["place"] is None or answer["error"]["place"] == failures[0]["place"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "line", "word"),
+    [(a_status(404), "url: http", "http"), (a_file(b"another\n"), "checksum:", "sha256:")],
+    ids=["404", "checksum"],
+)
+def test_an_error_of_a_server_points_at_the_declaration_that_it_contradicts(
+    tmp_path: Path, machine: CommandMachine, answer: Answer, line: str, word: str
+) -> None:
+    with serve(answer) as server:
+        config = config_of(f"    type: url\n    url: {server.url}/a.md\n    checksum: {WRONG}\n", tmp_path)
+        machine.configure(config)
+        told = json.loads(machine.run("update", "--yes", "--json", expect=None).out)
+    found, rest = pointed_at(told["failures"][0]["place"], config)
+    assert line in found
+    assert rest.startswith(word)
 
 
 @pytest.mark.parametrize(
