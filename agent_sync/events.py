@@ -6,15 +6,15 @@ progress event may be lost. It announces each decision that changes something, o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from agent_sync.errors import Place
+from agent_sync_oci.records import record
 
 # -- Progress ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Warned:
     """A condition that is odd but no error. `rule` is stable; `message` is one sentence for a person.
 
@@ -30,14 +30,14 @@ class Warned:
     part: tuple[str | int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceStarted:
     """A source is being resolved or fetched."""
 
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SourceFinished:
     """A source is resolved (`error` is None) or failed."""
 
@@ -45,7 +45,7 @@ class SourceFinished:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Progressed:
     """`done` of `total` steps of `work` are finished; `total` is None while unknown."""
 
@@ -54,21 +54,21 @@ class Progressed:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileWritten:
     """An output file was created or replaced."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FileRemoved:
     """An output file was removed."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EditKept:
     """A local edit was replaced. Its bytes are at `kept`, and `restore` puts them back."""
 
@@ -76,21 +76,21 @@ class EditKept:
     kept: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RolledBack:
     """A sync failed or was interrupted, and the files at `paths` are again what they were before it (spec §9.1)."""
 
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BlobSetAside:
     """A corrupt blob was moved out of the cache, so that it can be fetched again."""
 
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CommandOutput:
     """The text that a custom command printed."""
 
@@ -128,7 +128,7 @@ def ignore(event: Event, /) -> None:
 # -- Audit -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockWritten:
     """A lock file is written. Digests are `sha256:HEX`; None stands for no file."""
 
@@ -137,7 +137,7 @@ class LockWritten:
     after: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OutputsApplied:
     """Output files are written and removed; `lock` is the digest of the lock that they then match."""
 
@@ -146,14 +146,14 @@ class OutputsApplied:
     removed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EditRestored:
     """A kept local edit is put back at `path`."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BundleAccepted:
     """A bundle passed every policy, and its lock may be used here. `signed`: at least one signature was verified."""
 
@@ -162,7 +162,7 @@ class BundleAccepted:
     signed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class BundlePushed:
     """A bundle is at `reference`, signed if that was asked for."""
 
@@ -172,7 +172,7 @@ class BundlePushed:
     signed: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Refused:
     """A gate or a policy refused the subject; `rule` and `check` are those of the error that is raised."""
 
@@ -181,7 +181,7 @@ class Refused:
     check: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Undone:
     """What the same run announced before did not come about; `rule` is the error's that prevented it."""
 
@@ -191,7 +191,7 @@ class Undone:
 AuditEvent = LockWritten | OutputsApplied | EditRestored | BundleAccepted | BundlePushed | Refused | Undone
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AuditRecord:
     """An audit event with its context: the id of the run, who started it, and the verb that it ran."""
 

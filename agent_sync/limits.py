@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 from agent_sync.errors import LimitExceeded
+from agent_sync_oci.records import record
 
 LimitKey = Literal["max_file_size", "max_source_size", "max_files", "fetch_timeout", "command_timeout"]
 """The keys under `limits:` in a configuration."""
@@ -14,7 +15,7 @@ MEGABYTE = 1_000_000
 GIGABYTE = 1_000_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Limits:
     """Upper limits: sizes in bytes, times in seconds. The values here are the defaults."""
 

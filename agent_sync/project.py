@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Self
 
 from agent_sync.config import ConfigPaths
@@ -12,6 +12,7 @@ from agent_sync.lock.file import LockFile
 from agent_sync.operations.inputs import Run, lock_file
 from agent_sync.ports import Cancellation, World
 from agent_sync.tree import RelPath
+from agent_sync_oci.records import record
 
 if TYPE_CHECKING:
     from agent_sync.bundle.inspect import BundleDescription
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from agent_sync_oci.reference import Reference
 
 
-@dataclass(frozen=True)
+@record
 class Project:
     """One project on one machine. Each method is one verb of the command line, and raises `AgentSyncError`s only.
 

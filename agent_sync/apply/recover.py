@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TypeVar
 
 from agent_sync.apply.transaction import (
@@ -29,12 +28,13 @@ from agent_sync.events import EditKept, Observer
 from agent_sync.ports import Directory, Kind, Stat, World
 from agent_sync.ports.files import sweep
 from agent_sync.tree import ROOT, Entry, RelPath, join, parent, sorted_paths
+from agent_sync_oci.records import record
 from agent_sync_oci.text import quoted
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Recovered:
     """An interrupted run that was recovered from.
 

@@ -7,13 +7,14 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Annotated
 
 import typer
 
 from agent_sync.cli import commands
 from agent_sync.errors import UsageError
+from agent_sync_oci.records import record
 
 Names = Annotated[
     list[str] | None, typer.Argument(metavar="NAME", help="Names of sources.  [default: all]", show_default=False)
@@ -25,7 +26,7 @@ PolicyFile = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GlobalOptions:
     """The options that every command takes; `config` and `lockfile` are paths from the current directory."""
 

@@ -13,7 +13,7 @@ import signal
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import groupby
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -34,6 +34,7 @@ from agent_sync.cli.options import (
 from agent_sync.cli.run import DONE, Answer, Invocation, Receipts, Section, Session, Verb, VerbGroup, run_verb
 from agent_sync.cli.screen import standard_streams
 from agent_sync.errors import UsageError
+from agent_sync_oci.records import record
 
 if TYPE_CHECKING:
     from agent_sync.ports import Cancellation
@@ -76,7 +77,7 @@ class Commands(Mapping[str, Verb | VerbGroup]):
 COMMANDS = Commands()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SplitArgv:
     """argv in order: the command's words, the global flags before and between them, and the rest.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from agent_sync.errors import AgentSyncError, PartialFailure, Place
 from agent_sync.events import Warned
 from agent_sync.receipt.replay import age_marker
+from agent_sync_oci.records import record
 from agent_sync_oci.text import printable, printable_line
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class Style(Enum):
     PLACE = "36"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Styled:
     """A piece of a line with a meaning."""
 
@@ -49,7 +49,7 @@ class Styled:
     style: Style
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Age:
     """A point in time (seconds since 1970) that is shown as how long ago it was."""
 

@@ -6,7 +6,7 @@ import importlib
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,6 +14,7 @@ from agent_sync.cli.options import GlobalOptions, reject_conflicting, with_optio
 from agent_sync.cli.report import Line, error_lines
 from agent_sync.cli.screen import OutputLost, Screen, Streams, TerminalObserver
 from agent_sync.errors import AgentSyncError, Cancelled
+from agent_sync_oci.records import record
 
 if TYPE_CHECKING:
     from agent_sync.documents_out.document import Document
@@ -47,7 +48,7 @@ class Section(Enum):
     ALL = "Commands"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Verb:
     """A command: its words, the function that answers, how its result becomes a document, and examples for its help.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import ntpath
 import posixpath
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import ModuleType
 from typing import Literal, NamedTuple
+
+from agent_sync_oci.records import record
 
 NAME = "agent-sync.yaml"
 LOCK_NAME = "agent-sync.lock"
@@ -16,7 +18,7 @@ POLICY_NAME = "policy.yaml"
 Platform = Literal["linux", "macos", "windows"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Environment:
     """What discovery may know of the machine; `home` is None where the user has none."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from agent_sync.errors import AgentSyncError, Place, UsageError
@@ -16,6 +16,7 @@ from agent_sync.limits import Limits
 from agent_sync.sources.addresses import PROTOCOLS, Protocol
 from agent_sync.sources.base import Pinned, Request, SignatureKind, Signers, combine_signed
 from agent_sync.tree.names import ROOT, RelPath
+from agent_sync_oci.records import record
 from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
@@ -147,7 +148,7 @@ def tool_directories(config: Config) -> Mapping[str, ToolDirectory]:
 Error = TypeVar("Error", bound=AgentSyncError)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Config:
     """What one or several files declare together, every default filled in.
 

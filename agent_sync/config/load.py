@@ -10,7 +10,6 @@ import posixpath
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from agent_sync.config.check import check_consistency, unused_sources
@@ -22,6 +21,7 @@ from agent_sync.errors import ConfigInvalid, FileSystemError
 from agent_sync.events import Warned
 from agent_sync.limits import Limits
 from agent_sync.sources.base import Signers
+from agent_sync_oci.records import record
 
 if TYPE_CHECKING:
     from agent_sync.ports import Directory
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # -- merging -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Placed:
     """A part, the layer that it comes from (as a position among all), and its position there."""
 

@@ -10,12 +10,13 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 from agent_sync.documents.scalars import MAX_DEPTH, UNWRITABLE, DigestTable, Value, emit, parse_scalar
 from agent_sync.errors import AgentSyncError, LimitExceeded, LockError, Place
+from agent_sync_oci.records import record
 from agent_sync_oci.text import escape_character, printable_line
 
 # -- source text -------------------------------------------------------------------------------------------------------
@@ -252,7 +253,7 @@ Path: TypeAlias = tuple[str | int, ...]
 """The way to a value from the top: keys of mappings and 0-based positions in lists."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Document:
     """The content of a file: `data` is made of dict, list, str, int, float, bool and None, with text keys."""
 

@@ -5,13 +5,14 @@ A user's own layers add to the shared lock: they overlay it (docs/reference/conf
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from agent_sync.lock.file import lock_bytes
 from agent_sync.lock.model import Lock, LockedSource, outputs_tree, overlay
 from agent_sync.sources import describe
 from agent_sync.tree import Change, Tree
+from agent_sync_oci.records import record
 
 
 def inherited_part(shared: Lock, merged: Lock) -> Lock | None:
@@ -34,7 +35,7 @@ class SourceChange(NamedTuple):
     transformed: tuple[Change, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockDifference:
     """Everything that differs: sources in the order of the new lock, then those that are gone, and the outputs.
 

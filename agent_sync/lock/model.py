@@ -7,7 +7,7 @@ the files go. The outputs are a pure function of the lock (docs/reference/lockfi
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import Enum
 from typing import Any, NamedTuple, Self
 
@@ -17,6 +17,7 @@ from agent_sync.sources.content import Content, PackedTree, write_file
 from agent_sync.sources.table import Kind, Table, Unknown
 from agent_sync.tree import ROOT, Entry, RelPath, Tree, sorted_paths
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.records import record
 
 VERSION = 1
 SPEC_TOOL_MAP = "spec-v1"
@@ -49,7 +50,7 @@ class Transformed(NamedTuple):
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LockedSource(Pinned[Declaration, Pin]):
     """One source: what was declared, what that was resolved to, what its transforms derived."""
 
@@ -98,7 +99,7 @@ class LockedSource(Pinned[Declaration, Pin]):
         return self.tree.without(self.transformed.removed).overlaid_by(changed)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Placement:
     """A source's files go to the directory `to`, each at `to` + its key; `tool` where a tool's map said so.
 
@@ -133,7 +134,7 @@ class Placement:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Rendered:
     """Outputs that overrides derived, by output path; `owners` has the source of each."""
 
@@ -164,7 +165,7 @@ class Orphan(NamedTuple):
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Lock:
     """The whole lock. Sources are in the order of the configuration, placements in the order of the targets."""
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from agent_sync.events import Warned
 from agent_sync.lock import Lock
 from agent_sync.lock.model import stored_parts
@@ -14,9 +12,10 @@ from agent_sync.plan.drift import Drift, all_paths, drift, observe
 from agent_sync.sources.content import Content, PackedTree, SingleFile
 from agent_sync.store.verify import verify_file, verify_packed
 from agent_sync.tree import RelPath
+from agent_sync_oci.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class CheckResult:
     """Where the files differ from the lock.
 

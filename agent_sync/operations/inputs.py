@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from agent_sync.checkout import APPLIED, INHERITED, Checkout
@@ -27,6 +27,7 @@ from agent_sync.lock.model import overlay
 from agent_sync.ports import Directory, World
 from agent_sync.supply import Supplier
 from agent_sync.tree import RelPath
+from agent_sync_oci.records import record
 
 if TYPE_CHECKING:
     from agent_sync.config import ConfigPaths
@@ -72,7 +73,7 @@ def moved(what: str) -> MovedMeanwhile:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Inputs:
     """The world, this checkout, its lock file, and the configuration: all layers in `config`, the project's own file in
     `shared`.
@@ -205,7 +206,7 @@ def _own_lock(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[st
     return lock
 
 
-@dataclass(frozen=True)
+@record
 class Run:
     """One run of the verb `operation` in one project. Each `Inputs` that it returns is loaded anew.
 

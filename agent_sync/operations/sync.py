@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from agent_sync.apply import Applied, apply, survey
@@ -26,11 +26,12 @@ from agent_sync.plan.drift import Observed, all_paths, observe
 from agent_sync.supply import Supplier
 from agent_sync.tree import RelPath
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.records import record
 
 _BLOB_ATTEMPTS = 3  # a corrupt blob is set aside and fetched again; more than two of them is no accident
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SyncResult:
     """What a sync did, or with `dry_run` would do. `diffs` are the unified diffs of the plan (dry run only).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING
 
 from agent_sync.config import Config, request_for
@@ -29,12 +29,13 @@ from agent_sync.sources.dispatch import resolve
 from agent_sync.store.contents import Contents
 from agent_sync.supply import Supplier, source_context
 from agent_sync.targets import placements
+from agent_sync_oci.records import record
 
 if TYPE_CHECKING:
     from agent_sync.config.model import Source
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpdateResult:
     """The lock before and after, their difference, and the sources that failed, by name.
 
@@ -74,7 +75,7 @@ class UpdateResult:
             raise self.failure
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UpdatePlan:
     """The lock that an update would write, and what it was made from."""
 
@@ -273,7 +274,7 @@ def _failed(outcomes: Mapping[str, LockedSource | AgentSyncError]) -> frozenset[
     return frozenset(name for name, outcome in outcomes.items() if isinstance(outcome, AgentSyncError))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _LockBuilder:
     """Build locks from what was resolved; `partial`: only named sources were asked for."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple
 
@@ -18,6 +17,7 @@ from agent_sync.lock.model import Output
 from agent_sync.plan.drift import Observed
 from agent_sync.ports import Contents, Directory, Kind, Stat
 from agent_sync.tree import Entry, RelPath, Sha256, sorted_paths
+from agent_sync_oci.records import record
 from agent_sync_oci.text import quoted
 
 
@@ -46,7 +46,7 @@ class Action(NamedTuple):
     stat: Stat | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Plan:
     """All that a sync changes, in the order of the paths.
 

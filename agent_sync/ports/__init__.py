@@ -8,7 +8,7 @@ promises.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agent_sync.events import AuditObserver, Observer, ignore
 from agent_sync.ports.blobs import BlobStore, BlobWriter, Contents, LockRoots, RecordStore, Scratch
@@ -24,9 +24,10 @@ from agent_sync.ports.machine import (
     Registries,
     Runner,
 )
+from agent_sync_oci.records import record
 
 
-@dataclass(frozen=True)
+@record
 class World:
     """One of each port: all that the engine can reach.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from agent_sync.ports.machine import Cancellation
+from agent_sync_oci.records import record
 
 
 class GitEntry(NamedTuple):
@@ -25,7 +25,7 @@ class GitCommit(NamedTuple):
     tree: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SignedObject:
     """A tag or commit as it was signed. `signature` is armored (OpenPGP or SSH); None if there is none."""
 

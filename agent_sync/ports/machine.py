@@ -5,11 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from agent_sync.errors import Cancelled
 from agent_sync.limits import LimitKey
+from agent_sync_oci.records import record
 
 if TYPE_CHECKING:
     from agent_sync_oci.reference import Reference
@@ -86,7 +86,7 @@ class Registries(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Command:
     """A program to run in the sandbox. Directories are absolute paths.
 

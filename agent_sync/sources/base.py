@@ -18,6 +18,7 @@ from agent_sync.limits import Limits
 from agent_sync.sources.addresses import protocol_of
 from agent_sync.sources.content import Content, PackedTree
 from agent_sync.tree import Tree
+from agent_sync_oci.records import record
 from agent_sync_oci.text import quoted, redact_address
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ Outcomes = Mapping[str, T | AgentSyncError]
 """By the name of the source: the result, or why there is none."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pinned(Generic[D, P]):
     """A source, what was declared of it, and what that was resolved to."""
 
@@ -181,7 +182,7 @@ class SourcePolicy(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Request(Generic[D, P]):
     """One source to resolve, check or fetch again.
 

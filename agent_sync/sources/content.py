@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, NamedTuple
 
 from agent_sync.ports import BlobStore, Contents
@@ -11,9 +11,10 @@ from agent_sync.sources.table import Files, Table, Unknown
 from agent_sync.tree import Entry, RelPath, Sha256, Tree
 from agent_sync.tree.tarball import FileToPack, pack
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PackedTree:
     """A tree and its packed form: the digest and length of its canonical tar, and Nix's hash of it.
 

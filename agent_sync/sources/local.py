@@ -49,6 +49,7 @@ from agent_sync.tree import (
 )
 from agent_sync.tree.names import Globs, project_path
 from agent_sync.tree.tarball import FileToPack
+from agent_sync_oci.records import record
 from agent_sync_oci.text import quoted
 
 # -- directories -------------------------------------------------------------------------------------------------------
@@ -216,7 +217,7 @@ class LocalDeclaration(Declaration):
             return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LocalPin(Pin):
     """A directory or file of the project, and what it held."""
 

@@ -30,6 +30,7 @@ from agent_sync.sources.fields import About, DigestText, Url
 from agent_sync.sources.table import Table
 from agent_sync.tree import RelPath, Sha256, safe_path
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.records import record
 from agent_sync_oci.text import REDACTED, quoted, redact_address
 
 _BEGINNING_BYTES = 256
@@ -57,7 +58,7 @@ class UrlDeclaration(Declaration):
         return self if self.checksum else replace(self, checksum=f"sha256:{pin.sha256}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UrlPin(Pin):
     """An address and the digest of its file; `key` is the file's name in the tree, `size` its length in bytes."""
 

@@ -7,11 +7,12 @@ people look it up by. `agent_sync.errors` adds the families of configuration, lo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
+from agent_sync_oci.records import record
 
-@dataclass(frozen=True, slots=True)
+
+@record
 class Place:
     """A position in a text file: 1-based line and column, and the text of that line for the excerpt."""
 

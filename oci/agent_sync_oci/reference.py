@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import NoReturn
 
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.errors import InvalidReference
+from agent_sync_oci.records import record
 from agent_sync_oci.text import printable, quoted
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -36,7 +36,7 @@ LAYOUT = "oci:"
 ARCHIVE = "oci-archive:"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class RegistryReference:
     """A repository of a registry; `host` in lower case, with its port if one was given."""
 
@@ -76,7 +76,7 @@ class RegistryReference:
             return False
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class LayoutReference:
     """An image layout in a directory."""
 
@@ -98,7 +98,7 @@ class LayoutReference:
         return self.digest or self.tag
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ArchiveReference:
     """An image layout in one tar file."""
 

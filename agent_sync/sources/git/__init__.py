@@ -24,6 +24,7 @@ from agent_sync.sources.base import (
 from agent_sync.sources.content import Content, PackedTree
 from agent_sync.sources.fields import About, DeclaredPath, Glob, KeyFile, Ref, Repository
 from agent_sync.sources.table import Table
+from agent_sync_oci.records import record
 from agent_sync_oci.text import quoted, redact_address
 
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
@@ -63,7 +64,7 @@ class GitDeclaration(Declaration):
         return replace(self, repo=redact_address(self.repo))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GitPin(Pin):
     """A commit and its tree (40 hexadecimal digits each), and the locked part of that tree."""
 

@@ -24,6 +24,7 @@ from agent_sync.sources.content import Content, PackedTree
 from agent_sync.sources.fields import About, ArtifactReference, DigestText, Glob
 from agent_sync.sources.table import Table
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.records import record
 from agent_sync_oci.text import quoted
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class OciDeclaration(Declaration):
         return parsed if self.digest is None else replace(parsed, digest=Digest.parse(self.digest))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class OciPin(Pin):
     """The manifest of an artifact, and the files of its layers."""
 
