@@ -13,7 +13,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from agent_sync.bundle.items import Item, derived_items, item_of
 from agent_sync.config import request_for
 from agent_sync.errors import AgentSyncError, BytesUnavailable, DigestMismatch, PartialFailure
 from agent_sync.limits import Limits
@@ -73,7 +72,7 @@ class Supplier:
         for source in missing:
             if source.name in self._supplied:
                 self._found[source.name] = _from_supplied(source, self._supplied[source.name], self._world)
-        self._ask_caches(item_of(source) for source in missing if source.name not in self._found)
+        self._ask_caches([source for source in missing if source.name not in self._found])
         wanted = [source for source in missing if source.name not in self._found and not self._is_here(source)]
         if wanted:
             self._found.update(self._refetch(wanted))
@@ -143,14 +142,17 @@ class Supplier:
             if directory is not None and not self._has(packed):
                 _read_tree(packed.files, directory, self._world, what="what transforms or overrides derived")
         if not all(map(self._has, wanted)):
-            self._ask_caches(derived_items(lock))
+            self._ask_caches(lock)
         if not all(map(self._has, wanted)):
             self._derive_again(lock)
 
-    def _ask_caches(self, items: Iterable[Item | None]) -> None:
+    def _ask_caches(self, wanting: Iterable[LockedSource] | Lock) -> None:
+        """Ask the configured caches for the files of sources, or for what the lock derives from them."""
         if self._config is not None and self._config.caches:
+            from agent_sync.bundle.items import derived_items, item_of
             from agent_sync.bundle.registry import fetch_from_caches
 
+            items = derived_items(wanting) if isinstance(wanting, Lock) else map(item_of, wanting)
             wanted = [item for item in items if item is not None]
             fetch_from_caches(wanted, self._config.caches, self._world, limits=self._demands.limits)
 

@@ -46,7 +46,7 @@ MODULES = tuple(
 )
 
 _TAKE_POLICY = frozenset({"sync", "pull", "bundle verify"})
-_COMMAND = re.compile(rf"agent-sync (bundle verify|{'|'.join(MODULES)})\b(?! --policy)")
+_COMMAND = rf"agent-sync (bundle verify|{'|'.join(MODULES)})\b(?! --policy)"
 
 _ABOUT = {
     "config": "The configuration; its directory is the project.  [default: agent-sync.yaml]",
@@ -115,7 +115,7 @@ def with_options(text: str, options: GlobalOptions, policy: str | None = None) -
         last = ["--policy", policy] if policy is not None and command[1] in _TAKE_POLICY else []
         return " ".join(("agent-sync", *map(shlex.quote, given), command[1], *map(shlex.quote, last)))
 
-    return _COMMAND.sub(completed, text)
+    return re.sub(_COMMAND, completed, text)
 
 
 def leading_flags(arguments: Sequence[str]) -> list[str]:

@@ -40,8 +40,9 @@ _CONTROLS = "\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f"  # but tab, line feed and carr
 _HIDDEN = f"{_CONTROLS}{LINE_SEPARATORS}{BIDI_CONTROLS}\ufeff{NONCHARACTERS}{SURROGATES}"
 UNWRITABLE = re.compile(rf"[\t{_HIDDEN}]|\r(?!\n)")
 
-_ESCAPED = re.compile(f"[{_HIDDEN}]")
-SURROGATE = re.compile(f"[{SURROGATES}]")
+# Patterns of what is rare are texts, which `re` compiles, and keeps, at their first use.
+_ESCAPED = f"[{_HIDDEN}]"
+SURROGATE = f"[{SURROGATES}]"
 _json_string = JSONEncoder(ensure_ascii=False).encode
 _json_strings = JSONEncoder(ensure_ascii=False, separators=("\n", ":")).encode
 
@@ -49,7 +50,7 @@ _PLAIN = re.compile(r"[A-Za-z_./](?:[A-Za-z0-9_./@+()=,~:-]{0,510}[A-Za-z0-9_./@
 _PLAIN_KEY = re.compile(r"[A-Za-z_./][A-Za-z0-9_./@+()=,~-]{0,511}")
 _WORDS = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 _OTHER_WORDS = frozenset("".join(each) for word in _WORDS for each in product(*zip(word, word.upper(), strict=True)))
-_OTHER_DOTTED = re.compile(r"[.](?:[0-9_]|(?i:inf|nan)|[.][.])")
+_OTHER_DOTTED = r"[.](?:[0-9_]|(?i:inf|nan)|[.][.])"
 
 _PLAIN_FIRST = frozenset(ascii_letters + "_/")
 _PLAIN_CHARACTERS = f"{ascii_letters}{digits}_./@+()=,~-".encode()
@@ -59,8 +60,8 @@ _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _FIRST_OF_OTHERS = frozenset("+-.0123456789~nNtTfF")
 _INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_FLOAT = re.compile(r"(?:[-+]?[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?")
-_AMBIGUOUS = re.compile(
+_FLOAT = r"(?:[-+]?[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+][0-9]+)?"
+_AMBIGUOUS = (
     r"[-+]?(?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?0(?:[xX][0-9A-Fa-f_]+|[oO][0-7_]+|[bB][01_]+)|[-+]?\.(?i:inf|nan)"
 )
@@ -87,9 +88,9 @@ def parse_scalar(word: str) -> Scalar:
         return _BOOLEAN[word]
     if _INTEGER.fullmatch(word) and len(word) <= 20 and -MAX_INTEGER - 1 <= (number := int(word)) <= MAX_INTEGER:
         return number
-    if _FLOAT.fullmatch(word) and len(word) <= 40 and math.isfinite(decimal := float(word)):
+    if re.fullmatch(_FLOAT, word) and len(word) <= 40 and math.isfinite(decimal := float(word)):
         return decimal
-    if _AMBIGUOUS.fullmatch(word):
+    if re.fullmatch(_AMBIGUOUS, word):
         raise AmbiguousScalar(word)
     return word
 
@@ -144,9 +145,9 @@ def _escape_hidden(quoted: str) -> str:
     """Escape what JSON, but no file of ours, may hold as it is."""
     if quoted.isascii() and "\x7f" not in quoted:
         return quoted
-    if SURROGATE.search(quoted):
+    if re.search(SURROGATE, quoted):
         raise ValueError("half of a surrogate pair is not text")
-    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+    return re.sub(_ESCAPED, lambda match: f"\\u{ord(match[0]):04x}", quoted)
 
 
 def _are_plain(keys: list[str]) -> bool:
@@ -163,7 +164,7 @@ def _are_plain(keys: list[str]) -> bool:
 
 def _is_ambiguous(text: str) -> bool:
     """Return whether some reader takes the text, without quotes, for no text, although its characters are plain."""
-    return text in _OTHER_WORDS or (text[0] == "." and _OTHER_DOTTED.match(text) is not None)
+    return text in _OTHER_WORDS or (text[0] == "." and re.match(_OTHER_DOTTED, text) is not None)
 
 
 def _format_float(number: float) -> str:

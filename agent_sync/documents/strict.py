@@ -8,6 +8,7 @@ looked up, and nothing recurses, so depth costs an error and not the process.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -277,7 +278,7 @@ class _Builder:
         if not event.style:
             return self._meaning(event)
         text: str = event.value
-        if event.style == '"' and SURROGATE.search(text):  # the parser in Python lets them through
+        if event.style == '"' and re.search(SURROGATE, text):  # the parser in Python lets them through
             raise self._refusal(event, check="half of a surrogate pair is not text", remedy="write the character")
         return text
 

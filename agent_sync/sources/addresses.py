@@ -12,25 +12,26 @@ from agent_sync_oci.text import CONTROLS, LINE_SEPARATORS
 Protocol = Literal["https", "ssh", "git", "http", "file"]
 PROTOCOLS: tuple[Protocol, ...] = ("https", "ssh", "git", "http", "file")
 
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
-_REMOTE_HELPER = re.compile(r"[A-Za-z0-9+.-]*::")  # such as ext::, which runs a command
-_URL = re.compile(
+# Texts, which `re` compiles at their first use: most addresses are matched by one or two of them.
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*)://"
+_REMOTE_HELPER = r"[A-Za-z0-9+.-]*::"  # such as ext::, which runs a command
+_URL = (
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?:(?P<user>[^/?#@\\]*)@)?"
     r"(?P<host>\[[0-9A-Fa-f:.%]+\]|[^/?#@:\[\]\\%\s]*)(?::(?P<port>\d{1,5}))?(?P<rest>/.*)?"
 )
-_SCP = re.compile(r"(?:(?P<user>[^/@:\\]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/@:\\\s]{2,}):(?P<path>[^:].*)")
+_SCP = r"(?:(?P<user>[^/@:\\]+)@)?(?P<host>\[[0-9A-Fa-f:.]+\]|[^/@:\\\s]{2,}):(?P<path>[^:].*)"
 _DEFAULT_PORTS = {"https": "443", "http": "80", "ssh": "22", "git": "9418"}
-_UP = re.compile(r"(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$)", re.IGNORECASE)
+_UP = r"(?i:(?:^|[/\\]|%2f|%5c)(?:\.|%2e){1,2}(?:[/\\]|%2f|%5c|$))"
 _UNSEEN = f"[{CONTROLS}{LINE_SEPARATORS}]"
 
 
 def protocol_of(address: str) -> Protocol | None:
     """Return how git would reach it: a plain path is `file`, `git@host:path` is `ssh`; None for any other way."""
-    if (scheme := _SCHEME.match(address)) is not None:
+    if (scheme := re.match(_SCHEME, address)) is not None:
         return next((each for each in PROTOCOLS if each == scheme[1].lower()), None)
-    if _REMOTE_HELPER.match(address):
+    if re.match(_REMOTE_HELPER, address):
         return None
-    return "ssh" if _SCP.fullmatch(address) else "file"
+    return "ssh" if re.fullmatch(_SCP, address) else "file"
 
 
 def repository_problem(address: str) -> str | None:
@@ -67,17 +68,17 @@ def in_allow_list(address: str, patterns: Iterable[str]) -> bool:
     anywhere.
     """
     plain = _normalized(address)
-    if _UP.search(plain):
+    if re.search(_UP, plain):
         return False
     globs = Globs(_normalized(pattern) for pattern in patterns)
     return plain in globs or re.sub(r"(?<=://)[^/@]*@", "", plain) in globs
 
 
 def _normalized(address: str) -> str:
-    if "://" not in address and (scp := _SCP.fullmatch(address)) is not None:
+    if "://" not in address and (scp := re.fullmatch(_SCP, address)) is not None:
         user = f"{scp['user']}@" if scp["user"] else ""
         return f"ssh://{user}{scp['host'].lower()}/{scp['path'].lstrip('/')}"
-    url = _URL.fullmatch(address)
+    url = re.fullmatch(_URL, address)
     if url is None:
         return address
     scheme = url["scheme"].lower()
@@ -87,7 +88,7 @@ def _normalized(address: str) -> str:
 
 
 def _parts_problem(address: str, *, with_host: bool) -> str | None:
-    url = _URL.fullmatch(address)
+    url = re.fullmatch(_URL, address)
     if url is None or (with_host and not url["host"]):
         return "is not an address that can be taken apart into scheme, host and path"
     if url["host"].startswith("-") or (url["user"] or "").startswith("-"):
@@ -96,7 +97,7 @@ def _parts_problem(address: str, *, with_host: bool) -> str | None:
 
 
 def _scp_problem(address: str) -> str | None:
-    scp = _SCP.fullmatch(address)
+    scp = re.fullmatch(_SCP, address)
     if scp is not None and any((scp[part] or "").startswith("-") for part in ("user", "host", "path")):
         return "has a host, user or path that begins with a dash, which ssh would take for an option"
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Annotated, Any, ClassVar, NamedTuple
 
 from agent_sync.errors import (
@@ -188,7 +188,7 @@ def _check_inside(path: str, around: Surroundings) -> str:
     return path
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class LocalDeclaration(Declaration):
     """A file or directory of this machine (spec §5.3)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
@@ -39,7 +39,7 @@ _REVIEW = "for a url: review the new content, put its sha256 under `checksum:`"
 _PAGE = "the server sent a web page, perhaps a login: use the address of the file itself, and check your access to it"
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class UrlDeclaration(Declaration):
     """One file behind an address, pinned by its digest (spec §5.2)."""
 

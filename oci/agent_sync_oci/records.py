@@ -2,35 +2,50 @@
 
 `dataclass` compiles seven methods for each class, which for a hundred classes is a third of the time to start. Here one
 is compiled, `__init__`, and the others are shared: they look up the fields when they are called. `fields`, `replace`
-and pattern matching work as for every dataclass. A class that has subclasses elsewhere, keyword-only fields, or an
-order is a plain dataclass.
+and pattern matching work as for every dataclass. What few runs need is a plain dataclass.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from functools import cache
-from typing import Any, NoReturn, TypeVar, dataclass_transform
+from typing import Any, NoReturn, TypeVar, dataclass_transform, overload
 
 _Class = TypeVar("_Class")
 
 
+@overload
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))
-def record(cls: type[_Class]) -> type[_Class]:
+def record(cls: type[_Class], /) -> type[_Class]: ...
+
+
+@overload
+def record(*, kw_only: bool) -> Callable[[type[_Class]], type[_Class]]: ...
+
+
+def record(cls: type[Any] | None = None, /, *, kw_only: bool = False) -> Any:
     """Make a record of the class: a class decorator. Methods that the class defines itself stay."""
-    for name, method in _SHARED.items():
-        if name not in vars(cls):
-            setattr(cls, name, method)
-    made = dataclass(init=False, repr=False, eq=False, slots=True)(cls)
-    made.__init__ = _constructor(made)  # type: ignore[method-assign]
-    return made
+
+    def make(cls: type[_Class]) -> type[_Class]:
+        for name, method in _SHARED.items():
+            if name not in vars(cls):
+                setattr(cls, name, method)
+        made = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
+        made.__init__ = _constructor(made)  # type: ignore[method-assign]
+        return made
+
+    return make if cls is None else make(cls)
 
 
 def _constructor(cls: type) -> Any:  # noqa: ANN401  # a function with the parameters that the class has fields
     """Compile `__init__`. It sets the fields past `__setattr__`, which refuses every assignment."""
     parts = fields(cls)
     scope: dict[str, Any] = {"_set": object.__setattr__, "_MISSING": MISSING}
-    lines = [f"def __init__({', '.join(('self', *(each.name for each in parts)))}):"]
+    positional = [each for each in parts if not each.kw_only]
+    by_name = [each for each in parts if each.kw_only]
+    parameters = ["self", *(each.name for each in positional), *(["*"] if by_name else []), *(e.name for e in by_name)]
+    lines = [f"def __init__({', '.join(parameters)}):", " pass"]  # there may be no field
     for each in parts:
         value = each.name
         if each.default_factory is not MISSING:
@@ -39,7 +54,8 @@ def _constructor(cls: type) -> Any:  # noqa: ANN401  # a function with the param
         lines.append(f" _set(self, {each.name!r}, {value})")
     exec("\n".join(lines), scope)  # noqa: S102  # names of fields, as in `dataclass` itself
     constructor = scope["__init__"]
-    constructor.__defaults__ = tuple(each.default for each in parts if _is_optional(each))
+    constructor.__defaults__ = tuple(each.default for each in positional if _is_optional(each))
+    constructor.__kwdefaults__ = {each.name: each.default for each in by_name if _is_optional(each)}
     constructor.__annotations__ = {**{each.name: each.type for each in parts}, "return": None}
     constructor.__qualname__ = f"{cls.__qualname__}.__init__"
     return constructor
@@ -51,7 +67,7 @@ def _is_optional(part: Field[Any]) -> bool:
 
 @cache
 def _names(cls: type, use: str) -> tuple[str, ...]:
-    """Return the names of the fields that are for `use`: `compare`, `hash`, or `init`."""
+    """Return the names of the fields that are for `use`: `compare` or `hash`."""
     chosen = []
     for each in fields(cls):
         wanted = getattr(each, use)
@@ -88,9 +104,13 @@ def _refuse_deletion(_self: object, name: str) -> NoReturn:
     raise FrozenInstanceError(f"cannot delete field {name!r}")
 
 
-def _reduce(self: object) -> tuple[type, tuple[object, ...]]:
+def _reduce(self: Any) -> tuple[Callable[..., object], tuple[object, ...]]:  # noqa: ANN401  # of a dataclass
     """Return how `copy` and `pickle` make the record again, which they cannot do by assignment."""
-    return type(self), _values(self, "init")
+    return _made_again, (type(self), {each.name: getattr(self, each.name) for each in fields(self)})
+
+
+def _made_again(cls: type, values: Mapping[str, object]) -> object:
+    return cls(**values)
 
 
 _SHARED = {

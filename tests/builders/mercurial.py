@@ -36,10 +36,11 @@ from agent_sync.sources.table import Table
 from agent_sync.tree import RelPath, describe_changes, safe_path, sorted_paths
 from agent_sync.tree.names import Globs
 from agent_sync.tree.tarball import FileToPack
+from agent_sync_oci.records import record
 from agent_sync_oci.text import redact_address
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class MercurialDeclaration(Declaration):
     """Files of a Mercurial repository at one revision."""
 
@@ -56,7 +57,7 @@ class MercurialDeclaration(Declaration):
         return replace(self, repo=redact_address(self.repo))
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class MercurialPin(Pin):
     """A changeset (40 hexadecimal digits), and its files."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Annotated, Any, ClassVar
 
 from agent_sync.sources.base import (
@@ -30,7 +30,7 @@ from agent_sync_oci.text import quoted, redact_address
 _OBJECT_ID = re.compile(r"[0-9a-f]{40}")
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class GitDeclaration(Declaration):
     """Files of a git repository at one ref (spec §5.1)."""
 

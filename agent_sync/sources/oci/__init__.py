@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from agent_sync.errors import InvalidReference, LockInvalid
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from agent_sync_oci.reference import RegistryReference
 
 
-@dataclass(frozen=True, kw_only=True)
+@record(kw_only=True)
 class OciDeclaration(Declaration):
     """The files of an artifact in a registry, whatever program pushed it (not in the specification)."""
 
