@@ -1,5 +1,5 @@
 """Bundles: a lock and every blob that it needs, as OCI artifacts in a registry, an image layout or an archive.
 
-A lock and the cache go in and a signed index comes out (`push`); a reference goes in, and the bundle's content comes
-into the cache once it is verified (`pull`). The format is described in `oci/README.md`.
+`push` writes a lock and its cached blobs as one index, and signs it if asked. `pull` verifies the bundle that a
+reference names, and adds its blobs to the cache. The format is described in `oci/README.md`.
 """

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import posixpath
 import re
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from agent_sync.errors import UsageError
 from agent_sync_oci.digest import Digest
@@ -87,13 +89,18 @@ def is_name(text: str) -> bool:
 
 def resolve_relative(directory: str, reference: Reference) -> Reference:
     """Return the reference, its path relative to `directory` unless it is absolute."""
+    return map_path(reference, partial(_join, directory))
+
+
+def map_path(reference: Reference, change: Callable[[str], str]) -> Reference:
+    """Return the reference with its path changed; a registry's has none."""
     match reference:
         case RegistryReference():
             return reference
         case ArchiveReference():
-            return replace(reference, file=_join(directory, reference.file))
+            return replace(reference, file=change(reference.file))
         case LayoutReference():
-            return replace(reference, directory=_join(directory, reference.directory))
+            return replace(reference, directory=change(reference.directory))
 
 
 def _join(directory: str, path: str) -> str:

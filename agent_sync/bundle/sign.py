@@ -93,7 +93,7 @@ def unverified_claims(manifest: Manifest, registry: Registry) -> tuple[str | Non
     try:
         claims = claimed_signer(_sigstore_bundle(manifest, registry))
     except (DigestMismatch, NotFound, InvalidSignature, LimitExceeded) as error:
-        claims = f"nobody: {error.check}"
+        claims = f"unknown: {error.check}"
     return manifest.annotations.get(_PREDICATE_TYPE), claims
 
 

@@ -65,9 +65,15 @@ class TrustFiles:
         content = self._read(path) if posixpath.isabs(path) else self._below(RelPath(path))
         if content is None:
             raise Untrusted(
-                subject=f"{what} {path}", check="no such file", remedy="put the file there, or correct `trust:`"
+                subject=f"{what} {self.label(path)}",
+                check="no such file",
+                remedy="put the file there, or correct `trust:`",
             )
         return content
+
+    def label(self, path: str) -> str:
+        """Return the path for people: relative to the project where it is below."""
+        return path.removeprefix(f"{self._project.name}/")
 
     def _below(self, path: RelPath) -> bytes | None:
         if self._project.stat(path) is None:
@@ -124,9 +130,9 @@ def _signer(signer: IdentityModel | KeyModel, files: TrustFiles) -> Signer:
         return IdentitySigner(signer.identity, signer.issuer)
     content = files.content(signer.key, what="public key")
     try:
-        return KeySigner(load_public(content), signer.key)
+        return KeySigner(load_public(content), files.label(signer.key))
     except UsageError as error:
-        raise error.restated(subject=f"public key {signer.key}") from error
+        raise error.restated(subject=f"public key {files.label(signer.key)}") from error
 
 
 def _root(trust: TrustConfig, files: TrustFiles) -> TrustedRoot | PinnedRoot | None:

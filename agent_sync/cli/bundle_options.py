@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 import shlex
 from collections.abc import Mapping
@@ -69,9 +70,15 @@ class SigningOptions:
 
 def reference_of(text: str, session: Session) -> Reference:
     """Return the reference; a path in it is relative to the current directory. Raises UsageError."""
-    from agent_sync.bundle.names import resolve_relative
+    from agent_sync.bundle.names import map_path, resolve_relative
 
-    return resolve_relative(session.directory, parse_reference(text))
+    return map_path(resolve_relative(session.directory, parse_reference(text)), _normalized)
+
+
+def _normalized(path: str) -> str:
+    """Return the path without `..`, where that names the same file: behind a link to a directory it may not."""
+    short = posixpath.normpath(path)
+    return short if os.path.realpath(short) == os.path.realpath(path) else path
 
 
 def signing_of(options: SigningOptions, session: Session, *, offline: bool) -> Signing:

@@ -216,7 +216,7 @@ def _indented(text: str, columns: int) -> str:
 
 # -- parts of results: lock differences, diffs, actions, verdicts, and Nix paths ---------------------------------------
 
-_STEP_STYLES = {"create": Style.ADDED, "replace": Style.CHANGED, "remove": Style.REMOVED}
+_STEPS = {"create": ("create", Style.ADDED), "replace": ("replace", Style.CHANGED), "remove": ("delete", Style.REMOVED)}
 _SIGN_STYLES = {"+": Style.ADDED, "~": Style.CHANGED, "-": Style.REMOVED}
 
 
@@ -236,10 +236,10 @@ def difference_lines(difference: LockDifference, *, files: bool) -> Iterator[Lin
 def action_lines(actions: Iterable[Action]) -> Iterator[Line]:
     """Yield `replace .cursor/rules/a.md (base-rules)` for each action."""
     for action in actions:
-        step = action.step.value
+        word, style = _STEPS[action.step.value]
         edited = ", edited here: the edit is kept" if action.edited else ""
         detail = f" {printable_line(action.path)} ({printable_line(action.source)}{edited})"
-        yield (Styled(f"{step:<7}", _STEP_STYLES[step]), detail)
+        yield (Styled(f"{word:<7}", style), detail)
 
 
 def edited_orphan_lines(paths: Sequence[RelPath], prune: str) -> Iterator[Line]:

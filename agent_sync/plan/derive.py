@@ -161,8 +161,11 @@ def refuse_stale(config: Config, lock: Lock, *, inherited: frozenset[str] = froz
         if fault is None:
             continue
         update = "agent-sync update --inherited" if source.name in inherited else f"agent-sync update {source.name}"
-        error = LockMissing if lock.source(source.name) is None else LockStale
-        raise error(subject=f"source {source.name}", check=fault, remedy=f"lock it: {update}")
+        locked = lock.source(source.name)
+        error = LockMissing if locked is None else LockStale
+        part = () if locked is None else changed_fields(source.declaration, locked)[:1]
+        stale = error(subject=f"source {source.name}", check=fault, remedy=f"lock it: {update}", part=part)
+        raise config.located(source.name, stale)
 
 
 def stale_reason(source: Source, lock: Lock) -> str | None:

@@ -107,7 +107,7 @@ def test_many_orphans_are_told_in_few_lines(tmp_path: Path) -> None:
     assert len(told) == 13
     assert told[-1] == "  and 20 more (--verbose lists them)"
     assert ".cursor/rules/f29.md" in machine.run("sync", "--verbose").out
-    assert "removed 30 files" in machine.run("sync", "--prune").out
+    assert "deleted 30 files" in machine.run("sync", "--prune").out
     assert machine.run("prune", "--dry-run").out == "no files left to delete; the lock would change\n"
     assert machine.run("prune").out == "no files left to delete; lock updated\n"
     assert machine.run("prune").out == "nothing to prune\n"

@@ -100,18 +100,26 @@ def bundle_inspect(session: Session, reference: ReferenceArgument, *, plain_http
     return Answer(contents, lines=_inspect_lines(contents))
 
 
+_TITLES = {"(rendered)": "rendered outputs"}
+_ATTACHMENTS = {
+    "https://sigstore.dev/cosign/sign/v1": "signature",
+    "https://slsa.dev/provenance/v1": "provenance",
+    "https://cyclonedx.org/bom": "bill of materials",
+}
+
+
 def _inspect_lines(contents: BundleDescription) -> Iterator[Line]:
     yield (Styled(contents.name, Style.STRONG), f"  {contents.digest}")  # whole: it is what one copies into a reference
     lock = ("agent-sync.lock", "", bytes_text(contents.lock_size), short_digest(contents.lock))
     parts = (
-        (each.title, each.pinned_at or "", bytes_text(each.size), short_digest(each.blob)) for each in contents.parts
+        (_TITLES.get(each.title, each.title), each.pinned_at or "", bytes_text(each.size), short_digest(each.blob))
+        for each in contents.parts
     )
     yield from align([lock, *parts])
     yield f"{counted(len(contents.parts), 'part')}, {bytes_text(contents.size)} to transfer"
     for each in contents.attached:
-        states = f", predicate {each.states}" if each.states else ""
-        yield f"attached: {each.artifact_type}{states}"
-        yield from (f"  claimed signer: {claims}" for claims in (each.claims,) if claims)
+        what = _ATTACHMENTS.get(each.states or "", each.states or each.artifact_type)
+        yield f"attached: {what}" + (f", claimed signer: {each.claims}" if each.claims else "")
     if not contents.attached:
         yield "no attachments: the bundle is not signed"
 

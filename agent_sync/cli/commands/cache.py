@@ -36,10 +36,10 @@ def cache_gc(
 
 def _gc_lines(reclaimed: Reclaimed, *, verbose: bool) -> Iterator[Line]:
     if verbose:
-        yield from ((Styled("remove", Style.REMOVED), f" {short_digest(digest)}") for digest in reclaimed.removed)
+        yield from ((Styled("delete", Style.REMOVED), f" {short_digest(digest)}") for digest in reclaimed.removed)
     yield from listed("not used lately: ", (root.path for root in reclaimed.forgotten))
     yield (
-        f"removed {counted(len(reclaimed.removed), 'blob')} ({bytes_text(reclaimed.freed_bytes)}),"
+        f"deleted {counted(len(reclaimed.removed), 'blob')} ({bytes_text(reclaimed.freed_bytes)}),"
         f" kept {counted(len(reclaimed.kept), 'blob')}"
     )
 

@@ -36,11 +36,12 @@ def _lines(result: PruneResult, session: Session, *, dry_run: bool) -> Iterator[
 
 
 def _summary(result: PruneResult, *, dry_run: bool) -> Line:
-    """Return `removed 1 file; lock updated`."""
+    """Return `deleted 1 file; lock updated`."""
     lock = "the lock would change" if dry_run else "lock updated"
     if not result.removed:
-        return "nothing to prune" if result.difference.same else f"no files left to delete; {lock}"
-    done = f"{'would remove' if dry_run else 'removed'} {counted(len(result.removed), 'file')}"
+        nothing = "no files deleted" if result.kept_back else "nothing to prune"
+        return nothing if result.difference.same else f"no files left to delete; {lock}"
+    done = f"{'would delete' if dry_run else 'deleted'} {counted(len(result.removed), 'file')}"
     return done if result.difference.same else f"{done}; {lock}"
 
 

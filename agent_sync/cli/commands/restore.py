@@ -32,7 +32,7 @@ def restore(
 
 def _lines(result: RestoreResult) -> Iterator[Line]:
     restored = result.restored
-    yield (f"restored {printable_line(restored.edit.path)}, kept ", Age(_when_s(restored.edit.when)))
+    yield (f"restored {printable_line(restored.edit.path)} from the edit kept ", Age(_when_s(restored.edit.when)))
     if restored.replaced is not None:
         yield f"kept the edit that it replaced: {printable_line(restored.replaced.place)}"
 

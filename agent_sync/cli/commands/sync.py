@@ -58,8 +58,8 @@ def _lines(result: SyncResult, session: Session) -> Iterator[Line]:
 
 
 def _summary(result: SyncResult) -> Line:
-    """Return `wrote 2 files, removed 1 file; 240 files up to date`."""
-    write, remove = ("would write", "would remove") if result.dry_run else ("wrote", "removed")
+    """Return `wrote 2 files, deleted 1 file; 240 files up to date`."""
+    write, remove = ("would write", "would delete") if result.dry_run else ("wrote", "deleted")
     done = [f"{write} {counted(len(result.written), 'file')}"] if result.written else []
     done += [f"{remove} {counted(len(result.removed), 'file')}"] if result.removed else []
     unchanged = counted(len(result.unchanged), "file")

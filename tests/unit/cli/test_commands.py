@@ -120,7 +120,9 @@ def test_sync_says_how_a_replaced_edit_comes_back_and_restore_does_it(synced: Co
         "wrote 1 file; 1 file up to date\n"
         "kept your edit of .cursor/rules/a.md; to bring it back: agent-sync restore .cursor/rules/a.md\n"
     )
-    assert run(synced, "restore .cursor/rules/a.md").out.startswith("restored .cursor/rules/a.md, kept just now\n")
+    assert run(synced, "restore .cursor/rules/a.md").out.startswith(
+        "restored .cursor/rules/a.md from the edit kept just now\n"
+    )
     assert synced.read(".cursor/rules/a.md") == "mine\n"
     assert run(synced, "restore .cursor/rules/a.md --json", code=2).document["error"]["rule"] == "usage"
 
@@ -160,9 +162,9 @@ def test_orphans_are_named_and_prune_removes_them(synced: CommandMachine) -> Non
     orphans = "  .cursor/rules/a.md\n  .cursor/rules/b.md\n"
     assert told.out == f"wrote 2 files\nno longer declared (run agent-sync prune to delete):\n{orphans}"
     assert "orphaned   .cursor/rules/a.md (rules)\n" in run(synced, "check", code=1).out
-    removal = "remove  .cursor/rules/a.md (rules)\nremove  .cursor/rules/b.md (rules)\n"
-    assert run(synced, "prune --dry-run").out == f"{removal}would remove 2 files; the lock would change\n"
-    assert run(synced, "prune").out == f"{removal}removed 2 files; lock updated\n"
+    removal = "delete  .cursor/rules/a.md (rules)\ndelete  .cursor/rules/b.md (rules)\n"
+    assert run(synced, "prune --dry-run").out == f"{removal}would delete 2 files; the lock would change\n"
+    assert run(synced, "prune").out == f"{removal}deleted 2 files; lock updated\n"
     assert run(synced, "prune").out == "nothing to prune\n"
 
 
@@ -299,7 +301,7 @@ def test_the_cache_is_listed_verified_and_reclaimed(synced: CommandMachine) -> N
     assert f"  {synced.project}/agent-sync.lock: source rules\n" in listed
     assert listed.endswith(" kB\n")
     assert run(synced, "cache verify").out == "2 blobs verified\n"
-    assert run(synced, "cache gc").out == "removed 0 blobs (0 B), kept 2 blobs\n"
+    assert run(synced, "cache gc").out == "deleted 0 blobs (0 B), kept 2 blobs\n"
     assert "DAYS" not in run(synced, "cache gc --keep-days -1", code=2).out
 
 

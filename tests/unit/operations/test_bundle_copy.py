@@ -238,4 +238,4 @@ def test_inspect_shows_what_nobody_can_read(sender: MemoryProject) -> None:
         if b"dsseEnvelope" in content:
             del registry.blobs[digest]
     claims = {each.claims for each in sender.project().bundle_inspect(V1).attached}
-    assert claims == {"nobody: not found"}
+    assert claims == {"unknown: not found"}
