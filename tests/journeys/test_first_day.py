@@ -181,3 +181,23 @@ def test_a_configuration_with_the_other_ending_is_found_even_where_a_lock_is(tmp
     machine.lock_and_sync()
     (machine.project / "agent-sync.yaml").rename(machine.project / "agent-sync.yml")
     assert "found agent-sync.yml: rename it to agent-sync.yaml" in machine.run("sync", expect=3).err
+
+
+def test_the_reference_that_push_prints_has_no_way_back_in_its_path(tmp_path: Path) -> None:
+    machine = a_local_machine(tmp_path)
+    machine.lock_and_sync()
+    printed = machine.run("push", "oci:rules/../bundles", "--name", "acme/agents").out
+    assert f"\noci:{machine.project}/bundles:latest@sha256:" in printed
+    (machine.project / "link").symlink_to(tmp_path)
+    printed = machine.run("push", "oci:link/../elsewhere", "--name", "acme/agents").out
+    assert f"\noci:{machine.project}/link/../elsewhere:latest@sha256:" in printed
+
+
+def test_prune_that_leaves_edited_files_does_not_say_that_none_are_left(tmp_path: Path) -> None:
+    machine = a_local_machine(tmp_path)
+    machine.lock_and_sync()
+    machine.put(".cursor/rules/a.md", "mine\n")
+    machine.configure("version: 1\n")
+    machine.run("update", "--yes")
+    machine.run("prune")
+    assert machine.run("prune").out.endswith("no files deleted\n")

@@ -51,5 +51,12 @@ def test_the_remedy_locks_the_source_in_its_own_layer(
     assert refused.value.remedy == remedy
 
 
+def test_a_stale_lock_names_the_line_of_what_changed() -> None:
+    with pytest.raises(LockStale) as refused:
+        refuse_stale(a_config("sources:\n  - {name: a, type: local,\n     path: ./b}"), LOCK)
+    assert refused.value.place is not None
+    assert (refused.value.place.line, refused.value.place.text.strip()) == (4, "path: ./b}")
+
+
 def test_what_is_locked_and_no_longer_declared_is_not_stale() -> None:
     refuse_stale(a_config("targets: []"), LOCK)
