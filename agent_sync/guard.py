@@ -104,12 +104,12 @@ def is_executable_config(path: RelPath) -> bool:
 
 # A flag like that of Scotland is a black flag, letters as tags, and a cancel tag (Unicode TR 51, ED-14a): the one
 # honest use of tags.
-_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
+_FLAG = "\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f"
 _HIDDEN = (
-    ("tag characters", re.compile(f"[{TAGS}]+")),
-    ("bidirectional overrides", re.compile(f"[{BIDI_CONTROLS}]")),
-    ("a run of variation selectors", re.compile(f"[{VARIATION_SELECTORS}]{{2,}}")),
-    ("a run of zero-width characters", re.compile(f"[{ZERO_WIDTH}]{{4,}}")),
+    ("tag characters", f"[{TAGS}]+"),
+    ("bidirectional overrides", f"[{BIDI_CONTROLS}]"),
+    ("a run of variation selectors", f"[{VARIATION_SELECTORS}]{{2,}}"),
+    ("a run of zero-width characters", f"[{ZERO_WIDTH}]{{4,}}"),
 )
 # The UTF-8 bytes of all of these, by the first one: text without them, which is nearly all, needs no decoding.
 _POSSIBLE = {
@@ -168,8 +168,8 @@ def _find(texts: Iterable[str]) -> HiddenText | None:
 
 def _first_in(text: str, line: int, column: int) -> HiddenText | None:
     """Return the first in a piece that begins at this line and column."""
-    plain = _FLAG.sub(lambda flag: "\U0001f3f4" + "." * (len(flag[0]) - 1), text)
-    hits = [(match.start(), what) for what, pattern in _HIDDEN if (match := pattern.search(plain))]
+    plain = re.sub(_FLAG, lambda flag: "\U0001f3f4" + "." * (len(flag[0]) - 1), text)
+    hits = [(match.start(), what) for what, pattern in _HIDDEN if (match := re.search(pattern, plain))]
     if not hits:
         return None
     start, what = min(hits)

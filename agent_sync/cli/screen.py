@@ -170,7 +170,7 @@ def _is_terminal(stream: TextIO) -> bool:
 DELAY_S = 0.4
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Task:
     """One progress bar; `shown` is its number in the display, once it is there."""
 
@@ -180,7 +180,7 @@ class _Task:
     shown: rich.progress.TaskID | None = None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Progress:
     """Shows progress bars for long work until `finish`, and leaves nothing behind.
 

@@ -18,8 +18,6 @@ from agent_sync.lock import Lock, LockedSource, Placement, Rendered
 from agent_sync.sources.base import changed_fields
 from agent_sync.store.contents import Contents
 from agent_sync.targets import override_matches, placements, unite
-from agent_sync.transform.overrides import apply_overrides, match_overrides, recipe
-from agent_sync.transform.pipeline import apply_transforms, transforms_recipe
 from agent_sync.tree import Sha256
 
 if TYPE_CHECKING:
@@ -71,6 +69,8 @@ def derive_source(
     if not transforms:
         # The transforms were removed from the configuration: what they made goes with them.
         return locked if locked.transformed is None else replace(locked, transformed=None)
+    from agent_sync.transform.pipeline import apply_transforms
+
     if _is_recorded(locked, transforms, config, world):
         return locked
     try:
@@ -98,6 +98,8 @@ def _is_recorded(locked: LockedSource, transforms: Sequence[Transform], config: 
     """Tell whether the lock records what exactly these transforms made of these files."""
     if locked.transformed is None:
         return False
+    from agent_sync.transform.pipeline import transforms_recipe
+
     locating = partial(config.locating, "transforms")
     return locked.transformed.recipe == transforms_recipe(locked, transforms, config.variables, world.project, locating)
 
@@ -118,6 +120,8 @@ def _derive_overrides(
     )
     if not overrides:
         return None
+    from agent_sync.transform.overrides import apply_overrides, match_overrides, recipe
+
     locating = partial(config.locating, "overrides")
     incomplete = len(sources) < len(config.sources)
     matched = match_overrides(outputs, overrides, locating, incomplete=incomplete)

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
 from agent_sync.errors import InvalidReference, UnsafePath
 from agent_sync.sources.addresses import repository_problem, url_problem
 from agent_sync.tree.names import Globs, is_absolute, project_path
 from agent_sync_oci.digest import Digest
+from agent_sync_oci.records import record
 from agent_sync_oci.text import CONTROLS, LINE_SEPARATORS, holds_credential, quoted, redact
 
 _CREDENTIAL_REMEDY = (
@@ -48,7 +48,7 @@ class Surroundings(NamedTuple):
     directory: str
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class About:
     """What a field is for: for the JSON Schema, and for the remedy where the field is missing."""
 
@@ -63,7 +63,7 @@ class Strict:
         return {**handler(source), "strict": True}
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class Check:
     """A check of a value, which it may also normalize; it raises InvalidValue. `schema` is its JSON Schema, if any."""
 
@@ -79,7 +79,7 @@ class Check:
         return handler(schema) if self.schema is None else dict(self.schema)
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+@record(eq=False)
 class CheckWithin:
     """A check that depends on what surrounds the value."""
 

@@ -21,15 +21,18 @@ def record(cls: type[_Class], /) -> type[_Class]: ...
 
 
 @overload
-def record(*, kw_only: bool) -> Callable[[type[_Class]], type[_Class]]: ...
+def record(*, kw_only: bool = False, eq: bool = True) -> Callable[[type[_Class]], type[_Class]]: ...
 
 
-def record(cls: type[Any] | None = None, /, *, kw_only: bool = False) -> Any:
-    """Make a record of the class: a class decorator. Methods that the class defines itself stay."""
+def record(cls: type[Any] | None = None, /, *, kw_only: bool = False, eq: bool = True) -> Any:
+    """Make a record of the class: a class decorator. Methods that the class defines itself stay.
+
+    The parameters mean what they mean to `dataclass`: without `eq` every record equals itself alone.
+    """
 
     def make(cls: type[_Class]) -> type[_Class]:
         for name, method in _SHARED.items():
-            if name not in vars(cls):
+            if name not in vars(cls) and (eq or name not in ("__eq__", "__hash__")):
                 setattr(cls, name, method)
         made = dataclass(init=False, repr=False, eq=False, slots=True, kw_only=kw_only)(cls)
         made.__init__ = _constructor(made)  # type: ignore[method-assign]

@@ -28,7 +28,8 @@ made = {
     value
     for module in modules.values()
     for value in list(vars(module).values())
-    if isinstance(value, type) and "__dataclass_fields__" in vars(value)
+    if isinstance(value, type) and "__dataclass_params__" in vars(value)
+    and value.__dataclass_params__.init  # a record's methods are shared, and its `__init__` is one of its own
 }
 counts = {
     "modules": len(modules),
@@ -43,9 +44,9 @@ sys.exit(code)
 
 # Upper bounds, a little above what was counted: raise one only with a reason, and measure the time beside it.
 _BOUNDS = {
-    "sync": {"modules": 395, "ours": 105, "dataclasses": 125},
-    "status": {"modules": 390, "ours": 100, "dataclasses": 120},
-    "update": {"modules": 415, "ours": 120, "dataclasses": 130},
+    "sync": {"modules": 378, "ours": 92, "dataclasses": 60},
+    "status": {"modules": 371, "ours": 85, "dataclasses": 60},
+    "update": {"modules": 399, "ours": 104, "dataclasses": 61},
 }
 
 

@@ -223,23 +223,24 @@ _LOGIN = {
     "file": "see who owns this directory and whether this user may read it",
 }
 _WEB_LOGIN = "log in through git's credential helper (git help credentials) or an entry in ~/.netrc"
-_OBJECTS = re.compile(r"object (?P<oid>[0-9a-f]{40}): (?P<fault>[A-Za-z0-9]+): (?P<words>[^\n]*)")
+# Texts, not compiled patterns: only a transfer that fails needs them.
+_OBJECTS = r"object (?P<oid>[0-9a-f]{40}): (?P<fault>[A-Za-z0-9]+): (?P<words>[^\n]*)"
 _UNSAFE_NAMES = frozenset({"hasDot", "hasDotdot", "hasDotgit", "fullPathname", "emptyName", "duplicateEntries"})
-_DISK_FAULT = re.compile(r"No space left on device|Input/output error|Disk quota exceeded|Read-only file system")
-_MESSAGE_LINES = re.compile(r"^(?:fatal|error|remote|ssh): .*$|^ssh.*$|^.*Permission denied.*$", re.MULTILINE)
+_DISK_FAULT = r"No space left on device|Input/output error|Disk quota exceeded|Read-only file system"
+_MESSAGE_LINES = r"(?m)^(?:fatal|error|remote|ssh): .*$|^ssh.*$|^.*Permission denied.*$"
 
-NO_SUCH_WANT = re.compile(
+NO_SUCH_WANT = (
     r"does not allow request for unadvertised object"  # git before protocol 2
     r"|want [0-9a-f]{40} not valid"  # JGit
     r"|dumb http transport does not support|Couldn't find remote ref|couldn't find remote ref"
 )
 """The answer of a server that gives out only what its refs point to: then everything has to be fetched."""
 
-COMMIT_GONE = re.compile(r"not our ref (?P<oid>[0-9a-f]{40})|not our ref")
+COMMIT_GONE = r"not our ref (?P<oid>[0-9a-f]{40})|not our ref"
 
 
 class _KnownFailure(NamedTuple):
-    pattern: re.Pattern[str]
+    pattern: str
     error: Callable[..., AgentSyncError]
     what: str
     remedy: str | None  # None: how to log in
@@ -253,47 +254,47 @@ _KNOWN_FAILURES = (
         "choose another ref: a force-push may have replaced it (what was locked is in the cache or in `caches:`)",
     ),
     _KnownFailure(
-        re.compile(r"mismatched algorithms|unknown object format"),
+        r"mismatched algorithms|unknown object format",
         NetworkError,
         "SHA-256 repositories cannot be read yet",
         "use a repository in git's SHA-1 format",
     ),
     _KnownFailure(
-        re.compile(r"Protocol .{0,20}not supported or disabled|unsupported protocol|transport '.*' not allowed"),
+        r"Protocol .{0,20}not supported or disabled|unsupported protocol|transport '.*' not allowed",
         Untrusted,
         "redirect to a protocol that is not allowed",
         "write the address that it finally leads to, if you trust it",
     ),
     _KnownFailure(
-        re.compile(r"dubious ownership"),
+        r"dubious ownership",
         Untrusted,
         "the directory belongs to another user",
         "change its owner, or reach it by ssh or https: git's safe.directory is not read here",
     ),
     _KnownFailure(
-        re.compile(
-            r"Authentication failed|could not read (?:Username|Password)|Permission denied|Host key verification failed"
-            r"|terminal prompts disabled|(?:HTTP|returned error:) (?:401|403)|authentication required|no credentials",
-            re.IGNORECASE,
+        (
+            r"(?i)Authentication failed|could not read (?:Username|Password)|Permission denied"
+            r"|Host key verification failed|terminal prompts disabled|(?:HTTP|returned error:) (?:401|403)"
+            r"|authentication required|no credentials"
         ),
         NetworkError,
         "authentication failed",
         None,
     ),
     _KnownFailure(
-        re.compile(r"not found|does not appear to be a git|does not exist|could not find repository", re.IGNORECASE),
+        r"(?i)not found|does not appear to be a git|does not exist|could not find repository",
         NetworkError,
         "repository not found, or access denied",
         "check the address under `repo:`, and the login where it is private",
     ),
     _KnownFailure(
-        re.compile(r"[Cc]ertificate|SSL|TLS"),
+        r"[Cc]ertificate|SSL|TLS",
         NetworkError,
         "the server's certificate is not trusted",
         "if the server's authority is your own: name its file in GIT_SSL_CAINFO or git's http.sslCAInfo",
     ),
     _KnownFailure(
-        re.compile(r"bad boolean|bad config|bad numeric"),
+        r"bad boolean|bad config|bad numeric",
         ConfigInvalid,
         "a value in the user's git configuration is malformed",
         "look at credential.* and http.* in `git config --list`",
@@ -307,15 +308,15 @@ def transfer_failed(address: GitAddress, stderr: str, repository: str) -> AgentS
     `repository` is the directory of the temporary repository, which a fault of this machine's disk is about.
     """
     local = "\n".join(line for line in stderr.splitlines() if not line.startswith("remote:"))
-    if _DISK_FAULT.search(local):
+    if re.search(_DISK_FAULT, local):
         return FileSystemError(
             subject=f"file {quoted(repository)}",
             check=f"cannot be written or read: {last_line(local)}",
             remedy="free some space, see the system's log (dmesg), or set AGENT_SYNC_CACHE to another directory",
         )
-    if (objects := _OBJECTS.search(stderr)) is not None:
+    if (objects := re.search(_OBJECTS, stderr)) is not None:
         return _bad_objects(address, objects)
-    known = next((each for each in _KNOWN_FAILURES if each.pattern.search(stderr)), None)
+    known = next((each for each in _KNOWN_FAILURES if re.search(each.pattern, stderr)), None)
     if known is None:
         return NetworkError(
             subject=str(address),
@@ -328,7 +329,7 @@ def transfer_failed(address: GitAddress, stderr: str, repository: str) -> AgentS
 
 def last_line(stderr: str) -> str:
     """Return git's last message, quoted: one line, escaped, without credentials."""
-    lines = _MESSAGE_LINES.findall(stderr) or stderr.strip().splitlines()[-1:] or ["no reason given"]
+    lines = re.findall(_MESSAGE_LINES, stderr) or stderr.strip().splitlines()[-1:] or ["no reason given"]
     chosen = next((line for line in lines if not line.startswith("fatal: Could not read from remote")), lines[-1])
     return quoted(redact(chosen))
 

@@ -201,7 +201,7 @@ class GitCommand:
     def fetch(self, repository: str, oids: Sequence[str], refs: Refs, *, without_blobs: bool) -> None:
         filters = ("blob:none", None) if without_blobs else (None,)
         completed = self._fetch(repository, oids, filters, "--depth=1")
-        if completed.exit_code and NO_SUCH_WANT.search(completed.stderr):
+        if completed.exit_code and re.search(NO_SUCH_WANT, completed.stderr):
             # This server gives out only what its refs point to: the wanted object is one of those, or behind one.
             advertised = set(refs().values())
             completed = self._fetch(

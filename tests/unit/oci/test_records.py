@@ -68,6 +68,13 @@ class Empty:
     """A record without fields."""
 
 
+@record(eq=False)
+class Token:
+    """A record that equals itself alone."""
+
+    x: int
+
+
 _CALLS: list[Callable[[Any], object]] = [
     lambda cls: cls(1).y,
     lambda cls: cls(1, 3, {"a": 1}).tags,
@@ -127,6 +134,13 @@ def test_fields_may_be_given_by_name_alone() -> None:
     assert copy.copy(made) == made
     with pytest.raises(TypeError):
         Derived("e")  # type: ignore[call-arg]
+
+
+def test_a_record_may_equal_itself_alone() -> None:
+    token, same = Token(1), Token(1)
+    assert token == token  # the very point
+    assert token != same
+    assert len({token, same}) == 2
 
 
 def test_a_record_may_have_no_fields() -> None:
