@@ -168,7 +168,7 @@ def _execute(change: Change, transaction: Transaction, target: Slot) -> None:
     stat = target.stat()
     if isinstance(change, NewDirectory):
         if stat is not None:
-            raise _moved_meanwhile(change, "something was put there")
+            raise _moved_meanwhile(change, "another file or directory was put there")
         transaction.place(key, target)
         return
     if stat is not None:
