@@ -26,7 +26,7 @@ from yaml.events import (
 
 from agent_sync.documents.reader import SourceText, Span, check_characters, excerpt
 from agent_sync.documents.scalars import MAX_DEPTH, SURROGATE, AmbiguousScalar, Value, parse_scalar
-from agent_sync.errors import AgentSyncError, LimitExceeded
+from agent_sync.errors import AgentSyncError, LimitExceeded, LockError
 
 # -- events ------------------------------------------------------------------------------------------------------------
 
@@ -326,7 +326,9 @@ class _Builder:
     def _no_mapping(self, event: Event) -> AgentSyncError:
         if self._root is not None:
             return self._refusal(event, check="a second document begins here", remedy="remove it: a file holds one")
-        return self._refusal(event, check="the file is not a mapping", remedy="write lines such as `version: 1`")
+        is_lock = issubclass(self._source.error, LockError)
+        remedy = "restore the file from version control" if is_lock else "write lines such as `version: 1`"
+        return self._refusal(event, check="the file is not a mapping", remedy=remedy)
 
     def _refusal(self, event: Event, *, check: str, remedy: str) -> AgentSyncError:
         return self._source.refusal(span_of(self._source, event), check=check, remedy=remedy)

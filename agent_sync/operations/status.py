@@ -12,7 +12,7 @@ from agent_sync.lock import Lock, LockedSource
 from agent_sync.lock.model import Output
 from agent_sync.operations.desired import DesiredState, desired_state, edited_sources, warn_blocked
 from agent_sync.operations.inputs import Inputs, Locks, read_locks
-from agent_sync.plan.derive import stale_reason
+from agent_sync.plan.derive import stale_part, stale_reason
 from agent_sync.plan.drift import Observed, State, all_paths, observe, state_of
 from agent_sync.sources import describe
 from agent_sync.tree import ROOT, RelPath
@@ -75,7 +75,8 @@ def _stale(inputs: Inputs, lock: Lock) -> list[Source]:
         why = stale_reason(source, lock)
         if why is not None:
             message = f"{why}; `agent-sync update {source.name}` locks it"
-            inputs.world.observer(Warned("stale", f"source {source.name}", message, source=source.name))
+            part = stale_part(source, lock)
+            inputs.world.observer(Warned("stale", f"source {source.name}", message, source=source.name, part=part))
             found.append(source)
     return found
 

@@ -165,9 +165,7 @@ def refuse_stale(config: Config, lock: Lock, *, inherited: frozenset[str] = froz
         if fault is None:
             continue
         update = "agent-sync update --inherited" if source.name in inherited else f"agent-sync update {source.name}"
-        locked = lock.source(source.name)
-        error = LockMissing if locked is None else LockStale
-        part = () if locked is None else changed_fields(source.declaration, locked)[:1]
+        error, part = (LockMissing if lock.source(source.name) is None else LockStale), stale_part(source, lock)
         stale = error(subject=f"source {source.name}", check=fault, remedy=f"lock it: {update}", part=part)
         raise config.located(source.name, stale)
 
@@ -179,6 +177,12 @@ def stale_reason(source: Source, lock: Lock) -> str | None:
         return "not in the lock"
     fields = changed_fields(source.declaration, locked)
     return f"{_listed(fields)} changed since the source was locked" if fields else None
+
+
+def stale_part(source: Source, lock: Lock) -> tuple[str, ...]:
+    """Return the key of the first field that changed since the source was locked; empty if none did."""
+    locked = lock.source(source.name)
+    return () if locked is None else changed_fields(source.declaration, locked)[:1]
 
 
 def _listed(fields: Iterable[str]) -> str:

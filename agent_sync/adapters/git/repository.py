@@ -45,7 +45,7 @@ class FetchedRepository:
         if len(found) > 1:
             raise ConfigInvalid(
                 subject=str(self._address),
-                check=f"{short} is the beginning of {len(found)} commits: {', '.join(found[:5])}",
+                check=f"abbreviated commit id {short} matches {len(found)} commits: {', '.join(found[:5])}",
                 remedy="write the whole commit id under `ref:`",
                 part=("ref",),
             )

@@ -18,8 +18,8 @@ _REFUSED: dict[str, tuple[str | bytes, str, str, str]] = {
     # what it is: (text, line:column, part of the check, part of the remedy)
     "nothing": ("", "1:1", "is empty", "version: 1"),
     "comments alone": ("# a\n", "1:1", "is empty", "version: 1"),
-    "a list": ("- a\n", "1:1", "not a mapping", "version: 1"),
-    "a word": ("\n  a\n", "2:3", "not a mapping", "version: 1"),
+    "a list": ("- a\n", "1:1", "not a mapping", "restore the file from version control"),
+    "a word": ("\n  a\n", "2:3", "not a mapping", "restore the file from version control"),
     "a duplicate key": ("a: 1\nb: 2\n'a': 3\n", "3:1", "`a` is already on line 1", "keep one"),
     "a duplicate key inside": ("x:\n- {}\n- y:\n    a: {b: 1}\n    a: 2\n", "5:5", "already on line 4", "keep one"),
     "a duplicate key in a flow": ("a: {b: 1, 'b': 2}\n", "1:11", "`b` is already on line 1", "keep one"),
@@ -119,6 +119,12 @@ def test_the_parser_in_python_refuses_it_too(what: str) -> None:
 def test_the_error_is_the_one_that_was_asked_for(error: type[AgentSyncError]) -> None:
     with pytest.raises(error):
         read_document(b"a: 1\na: 2\n", file="f", error=error, max_bytes=100)
+
+
+def test_a_configuration_that_is_not_a_mapping_is_told_how_one_begins() -> None:
+    with pytest.raises(ConfigInvalid) as refused:
+        read_document(b"- a\n", file="f", error=ConfigInvalid, max_bytes=100)
+    assert refused.value.remedy == "write lines such as `version: 1`"
 
 
 def test_only_a_lock_can_be_written_again_after_a_merge() -> None:
