@@ -28,7 +28,7 @@ from agent_sync_oci.text import holds_credential, quoted, redact
 
 # -- sizes and durations -----------------------------------------------------------------------------------------------
 
-_SIZE_PATTERN = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ?(B|KB|MB|GB|KiB|MiB|GiB)?", re.ASCII | re.IGNORECASE)
+_SIZE_PATTERN = r"(?ai)(\d{1,15}(?:\.\d{1,6})?) ?(B|KB|MB|GB|KiB|MiB|GiB)?"
 _BYTES = {
     "b": 1,
     "kb": 1000,
@@ -38,13 +38,13 @@ _BYTES = {
     "mib": 1024**2,
     "gib": 1024**3,
 }
-_DURATION_PATTERN = re.compile(r"(\d{1,9}(?:\.\d{1,6})?) ?(s|m)?", re.ASCII)
+_DURATION_PATTERN = r"(?a)(\d{1,9}(?:\.\d{1,6})?) ?(s|m)?"
 _SECONDS = {"s": 1.0, "m": 60.0}
 
 
 def parse_size(text: str) -> int:
     """Return the number of bytes that `100MB`, `1 GiB` or `4096` means. ValueError for anything else, zero included."""
-    match = _SIZE_PATTERN.fullmatch(text)
+    match = re.fullmatch(_SIZE_PATTERN, text)
     size = 0 if match is None else round(float(match[1]) * _BYTES[(match[2] or "b").lower()])
     if size < 1:
         raise ValueError(f"not a size: {text[:40]!r}")
@@ -53,7 +53,7 @@ def parse_size(text: str) -> int:
 
 def parse_duration(text: str) -> float:
     """Return the number of seconds that `120s`, `2m` or `2` means. ValueError for anything else, zero included."""
-    match = _DURATION_PATTERN.fullmatch(text)
+    match = re.fullmatch(_DURATION_PATTERN, text)
     seconds = 0.0 if match is None else float(match[1]) * _SECONDS[match[2] or "s"]
     if seconds <= 0:
         raise ValueError(f"not a duration: {text[:40]!r}")

@@ -24,7 +24,7 @@ MAX_NAME_BYTES = 255
 
 _REMEDY = "rename it at the source, or leave it out with `exclude:`"
 _DEVICE = r"con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$"
-_DEVICE_NAME = re.compile(rf"(?:{_DEVICE})\s*(?:\..*)?", re.IGNORECASE)
+_DEVICE_NAME = rf"(?i)(?:{_DEVICE})\s*(?:\..*)?"
 _UNUSUAL_CHARACTER = re.compile(r"[^A-Za-z0-9_./@+=,\n-]")
 _DEVICE_LINE = re.compile(rf"\n(?:{_DEVICE})[\n.]")
 # Format characters that no shown name needs: bidirectional controls, zero-width joiners, tags, soft hyphen, BOM.
@@ -166,7 +166,7 @@ def _name_fault(name: str) -> str | None:
         return f"has the component {quoted(name)}, which git or a file system takes for .git"
     if name[-1] in ". ":
         return f"has the component {quoted(name)}, which ends in a dot or a space"
-    if _DEVICE_NAME.fullmatch(name):
+    if re.fullmatch(_DEVICE_NAME, name):
         return f"has the component {quoted(name)}, which is a device on Windows"
     return None
 

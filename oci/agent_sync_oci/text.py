@@ -140,7 +140,6 @@ class _Patterns(NamedTuple):
     pair: re.Pattern[str]
     authority: re.Pattern[str]
     password: re.Pattern[str]
-    secret_key: re.Pattern[str]
     token: re.Pattern[str]
 
 
@@ -156,7 +155,6 @@ def _patterns(end: str) -> _Patterns:
         authority=re.compile(rf"(?:(?<=//)|(?<![^\s'\"(\[{{,=]))[^/?#{end}]+"),
         # A password that should have its `/`, `?` or `#` encoded: what follows the colon is no port.
         password=re.compile(rf"(?<=//)([^/?#:@\[{end}]*):(?!\d{{0,5}}(?:\Z|[/?#\s'\"]))([^@{end}]+)(@?)"),
-        secret_key=re.compile(_SENSITIVE_KEY, re.IGNORECASE),
         token=re.compile(_LOGIN_PATTERN),
     )
 
@@ -179,7 +177,7 @@ def _redact_pair(pair: re.Match[str], mask: _Mask) -> str:
 
     key, value = pair.groups()
     # A server reads the key percent-decoded, and so may whoever finds it in a log.
-    if not value or _patterns(_BLANK).secret_key.search(unquote(key)) is None:
+    if not value or re.search(_SENSITIVE_KEY, unquote(key), re.IGNORECASE) is None:
         return pair[0]
     secret = value.rstrip("'\"],})")  # what closes the address, not what is part of it
     return f"{key}={mask(secret)}{value[len(secret) :]}"
