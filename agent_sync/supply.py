@@ -21,7 +21,6 @@ from agent_sync.plan.derive import derive
 from agent_sync.ports import BlobStore, Kind, World
 from agent_sync.sources.base import Context, Request
 from agent_sync.sources.content import Content, PackedTree, SingleFile
-from agent_sync.sources.dispatch import refetch
 from agent_sync.sources.local import find_files, pack_directory
 from agent_sync.store.contents import Contents
 from agent_sync.store.verify import is_whole
@@ -107,6 +106,8 @@ class Supplier:
         return contents
 
     def _refetch(self, sources: Sequence[LockedSource]) -> Mapping[str, Content]:
+        from agent_sync.sources.dispatch import refetch
+
         outcomes = refetch(list(map(self._request, sources)), source_context(self._world))
         failures = {
             name: each if self._config is None else self._config.located(name, each)
