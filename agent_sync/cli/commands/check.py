@@ -74,7 +74,7 @@ def _notes(path: RelPath, result: CheckResult) -> str:
 def _summary(result: CheckResult) -> Line:
     drift = result.drift
     checked = counted(result.files, "file")
-    unverified = f"; {len(result.unverified)} not cached and not verified" if result.unverified else ""
+    unverified = f"; {len(result.unverified)} not verified" if result.unverified else ""
     if result.clean:
         foreign = f"; {counted(len(drift.foreign), 'foreign file')} in shared directories" if drift.foreign else ""
         return f"{checked} checked, no drift{foreign}{unverified}"
