@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -51,16 +52,15 @@ class Updates:
     def run(self, directory: Path, call: str, number: int, error: str) -> int:
         """The exit code, where the call of this number and kind fails with this error."""
         assert self._driver.stdin is not None
-        begin = f"{directory}-begin"
-        os.mkfifo(begin)
         self._driver.stdin.write(f"{directory}\n")
         self._driver.stdin.flush()
         inject = ["-e", f"trace={call}", f"--inject={call}:error={error}:when={number}"]
-        words = [str(require("strace")), "-f", "-o", "/dev/null", *inject, "-p", self._said()]
+        child = int(self._said())
+        words = [str(require("strace")), "-f", "-o", "/dev/null", *inject, "-p", str(child)]
         with subprocess.Popen(words, stderr=PIPE, text=True) as strace:
             assert strace.stderr is not None
             assert "attached" in strace.stderr.readline()
-            os.close(os.open(begin, os.O_WRONLY))
+            os.kill(child, signal.SIGUSR1)
             ended = int(self._said())
             strace.communicate(timeout=60)
         return ended

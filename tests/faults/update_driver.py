@@ -1,11 +1,13 @@
-"""Run by test_update.py: forks one process for each `update`, which begins when it is told.
+"""Run by test_update.py: forks one process for each `update`, which begins when SIGUSR1 tells it to.
 
 Everything is imported before: a process to which strace is attached meanwhile makes no calls but those of its work.
+It waits for a signal because that takes none of the calls that are made to fail, whenever strace attaches.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from agent_sync import open_project
@@ -25,12 +27,13 @@ def update(directory: str, *, git: bool) -> int:
 
 def main(warm: str, *, git: bool) -> None:
     update(warm, git=git)
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})  # held back until the child asks for it
     for line in sys.stdin:
         directory = line.rstrip("\n")
         child = os.fork()
         if child == 0:
-            with open(f"{directory}-begin", "rb"):  # a fifo: opened when somebody opens its other end
-                os._exit(update(directory, git=git))
+            signal.sigwait({signal.SIGUSR1})
+            os._exit(update(directory, git=git))
         print(child, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
