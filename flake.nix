@@ -1,5 +1,5 @@
 {
-  description = "Rules, skills and prompts for coding agents: declared once, pinned, put where tools read them";
+  description = "Fetches the files that coding agents read, pins them in a lock file, and writes them where each tool looks";
 
   inputs.nixpkgs.url = "github:NixOS/nixpkgs/nixos-25.05";
 
