@@ -140,9 +140,3 @@ def _named(output: Output) -> str:
     """Name the source, and the tool that the placement is for: a destination alone does not tell which target it is."""
     tool = None if output.placement is None else output.placement.tool
     return quoted(output.source) if tool is None else f"{quoted(output.source)} (tool {tool})"
-
-
-# -- Where files go: targets and the tool map in, placements and the united outputs out, or an error naming both
-# owners. Pure: a placement is a source's name and a directory; nothing here looks at a disk.
-
-__all__ = ["OwnedDirectories", "override_matches", "owned_directories", "placements", "unite"]
