@@ -271,7 +271,8 @@ def verdict_lines(verdict: Verdict) -> Iterator[Line]:
         yield from listed("  not counted: ", each.passed_over)
     if not verdict.rules:
         yield "no policy rule matches this name; signatures not checked"
-    yield from ((Styled("refused", Style.ERROR), f"  {each}") for each in verdict.refusals)
+    told = tuple(map(str, verdict.rules))  # which is how the refusal of a rule begins
+    yield from ((Styled("refused", Style.ERROR), f"  {each}") for each in verdict.refusals if not each.startswith(told))
 
 
 def nix_path_lines(paths: Iterable[NixPath]) -> Iterator[Line]:

@@ -174,7 +174,7 @@ def test_two_keys_must_have_signed_and_the_second_signs_where_it_lies(publisher:
     digest = publisher.publish(place)
     receiver = a_receiver(tmp_path / "receiver", "release", "security", threshold=2)
     verify = ("bundle", "verify", place, "--name", NAME, "--policy", "policy.yaml")
-    assert "1 of 2 signatures" in receiver.run(*verify, code=6).out
+    assert receiver.run(*verify, code=6).out.count("1 of 2 signatures") == 1
     security = a_receiver(tmp_path / "security")
     put_key(security, "security")
     signed = security.run("bundle", "sign", f"{place}@{digest}", "--name", NAME, "--key", "security.key")
@@ -211,7 +211,7 @@ def test_without_a_policy_somebody_must_say_that_an_unsigned_bundle_will_do(
     assert "--allow-unsigned" in receiver.run("pull", place, *pull, code=6).err
     receiver.run("pull", f"{place}@{digest}", *pull)
     receiver.run("pull", place, "--name", NAME)  # its lock is byte for byte the one that is here now
-    receiver.run("pull", place, *pull, "--allow-unsigned")
+    assert "agent-sync.lock is up to date" in receiver.run("pull", place, *pull, "--allow-unsigned").out
     receiver.run("pull", place, *pull, "--allow-unsigned", "--policy", "policy.yaml", code=6)
 
 

@@ -55,7 +55,7 @@ def pull(
     next_step = session.step("agent-sync sync --offline --frozen")
     lines = [
         *([] if confirmation.asked else confirmation.changes(result, replaces_lock=result.lock_written)),
-        *_outcome(result, session, lock=confirmation.lock, next_step=next_step),
+        *_outcome(result, session, confirmation.lock, write_lock=write_lock, next_step=next_step),
     ]
     return Answer(result, lines=lines, code=FOUND if result.declined else None)
 
@@ -84,7 +84,9 @@ class _Confirmation:
             yield ("  ", *(line if isinstance(line, tuple) else (line,)))
 
 
-def _outcome(result: PullResult, session: Session, *, lock: str, next_step: str) -> Iterator[Line]:
+def _outcome(
+    result: PullResult, session: Session, lock: str, *, write_lock: bool, next_step: str
+) -> Iterator[Line]:
     if result.declined:
         yield "declined: nothing was fetched or written"
         return
@@ -94,6 +96,8 @@ def _outcome(result: PullResult, session: Session, *, lock: str, next_step: str)
     yield f"bundle {result.name} {short_digest(result.digest)}: {fetched}"
     if result.lock_written:
         yield (Styled(f"wrote {printable_line(lock)}", Style.STRONG), f"; next: {next_step}")
+    elif write_lock:
+        yield f"{printable_line(lock)} is up to date"
 
 
 VERB = Verb(
