@@ -256,7 +256,7 @@ def unpack(
         try:
             writer.commit(item.blob)
         except DigestMismatch as error:
-            difference = None if arriving is None else arriving.first_difference
+            difference = None if arriving is None else arriving.difference
             detail = "" if difference is None else f"; {difference}"
             said = f"in {registry.name}: {error.check}{detail}"
             raise DigestMismatch(subject=item.what, check=said, remedy=_REMEDY) from error

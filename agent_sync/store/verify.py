@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from functools import partial
 
 from agent_sync.errors import BlobCorrupt, BytesUnavailable, LockInvalid
@@ -13,7 +13,7 @@ from agent_sync.sources.content import PackedTree
 from agent_sync.sources.table import REMEDY
 from agent_sync.store.blobs import CHUNK_BYTES, OpenBlobs, corrupt_error, hash_blob
 from agent_sync.store.contents import Span, TarMismatch, find_spans
-from agent_sync.tree import Entry, RelPath, Tree, nar
+from agent_sync.tree import Change, Entry, RelPath, Sha256, Tree, describe_changes, nar
 from agent_sync.tree.tarball import FileToPack, Packed, TarWalk, header_length, match_header, pack, padding
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.text import quoted
@@ -97,8 +97,8 @@ def _pieces(blobs: OpenBlobs, blob: Digest, span: Span) -> Iterator[bytes]:
 
 
 def _differences(packed: PackedTree, again: Packed, blob: Digest) -> Iterator[str]:
-    for change in packed.files.changes_to(again.tree):
-        yield _file_difference(change.path, packed.files, again.tree)
+    if changes := packed.files.changes_to(again.tree):
+        yield _describe_differing(changes)
     if packed.size not in (None, again.size):
         yield f"the length is {again.size} bytes, the lock says {packed.size}"
     if packed.nar_hash not in (None, again.nar_hash):
@@ -107,8 +107,13 @@ def _differences(packed: PackedTree, again: Packed, blob: Digest) -> Iterator[st
         yield f"the files have another canonical tar: {blob}"
 
 
-def _file_difference(path: RelPath, locked: Tree, actual: Tree) -> str:
-    return f"file {quoted(path)} has the sha256 {actual[path].sha256}, the lock says {locked[path].sha256}"
+def _describe_differing(changes: Sequence[Change]) -> str:
+    """Return what a message says of files whose contents are not as locked: the first with its digests, and others."""
+    (path, locked, actual), *others = changes
+    assert locked is not None, "the headers of both trees are the same"
+    assert actual is not None, "as above"
+    first = f"file {quoted(path)} has the sha256 {actual.sha256}, the lock says {locked.sha256}"
+    return f"{first}; also {describe_changes(others)}" if others else first
 
 
 def _disagreement(subject: str, check: str) -> LockInvalid:
@@ -131,6 +136,7 @@ class ReceivedTar:
         self._subject = subject
         self._size = 0
         self._held = b""
+        self._changes: list[Change] = []
         self._fault: str | None = "the tar ends too soon"
         self._nar = nar.NarHash()
         self._steps = self._walk()
@@ -146,13 +152,13 @@ class ReceivedTar:
         self._held = bytes(left) if self._least else b""
 
     @property
-    def first_difference(self) -> str | None:
-        """The first file or header that differs from the lock in what came so far; None if all of it is right."""
-        return self._fault
+    def difference(self) -> str | None:
+        """The first files, or the header, that differ from the lock in what came so far; None if all of it is right."""
+        return _describe_differing(self._changes) if self._changes else self._fault
 
     def finish(self) -> None:
         """Raise LockInvalid unless headers, files, length, and narHash are what the lock says, as far as it does."""
-        fault = self._fault
+        fault = self.difference
         if fault is None and self._packed.size not in (None, self._size):
             fault = f"the length is {self._size} bytes, the lock says {self._packed.size}"
         if fault is None and self._packed.nar_hash not in (None, self._nar.sri()):
@@ -202,9 +208,9 @@ class ReceivedTar:
             self._nar.add(piece)
             left -= len(piece)
         self._nar.add(nar.after_file(size))
-        if sha256.hexdigest() != entry.sha256:
-            check = f"file {quoted(path)} has the sha256 {sha256.hexdigest()}, the lock says {entry.sha256}"
-            raise TarMismatch(check)
+        actual = Sha256(sha256.hexdigest())
+        if actual != entry.sha256:  # the parser goes on, to name more than the first file
+            self._changes.append(Change(path, entry, Entry(actual, entry.executable)))
 
 
 def _exactly(count: int) -> tuple[int, int]:

@@ -84,9 +84,7 @@ class _Confirmation:
             yield ("  ", *(line if isinstance(line, tuple) else (line,)))
 
 
-def _outcome(
-    result: PullResult, session: Session, lock: str, *, write_lock: bool, next_step: str
-) -> Iterator[Line]:
+def _outcome(result: PullResult, session: Session, lock: str, *, write_lock: bool, next_step: str) -> Iterator[Line]:
     if result.declined:
         yield "declined: nothing was fetched or written"
         return

@@ -82,6 +82,18 @@ def test_what_follows_the_end_is_refused(more: bytes) -> None:
         arrive(TAR + more)
 
 
+def test_the_first_files_that_differ_are_named() -> None:
+    files = {f"{name}.md": name.encode() * 700 for name in "abcdef"}
+    tar, tree = packed(files)
+    served, _ = packed({name: content if name == "b.md" else content.upper() for name, content in files.items()})
+    named = r'file "a\.md" has the sha256 .*; also changed "c\.md", changed "d\.md", changed "e\.md" and 1 more'
+    with pytest.raises(LockInvalid, match=named):
+        arrive(served, tree)
+    for cut in (len(tar) - 1, tar.index(b"d" * 700)):
+        with pytest.raises(LockInvalid, match=r'file "a\.md" has the sha256 .*; also changed "c\.md"'):
+            arrive(served[:cut], tree)
+
+
 OTHER = Tree({RelPath("a.md"): Entry(Sha256("0" * 64))})
 
 

@@ -67,6 +67,14 @@ def test_a_lock_that_says_something_else_of_a_whole_blob_is_blamed(lie: dict[str
     assert refused.value.subject == "source rules"
 
 
+def test_the_first_files_that_differ_are_named() -> None:
+    store = MemoryStore()
+    packed = a_packed_tree(dict.fromkeys(("a.md", "b.md", "c.md"), "text"), store)
+    lie = replace(packed, files=a_tree({"a.md": "other", "b.md": "text", "c.md": "another"}))
+    with pytest.raises(LockInvalid, match=r'file "a\.md" has the sha256 .*; also changed "c\.md"'):
+        verify_packed(lie, store)
+
+
 def test_a_tar_that_is_not_canonical_is_refused_though_its_digest_is_right() -> None:
     store = MemoryStore()
     packed = a_packed_tree({"a.md": "text"}, store)
