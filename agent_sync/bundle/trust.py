@@ -47,14 +47,17 @@ MAX_ROOT_BYTES = 4 * 1024 * 1024
 _HOW = "add `root:` under `trust:`, or, for keys without a log, `transparency_log: optional` to the rule"
 
 Read = Callable[[str], bytes | None]
+Recording = Callable[[str, Callable[[], bytes | None]], bytes | None]
+"""Returns what the function reads, and records it under the name: `ReadSet.read`."""
 
 
 class TrustFiles:
     """Reads the files that `trust:` names: absolute paths through `read`, others below the project's directory."""
 
-    def __init__(self, project: Directory, read: Read) -> None:
+    def __init__(self, project: Directory, read: Read, *, recording: Recording) -> None:
         self._project = project
         self._read = read
+        self._recording = recording
 
     def content(self, path: str, *, what: str) -> bytes:
         """Return the file's bytes.
@@ -62,7 +65,8 @@ class TrustFiles:
         Raises:
             Untrusted: no such file. A signer who cannot be verified is not trusted.
         """
-        content = self._read(path) if posixpath.isabs(path) else self._below(RelPath(path))
+        whole = posixpath.join(self._project.name, path)
+        content = self._recording(whole, lambda: self._read(path) if path == whole else self._below(RelPath(path)))
         if content is None:
             raise Untrusted(
                 subject=f"{what} {self.label(path)}",

@@ -12,7 +12,7 @@ from agent_sync.bundle.names import tag_or_digest, tag_to_push
 from agent_sync.bundle.pull import verify_bundle
 from agent_sync.bundle.registry import open_registry
 from agent_sync.bundle.sign import Signing, list_roots, sign_and_attach
-from agent_sync.bundle.trust import TrustFiles, policy_of, trusted_roots
+from agent_sync.bundle.trust import policy_of, trusted_roots
 from agent_sync.errors import UsageError
 from agent_sync.operations.inputs import Inputs
 from agent_sync_oci.digest import Digest
@@ -78,10 +78,9 @@ def bundle_verify(
 
     Raises: UsageError (neither names a signer), DigestMismatch, LockInvalid, NetworkError, FileSystemError.
     """
-    files = TrustFiles(inputs.world.project, inputs.world.read_file)
     with open_registry(reference, inputs.world, inputs.demands.limits, plain_http=plain_http) as registry:
         bound = name_to_verify(reference, registry, asked=name, configured=inputs.bundle_name)
-        policy = Policy.united(policy_of(inputs.demands.trust, files), _policy_for(signer, bound))
+        policy = Policy.united(policy_of(inputs.demands.trust, inputs.trust_files()), _policy_for(signer, bound))
         if not (policy.requires_signatures or policy.revoked):
             raise UsageError(
                 subject=f"bundle {bound}",
@@ -228,8 +227,7 @@ def _roots_to_copy(inputs: Inputs, request: CopyRequest, source: Registry) -> tu
     """Return the trusted roots beside the bundle; to a directory or archive go those of the configuration, too."""
     roots = [] if isinstance(request.source, RegistryReference) else list(list_roots(source))
     if not isinstance(request.target, RegistryReference):
-        files = TrustFiles(inputs.world.project, inputs.world.read_file)
-        roots += trusted_roots(inputs.demands.trust, files)
+        roots += trusted_roots(inputs.demands.trust, inputs.trust_files())
     return tuple(dict.fromkeys(roots))
 
 

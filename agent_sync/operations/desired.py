@@ -187,9 +187,9 @@ def refuse_untrusted(locks: Sequence[bytes], inputs: Inputs) -> None:
     """
     if not any(trust.rules or trust.require or trust.revoked for trust in inputs.demands.trust):
         return  # nothing that verifies signatures is even loaded
-    from agent_sync.bundle.trust import TrustFiles, policy_of, require_trusted_lock
+    from agent_sync.bundle.trust import policy_of, require_trusted_lock
 
-    policy = policy_of(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file))
+    policy = policy_of(inputs.demands.trust, inputs.trust_files())
     world = inputs.world
     with inputs.refusals_audited():
         for lock, file in zip(locks, (inputs.lock_file.label, INHERITED), strict=False):  # often there is but one

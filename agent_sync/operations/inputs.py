@@ -30,6 +30,7 @@ from agent_sync.tree import RelPath
 from agent_sync_oci.records import record
 
 if TYPE_CHECKING:
+    from agent_sync.bundle.trust import TrustFiles
     from agent_sync.config import ConfigPaths
     from agent_sync.config.load import LoadedConfig
 
@@ -116,6 +117,12 @@ class Inputs:
     def applied_content(self) -> bytes | None:
         """Return the bytes of the lock that was last written to the outputs; None if none was."""
         return self.reads.read(APPLIED, self.checkout.applied.read)
+
+    def trust_files(self) -> TrustFiles:
+        """Return the files that `trust:` names; those that are read belong to the read set."""
+        from agent_sync.bundle.trust import TrustFiles
+
+        return TrustFiles(self.world.project, self.world.read_file, recording=self.reads.read)
 
     def supplier(self) -> Supplier:
         """Return a supplier for one run."""
@@ -224,22 +231,16 @@ class Run:
 
         Raises: ConfigInvalid and its subclasses, FileSystemError.
         """
-        bare = self.bare_inputs()
-        read_file = bare.reads.recording(self.world.read_file)
-        if frozen:  # a machine's policy holds all the same: it is nothing that a project could leave out
-            from agent_sync.config.load import load_policies
-
-            return replace(bare, demands=load_policies(self.places, read_file))
-        loaded = self._load(read_file)
-        config = loaded.merged
-        world = replace(self.world, observer=config.locating_warnings(self.world.observer))
-        return replace(bare, world=world, config=config, shared=loaded.project, demands=config)
+        return self._load_inputs(self.bare_inputs(), frozen=frozen)
 
     def inputs_if_declared(self) -> Inputs:
         """Return the inputs, without a configuration where there is none: a bundle may arrive at an empty directory."""
         from agent_sync.config.load import is_declared
 
-        return self.inputs(frozen=not is_declared(self.places, self.world.read_file))
+        bare = self.bare_inputs()
+        # Through the read set: a configuration that appears meanwhile may demand what the plan did not ask for.
+        declared = is_declared(self.places, bare.reads.recording(self.world.read_file))
+        return self._load_inputs(bare, frozen=not declared)
 
     def inputs_or_lock(self) -> Inputs:
         """Return the inputs, without a configuration where there is a lock but no configuration."""
@@ -261,6 +262,17 @@ class Run:
     @property
     def _lock_file(self) -> LockFile:
         return lock_file(self.places, self.world)
+
+    def _load_inputs(self, bare: Inputs, *, frozen: bool) -> Inputs:
+        read_file = bare.reads.recording(self.world.read_file)
+        if frozen:  # a machine's policy holds all the same: it is nothing that a project could leave out
+            from agent_sync.config.load import load_policies
+
+            return replace(bare, demands=load_policies(self.places, read_file))
+        loaded = self._load(read_file)
+        config = loaded.merged
+        world = replace(self.world, observer=config.locating_warnings(self.world.observer))
+        return replace(bare, world=world, config=config, shared=loaded.project, demands=config)
 
     def _load(self, read_file: ReadFile) -> LoadedConfig:
         """Return the configuration as it is now; its warnings are announced."""

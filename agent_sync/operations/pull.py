@@ -18,7 +18,7 @@ from agent_sync.bundle.pull import (
     resolve_bundle,
 )
 from agent_sync.bundle.registry import open_registry
-from agent_sync.bundle.trust import BundleRecord, TrustFiles, policy_of, record_bundle
+from agent_sync.bundle.trust import BundleRecord, policy_of, record_bundle
 from agent_sync.errors import LimitExceeded, LockInvalid, LockStale, UnsafePath
 from agent_sync.events import BundleAccepted
 from agent_sync.lock import Lock
@@ -154,7 +154,7 @@ def execute(planned: PullPlan, registry: Registry) -> PullResult:
 def _expected(inputs: Inputs, request: PullRequest, *, name: str, own: bytes | None) -> VerificationRequest:
     return VerificationRequest(
         name=name,
-        policy=policy_of(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file)),
+        policy=policy_of(inputs.demands.trust, inputs.trust_files()),
         max_bytes=inputs.demands.limits.max_source_size,
         own_lock=own,
         pinned=request.reference.digest is not None,

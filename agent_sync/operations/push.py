@@ -11,7 +11,7 @@ from agent_sync.bundle.pack import Compression
 from agent_sync.bundle.push import OutgoingBundle, Pushed, push_bundle
 from agent_sync.bundle.registry import open_registry
 from agent_sync.bundle.sign import Signing, put_root, sign_and_attach
-from agent_sync.bundle.trust import BundleRecord, TrustFiles, record_bundle, trusted_roots
+from agent_sync.bundle.trust import BundleRecord, record_bundle, trusted_roots
 from agent_sync.events import BundlePushed
 from agent_sync.lock import Lock
 from agent_sync.lock.file import check_digests
@@ -112,7 +112,7 @@ def _push(inputs: Inputs, request: PushRequest, outgoing: OutgoingBundle, tag: s
 
         pushed = push_bundle(outgoing, registry, inputs.world, tag=tag, attach=attach)
         if not isinstance(request.reference, RegistryReference):  # nobody else brings them across an air gap
-            for root in trusted_roots(inputs.demands.trust, TrustFiles(inputs.world.project, inputs.world.read_file)):
+            for root in trusted_roots(inputs.demands.trust, inputs.trust_files()):
                 put_root(root, registry)
         return pushed
 

@@ -17,7 +17,10 @@ from agent_sync.operations import migrate, prune, restore, sync, update
 from agent_sync.operations.inputs import Run
 from agent_sync.operations.phases import ATTEMPTS
 from agent_sync.project import Project
+from agent_sync.tree import RelPath
+from tests.builders.bundles import a_sender, demand, push
 from tests.builders.projects import MemoryProject, a_local_project
+from tests.builders.signatures import a_key
 from tests.fakes.faults import Faults, Killed
 
 OUTPUT = ".cursor/rules/a.md"
@@ -262,6 +265,44 @@ def test_a_pull_that_a_person_confirmed_does_not_replace_a_lock_that_came_meanwh
     with pytest.raises(MovedMeanwhile, match=r"agent-sync\.lock"):
         receiver.project().pull(WHERE, write_lock=True, allow_unsigned=True, confirm=answer)
     assert receiver.lock == theirs
+
+
+def test_a_pull_that_a_person_confirmed_does_not_miss_a_policy_that_came_meanwhile() -> None:
+    receiver = a_receiver()
+    theirs, config = receiver.lock, receiver.read("agent-sync.yaml")
+    receiver.directory.remove(RelPath("agent-sync.yaml"))
+
+    def answer(_: object) -> bool:
+        receiver.put("agent-sync.yaml", config + "trust: {require: signed}\n")
+        return True
+
+    with pytest.raises(MovedMeanwhile, match=r"agent-sync\.yaml"):
+        receiver.project().pull(WHERE, write_lock=True, allow_unsigned=True, confirm=answer)
+    assert receiver.lock == theirs
+
+
+OWN_RULE = """trust:
+  rules:
+  - {bundle: '**', threshold: 1, transparency_log: optional, signers: [{key: keys/alice.pub}]}
+"""
+
+
+@pytest.mark.parametrize("key", ["/etc/agent-sync/key-0.pub", "keys/alice.pub"], ids=["the machine's", "its own"])
+def test_a_sync_rests_on_the_keys_that_a_policy_names(key: str) -> None:
+    alice, mallory = a_key(), a_key()
+    project = a_sender()
+    push(project, key=alice)
+    demand(project, alice)
+    project.put("keys/alice.pub", alice.public.pem.decode())
+    project.put("agent-sync.yaml", project.read("agent-sync.yaml") + OWN_RULE)
+    planned = sync.plan(a_run(project.project(), "sync").inputs())
+    if key in project.layers:
+        project.layers[key] = mallory.public.pem
+    else:
+        project.put(key, mallory.public.pem.decode())
+    with pytest.raises(MovedMeanwhile, match=key):
+        sync.execute(planned)
+    assert OUTPUT not in project.files
 
 
 def test_an_interrupted_sync_is_recovered_before_anything_is_planned() -> None:
