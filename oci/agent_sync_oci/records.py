@@ -2,7 +2,7 @@
 
 `dataclass` compiles seven methods for each class, which for a hundred classes is a third of the time to start. Here one
 is compiled, `__init__`, and the others are shared: they look up the fields when they are called. `fields`, `replace`
-and pattern matching work as for every dataclass. What few runs need is a plain dataclass.
+and pattern matching work as for every dataclass. What few runs need, or needs `__post_init__`, is a plain dataclass.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ def record(cls: type[Any] | None = None, /, *, kw_only: bool = False, eq: bool =
     """Make a record of the class: a class decorator. Methods that the class defines itself stay.
 
     The parameters mean what they mean to `dataclass`: without `eq` every record equals itself alone.
+
+    Raises: TypeError for a class whose `__init__` would have to do more than set the fields.
     """
 
     def make(cls: type[_Class]) -> type[_Class]:
@@ -44,6 +46,9 @@ def record(cls: type[Any] | None = None, /, *, kw_only: bool = False, eq: bool =
 def _constructor(cls: type) -> Any:  # noqa: ANN401  # a function with the parameters that the class has fields
     """Compile `__init__`. It sets the fields past `__setattr__`, which refuses every assignment."""
     parts = fields(cls)
+    # Passed over in silence, a check in `__post_init__` would never run.
+    if "__init__" in vars(cls) or hasattr(cls, "__post_init__") or not all(each.init for each in parts):
+        raise TypeError(f"{cls.__qualname__} has to be a dataclass: the __init__ of a record sets every field, no more")
     scope: dict[str, Any] = {"_set": object.__setattr__, "_MISSING": MISSING}
     positional = [each for each in parts if not each.kw_only]
     by_name = [each for each in parts if each.kw_only]

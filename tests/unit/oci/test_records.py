@@ -143,6 +143,35 @@ def test_a_record_may_equal_itself_alone() -> None:
     assert len({token, same}) == 2
 
 
+def _checking(_self: object) -> None:
+    """Check the fields, as a dataclass would have it done."""
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"__post_init__": _checking},
+        {"__init__": _checking},
+        {"__annotations__": {"x": "int"}, "x": field(init=False, default=1)},
+    ],
+)
+def test_a_class_that_needs_more_than_its_fields_set_is_refused(body: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match="has to be a dataclass"):
+        record(type("Checked", (), body))
+
+
+def test_a_check_of_a_base_class_is_not_passed_over() -> None:
+    base = type("Checked", (), {"__post_init__": _checking})
+    with pytest.raises(TypeError, match="has to be a dataclass"):
+        record(type("Derived", (base,), {}))
+
+
+def test_records_have_no_order() -> None:
+    some: Any = Point(1)
+    with pytest.raises(TypeError):
+        _ = some < Point(2)
+
+
 def test_a_record_may_have_no_fields() -> None:
     assert Empty() == Empty()
 
