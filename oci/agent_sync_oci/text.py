@@ -170,9 +170,7 @@ def _redact_login(text: str, mask: _Mask, *, end: str) -> str:
 
 
 def _redact_pair(pair: re.Match[str], mask: _Mask) -> str:
-    """Redact one key and value of a query. A server reads the key percent-decoded, and so may whoever finds it in a
-    log.
-    """
+    """Return one key and value of a query, the value masked if the key says that it is a secret."""
     from urllib.parse import unquote  # 3 ms that most runs do not need
 
     key, value = pair.groups()
