@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from typing import overload
 
-from agent_sync.adapters.descriptors import file_error, release, symlink_error, translated
+from agent_sync.adapters.descriptors import LISTING, file_error, release, symlink_error, translated
 from agent_sync.adapters.directory import DiskDirectory
 from agent_sync.errors import UnsafePath
 from agent_sync.tree import ROOT
@@ -24,9 +24,6 @@ class SystemClock:
 
     def monotonic_s(self) -> float:
         return time.monotonic()
-
-
-_OPENING = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 @overload
@@ -48,7 +45,7 @@ def private_directory(path: str, *, make: bool = True) -> DiskDirectory | None:
             if not make:
                 return None
             _make(path)
-        descriptor = os.open(path, _OPENING)
+        descriptor = os.open(path, LISTING)
     except OSError as error:
         if os.path.islink(path):  # Linux says ENOTDIR of it
             raise symlink_error(path) from error

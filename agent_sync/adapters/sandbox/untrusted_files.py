@@ -45,9 +45,6 @@ def _below(directory: int, *, depth: int) -> Iterator[os.stat_result]:
     return _everything_in(directory, depth=depth)
 
 
-_OPEN_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
 def discard(path: str) -> None:
     """Remove the directory at `path` with all that is in it. No process may be at work in it. Raise OSError."""
     empty(path)
@@ -61,7 +58,7 @@ def empty(path: str) -> None:
     first moved to a pit beside `path`, under numbers, and the work is never more than one level deep.
     """
     pit = tempfile.mkdtemp(prefix="discarded-", dir=os.path.dirname(path))
-    pit_opened = os.open(pit, _OPEN_FLAGS)
+    pit_opened = os.open(pit, _DIRECTORY)
     try:
         moved = _flatten(path, pit=pit_opened, number=0)
         sunk = 0
@@ -77,7 +74,7 @@ def empty(path: str) -> None:
 def _flatten(path: str, *, pit: int, number: int) -> int:
     """Empty `path` but move its directories to the pit, from `number` on; return the next free number."""
     os.chmod(path, 0o700)  # its maker may have locked himself out
-    directory = os.open(path, _OPEN_FLAGS)
+    directory = os.open(path, _DIRECTORY)
     try:
         for name in os.listdir(directory):
             if stat.S_ISDIR(os.stat(name, dir_fd=directory, follow_symlinks=False).st_mode):
