@@ -20,6 +20,7 @@ from agent_sync_oci.signing.keys import PublicKey
 from agent_sync_oci.signing.trusted_root import LogKey
 from agent_sync_oci.strict_json import canonical_json, read_json
 
+_SUBJECT = "log entry of the signature"
 _SIGNATURE_LINE = re.compile(r"— ([^\s+]+) ([A-Za-z0-9+/]+={0,2})")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}")
 _LATEST_S = 2**38  # in the year 10680; larger numbers are beyond `datetime`
@@ -120,12 +121,10 @@ def _verify_promise(entry: LogEntry, key: LogKey) -> None:
 
 
 def _refuse(check: str) -> NoReturn:
-    raise InvalidSignature(subject="log entry of the signature", check=check)
+    raise InvalidSignature(subject=_SUBJECT, check=check)
 
 
 # -- the body --------------------------------------------------------------------------------------------------------
-
-_SUBJECT = "log entry of the signature"
 
 
 def verify_entry_body(entry: LogEntry, content: Envelope | Message, key: PublicKey) -> None:
@@ -147,10 +146,9 @@ def verify_entry_body(entry: LogEntry, content: Envelope | Message, key: PublicK
             expected = _dsse_1(content, key)
             said = _without_envelope_hash(said)
         case _:
-            check = f"an entry of the kind {entry.kind[:40]!r} {entry.version[:20]!r} does not fit the signature"
-            raise InvalidSignature(subject=_SUBJECT, check=check)
+            _refuse(f"an entry of the kind {entry.kind[:40]!r} {entry.version[:20]!r} does not fit the signature")
     if said != {"apiVersion": entry.version, "kind": entry.kind, "spec": expected}:
-        raise InvalidSignature(subject=_SUBJECT, check="the log holds this entry for another signature")
+        _refuse("the log holds this entry for another signature")
 
 
 def _hashedrekord_2(content: Envelope | Message, key: PublicKey) -> object:
