@@ -26,14 +26,12 @@ _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
 
 
-def concurrently(
-    work: Callable[[_Item], _Result], items: Iterable[_Item], *, at_once: int = MAX_TRANSFERS
-) -> list[_Result]:
+def concurrently(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
     """Return what `work` returns for each item, in the order of the items.
 
     Raises the first error in that order, when all work that had begun has ended; other work never begins.
     """
-    pool = ThreadPoolExecutor(at_once, thread_name_prefix="transfer")
+    pool = ThreadPoolExecutor(MAX_TRANSFERS, thread_name_prefix="transfer")
     try:
         return [each.result() for each in [pool.submit(work, item) for item in items]]
     finally:

@@ -113,11 +113,9 @@ class RepositoryClient:
         with closing(response):
             yield response
 
-    def ask_once(
-        self, method: str, url: httpx.URL, *, headers: Mapping[str, str] | None = None, body: RequestBody | None = None
-    ) -> httpx.Response:
+    def ask_once(self, method: str, url: httpx.URL, *, body: RequestBody | None = None) -> httpx.Response:
         """Return the same without another attempt; the caller closes it. Raises `retry.CONNECTION_ERRORS`."""
-        return self._follow(RequestTemplate(method, url, headers or {}, body))
+        return self._follow(RequestTemplate(method, url, {}, body))
 
     def close(self) -> None:
         """Close every connection."""

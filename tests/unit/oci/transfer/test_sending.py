@@ -73,7 +73,7 @@ def test_the_first_error_in_order_is_raised_and_what_had_not_begun_never_does() 
         time.sleep(0.01)
 
     with pytest.raises(Broken):
-        concurrently(work, range(1_000), at_once=4)
+        concurrently(work, range(1_000))
     count = len(begun)
     assert count < 100
     time.sleep(0.05)
