@@ -1,4 +1,9 @@
-"""Run several jobs at once, so that none waits for another, and the caller for no longer than wanted."""
+"""Run several jobs at once, so that none waits for another, and the caller for no longer than wanted.
+
+Transfers between registries (`agent_sync_oci.transfer.concurrent`) wait for whatever has begun, because they use
+registries that are closed afterwards. Jobs here may be left behind, and their caller is woken to look for a
+cancellation.
+"""
 
 from __future__ import annotations
 

@@ -29,7 +29,8 @@ _Result = TypeVar("_Result")
 def concurrently(work: Callable[[_Item], _Result], items: Iterable[_Item]) -> list[_Result]:
     """Return what `work` returns for each item, in the order of the items.
 
-    Raises the first error in that order, when all work that had begun has ended; other work never begins.
+    Raises the first error in that order, when all work that had begun has ended; other work never begins. Nothing is
+    left behind: the work uses registries that the caller closes next, and their deadlines look for a cancellation.
     """
     pool = ThreadPoolExecutor(MAX_TRANSFERS, thread_name_prefix="transfer")
     try:
