@@ -6,7 +6,6 @@ Hashing needs no Nix, and loads nothing that only running a program needs: `agen
 from __future__ import annotations
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 # -- narHash ---------------------------------------------------------------------------------------------------------
 # Directories are walked by descriptors and a stack: however deep they are, nothing recurses, and no link is followed.
-
-# Well below 128 KiB: what is larger, malloc gives back to the system and asks for again, page by page.
-_BATCH_BYTES = _CHUNK_BYTES = 1 << 16
 
 
 def nar_hash(path: str, *, poll: Callable[[], object]) -> str:
@@ -49,7 +45,7 @@ def nar_hash(path: str, *, poll: Callable[[], object]) -> str:
             raise wrong_kind(path, "not a file, directory or link")
     except OSError as error:
         raise file_error(error, doing="read", path=hashing.where or path) from error
-    return hashing.finish()
+    return hashing.sri()
 
 
 class _OpenDirectory(NamedTuple):
@@ -60,25 +56,13 @@ class _OpenDirectory(NamedTuple):
     entries: Iterator[tuple[bytes, os.DirEntry[str]]]
 
 
-class _NarHasher:
-    """The NAR so far; small pieces are hashed many at a time. `where` is what was read last."""
+class _NarHasher(nar.NarHash):
+    """The narHash of what is read from the disk. `where` is what was read last."""
 
     def __init__(self, poll: Callable[[], object]) -> None:
+        super().__init__()
         self.where = ""
         self._poll = poll
-        self._hash = hashlib.sha256()
-        self._parts: list[bytes] = []
-        self._held = 0
-
-    def add(self, part: bytes) -> None:
-        self._parts.append(part)
-        self._held += len(part)
-        if self._held >= _BATCH_BYTES:
-            self._hand_on()
-
-    def finish(self) -> str:
-        self._hand_on()
-        return nar.sri(self._hash.digest())
 
     def file_alone(self, path: str) -> None:
         """Add the file by itself, at an absolute path."""
@@ -132,7 +116,7 @@ class _NarHasher:
             found = os.fstat(descriptor)
             size, mode = found.st_size, found.st_mode
             before = nar.before_file(name, size, executable=mode & 0o100 != 0)
-            if mode & 0o170000 != 0o100000 or size >= _CHUNK_BYTES:
+            if mode & 0o170000 != 0o100000 or size >= nar.BATCH_BYTES:
                 self._unusual(descriptor, before, _path(here, name))
                 return
             content = os.read(descriptor, size + 1)
@@ -145,9 +129,9 @@ class _NarHasher:
             if descriptor != -1:
                 os.close(descriptor)
         self._parts += (before, content, nar.after_file(size))
-        self._held += size + len(before)
-        if self._held >= _BATCH_BYTES:
-            self._hand_on()
+        self._pending_bytes += size + len(before)
+        if self._pending_bytes >= nar.BATCH_BYTES:
+            self._flush()
 
     def _unusual(self, descriptor: int, before: bytes, path: str) -> None:
         """Add a file that is read in pieces, or is no file any more."""
@@ -159,17 +143,15 @@ class _NarHasher:
     def _content(self, descriptor: int, size: int, path: str) -> None:
         """Add the bytes of an open file, which must be `size`."""
         left = size
-        while left >= 0 and (chunk := os.read(descriptor, _CHUNK_BYTES)):
+        while left >= 0 and (chunk := os.read(descriptor, nar.BATCH_BYTES)):
             left -= len(chunk)
             self.add(chunk)
         if left != 0:
             raise _changed(path)
 
-    def _hand_on(self) -> None:
+    def _flush(self) -> None:
         self._poll()
-        self._hash.update(b"".join(self._parts))
-        self._parts.clear()
-        self._held = 0
+        super()._flush()
 
 
 def _size_and_mode(descriptor: int, path: str) -> tuple[int, bool]:

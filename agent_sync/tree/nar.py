@@ -81,7 +81,9 @@ FINISH = _CLOSE
 """The frame after everything else."""
 
 
-_BATCH_BYTES = 1 << 18
+BATCH_BYTES = 1 << 16
+"""Well below 128 KiB: what is larger, malloc gives back to the system and asks for again, page by page."""
+
 _LARGE_BYTES = 1 << 14
 
 
@@ -101,7 +103,7 @@ class NarHash:
             return
         self._parts.append(part)
         self._pending_bytes += len(part)
-        if self._pending_bytes >= _BATCH_BYTES:
+        if self._pending_bytes >= BATCH_BYTES:
             self._flush()
 
     def sri(self) -> str:
