@@ -40,6 +40,23 @@ _REMEDIES = {
 }
 
 
+class _MachineNetwork:
+    """The network that the environment describes, found out about when a connection first needs it, and once."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._finding = threading.Lock()
+        self._found: Network | None = None
+
+    def __call__(self) -> Network:
+        from agent_sync_oci.http.network import Network
+
+        with self._finding:
+            if self._found is None:
+                self._found = Network.of(self._environment)
+            return self._found
+
+
 class HttpFetcher:
     """Implements `ports.Fetcher`: proxies, certificates and netrc are those that `environment` names.
 
@@ -48,8 +65,7 @@ class HttpFetcher:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._looking = threading.Lock()
-        self._network: Network | None = None
+        self._network = _MachineNetwork(environment)
 
     def fetch(
         self,
@@ -109,7 +125,7 @@ class HttpFetcher:
         if first.scheme not in ("http", "https") or not first.raw_host:
             raise NetworkError(subject=_subject(url), check="not an http(s) address", remedy="correct the address")
         deadline = Deadline(timeout_s, connections.check, expired=lambda: _too_slow(url, timeout_s))
-        client = HttpClient(first, self._known_network(), deadline, subject=_subject(url), opened=connections)
+        client = HttpClient(first, self._network(), deadline, subject=_subject(url), opened=connections)
         authorization = netrc_authorization(first, self._environment)
 
         def send(address: httpx.URL) -> httpx.Response:
@@ -122,14 +138,6 @@ class HttpFetcher:
             closing(client.follow(first, send, max_redirects=MAX_REDIRECTS)) as response,
         ):
             yield response
-
-    def _known_network(self) -> Network:
-        with self._looking:
-            if self._network is None:
-                from agent_sync_oci.http.network import Network
-
-                self._network = Network.of(self._environment)
-            return self._network
 
 
 # -- reading ahead ---------------------------------------------------------------------------------------------------
@@ -278,8 +286,7 @@ class MachineRegistries:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         """`environment` says where credentials are, which authorities are trusted, and which proxies to use."""
-        self._environment = environment
-        self._network: Network | None = None
+        self._network = _MachineNetwork(environment)
 
     def open(
         self, reference: Reference, *, timeout_s: float, cancellation: Cancellation, plain_http: bool = False
@@ -301,16 +308,13 @@ class MachineRegistries:
     def _open_remote(
         self, reference: RegistryReference, timeout_s: float, cancellation: Cancellation, *, plain_http: bool
     ) -> AbstractContextManager[Registry]:
-        from agent_sync_oci.http.network import Network
         from agent_sync_oci.registry.remote.repository import RemoteRegistry
 
-        if self._network is None:  # once: it keeps the certificate authorities that it has read
-            self._network = Network.of(self._environment)
         return RemoteRegistry(
             reference,
             plain_http=plain_http or None,
             timeout_s=timeout_s,
             timeout_remedy="try again, or raise fetch_timeout under `limits:`",
-            network=self._network,
+            network=self._network(),
             check=cancellation.check,
         )

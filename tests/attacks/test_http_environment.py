@@ -5,10 +5,14 @@ from __future__ import annotations
 import base64
 import logging
 import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from agent_sync.adapters.network import HttpFetcher
 from agent_sync.errors import FileSystemError, NetworkError
 from tests.builders.command_line import CommandMachine, a_machine
 from tests.builders.fetching import a_fetcher, a_netrc, body_of, refusal_of
@@ -106,6 +110,27 @@ def test_ssl_cert_file_and_dir_name_whom_to_trust(
     assert body_of(url, a_fetcher(SSL_CERT_FILE=str(authority.ca_file))) == b"x"
     (tmp_path / "empty").mkdir()
     assert isinstance(refusal_of(url, a_fetcher(SSL_CERT_DIR=str(tmp_path / "empty"))), NetworkError)
+
+
+class CountedEnvironment(dict[str, str]):
+    """Counts how often the file of authorities is looked up."""
+
+    lookups = 0
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401  # as `dict` has it
+        self.lookups += key == "SSL_CERT_FILE"
+        return super().get(key, default)
+
+
+def test_authorities_are_read_once_for_all_that_are_fetched_at_once(
+    https_files: FileServer, authority: Authority
+) -> None:
+    environment = CountedEnvironment(SSL_CERT_FILE=str(authority.ca_file))
+    fetcher = HttpFetcher(environment)
+    urls = [https_files.publish(f"{number}", b"x") for number in range(8)]
+    with ThreadPoolExecutor(len(urls)) as pool:
+        assert set(pool.map(partial(body_of, fetcher=fetcher), urls)) == {b"x"}
+    assert environment.lookups == 1
 
 
 @pytest.mark.parametrize("content", [None, "", "not a certificate", "-----BEGIN CERTIFICATE-----\nx\n"])

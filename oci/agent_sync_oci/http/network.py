@@ -6,10 +6,10 @@ import ipaddress
 import netrc
 import posixpath
 import ssl
+import threading
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import httpx
@@ -38,13 +38,30 @@ class Network:
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Network:
         """Return the network as these variables describe it."""
-        # Once: reading the authorities of the machine takes tens of milliseconds.
-        authorities = cache(lambda: tls_context(environment))
+        authorities = _Authorities(environment)
         return cls(
             authorities=authorities,
             proxy_for=lambda url: proxy_for(url, environment, authorities=authorities),
             docker_config=_docker_config(environment),
         )
+
+
+class _Authorities:
+    """The certificate authorities to trust, read when a connection first needs them.
+
+    Once, whatever the number of threads: reading takes tens of milliseconds, and sources are fetched side by side.
+    """
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+        self._reading = threading.Lock()
+        self._context: ssl.SSLContext | None = None
+
+    def __call__(self) -> ssl.SSLContext:
+        with self._reading:
+            if self._context is None:
+                self._context = tls_context(self._environment)
+            return self._context
 
 
 def tls_context(environment: Mapping[str, str]) -> ssl.SSLContext:
