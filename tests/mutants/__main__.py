@@ -21,7 +21,11 @@ _RED = 1  # pytest's exit code for failed tests; others are for tests that could
 
 def main(wanted: list[str]) -> int:
     """The exit code: 0 if every mutant is found by its tests."""
-    survived = [patch.stem for patch in patches(wanted) if not _found(patch)]
+    chosen = patches(wanted)
+    if unknown := set(wanted) - {patch.stem for patch in chosen}:
+        print(f"no such mutant: {', '.join(sorted(unknown))}")
+        return 1
+    survived = [patch.stem for patch in chosen if not _found(patch)]
     for name in survived:
         print(f"{name}: not found by its tests")
     return 1 if survived else 0
