@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from agent_sync._version import __version__
-from agent_sync.cli.program import COMMANDS
+from agent_sync.cli.program import ABOUT, COMMANDS
+from agent_sync.cli.run import VerbGroup
 from tests.builders.result_documents import verb_of
 from tests.builders.screens import here
 
@@ -68,6 +69,15 @@ def test_the_first_line_of_a_help_is_short(command: str) -> None:
     first, _, _ = doc.partition("\n")
     assert len(first) <= 60
     assert first.endswith(".")
+
+
+def test_so_is_that_of_a_group_and_of_the_program() -> None:
+    groups = [verb.about for verb in COMMANDS.values() if isinstance(verb, VerbGroup)]
+    assert len(groups) > 1
+    for about in (ABOUT, *groups):
+        first, _, _ = about.partition("\n")
+        assert len(first) <= 60
+        assert first.endswith(".")
 
 
 def test_help_reads_like_this(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
