@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,5 +38,6 @@ def test_a_source_of_another_type_comes_from_a_cache_or_the_store(nix: Nix, tmp_
     cached = ask.format(f'cache = "file://{tmp_path}/cache";')
     from_cache = Path(nix.run("nix", "eval", "--impure", "--raw", "--expr", cached).out)
     assert files_below(from_cache) == {"a.md": (b"first\n", False), "deep/run.sh": (b"#!/bin/sh\n", True)}
-    machine.run("nix", "import")
+    document = json.loads(machine.run("nix", "import", "--json").out)
+    assert document["paths"] == [{"path": str(from_cache), "what": "source rules"}]
     assert nix.value(ask.format('from = "store";')) == str(from_cache)
