@@ -171,7 +171,8 @@ def test_a_malformed_extension_is_refused(content: bytes) -> None:
 )
 def test_two_names_for_one_file_are_refused(before: bytes) -> None:
     """Readers disagree on which counts; three bugs of one library in one year were of this kind."""
-    assert "t" in refused(before + a_file(b"a") + END)
+    check = refused(before + a_file(b"a") + END)
+    assert "two extended headers before one member" in check or 'says "path" twice' in check
 
 
 @pytest.mark.parametrize("record", [(b"path", b"b"), (b"size", b"0")])

@@ -16,8 +16,6 @@ from tests.builders.git_worlds import GitWorld, git_sources
 from tests.builders.repositories import Content, Executable, Submodule, Symlink, a_git_repository
 from tests.builders.trees import a_tree, program
 
-ZEROS = "0" * 40
-
 
 @pytest.fixture(params=["git", "libgit2"])
 def environment(request: pytest.FixtureRequest) -> dict[str, str]:

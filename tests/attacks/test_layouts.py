@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,8 +16,6 @@ from agent_sync_oci.manifest import MAX_MANIFEST_BYTES, Manifest
 from agent_sync_oci.registry.image_layout import REF_NAME
 from agent_sync_oci.registry.layout import LayoutRegistry
 from tests.builders.artifacts import blob_of, described, put_artifact, put_blob
-
-Spoil = Callable[[Path], object]
 
 
 @pytest.fixture
