@@ -26,12 +26,9 @@ TOKEN = "SIGSTORE_ID_TOKEN"  # noqa: S105  # as above
 
 _DIGEST_PREFIX = "sha256:"
 
-ReferenceArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="REFERENCE", help="HOST/REPOSITORY[:TAG][@DIGEST], oci-archive:FILE[:TAG], or oci:DIR[:TAG]."
-    ),
-]
+REFERENCE_FORMS = "HOST/REPOSITORY[:TAG][@DIGEST], oci-archive:FILE[:TAG], or oci:DIR[:TAG]."
+
+ReferenceArgument = Annotated[str, typer.Argument(metavar="REFERENCE", help=REFERENCE_FORMS)]
 Name = Annotated[str | None, typer.Option("--name", metavar="NAME", help="The name that signatures are bound to.")]
 PlainHttp = Annotated[bool, typer.Option("--plain-http", help="Use plain HTTP.")]
 Key = Annotated[str | None, typer.Option("--key", metavar="FILE", help="Sign with this private key.")]

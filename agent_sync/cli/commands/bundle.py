@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from agent_sync.cli.bundle_options import (
+    REFERENCE_FORMS,
     IdentityToken,
     Key,
     Name,
@@ -33,13 +34,10 @@ if TYPE_CHECKING:
     from agent_sync_oci.reference import Reference
 
 
-_REFERENCES = "HOST/REPOSITORY[:TAG][@DIGEST], oci-archive:FILE[:TAG], or oci:DIR[:TAG]."
-
-
 def bundle_copy(
     session: Session,
-    source: Annotated[str, typer.Argument(metavar="FROM", help=_REFERENCES)],
-    target: Annotated[str, typer.Argument(metavar="TO", help=_REFERENCES)],
+    source: Annotated[str, typer.Argument(metavar="FROM", help=REFERENCE_FORMS)],
+    target: Annotated[str, typer.Argument(metavar="TO", help=REFERENCE_FORMS)],
     *,
     since: Annotated[
         str | None,
@@ -171,8 +169,7 @@ def bundle_verify(
         str,
         typer.Argument(
             metavar="REFERENCE",
-            help="HOST/REPOSITORY[:TAG][@DIGEST], oci-archive:FILE[:TAG], or oci:DIR[:TAG]. With --signature: the"
-            " signed file, or sha256:HEX.",
+            help=f"{REFERENCE_FORMS} With --signature: the signed file, or sha256:HEX.",
         ),
     ],
     *,
