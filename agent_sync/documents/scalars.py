@@ -31,7 +31,7 @@ MAX_SIMPLE_KEY = 1000
 """Characters of a key as spelled. YAML allows 1024 before the colon; longer ones are written after a `? `."""
 
 MAX_INTEGER = 2**63 - 1
-"""Whole numbers go from -LARGEST - 1 to LARGEST: what Nix, Go and JSON readers keep exact."""
+"""Whole numbers go from -MAX_INTEGER - 1 to MAX_INTEGER: what Nix, Go and JSON readers keep exact."""
 
 # Never in a file as they are, only escaped: what terminals, editors and YAML 1.1 (which breaks lines at U+0085, U+2028
 # and U+2029) treat each in their own way, and the bidirectional controls that show a reviewer another text
