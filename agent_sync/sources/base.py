@@ -11,11 +11,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import MISSING, fields, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, NamedTuple, Protocol, Self, TypeVar
 
 from agent_sync.errors import AgentSyncError, BytesUnavailable, Untrusted
 from agent_sync.limits import Limits
 from agent_sync.sources.addresses import protocol_of
+from agent_sync.sources.concurrent import outcome_of
 from agent_sync.sources.content import Content, PackedTree
 from agent_sync.tree import Tree
 from agent_sync_oci.records import record
@@ -288,6 +290,40 @@ class SourceType(ABC, Generic[D, P]):
     @abstractmethod
     def describe(self, pinned: Pinned[D, P]) -> Description:
         """Describe the pin for people, for provenance and for a bill of materials."""
+
+
+class IndependentSourceType(SourceType[D, P]):
+    """A type whose sources share no work: each request is handled by itself."""
+
+    @abstractmethod
+    def resolve_one(self, request: Request[D, P], context: Context) -> Pinned[D, P]:
+        """Resolve one source upstream, and fetch its files to the cache."""
+
+    @abstractmethod
+    def check_one(self, request: Request[D, P], context: Context) -> UpstreamState:
+        """Compare one source upstream with the lock."""
+
+    @abstractmethod
+    def refetch_one(self, request: Request[D, P], context: Context) -> Content:
+        """Fetch exactly what the lock names of one source."""
+
+    def resolve(self, requests: Sequence[Request[D, P]], context: Context) -> Outcomes[Pinned[D, P]]:
+        return each_alone(requests, context, lambda request: self.resolve_one(request, context))
+
+    def check_upstream(self, requests: Sequence[Request[D, P]], context: Context) -> Outcomes[UpstreamState]:
+        return each_alone(requests, context, lambda request: self.check_one(request, context))
+
+    def refetch(self, requests: Sequence[Request[D, P]], context: Context) -> Outcomes[Content]:
+        return each_alone(requests, context, lambda request: self.refetch_one(request, context))
+
+
+def each_alone(requests: Sequence[Request[D, P]], context: Context, work: Callable[[Request[D, P]], T]) -> Outcomes[T]:
+    """Return the outcome of `work` for each request, by name. Raises: Cancelled."""
+    outcomes: dict[str, T | AgentSyncError] = {}
+    for request in requests:
+        context.world.cancellation.check()
+        outcomes[request.name] = outcome_of(partial(work, request))
+    return outcomes
 
 
 def changed_fields(declaration: Declaration, locked: Pinned[Any, Any]) -> tuple[str, ...]:

@@ -8,12 +8,12 @@ cancellation.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from agent_sync.errors import AgentSyncError, Cancelled
-from agent_sync.ports import Cancellation
-from agent_sync.sources.base import D, P, Request
+
+if TYPE_CHECKING:
+    from agent_sync.ports import Cancellation
 
 MAX_JOBS = 16  # they wait for servers, and hardly ever for a processor
 _POLL_S = 0.1
@@ -32,13 +32,6 @@ def outcome_of(work: Callable[[], Outcome]) -> Outcome | AgentSyncError:
         raise
     except AgentSyncError as error:
         return error
-
-
-def each_alone(
-    requests: Sequence[Request[D, P]], work: Callable[[Request[D, P]], Outcome]
-) -> dict[str, Outcome | AgentSyncError]:
-    """Return the outcome of `work` for each request, by name."""
-    return {request.name: outcome_of(partial(work, request)) for request in requests}
 
 
 def run_concurrently(

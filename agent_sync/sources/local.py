@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import field
 from typing import Annotated, Any, ClassVar, NamedTuple
 
@@ -22,15 +22,13 @@ from agent_sync.sources.base import (
     Context,
     Declaration,
     Description,
-    Outcomes,
+    IndependentSourceType,
     Pin,
     Pinned,
     Request,
-    SourceType,
     UpstreamState,
     parameters,
 )
-from agent_sync.sources.concurrent import each_alone
 from agent_sync.sources.content import Content, PackedTree, store_tree
 from agent_sync.sources.fields import About, CheckWithin, Flag, Glob, InvalidValue, Line, Surroundings
 from agent_sync.sources.table import Table
@@ -244,20 +242,47 @@ LocalRequest = Request[LocalDeclaration, LocalPin]
 LocalPinned = Pinned[LocalDeclaration, LocalPin]
 
 
-class LocalType(SourceType[LocalDeclaration, LocalPin]):
+class LocalType(IndependentSourceType[LocalDeclaration, LocalPin]):
     """Files of this machine, which are upstream and here at once."""
 
     declaration = LocalDeclaration
     pin = LocalPin
 
-    def resolve(self, requests: Sequence[LocalRequest], context: Context) -> Outcomes[LocalPinned]:
-        return each_alone(requests, lambda request: resolve_local(request, context.world))
+    def resolve_one(self, request: LocalRequest, context: Context) -> LocalPinned:
+        """Pack the directory (or single file) as it is now into the cache.
 
-    def check_upstream(self, requests: Sequence[LocalRequest], context: Context) -> Outcomes[UpstreamState]:
-        return each_alone(requests, lambda request: check_local(request, context.world))
+        Raises: ConfigInvalid (nothing there, or no file in it), UnsafePath, LimitExceeded, DigestMismatch (changed
+            meanwhile).
+        """
+        declared, seen = request.declared, scan(request, context.world)
+        if seen is None or not seen.found:
+            check = f"path {quoted(declared.path)} {'does not exist' if seen is None else 'holds no file'}"
+            raise ConfigInvalid(subject=request.subject, check=check, remedy="correct `path:`, or remove the source")
+        packed = pack_directory(seen.directory, seen.found, context.world, subject=request.subject)
+        return Pinned(request.name, declared, LocalPin(declared.path, packed))
 
-    def refetch(self, requests: Sequence[LocalRequest], context: Context) -> Outcomes[Content]:
-        return each_alone(requests, lambda request: refetch_local(request, context.world))
+    def check_one(self, request: LocalRequest, context: Context) -> UpstreamState:
+        """Compare the files of the directory with the lock."""
+        seen = scan(request, context.world)
+        if seen is None:
+            return UpstreamState(same=False, identity="nothing")
+        tree = hash_files(seen.directory, seen.found, cancellation=context.world.cancellation)
+        return UpstreamState(request.locked is not None and tree == request.locked.tree, count_of_files(len(tree)))
+
+    def refetch_one(self, request: LocalRequest, context: Context) -> PackedTree:
+        """Pack the directory into the cache again, if it is as locked. Raises: BytesUnavailable, LockStale."""
+        seen = None if request.declaration is None else scan(request, context.world)
+        if seen is None:
+            raise BytesUnavailable(
+                subject=request.subject,
+                check=f"not cached, and nothing is read from {quoted(request.declared.path)}",
+                remedy="restore the directory, or copy the cache here",
+            )
+        packed = pack_directory(seen.directory, seen.found, context.world, subject=request.subject)
+        error = local_change(request.name, request.pinned.tree, packed.files)
+        if error is not None:
+            raise error
+        return packed
 
     def prove(self, request: LocalRequest, context: Context) -> AgentSyncError | None:
         """Compare the directory with the lock; one that is missing proves nothing, and the cache serves the source."""
@@ -285,47 +310,6 @@ class Scan(NamedTuple):
 
     directory: Directory
     found: Listing
-
-
-def resolve_local(request: LocalRequest, world: World) -> LocalPinned:
-    """Pack the directory (or single file) as it is now into the cache.
-
-    Raises: ConfigInvalid (nothing there, or no file in it), UnsafePath, LimitExceeded, DigestMismatch (changed
-        meanwhile).
-    """
-    world.cancellation.check()
-    declared, seen = request.declared, scan(request, world)
-    if seen is None or not seen.found:
-        check = f"path {quoted(declared.path)} {'does not exist' if seen is None else 'holds no file'}"
-        raise ConfigInvalid(subject=request.subject, check=check, remedy="correct `path:`, or remove the source")
-    packed = pack_directory(seen.directory, seen.found, world, subject=request.subject)
-    return Pinned(request.name, declared, LocalPin(declared.path, packed))
-
-
-def check_local(request: LocalRequest, world: World) -> UpstreamState:
-    """Compare the files of the directory with the lock."""
-    world.cancellation.check()
-    seen = scan(request, world)
-    if seen is None:
-        return UpstreamState(same=False, identity="nothing")
-    tree = hash_files(seen.directory, seen.found, cancellation=world.cancellation)
-    return UpstreamState(request.locked is not None and tree == request.locked.tree, count_of_files(len(tree)))
-
-
-def refetch_local(request: LocalRequest, world: World) -> PackedTree:
-    """Pack the directory into the cache again, if it is as locked. Raises: BytesUnavailable, LockStale."""
-    seen = None if request.declaration is None else scan(request, world)
-    if seen is None:
-        raise BytesUnavailable(
-            subject=request.subject,
-            check=f"not cached, and nothing is read from {quoted(request.declared.path)}",
-            remedy="restore the directory, or copy the cache here",
-        )
-    packed = pack_directory(seen.directory, seen.found, world, subject=request.subject)
-    error = local_change(request.name, request.pinned.tree, packed.files)
-    if error is not None:
-        raise error
-    return packed
 
 
 def scan(request: LocalRequest, world: World) -> Scan | None:

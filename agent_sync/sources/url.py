@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar
 from urllib.parse import unquote, urlsplit
@@ -13,19 +13,17 @@ from agent_sync.sources.base import (
     Context,
     Declaration,
     Description,
-    Outcomes,
+    IndependentSourceType,
     Pin,
     Pinned,
     Request,
-    SourceType,
     UpstreamState,
     parameters,
     require_online,
     require_protocol,
     require_upstream,
 )
-from agent_sync.sources.concurrent import each_alone
-from agent_sync.sources.content import Content, SingleFile
+from agent_sync.sources.content import SingleFile
 from agent_sync.sources.fields import About, DigestText, Url
 from agent_sync.sources.table import Table
 from agent_sync.tree import RelPath, Sha256, safe_path
@@ -89,20 +87,56 @@ UrlRequest = Request[UrlDeclaration, UrlPin]
 UrlPinned = Pinned[UrlDeclaration, UrlPin]
 
 
-class UrlType(SourceType[UrlDeclaration, UrlPin]):
+class UrlType(IndependentSourceType[UrlDeclaration, UrlPin]):
     """Files behind http and https addresses."""
 
     declaration = UrlDeclaration
     pin = UrlPin
 
-    def resolve(self, requests: Sequence[UrlRequest], context: Context) -> Outcomes[UrlPinned]:
-        return each_alone(requests, lambda request: resolve_url(request, context))
+    def resolve_one(self, request: UrlRequest, context: Context) -> UrlPinned:
+        """Fetch the file to the cache if it is not there, whole.
 
-    def check_upstream(self, requests: Sequence[UrlRequest], context: Context) -> Outcomes[UpstreamState]:
-        return each_alone(requests, lambda request: check_url(request, context))
+        Raises: DigestMismatch, NetworkError, LimitExceeded, UnsafePath (the address's file name), BytesUnavailable.
+        """
+        declared, digest = request.declared, Digest.parse(request.declared.checksum)
+        public = redact_address(declared.url)
+        key = safe_path(url_key(declared.url), subject=f"{request.subject}, {public}")
+        if not context.is_whole(digest):
+            require_online(request.name, context.world)
+            _fetch_file(declared.url, digest, request, context)
+        pin = UrlPin(public, Sha256(digest.hex), key, context.world.store.size(digest))
+        return Pinned(request.name, declared.recorded(), pin)
 
-    def refetch(self, requests: Sequence[UrlRequest], context: Context) -> Outcomes[Content]:
-        return each_alone(requests, lambda request: refetch_url(request, context))
+    def check_one(self, request: UrlRequest, context: Context) -> UpstreamState:
+        """Compare the digest of what the address serves now; nothing is kept.
+
+        Raises: NetworkError, LimitExceeded, BytesUnavailable (offline).
+        """
+        require_upstream(request.name, context.world)
+        digest = hashlib.sha256()
+        _fetch(request.declared.url, digest.update, request, context)
+        served = digest.hexdigest()
+        same = request.locked is not None and request.locked.pin.sha256 == served
+        return UpstreamState(same, f"sha256:{served[:12]}", remedy=None if same else _REVIEW)
+
+    def refetch_one(self, request: UrlRequest, context: Context) -> SingleFile:
+        """Fetch the locked file, by the configuration's address where there is one: the lock's has no secrets.
+
+        Raises: BytesUnavailable, Untrusted, and what `resolve_one` raises.
+        """
+        pin = request.pinned.pin
+        require_online(request.name, context.world)
+        url = pin.url if request.declaration is None else request.declaration.url
+        require_protocol(url, request.policy, subject=request.subject)
+        if request.declaration is None and REDACTED in url:
+            raise BytesUnavailable(
+                subject=request.subject,
+                check="not cached; its address has a secret that the lock does not hold, and --frozen reads no"
+                " configuration",
+                remedy="sync without --frozen once, or copy the cache here",
+            )
+        _fetch_file(url, Digest.from_hex(pin.sha256), request, context)
+        return pin.content
 
     def describe(self, pinned: UrlPinned) -> Description:
         pin = pinned.pin
@@ -124,56 +158,6 @@ def url_key(url: str) -> str:
     parts = urlsplit(url)
     segments = [segment for segment in parts.path.split("/") if segment]
     return unquote(segments[-1], errors="surrogateescape") if segments else (parts.hostname or "")
-
-
-def resolve_url(request: UrlRequest, context: Context) -> UrlPinned:
-    """Fetch the file to the cache if it is not there, whole.
-
-    Raises: DigestMismatch, NetworkError, LimitExceeded, UnsafePath (the address's file name), BytesUnavailable.
-    """
-    context.world.cancellation.check()
-    declared, digest = request.declared, Digest.parse(request.declared.checksum)
-    public = redact_address(declared.url)
-    key = safe_path(url_key(declared.url), subject=f"{request.subject}, {public}")
-    if not context.is_whole(digest):
-        require_online(request.name, context.world)
-        _fetch_file(declared.url, digest, request, context)
-    pin = UrlPin(public, Sha256(digest.hex), key, context.world.store.size(digest))
-    return Pinned(request.name, declared.recorded(), pin)
-
-
-def check_url(request: UrlRequest, context: Context) -> UpstreamState:
-    """Compare the digest of what the address serves now; nothing is kept.
-
-    Raises: NetworkError, LimitExceeded, BytesUnavailable (offline).
-    """
-    context.world.cancellation.check()
-    require_upstream(request.name, context.world)
-    digest = hashlib.sha256()
-    _fetch(request.declared.url, digest.update, request, context)
-    served = digest.hexdigest()
-    same = request.locked is not None and request.locked.pin.sha256 == served
-    return UpstreamState(same, f"sha256:{served[:12]}", remedy=None if same else _REVIEW)
-
-
-def refetch_url(request: UrlRequest, context: Context) -> SingleFile:
-    """Fetch the locked file, by the configuration's address where there is one: the lock's has no secrets.
-
-    Raises: BytesUnavailable, Untrusted, and what `resolve_url` raises.
-    """
-    pin = request.pinned.pin
-    require_online(request.name, context.world)
-    url = pin.url if request.declaration is None else request.declaration.url
-    require_protocol(url, request.policy, subject=request.subject)
-    if request.declaration is None and REDACTED in url:
-        raise BytesUnavailable(
-            subject=request.subject,
-            check="not cached; its address has a secret that the lock does not hold, and --frozen reads no"
-            " configuration",
-            remedy="sync without --frozen once, or copy the cache here",
-        )
-    _fetch_file(url, Digest.from_hex(pin.sha256), request, context)
-    return pin.content
 
 
 def _fetch_file(url: str, digest: Digest, request: UrlRequest, context: Context) -> None:

@@ -24,12 +24,12 @@ from agent_sync.sources.base import (
     SourceType,
     UpstreamState,
     changed_fields,
+    each_alone,
     parameters,
     require_online,
     require_protocol,
     require_upstream,
 )
-from agent_sync.sources.concurrent import each_alone
 from agent_sync.sources.content import Content, PackedTree, store_tree
 from agent_sync.sources.fields import About, Glob, Ref, Repository
 from agent_sync.sources.table import Table
@@ -95,15 +95,15 @@ class MercurialType(SourceType[MercurialDeclaration, MercurialPin]):
 
     def resolve(self, requests: Sequence[MercurialRequest], context: Context) -> Outcomes[MercurialPinned]:
         repository = _Repository(requests[0], context)
-        return each_alone(requests, lambda request: _resolve(request, repository))
+        return each_alone(requests, context, lambda request: _resolve(request, repository))
 
     def check_upstream(self, requests: Sequence[MercurialRequest], context: Context) -> Outcomes[UpstreamState]:
         repository = _Repository(requests[0], context)
-        return each_alone(requests, lambda request: _check(request, repository))
+        return each_alone(requests, context, lambda request: _check(request, repository))
 
     def refetch(self, requests: Sequence[MercurialRequest], context: Context) -> Outcomes[Content]:
         repository = _Repository(requests[0], context)
-        return each_alone(requests, lambda request: _refetch(request, repository))
+        return each_alone(requests, context, lambda request: _refetch(request, repository))
 
     def describe(self, pinned: MercurialPinned) -> Description:
         declared, node = pinned.declaration, pinned.pin.node

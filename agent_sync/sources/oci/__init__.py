@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
@@ -11,15 +10,13 @@ from agent_sync.sources.base import (
     Context,
     Declaration,
     Description,
-    Outcomes,
+    IndependentSourceType,
     Pin,
     Pinned,
     Request,
-    SourceType,
     UpstreamState,
     parameters,
 )
-from agent_sync.sources.concurrent import each_alone
 from agent_sync.sources.content import Content, PackedTree
 from agent_sync.sources.fields import About, ArtifactReference, DigestText, Glob
 from agent_sync.sources.table import Table
@@ -88,26 +85,26 @@ OciRequest = Request[OciDeclaration, OciPin]
 OciPinned = Pinned[OciDeclaration, OciPin]
 
 
-class OciType(SourceType[OciDeclaration, OciPin]):
+class OciType(IndependentSourceType[OciDeclaration, OciPin]):
     """Artifacts of registries; what talks to them is loaded when it is needed."""
 
     declaration = OciDeclaration
     pin = OciPin
 
-    def resolve(self, requests: Sequence[OciRequest], context: Context) -> Outcomes[OciPinned]:
+    def resolve_one(self, request: OciRequest, context: Context) -> OciPinned:
         from agent_sync.sources.oci.artifact import resolve_oci
 
-        return each_alone(requests, lambda request: resolve_oci(request, context.world))
+        return resolve_oci(request, context.world)
 
-    def check_upstream(self, requests: Sequence[OciRequest], context: Context) -> Outcomes[UpstreamState]:
+    def check_one(self, request: OciRequest, context: Context) -> UpstreamState:
         from agent_sync.sources.oci.artifact import check_oci
 
-        return each_alone(requests, lambda request: check_oci(request, context.world))
+        return check_oci(request, context.world)
 
-    def refetch(self, requests: Sequence[OciRequest], context: Context) -> Outcomes[Content]:
+    def refetch_one(self, request: OciRequest, context: Context) -> Content:
         from agent_sync.sources.oci.artifact import refetch_oci
 
-        return each_alone(requests, lambda request: refetch_oci(request, context.world))
+        return refetch_oci(request, context.world)
 
     def describe(self, pinned: OciPinned) -> Description:
         declared, digest = pinned.declaration, pinned.pin.digest

@@ -48,7 +48,6 @@ def resolve_oci(request: OciRequest, world: World) -> OciPinned:
     Raises: NetworkError, DigestMismatch (wrong bytes, a layer that is no archive), ConfigInvalid (no file in it),
         UnsafePath, LimitExceeded, Untrusted (protocol), BytesUnavailable (offline).
     """
-    world.cancellation.check()
     digest, packed = _fetch_files(request.declared.parsed, request, world)
     return Pinned(request.name, request.declared.recorded(), OciPin(digest, packed))
 
@@ -58,7 +57,6 @@ def check_oci(request: OciRequest, world: World) -> UpstreamState:
 
     Raises: NetworkError, DigestMismatch, Untrusted, BytesUnavailable (offline).
     """
-    world.cancellation.check()
     reference = request.declared.parsed
     require_protocol(reference.address, request.policy, subject=request.subject)
     require_upstream(request.name, world)
