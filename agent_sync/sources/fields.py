@@ -132,20 +132,13 @@ def check_pattern(text: str) -> str:
 
 def check_repository(text: str) -> str:
     """Check the address of a repository."""
-    _refuse_credential(text)
-    if (wrong := repository_problem(text)) is not None:
-        remedy = "write https://host/path, ssh://host/path, git@host:path, file:///path or a plain path"
-        raise InvalidValue(f"the address {quoted(redact(text))} {wrong}", remedy)
-    return text
+    remedy = "write https://host/path, ssh://host/path, git@host:path, file:///path or a plain path"
+    return _check_address(text, repository_problem, remedy)
 
 
 def check_url(text: str) -> str:
     """Check the address of a file."""
-    _refuse_credential(text)
-    if (wrong := url_problem(text)) is not None:
-        remedy = "write a whole address; for a file of this machine use `type: local`"
-        raise InvalidValue(f"the address {quoted(redact(text))} {wrong}", remedy)
-    return text
+    return _check_address(text, url_problem, "write a whole address; for a file of this machine use `type: local`")
 
 
 def check_reference(text: str) -> str:
@@ -197,9 +190,12 @@ def check_key_file(text: str, around: Surroundings) -> str:
         raise InvalidValue.of(error) from error
 
 
-def _refuse_credential(text: str) -> None:
+def _check_address(text: str, problem: Callable[[str], str | None], remedy: str) -> str:
     if holds_credential(text):
         raise InvalidValue("the address contains a password or token", _CREDENTIAL_REMEDY)
+    if (wrong := problem(text)) is not None:
+        raise InvalidValue(f"the address {quoted(redact(text))} {wrong}", remedy)
+    return text
 
 
 _DIGEST_SCHEMA = {"type": "string", "pattern": "^[sS][hH][aA]256:[0-9A-Fa-f]{64}$"}
