@@ -171,7 +171,7 @@ class Supplier:
             if before.transformed != after.transformed:
                 raise _not_reproduced(f"source {before.name}, transforms", before.result.changes_to(after.result))
         if lock.rendered != again.rendered:
-            raise _not_reproduced("overrides", _overridden_files(lock).changes_to(_overridden_files(again)))
+            raise _not_reproduced("overrides", lock.overridden.changes_to(again.overridden))
 
 
 def _derived_trees(lock: Lock) -> list[PackedTree]:
@@ -182,10 +182,6 @@ def _derived_trees(lock: Lock) -> list[PackedTree]:
 
 def _digests(files: Tree) -> set[Sha256]:
     return {entry.sha256 for entry in files.values()}
-
-
-def _overridden_files(lock: Lock) -> Tree:
-    return Tree() if lock.rendered is None else lock.rendered.packed.files
 
 
 def _not_reproduced(subject: str, changes: Sequence[Change]) -> DigestMismatch:

@@ -84,14 +84,11 @@ def _source_change(name: str, before: LockedSource | None, after: LockedSource |
         return None
     old = Tree() if before is None else before.tree
     new = Tree() if after is None else after.tree
+    derived = Tree() if before is None else before.derived
     return SourceChange(
         name=name,
         before=None if before is None else describe(before).summary,
         after=None if after is None else describe(after).summary,
         files=old.changes_to(new),
-        transformed=_derived_tree(before).changes_to(_derived_tree(after)),
+        transformed=derived.changes_to(Tree() if after is None else after.derived),
     )
-
-
-def _derived_tree(source: LockedSource | None) -> Tree:
-    return source.transformed.packed.files if source and source.transformed and source.transformed.packed else Tree()

@@ -137,8 +137,7 @@ def check_consistency(lock: Lock, *, file: str = "agent-sync.lock", elsewhere: f
         subject = f"{file}, source {source.name}"
         refuse_collisions(source.tree, subject=subject)
         _check_removals(source, subject)
-    if lock.rendered is not None:
-        refuse_collisions(lock.rendered.packed.files, subject=f"{file}, rendered")
+    refuse_collisions(lock.overridden, subject=f"{file}, rendered")
 
 
 def check_digests(lock: Lock, *, file: str = "agent-sync.lock") -> None:
@@ -149,12 +148,10 @@ def check_digests(lock: Lock, *, file: str = "agent-sync.lock") -> None:
     for source in lock.sources:
         subject = f"{file}, source {source.name}"
         _check_files(source.tree, subject)
-        if source.transformed and source.transformed.packed:
-            _check_files(source.transformed.packed.files, f"{subject}, transformed")
+        _check_files(source.derived, f"{subject}, transformed")
         for check in source.pin.problems(source.declaration):
             raise LockInvalid(subject=subject, check=check, remedy=REMEDY)
-    if lock.rendered is not None:
-        _check_files(lock.rendered.packed.files, f"{file}, rendered")
+    _check_files(lock.overridden, f"{file}, rendered")
     _check_files(Tree((orphan.path, orphan.entry) for orphan in lock.orphans), f"{file}, orphans")
 
 

@@ -95,8 +95,12 @@ class LockedSource(Pinned[Declaration, Pin]):
         """The files as the transforms leave them: what placements place."""
         if self.transformed is None:
             return self.tree
-        changed = {} if self.transformed.packed is None else self.transformed.packed.files
-        return self.tree.without(self.transformed.removed).overlaid_by(changed)
+        return self.tree.without(self.transformed.removed).overlaid_by(self.derived)
+
+    @property
+    def derived(self) -> Tree:
+        """The files that the transforms derived: changed and new ones."""
+        return Tree() if self.transformed is None or self.transformed.packed is None else self.transformed.packed.files
 
 
 @record
@@ -209,6 +213,11 @@ class Lock:
         """Return the source of that name."""
         return next((source for source in self.sources if source.name == name), None)
 
+    @property
+    def overridden(self) -> Tree:
+        """The outputs that overrides derived, by their paths."""
+        return Tree() if self.rendered is None else self.rendered.packed.files
+
 
 def _read_orphans(table: Table) -> tuple[Orphan, ...]:
     files = table.files("orphans", required=False, owned=True)
@@ -258,12 +267,10 @@ def place(
 ) -> dict[RelPath, Output]:
     """Return the outputs of one placement of `source`, by path."""
     directory = "" if placement.to == ROOT else f"{placement.to}/"
-    packed = None if source.transformed is None else source.transformed.packed
-    transformed = frozenset[RelPath]() if packed is None else packed.files.keys()
-    name = source.name
+    name, derived = source.name, source.derived
     return {
         RelPath(directory + key): Output(
-            entry, name, key, placement, Derivation.TRANSFORM if key in transformed else Derivation.SOURCE, layer
+            entry, name, key, placement, Derivation.TRANSFORM if key in derived else Derivation.SOURCE, layer
         )
         for key, entry in source.result.items()
     }
@@ -281,7 +288,7 @@ def outputs_of(lock: Lock, *, shared: Lock | None = None) -> dict[RelPath, Outpu
     for placement in lock.outputs or ():
         outputs.update(place(placement, sources[placement.source], layer=common.layer(placement)))
     if lock.rendered is not None:
-        for path, entry in lock.rendered.packed.files.items():
+        for path, entry in lock.overridden.items():
             outputs[path] = _overridden(outputs.get(path), path, entry, lock.rendered.owners[path], common)
     return outputs
 
@@ -293,7 +300,7 @@ class _Common:
         sources = {source.name: source for source in shared.sources}
         self._sources = {source.name for source in lock.sources if sources.get(source.name) == source}
         self._placements = frozenset(shared.outputs or ())
-        self._overridden = Tree() if shared.rendered is None else shared.rendered.packed.files
+        self._overridden = shared.overridden
 
     def layer(self, placement: Placement) -> OwnerLayer:
         """Return the layer of a placement's outputs."""
@@ -365,4 +372,4 @@ def overlay(shared: Lock, inherited: Lock | None) -> Lock:
 
 def _united_orphans(shared: Lock, inherited: Lock) -> tuple[Orphan, ...]:
     orphans: dict[RelPath, Orphan] = {orphan.path: orphan for orphan in (*shared.orphans, *inherited.orphans)}
-    return tuple(orphans[path] for path in sorted(orphans, key=lambda path: path.replace("/", "\0")))
+    return tuple(orphans[path] for path in sorted_paths(orphans))
