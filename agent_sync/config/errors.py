@@ -164,7 +164,7 @@ def _describe(details: ErrorDetails, path: Path, field: FieldInfo | None) -> tup
         case "union_tag_not_found":
             return _missing_tag(path)
         case "union_tag_invalid":
-            return _unknown_tag(str(context["tag"]), _choices(context["expected_tags"]))
+            return _unknown_choice(str(context["tag"]), _choices(context["expected_tags"]))
         case "literal_error":
             return _unknown_choice(value, _choices(context["expected"]))
         case "too_short":
@@ -216,10 +216,6 @@ def _missing_tag(path: Path) -> tuple[str, str]:
         return "`type` is missing", "add `type: template` or `type: custom`"
     *others, last = (f"`type: {name}`" for name in SOURCE_MODELS)
     return "`type` is missing", f"add {', '.join(others)} or {last}"
-
-
-def _unknown_tag(tag: str, known: tuple[str, ...]) -> tuple[str, str | None]:
-    return _unknown_choice(tag, known)
 
 
 def _unknown_choice(value: Any, known: tuple[str, ...]) -> tuple[str, str | None]:  # noqa: ANN401

@@ -223,7 +223,7 @@ def _drop_empty_below(value: Any) -> Any:  # noqa: ANN401  # a document's data o
 def _empty_protections(document: Document) -> Iterator[AgentSyncError]:
     """Yield an error for each protection without a value: someone meant to have one."""
     for path in _empty_paths(document.data, ()):
-        if any(part in ("security", "trust", "limits") for part in path[:-1]) or _is_signed(path):
+        if any(part in _PROTECTING_SECTIONS for part in path[:-1]) or _is_signed(path):
             yield config_error(
                 document, path, check="has no value", remedy="give it one, or leave the key out", key=True
             )

@@ -162,7 +162,7 @@ def _signers(sources: Iterable[_Placed], layers: Sequence[Layer], policies: Sequ
 ReadFile = Callable[[str], bytes | None]
 """The bytes of the file at an absolute path, None if there is no file; FileSystemError if it cannot be read.
 
-What comes after the first `reading.MAX_CONFIG_BYTES` + 1 bytes may be left out.
+What comes after the first `layer.MAX_CONFIG_BYTES` + 1 bytes may be left out.
 """
 
 
