@@ -68,7 +68,7 @@ class Project:
         return replace(self, world=replace(self.world, cancellation=token))
 
     def run(self, operation: str) -> Run:
-        """Return one run of a verb, which loads what the verb starts from; for a verb without a method here."""
+        """Return one run of a verb, a context manager that loads what the verb starts from and announces refusals."""
         return Run(operation, self.world, self.places, self.supplied, self.world.new_run())
 
     def update(
@@ -82,7 +82,8 @@ class Project:
         """Fetch the newest versions and update the lock; see `operations.update`."""
         from agent_sync.operations.update import update
 
-        return update(self.run("update"), names, inherited=inherited, dry_run=dry_run, confirm=confirm)
+        with self.run("update") as run:
+            return update(run, names, inherited=inherited, dry_run=dry_run, confirm=confirm)
 
     def sync(
         self, *, dry_run: bool = False, locked: bool = False, frozen: bool = False, prune: bool = False
@@ -90,7 +91,8 @@ class Project:
         """Write the files recorded in the lock; see `operations.sync`."""
         from agent_sync.operations.sync import sync
 
-        return sync(self.run("sync"), dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
+        with self.run("sync") as run:
+            return sync(run, dry_run=dry_run, locked=locked, frozen=frozen, prune=prune)
 
     def check(
         self, *, strict: bool = False, fast: bool = False, deep: bool = False, frozen: bool = False
@@ -98,9 +100,9 @@ class Project:
         """Compare the project's files with the lock; see `operations.check`."""
         from agent_sync.operations.check import check
 
-        run = self.run("check")
-        inputs = run.inputs(frozen=True) if frozen else run.inputs_or_lock()
-        return check(inputs, strict=strict, fast=fast, deep=deep)
+        with self.run("check") as run:
+            inputs = run.inputs(frozen=True) if frozen else run.inputs_or_lock()
+            return check(inputs, strict=strict, fast=fast, deep=deep)
 
     def push(
         self,
@@ -115,7 +117,8 @@ class Project:
         from agent_sync.operations.push import PushRequest, push
 
         request = PushRequest(self._reference(reference), name, compression, signing, plain_http)
-        return push(self.run("push").inputs_or_lock(), request)
+        with self.run("push") as run:
+            return push(run.inputs_or_lock(), request)
 
     def pull(
         self,
@@ -134,15 +137,15 @@ class Project:
         request = PullRequest(
             self._reference(reference), name, write_lock, allow_unsigned, accept_signer_change, plain_http
         )
-        return pull(self.run("pull"), request, confirm=confirm)
+        with self.run("pull") as run:
+            return pull(run, request, confirm=confirm)
 
     def bundle_inspect(self, reference: Reference | str, *, plain_http: bool = False) -> BundleDescription:
         """Describe a bundle; see `operations.bundle`."""
         from agent_sync.operations.bundle import bundle_inspect
 
-        return bundle_inspect(
-            self.run("bundle inspect").inputs_if_declared(), self._reference(reference), plain_http=plain_http
-        )
+        with self.run("bundle inspect") as run:
+            return bundle_inspect(run.inputs_if_declared(), self._reference(reference), plain_http=plain_http)
 
     def bundle_verify(
         self,
@@ -155,8 +158,9 @@ class Project:
         """Verify who signed a bundle; see `operations.bundle`."""
         from agent_sync.operations.bundle import bundle_verify
 
-        inputs = self.run("bundle verify").inputs_if_declared()
-        return bundle_verify(inputs, self._reference(reference), name=name, signer=signer, plain_http=plain_http)
+        with self.run("bundle verify") as run:
+            inputs = run.inputs_if_declared()
+            return bundle_verify(inputs, self._reference(reference), name=name, signer=signer, plain_http=plain_http)
 
     def bundle_sign(
         self, reference: Reference | str, signing: Signing, *, name: str | None = None, plain_http: bool = False
@@ -164,8 +168,9 @@ class Project:
         """Add a signature to an existing bundle; see `operations.bundle`."""
         from agent_sync.operations.bundle import bundle_sign
 
-        inputs = self.run("bundle sign").inputs_if_declared()
-        return bundle_sign(inputs, self._reference(reference), signing, name=name, plain_http=plain_http)
+        with self.run("bundle sign") as run:
+            inputs = run.inputs_if_declared()
+            return bundle_sign(inputs, self._reference(reference), signing, name=name, plain_http=plain_http)
 
     def bundle_copy(
         self,
@@ -179,55 +184,64 @@ class Project:
         from agent_sync.operations.bundle import CopyRequest, bundle_copy
 
         request = CopyRequest(self._reference(source), self._reference(target), since, plain_http)
-        return bundle_copy(self.run("bundle copy").inputs_if_declared(), request)
+        with self.run("bundle copy") as run:
+            return bundle_copy(run.inputs_if_declared(), request)
 
     def verify(self, names: Sequence[str] = ()) -> VerifyResult:
         """Compare the lock with upstream; see `operations.verify`."""
         from agent_sync.operations.verify import verify
 
-        return verify(self.run("verify").inputs(), names)
+        with self.run("verify") as run:
+            return verify(run.inputs(), names)
 
     def status(self, names: Sequence[str] = ()) -> StatusResult:
         """Return the state of each source; see `operations.status`."""
         from agent_sync.operations.status import status
 
-        return status(self.run("status").inputs_or_lock(), names)
+        with self.run("status") as run:
+            return status(run.inputs_or_lock(), names)
 
     def diff(self, paths: Sequence[str] = ()) -> DiffResult:
         """Diff the files against the lock; see `operations.diff`."""
         from agent_sync.operations.diff import diff
 
-        return diff(self.run("diff").inputs_or_lock(), paths)
+        with self.run("diff") as run:
+            return diff(run.inputs_or_lock(), paths)
 
     def prune(self, *, dry_run: bool = False) -> PruneResult:
         """Delete files that are no longer declared; see `operations.prune`."""
         from agent_sync.operations.prune import prune
 
-        return prune(self.run("prune"), dry_run=dry_run)
+        with self.run("prune") as run:
+            return prune(run, dry_run=dry_run)
 
     def restore(self, path: str) -> RestoreResult:
         """Put back a local edit that a sync replaced; see `operations.restore`."""
         from agent_sync.operations.restore import restore
 
-        return restore(self.run("restore"), path)
+        with self.run("restore") as run:
+            return restore(run, path)
 
     def recover(self) -> RecoverResult:
         """Undo an interrupted sync; see `operations.recover`."""
         from agent_sync.operations.recover import recover
 
-        return recover(self.run("recover").bare_inputs())
+        with self.run("recover") as run:
+            return recover(run.bare_inputs())
 
     def migrate(self, *, dry_run: bool = False) -> MigrateResult:
         """Upgrade the lock file format; see `operations.migrate`."""
         from agent_sync.operations.migrate import migrate
 
-        return migrate(self.run("migrate"), dry_run=dry_run)
+        with self.run("migrate") as run:
+            return migrate(run, dry_run=dry_run)
 
     def info(self) -> InfoResult:
         """Return versions, paths, and tools; see `operations.info`."""
         from agent_sync.operations.info import info
 
-        return info(self.places, self.world)
+        with self.run("info"):
+            return info(self.places, self.world)
 
     def init(self) -> InitResult:
         """Write a first configuration; see `operations.init`."""
@@ -245,13 +259,15 @@ class Project:
         """Copy all that the lock pins into the Nix store of this machine; see `operations.nix`."""
         from agent_sync.operations.nix import nix_import
 
-        return nix_import(self.run("nix import").inputs())
+        with self.run("nix import") as run:
+            return nix_import(run.inputs())
 
     def nix_export(self, directory: str, *, secret_key: bytes | None = None) -> NixExportResult:
         """Write all that the lock pins into a Nix binary cache at the absolute path; see `operations.nix`."""
         from agent_sync.operations.nix import nix_export
 
-        return nix_export(self.run("nix export").inputs(), directory, secret_key=secret_key)
+        with self.run("nix export") as run:
+            return nix_export(run.inputs(), directory, secret_key=secret_key)
 
     @property
     def lock_file(self) -> LockFile:

@@ -13,7 +13,8 @@ from agent_sync.bundle.pull import verify_bundle
 from agent_sync.bundle.registry import open_registry
 from agent_sync.bundle.sign import Signing, list_roots, sign_and_attach
 from agent_sync.bundle.trust import policy_of, trusted_roots
-from agent_sync.errors import UsageError
+from agent_sync.errors import Untrusted, UsageError
+from agent_sync.events import Refused
 from agent_sync.operations.inputs import Inputs
 from agent_sync_oci.digest import Digest
 from agent_sync_oci.reference import Reference, RegistryReference
@@ -88,6 +89,8 @@ def bundle_verify(
                 remedy="write a rule under `trust:`, or give --policy, --key, or --identity with --issuer",
             )
         found = verify_bundle(tag_or_digest(reference), registry, policy, name=bound)
+    if not found.verdict.accepted:  # the result of this verb, and no error
+        inputs.run.audit(Refused(found.bundle.what, Untrusted.rule, "; ".join(found.verdict.refusals)))
     return BundleVerdict(bound, found.bundle.digest, found.verdict)
 
 

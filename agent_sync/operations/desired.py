@@ -191,9 +191,8 @@ def refuse_untrusted(locks: Sequence[bytes], inputs: Inputs) -> None:
 
     policy = policy_of(inputs.demands.trust, inputs.trust_files())
     world = inputs.world
-    with inputs.refusals_audited():
-        for lock, file in zip(locks, (inputs.lock_file.label, INHERITED), strict=False):  # often there is but one
-            require_trusted_lock(lock, policy, world.store, world.records, name=inputs.bundle_name, file=file)
+    for lock, file in zip(locks, (inputs.lock_file.label, INHERITED), strict=False):  # often there is but one
+        require_trusted_lock(lock, policy, world.store, world.records, name=inputs.bundle_name, file=file)
 
 
 def refuse_unsigned_outputs(desired: DesiredState, inputs: Inputs, *, signed: Lock) -> None:
@@ -204,9 +203,8 @@ def refuse_unsigned_outputs(desired: DesiredState, inputs: Inputs, *, signed: Lo
     if not any(trust.rules or trust.require for trust in inputs.demands.trust):
         return
     if desired.recipe_changed or signed.outputs is None:
-        with inputs.refusals_audited():
-            raise Untrusted(
-                subject=inputs.lock_file.label,
-                check="the policy requires signatures, and the configuration has other outputs than the signed lock",
-                remedy="agent-sync update, and have the new lock signed: agent-sync push --sign",
-            )
+        raise Untrusted(
+            subject=inputs.lock_file.label,
+            check="the policy requires signatures, and the configuration has other outputs than the signed lock",
+            remedy="agent-sync update, and have the new lock signed: agent-sync push --sign",
+        )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from agent_sync.checkout import APPLIED, INHERITED, Checkout
 from agent_sync.config import Config
@@ -17,6 +16,7 @@ from agent_sync.errors import (
     LimitExceeded,
     LockInvalid,
     MovedMeanwhile,
+    PartialFailure,
     UnsafePath,
     Untrusted,
 )
@@ -80,15 +80,13 @@ class Inputs:
     `shared`.
 
     Both are None where the configuration is not read (`--frozen`). `demands` holds even then: its limits and its policy
-    are those of the configuration, or of the machine's policy alone. `supplied` are source directories by name. `run`
-    and `operation` name the run of the verb in audit records.
+    are those of the configuration, or of the machine's policy alone. `supplied` are source directories by name.
     """
 
     world: World
     checkout: Checkout
     lock_file: LockFile
-    run: str
-    operation: str
+    run: Run
     reads: ReadSet
     config: Config | None = None
     shared: Config | None = None
@@ -127,25 +125,6 @@ class Inputs:
     def supplier(self) -> Supplier:
         """Return a supplier for one run."""
         return Supplier(self.world, self.config, self.demands, supplied=self.supplied)
-
-    def audit(self, event: AuditEvent) -> None:
-        """Announce a decision of this run."""
-        if self.world.audit is not None:
-            self.world.audit(AuditRecord(self.run, self.world.actor, self.operation, event))
-
-    def audit_refusal(self, error: AgentSyncError) -> None:
-        """Announce the error if a policy or a gate raised it."""
-        if isinstance(error, (Untrusted, ContentRefused)):
-            self.audit(Refused(error.subject, error.rule, error.check))
-
-    @contextmanager
-    def refusals_audited(self) -> Iterator[None]:
-        """Announce whatever a policy or a gate refuses in the `with` block."""
-        try:
-            yield
-        except AgentSyncError as error:
-            self.audit_refusal(error)
-            raise
 
 
 class Locks(NamedTuple):
@@ -217,7 +196,8 @@ def _own_lock(content: bytes, file: str, *, remedy: str, elsewhere: frozenset[st
 class Run:
     """One run of the verb `operation` in one project. Each `Inputs` that it returns is loaded anew.
 
-    A verb that writes loads its inputs once for each attempt, so that it plans from what the project is then.
+    A verb that writes loads its inputs once for each attempt, so that it plans from what the project is then. The run
+    is a context manager: a refusal that leaves the `with` block is announced to the audit stream.
     """
 
     operation: str
@@ -225,6 +205,26 @@ class Run:
     places: ConfigPaths
     supplied: Mapping[str, str] = field(default_factory=dict)
     id: str = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _type: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, AgentSyncError):
+            self.audit_refusal(error)
+
+    def audit(self, event: AuditEvent) -> None:
+        """Announce a decision of this run."""
+        if self.world.audit is not None:
+            self.world.audit(AuditRecord(self.id, self.world.actor, self.operation, event))
+
+    def audit_refusal(self, error: AgentSyncError) -> None:
+        """Announce the error if a policy or a gate raised it; of several failures, each."""
+        if isinstance(error, PartialFailure):
+            for each in error.failures.values():
+                self.audit_refusal(each)
+        elif isinstance(error, (Untrusted, ContentRefused)):
+            self.audit(Refused(error.subject, error.rule, error.check))
 
     def inputs(self, *, frozen: bool = False) -> Inputs:
         """Return the inputs with the configuration; with `frozen` it is not read, and only the machine's policy counts.
@@ -252,8 +252,7 @@ class Run:
             world=self.world,
             checkout=Checkout(self.world.project),
             lock_file=self._lock_file,
-            run=self.id,
-            operation=self.operation,
+            run=self,
             reads=ReadSet(),
             inherit=self.places.inherit,
             supplied=self.supplied,

@@ -83,9 +83,9 @@ def audited(inputs: Inputs, event: AuditEvent) -> Iterator[None]:
 
     def announce_failure(_type: object, error: BaseException | None, _trace: object) -> None:
         if error is not None:
-            inputs.audit(Undone(error.rule if isinstance(error, AgentSyncError) else type(error).__name__))
+            inputs.run.audit(Undone(error.rule if isinstance(error, AgentSyncError) else type(error).__name__))
 
-    inputs.audit(event)
+    inputs.run.audit(event)
     with ExitStack() as stack:
         stack.push(announce_failure)
         yield

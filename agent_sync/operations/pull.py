@@ -117,10 +117,9 @@ def plan(inputs: Inputs, request: PullRequest, registry: Registry) -> PullPlan:
     """
     name = name_to_verify(request.reference, registry, asked=request.name, configured=inputs.bundle_name)
     own = inputs.lock_content()  # bytes: a lock is signed as it is spelled
-    with inputs.refusals_audited():
-        expected = _expected(inputs, request, name=name, own=own)
-        found, contents = resolve_bundle(tag_or_digest(request.reference), registry, expected)
-        require_same_signers(name, found, inputs.world.records, accepted=request.accept_signer_change)
+    expected = _expected(inputs, request, name=name, own=own)
+    found, contents = resolve_bundle(tag_or_digest(request.reference), registry, expected)
+    require_same_signers(name, found, inputs.world.records, accepted=request.accept_signer_change)
     if contents.content != own and not request.write_lock:
         raise _other_lock(found, own, inputs)
     changes = difference(_comparable(own), contents.lock)

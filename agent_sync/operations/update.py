@@ -131,6 +131,8 @@ def plan(inputs: Inputs, names: Sequence[str] = (), *, inherited: bool = False) 
         name: _located(config, name, _admit(outcome, known, inputs, supplier))
         for name, outcome in _resolve(chosen, config, known, inputs.world).items()
     }
+    for failed in (each for each in outcomes.values() if isinstance(each, AgentSyncError)):
+        inputs.run.audit_refusal(failed)
     inputs.world.cancellation.check()
     builder = _LockBuilder(inputs, supplier, outcomes, partial=bool(names))
     after = before or Lock()
@@ -196,15 +198,13 @@ def _admit(
     but the lock records that, and the lock is what is being renewed.
     """
     if isinstance(outcome, AgentSyncError):
-        inputs.audit_refusal(outcome)  # a policy may have refused where it comes from, or who signed it
         return outcome
     return outcome_of(lambda: _transform_and_gate(_carry_over(outcome, known), inputs, supplier))
 
 
 def _transform_and_gate(resolved: LockedSource, inputs: Inputs, supplier: Supplier) -> LockedSource:
     derived = derive_source(resolved, inputs.configured(), inputs.world, supply=supplier)
-    with inputs.refusals_audited():
-        _gate(derived, inputs, supplier)
+    _gate(derived, inputs, supplier)
     return derived
 
 

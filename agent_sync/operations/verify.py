@@ -67,6 +67,13 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
     requests = [request_for(each, config, lock.source(each.name)) for each in chosen]
     outcomes = check_upstream(requests, source_context(inputs.world))
     found = {name: each for name, each in outcomes.items() if isinstance(each, UpstreamState)}
+    failures = {
+        each.name: config.located(each.name, error)
+        for each in chosen
+        if isinstance(error := outcomes[each.name], AgentSyncError)
+    }
+    for error in failures.values():
+        inputs.run.audit_refusal(error)
     return VerifyResult(
         up_to_date=tuple(each.name for each in chosen if each.name in found and _is_same(each, lock, found[each.name])),
         changed=tuple(
@@ -74,11 +81,7 @@ def verify(inputs: Inputs, names: Sequence[str] = ()) -> VerifyResult:
             for each in chosen
             if each.name in found and not _is_same(each, lock, found[each.name])
         ),
-        failures={
-            each.name: config.located(each.name, error)
-            for each in chosen
-            if isinstance(error := outcomes[each.name], AgentSyncError)
-        },
+        failures=failures,
     )
 
 

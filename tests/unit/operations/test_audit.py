@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from itertools import count
+from typing import NoReturn
 
 import pytest
 
-from agent_sync.errors import FileSystemError, MovedMeanwhile, Untrusted
+from agent_sync.errors import ContentRefused, FileSystemError, MovedMeanwhile, PartialFailure, Untrusted
 from agent_sync.events import (
     AuditEvent,
     AuditRecord,
@@ -21,8 +23,11 @@ from agent_sync.events import (
 )
 from agent_sync.project import Project
 from agent_sync_oci.digest import Digest
+from tests.builders.bundles import POLICY, V1, a_receiver, a_sender, demand, push
 from tests.builders.projects import MemoryProject, a_local_project
+from tests.builders.signatures import a_key
 from tests.fakes.faults import Faults, an_error
+from tests.fakes.git import MemoryGit
 
 OUTPUT = ".cursor/rules/a.md"
 INHERITED = ".agent-sync/inherited.lock"
@@ -200,3 +205,71 @@ def test_a_bundle_that_is_refused_is_recorded() -> None:
     with pytest.raises(Untrusted) as refused:
         log.of(sender.another_checkout()).pull("registry.example.com/team/agents:v1")
     assert log.events == [Refused(refused.value.subject, "untrusted", refused.value.check)]
+
+
+def test_a_bundle_that_is_not_trusted_is_recorded_where_it_is_only_verified() -> None:
+    sender, log = a_sender(), Log()
+    pushed = push(sender, key=a_key())
+    receiver = a_receiver(sender)
+    demand(receiver, a_key())
+    verdict = log.of(receiver).bundle_verify(V1).verdict
+    [record] = log.records
+    assert record.operation == "bundle verify"
+    assert record.event == Refused(f"bundle {pushed.name} {pushed.digest}", "untrusted", "; ".join(verdict.refusals))
+
+
+def test_a_refusal_is_recorded_on_every_road() -> None:
+    """A policy whose key is missing, and one that the configuration breaks: no verb goes past them unseen."""
+    project = a_sender()
+    push(project)
+    demand(project, a_key())
+    del project.layers["/etc/agent-sync/key-0.pub"]
+    verbs: dict[str, Callable[[Project], object]] = {
+        "sync": lambda opened: opened.sync(),
+        "sync --frozen": lambda opened: opened.sync(frozen=True),
+        "pull": lambda opened: opened.pull(V1),
+        "bundle verify": lambda opened: opened.bundle_verify(V1),
+        "nix export": lambda opened: opened.nix_export("/export"),
+    }
+    for verb, run in verbs.items():
+        log = Log()
+        with pytest.raises(Untrusted, match="no such file"):
+            run(log.of(project))
+        assert [(record.operation, type(record.event)) for record in log.records] == [(verb.split(" --")[0], Refused)]
+    project.layers[POLICY] = b"security: {templates: off}\n"
+    project.put("agent-sync.yaml", project.read("agent-sync.yaml") + "transforms:\n- {source: rules, type: template}\n")
+    for verb in ("update", "sync", "check", "verify", "status", "diff", "prune", "info", "nix_import"):
+        log = Log()
+        with pytest.raises(Untrusted, match="switched off"):
+            getattr(log.of(project), verb)()
+        assert [type(event) for event in log.events] == [Refused], verb
+
+
+class RefusingGit(MemoryGit):
+    """A git host whose every address is refused, such as one with an encoded line break."""
+
+    def open(self, repo: str, **_: object) -> NoReturn:
+        raise Untrusted(subject=f"repository {repo}", check="address is not what it seems", remedy="correct it")
+
+
+@pytest.mark.parametrize("verb", ["update", "verify"])
+def test_what_a_source_refuses_is_recorded_though_the_verb_goes_on(verb: str) -> None:
+    project, log = replace(a_local_project(), git=RefusingGit()), Log()
+    project.project().update()
+    declared = "sources:\n  - {name: team, type: git, repo: 'https://git.example.com/team.git', ref: v1}"
+    project.put("agent-sync.yaml", project.read("agent-sync.yaml").replace("sources:", declared))
+    result = getattr(log.of(project), verb)()
+    assert isinstance(result.failures["team"], Untrusted)
+    assert [type(event) for event in log.events] == [Refused]
+
+
+def test_of_several_refusals_each_is_recorded() -> None:
+    log = Log()
+    failures = {
+        "a": Untrusted(subject="source a", check="refused", remedy=""),
+        "b": FileSystemError(subject="source b", check="failed"),
+        "c": ContentRefused(subject="source c", check="refused", remedy=""),
+    }
+    with pytest.raises(PartialFailure), log.of(a_local_project()).run("sync"):
+        raise PartialFailure(failures, succeeded=0)
+    assert [event.subject for event in log.events if isinstance(event, Refused)] == ["source a", "source c"]
